@@ -1,0 +1,242 @@
+# itts-pack. Nothing is built outside build/VARIANT/. See CONTRIBUTING.md.
+#
+#   make            the program: build/release/itts-pack
+#   make demo       installs what is missing, builds, shows the main job
+#   make check      installs what is missing, then all tests
+#   make help       the rest
+
+MAKEFLAGS += -rR
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VERSION := 0.1.0
+VARIANT ?= release
+B := build/$(VARIANT)
+-include local.mk
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin AR),default)
+AR := ar
+endif
+CC ?= gcc
+AR ?= ar
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+
+ifeq ($(VARIANT),clang)
+CC := $(CLANG)
+else ifeq ($(VARIANT),asan)
+variant_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+else ifeq ($(VARIANT),tsan)
+variant_flags := -fsanitize=thread -O1
+else ifeq ($(VARIANT),cov)
+variant_flags := --coverage -O0
+else ifeq ($(VARIANT),fuzz)
+CC := $(CLANG)
+variant_flags := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
+else ifeq ($(VARIANT),release)
+variant_flags := -D_FORTIFY_SOURCE=3
+endif
+
+# --- what is built: stray files are not ------------------------------------
+folders := base manifest cache fetch bundle cmd
+
+base_src := error mem str utf8 digest json json_guard json_reader json_writer path path_fold \
+	file atomic dir event cancel clock human pool
+manifest_src := glob repo check twins manifest manifest_parse manifest_format recipes \
+	lock lock_parse lock_check lock_diff
+cache_src := hfcache part ref tree view place hashrun probe verify verify_cache verify_view
+fetch_src := http http_error http_response http_setup http_url retry hub hub_parse resolve \
+	download download_plan download_fetch download_job
+bundle_src := bmanifest bmanifest_parse layout layout_members layout_files tar tar_reader \
+	oci copy pack sniff source space install install_plan install_payload import import_name import_scan import_plan check check_pieces
+cmd_src := main app commands options groups help config text progress render render_tty \
+	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
+	cmd_fetch cmd_help cmd_init cmd_inspect cmd_install cmd_lock cmd_pack cmd_recipes \
+	cmd_verify cmd_version
+
+-include $(wildcard */files.mk)
+
+lib_names := $(filter-out cmd,$(folders))
+objs = $(patsubst %,$(B)/$(1)/%.o,$($(1)_src))
+libs := $(foreach f,$(lib_names),$(B)/lib$(f).a)
+# highest first: a folder may use those behind it
+order_bundle := bundle cache manifest base
+order_fetch := fetch cache manifest base
+order_cache := cache manifest base
+order_manifest := manifest base
+order_base := base
+order_cmd := bundle fetch cache manifest base
+
+# --- flags ------------------------------------------------------------------
+deps := libcurl libarchive libcrypto libcjson
+dep_cflags := $(shell $(PKG_CONFIG) --cflags $(deps) 2>/dev/null)
+dep_libs := $(shell $(PKG_CONFIG) --libs $(deps) 2>/dev/null)
+
+warn := -Wall -Wextra -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-align -Wswitch-enum -Wnull-dereference \
+	-Wimplicit-fallthrough -Wmissing-declarations -Wredundant-decls
+probed := -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
+	-Wjump-misses-init -Werror=jump-misses-init -Wformat-truncation=2 \
+	-Werror=unused-result -fstack-clash-protection -fcf-protection \
+	-ftrivial-auto-var-init=zero
+probe = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null 2>/dev/null && echo $(1))
+WERROR ?= -Werror
+own := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -DITTS_VERSION='"$(VERSION)"' \
+	$(warn) $(foreach f,$(probed),$(call probe,$(f))) $(WERROR) \
+	-fstack-protector-strong -fPIE -fno-common -fvisibility=hidden \
+	-fno-strict-aliasing -pthread
+own_ld := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+
+compile := $(CC) $(own) $(dep_cflags) $(CPPFLAGS) $(CFLAGS) $(variant_flags)
+link := $(CC) $(own_ld) $(CFLAGS) $(variant_flags) $(LDFLAGS)
+
+.PHONY: all
+all: $(B)/itts-pack
+
+# every object depends on this: other flags, other objects
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(compile) | $(link))' | cmp -s - $@ || \
+	 echo '$(subst ','\'',$(compile) | $(link))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(compile) -MMD -MP -c -o $@ $<
+
+$(B)/manifest/recipes.o: $(wildcard manifest/recipes/*.json)
+$(B)/bundle/layout_files.o: $(wildcard bundle/files/*)
+
+define library
+$(B)/lib$(1).a: $(call objs,$(1))
+	@echo "  AR      $$@"
+	$(Q)rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach f,$(lib_names),$(eval $(call library,$(f))))
+
+libs_for = $(patsubst %,$(B)/lib%.a,$(order_$(1)))
+
+$(B)/itts-pack: $(call objs,cmd) $(call libs_for,cmd)
+	@echo "  LD      $@"
+	$(Q)$(link) -o $@ $^ $(dep_libs)
+
+# --- unit tests: one program a folder, linked with what it may use ----------
+unit_programs := $(foreach f,$(folders),$(B)/test-$(f))
+define unit_program
+$(B)/test-$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/$(1)/*.c)) \
+	$(if $(filter cmd,$(1)),$(filter-out %/main.o,$(call objs,cmd))) $(call libs_for,$(1))
+	@echo "  LD      $$@"
+	$(Q)$(link) -o $$@ $$^ $(dep_libs) -lcmocka
+endef
+$(foreach f,$(folders),$(eval $(call unit_program,$(f))))
+
+.PHONY: unit check-unit
+unit: $(unit_programs)
+check-unit: $(foreach f,$(folders),check-unit-$(f))
+check-unit-%: $(B)/test-%
+	$(B)/test-$*
+
+# --- fuzzers (clang) ---------------------------------------------------------
+fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TIME ?= 60
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(call libs_for,cmd)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(link) -fsanitize=fuzzer -o $@ $^ $(dep_libs)
+.PHONY: fuzzers fuzz
+fuzzers: $(addprefix $(B)/fuzz/,$(fuzzers))
+fuzz:
+	$(MAKE) VARIANT=fuzz fuzzers
+	tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_TIME)
+
+# --- everything else ---------------------------------------------------------
+.PHONY: deps demo check check-e2e torture lint asan clang tsan cov bench tidy format install \
+	uninstall dist distcheck clean help
+deps:
+	tests/deps.sh
+
+demo: deps
+	$(MAKE) all
+	tests/demo.sh $(B)/itts-pack
+
+check: deps
+	$(MAKE) all unit
+	$(MAKE) check-unit lint
+	$(MAKE) check-e2e
+
+E2E ?=
+check-e2e: $(B)/itts-pack
+	tests/e2e/run.sh $(B)/itts-pack $(E2E)
+
+torture: $(B)/itts-pack
+	ITTS_KILLS=200 tests/e2e/run.sh $(B)/itts-pack '*kill*'
+
+lint: all
+	tests/lint/run.sh
+
+asan clang tsan cov:
+	$(MAKE) VARIANT=$@ all unit
+	$(MAKE) VARIANT=$@ check-unit
+
+bench: all
+	tests/bench/run.sh $(B)/itts-pack
+
+sources = $(wildcard $(foreach f,$(folders),$(f)/*.c))
+tidy:
+	@status=0; for f in $(sources); do \
+	  clang-tidy --quiet $$f -- $(own) $(dep_cflags) || status=1; done; exit $$status
+format:
+	clang-format -i $(wildcard $(foreach f,$(folders),$(f)/*.[ch]) \
+	  tests/unit/*/*.[ch] tests/fuzz/*.[ch])
+
+install: $(B)/itts-pack
+	install -D -m 755 $(B)/itts-pack $(DESTDIR)$(PREFIX)/bin/itts-pack
+	install -D -m 644 docs/itts-pack.1 $(DESTDIR)$(PREFIX)/share/man/man1/itts-pack.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(B)/itts-pack completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/itts-pack
+	$(B)/itts-pack completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_itts-pack
+	$(B)/itts-pack completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/itts-pack.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/itts-pack \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/itts-pack.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/itts-pack \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_itts-pack \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/itts-pack.fish
+
+dist_name := itts-pack-$(VERSION)
+dist:
+	@mkdir -p build
+	git archive --format=tar --prefix=$(dist_name)/ HEAD | gzip -9n > build/$(dist_name).tar.gz
+distcheck: dist
+	rm -rf build/distcheck && mkdir -p build/distcheck
+	tar -xzf build/$(dist_name).tar.gz -C build/distcheck
+	$(MAKE) -C build/distcheck/$(dist_name) all unit
+	$(MAKE) -C build/distcheck/$(dist_name) check-unit
+	$(MAKE) -C build/distcheck/$(dist_name) install DESTDIR=$(CURDIR)/build/distcheck/root
+	build/distcheck/root$(PREFIX)/bin/itts-pack --version
+	$(MAKE) -C build/distcheck/$(dist_name) uninstall DESTDIR=$(CURDIR)/build/distcheck/root
+	test -z "$$(find build/distcheck/root -type f)"
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
+	@echo "make check-unit | check-e2e [E2E=pattern] | lint | asan | clang | tsan | cov"
+	@echo "make fuzz [FUZZ_TIME=60] | bench | tidy | format | install | uninstall | dist | distcheck | clean"
+	@echo "V=1 shows commands; local.mk holds your own settings; CC CFLAGS CPPFLAGS LDFLAGS are yours"
+
+-include $(patsubst %.o,%.d,$(foreach f,$(folders),$(call objs,$(f))) \
+	$(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*/*.c tests/fuzz/*.c)))

@@ -1,0 +1,75 @@
+/* Files: complete under their final name, or not there. */
+#ifndef ITTS_FILE_H
+#define ITTS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* All file descriptors are close-on-exec. Names in messages are `name`. */
+int file_write_all(int fd, const void *buf, size_t n, const char *name,
+		   struct error *err) MUST_CHECK;
+int file_pwrite_all(int fd, const void *buf, size_t n, uint64_t offset,
+		    const char *name, struct error *err) MUST_CHECK;
+/* Reads up to n bytes, fewer only at the end of the file; *got says how many. */
+int file_read_full(int fd, void *buf, size_t n, size_t *got, const char *name,
+		   struct error *err) MUST_CHECK;
+int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
+		    const char *name, struct error *err) MUST_CHECK;
+/* Whole regular file (or pipe), at most limit bytes (ERR_FORMAT beyond), appended
+ * to out. ERR_NOT_FOUND if absent. dirfd may be AT_FDCWD. */
+int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
+		  struct error *err) MUST_CHECK;
+
+/* Replace-or-create: bytes go to a temporary name beside the final one. */
+struct atomic_file {
+	int dirfd; /* borrowed, or AT_FDCWD */
+	int fd;	   /* -1: none */
+	char *name, *tmp;
+};
+#define ATOMIC_FILE_INIT              \
+	{                             \
+		.dirfd = -1, .fd = -1 \
+	}
+int atomic_open(struct atomic_file *f, int dirfd, const char *name, mode_t mode,
+		struct error *err) MUST_CHECK;
+/* fsync, rename, fsync of the directory. */
+int atomic_commit(struct atomic_file *f, struct error *err) MUST_CHECK;
+void atomic_abort(struct atomic_file *f); /* CLEANUP; nothing after a commit */
+/* All of it at once for small files. Mode 0644. */
+int file_replace(int dirfd, const char *name, const void *buf, size_t n,
+		 struct error *err) MUST_CHECK;
+
+/* Creates name and its parents below dirfd, mode 0777 & ~umask. */
+int file_mkdirs(int dirfd, const char *name, struct error *err) MUST_CHECK;
+/* Opens (and with create makes) the directory `path` below dirfd, component by
+ * component, following no symbolic link. Caller closes *out. ERR_UNSAFE for a
+ * link, ERR_NOT_FOUND. Empty path: a duplicate of dirfd. */
+int file_open_beneath(int dirfd, const char *path, bool create, int *out,
+		      struct error *err) MUST_CHECK;
+/* fsync() of the directory itself. */
+int file_sync_dir(int dirfd, struct error *err) MUST_CHECK;
+
+/* flock(2) as Python's filelock does (O_RDWR|O_CREAT|O_NOFOLLOW, 0664, left
+ * behind). Waits up to wait_ms (0: do not wait), polling; ERR_BUSY naming the
+ * file. *fd_out: closing it releases the lock. */
+int file_lock(int dirfd, const char *name, unsigned wait_ms, int *fd_out,
+	      struct error *err) MUST_CHECK;
+
+/* Bytes and inodes free for this user on the file system of fd. */
+int file_space(int fd, uint64_t *bytes, uint64_t *inodes, struct error *err)
+	MUST_CHECK;
+/* true if both are the same inode */
+bool file_same(int a, int b);
+
+/* Shares src's extents with dst (FICLONERANGE); false where that cannot be.
+ * Offsets must be block multiples; len may be any, the tail is written. */
+bool file_clone_range(int src, uint64_t src_offset, int dst,
+		      uint64_t dst_offset, uint64_t len);
+
+#endif

@@ -1,0 +1,107 @@
+#include "base/json.h"
+
+#include "base/json_value.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+void json_reader_init(struct json_reader *r, const char *text, size_t len)
+{
+	*r = (struct json_reader){ .start = text,
+				   .p = text,
+				   .end = text + len };
+}
+
+static int fail(const struct json_reader *r, const char *why, struct error *err)
+{
+	return json_fail(r->start, r->p, why, err);
+}
+
+/* Next byte that is not white space, 0 at the end. */
+static int peek(struct json_reader *r)
+{
+	r->p = json_skip_space(r->p, r->end);
+	return r->p < r->end ? (unsigned char)*r->p : 0;
+}
+
+static int enter(struct json_reader *r, char bracket, const char *why,
+		 struct error *err)
+{
+	if (peek(r) != bracket)
+		return fail(r, why, err);
+	if (r->depth == JSON_MAX_DEPTH)
+		return fail(r, "nested too deeply", err);
+	r->p++;
+	r->depth++;
+	r->first = true;
+	return 0;
+}
+
+int json_enter_object(struct json_reader *r, struct error *err)
+{
+	return enter(r, '{', "an object is expected here", err);
+}
+
+int json_enter_array(struct json_reader *r, struct error *err)
+{
+	return enter(r, '[', "a list is expected here", err);
+}
+
+/* 1: an element comes next, 0: the container has ended. */
+static int next_element(struct json_reader *r, char closing, struct error *err)
+{
+	int c = peek(r);
+
+	assert(r->depth > 0);
+	if (c == closing) {
+		r->p++;
+		r->depth--;
+		r->first = false;
+		return 0;
+	}
+	if (r->first)
+		return 1;
+	if (c != ',')
+		return fail(r, "a comma or the end is expected here", err);
+	r->p++;
+	return 1;
+}
+
+int json_next_item(struct json_reader *r, struct error *err)
+{
+	return next_element(r, ']', err);
+}
+
+int json_next_key(struct json_reader *r, char **key, struct error *err)
+{
+	struct json *name CLEANUP(json_free) = NULL;
+	int more = next_element(r, '}', err);
+
+	if (more <= 0)
+		return more;
+	if (peek(r) != '"')
+		return fail(r, "a key is expected here", err);
+	if (json_read_value(r, &name, err))
+		return -1;
+	if (peek(r) != ':')
+		return fail(r, "a colon is expected here", err);
+	r->p++;
+	*key = xstrdup(json_string_or(name, ""));
+	return 1;
+}
+
+int json_read_value(struct json_reader *r, struct json **out, struct error *err)
+{
+	if (json_parse_value(out, r->start, &r->p, r->end, r->depth, err))
+		return -1;
+	r->first = false;
+	return 0;
+}
+
+int json_reader_end(struct json_reader *r, struct error *err)
+{
+	peek(r);
+	if (r->p < r->end || r->depth)
+		return fail(r, "the end is expected here", err);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* Memory. Running out of it ends the program with status 70. */
+#ifndef ITTS_MEM_H
+#define ITTS_MEM_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+
+/* All return memory that the caller frees with free(). */
+void *xmalloc(size_t n);
+void *xcalloc(size_t n, size_t size); /* checks n * size */
+void *xrealloc(void *p, size_t n);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+char *xvasprintf(const char *fmt, va_list args) PRINTF_LIKE(1, 0);
+
+/* Makes room for need elements of size bytes; returns the (moved) array and
+ * updates *cap. New elements are zeroed. */
+void *xgrow(void *array, size_t *cap, size_t need, size_t size);
+
+/* CLEANUP functions: take the address of the variable, keep errno. */
+void free_ptr(void *pptr); /* char *p CLEANUP(free_ptr) = NULL; */
+void close_fd(int *fd);	   /* int fd CLEANUP(close_fd) = -1; ignores -1 */
+
+/* Hand over: returns the value and leaves NULL / -1 behind. */
+#define take_ptr(p)                            \
+	({                                     \
+		__typeof__(p) take_tmp_ = (p); \
+		(p) = NULL;                    \
+		take_tmp_;                     \
+	})
+int take_fd(int *fd);
+
+bool mul_overflows(size_t a, size_t b);
+
+#endif

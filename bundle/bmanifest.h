@@ -1,0 +1,74 @@
+/*
+ * The bundle manifest, itts-bundle.json: the only thing that is signed, and all
+ * that the bytes of a bundle depend on. See docs/bundle-format.md.
+ */
+#ifndef ITTS_BMANIFEST_H
+#define ITTS_BMANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "manifest/lock.h"
+
+#define BUNDLE_FORMAT_NAME    "itts-bundle"
+#define BUNDLE_VERSION	      1
+#define BUNDLE_MANIFEST_NAME  "itts-bundle.json"
+#define BUNDLE_MANIFEST_LIMIT (32u << 20) /* bytes */
+#define BUNDLE_SIGNATURE_SIZE 16384u
+#define BUNDLE_ALIGN	      4096u
+#define BUNDLE_STATE_STEP \
+	((uint64_t)64 << 20) /* bytes between SHA-256 states */
+#define BUNDLE_EPOCH_MAX (((uint64_t)1 << 33) - 1) /* what a tar header holds */
+
+/* A file of the lock: index in lock.repos and in that repo's files. */
+struct bundle_use {
+	uint32_t repo, file;
+};
+
+/* One distinct payload, in the order of the bundle (first use in the lock). */
+struct bundle_blob {
+	struct digest sha256;
+	uint64_t size;
+	const struct bundle_use *uses; /* in the order of the lock; borrowed */
+	size_t use_count;	       /* at least 1 */
+};
+
+struct bundle_manifest {
+	struct lock lock;
+	uint64_t serial, epoch; /* epoch: mtime of all members, seconds */
+	uint32_t align;
+	/* derived from the lock */
+	struct bundle_blob *blobs;
+	size_t blob_count;
+	struct bundle_use *uses; /* of all blobs, one after the other */
+	size_t *by_digest;	 /* indexes of blobs, sorted */
+};
+
+/* From a lock (copied by format + parse). ERR_FORMAT if a sha256 lacks. */
+int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
+			      uint64_t serial, uint64_t epoch,
+			      struct error *err) MUST_CHECK;
+void bundle_manifest_format(const struct bundle_manifest *m, struct str *out);
+/* Demands that text is exactly what bundle_manifest_format() would write for it
+ * apart from unknown fields of the same version. ERR_FORMAT, ERR_UNSAFE. */
+int bundle_manifest_parse(struct bundle_manifest *out, const char *text,
+			  size_t len, struct error *err) MUST_CHECK;
+/* Fills blobs, uses, by_digest from the lock; part of the two above. */
+int bundle_manifest_derive(struct bundle_manifest *m, struct error *err)
+	MUST_CHECK;
+void bundle_manifest_release(struct bundle_manifest *m); /* CLEANUP */
+/* Index of the blob with this digest; SIZE_MAX: none. */
+size_t bundle_find_blob(const struct bundle_manifest *m,
+			const struct digest *sha256);
+/* The file of the lock that a use stands for; borrowed. */
+const struct lock_file *bundle_use_file(const struct bundle_manifest *m,
+					const struct bundle_use *use);
+const struct lock_repo *bundle_use_repo(const struct bundle_manifest *m,
+					const struct bundle_use *use);
+
+#endif

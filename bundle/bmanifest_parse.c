@@ -1,0 +1,220 @@
+/*
+ * Reads itts-bundle.json (described in bmanifest.c). It may come from anywhere:
+ * sizes are limited before anything is kept.
+ */
+#include "bundle/bmanifest.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *const known_keys[] = { "format",   "version",     "name",
+					  "serial",   "epoch",	     "align",
+					  "tool",     "lock_digest", "groups",
+					  "manifest", NULL };
+
+#define HEAD_LIMIT 65536u /* bytes of everything but "repos" */
+
+struct reading {
+	struct str head; /* the members but "repos", as a document */
+	struct str rest; /* the text without members that are not known */
+	bool repos, strangers;
+};
+
+static void reading_release(struct reading *r)
+{
+	str_release(&r->head);
+	str_release(&r->rest);
+}
+
+static bool is_known(const char *key)
+{
+	for (const char *const *k = known_keys; *k; k++)
+		if (!strcmp(key, *k))
+			return true;
+	return false;
+}
+
+/* A small member: its text (begin: in front of its comma and key) to the head. */
+static int read_small(struct reading *in, struct json_reader *r,
+		      const char *begin, const char *key, struct error *err)
+{
+	struct json_reader near = *r;
+	struct json *value CLEANUP(json_free) = NULL;
+
+	/* a short view of the text, so that no value can ask for much memory */
+	if ((size_t)(near.end - near.p) > HEAD_LIMIT)
+		near.end = near.p + HEAD_LIMIT;
+	if (json_read_value(&near, &value, err))
+		return err_wrap(err, "%s", key);
+	r->p = near.p;
+	r->first = near.first;
+	if (in->head.len + (size_t)(r->p - begin) > HEAD_LIMIT)
+		return err_set(err, ERR_FORMAT, "%s: too long", key);
+	str_add(&in->head, begin, (size_t)(r->p - begin));
+	return 0;
+}
+
+static int read_members(struct reading *in, struct lock *l, const char *text,
+			size_t len, struct error *err)
+{
+	const char *copied = text, *begin;
+	struct json_reader r;
+	int more;
+
+	json_reader_init(&r, text, len);
+	if (json_enter_object(&r, err))
+		return -1;
+	str_addc(&in->head, '{');
+	for (;;) {
+		char *key CLEANUP(free_ptr) = NULL;
+
+		begin = r.p;
+		more = json_next_key(&r, &key, err);
+		if (more <= 0)
+			break;
+		if (in->repos && !strcmp(key, "repos"))
+			return err_set(err, ERR_FORMAT,
+				       "key \"repos\" appears twice");
+		if (!strcmp(key, "repos")) {
+			in->repos = true;
+			if (lock_read_repos(l, &r, err))
+				return -1;
+			continue;
+		}
+		if (read_small(in, &r, begin, key, err))
+			return -1;
+		if (!is_known(key)) {
+			str_add(&in->rest, copied, (size_t)(begin - copied));
+			copied = r.p;
+			in->strangers = true;
+		}
+	}
+	str_addc(&in->head, '}');
+	if (in->strangers)
+		str_add(&in->rest, copied, (size_t)(text + len - copied));
+	return more ? -1 : json_reader_end(&r, err);
+}
+
+/* "sha256:" and 64 digits; absent: DIGEST_NONE. */
+static int read_digest(const struct json *doc, const char *key,
+		       struct digest *out, struct error *err)
+{
+	static const char prefix[] = "sha256:";
+	const char *text = NULL;
+
+	if (json_opt_string(doc, key, &text, "", err))
+		return -1;
+	if (!text)
+		return 0;
+	if (!str_starts(text, prefix) ||
+	    !digest_from_hex(out, text + strlen(prefix)) ||
+	    out->alg != DIGEST_SHA256)
+		return err_set(err, ERR_FORMAT,
+			       "%s: must be \"%s\" and 64 "
+			       "hex digits",
+			       key, prefix);
+	return 0;
+}
+
+static int read_format(const struct json *doc, struct error *err)
+{
+	const char *format = "";
+	uint64_t version = 0;
+
+	if (json_get_string(doc, "format", &format, "", err))
+		return -1;
+	if (strcmp(format, BUNDLE_FORMAT_NAME))
+		return err_set(err, ERR_FORMAT,
+			       "format \"%s\", expected \"%s\"", format,
+			       BUNDLE_FORMAT_NAME);
+	if (json_get_u64(doc, "version", &version, "", err))
+		return -1;
+	if (version != BUNDLE_VERSION) {
+		err_set(err, ERR_FORMAT,
+			"version %" PRIu64 " of the bundle format, this "
+			"program reads version %d",
+			version, BUNDLE_VERSION);
+		return err_hint(err, "use an itts-pack as new as the one that "
+				     "wrote it");
+	}
+	return 0;
+}
+
+static int read_head(struct bundle_manifest *m, const struct str *head,
+		     struct error *err)
+{
+	struct json *doc CLEANUP(json_free) = NULL;
+	const char *name = NULL;
+	uint64_t align = 0;
+
+	if (json_parse(&doc, head->ptr, head->len, err) ||
+	    read_format(doc, err) ||
+	    json_get_string(doc, "name", &name, "", err) ||
+	    json_get_u64(doc, "serial", &m->serial, "", err) ||
+	    json_get_u64(doc, "epoch", &m->epoch, "", err) ||
+	    json_get_u64(doc, "align", &align, "", err) ||
+	    json_opt_strings(doc, "groups", &m->lock.groups, "", err) ||
+	    read_digest(doc, "manifest", &m->lock.manifest, err))
+		return -1;
+	m->lock.name = xstrdup(name);
+	if (align != BUNDLE_ALIGN)
+		return err_set(err, ERR_FORMAT,
+			       "align: %" PRIu64 ", expected %u", align,
+			       BUNDLE_ALIGN);
+	m->align = BUNDLE_ALIGN;
+	if (m->epoch > BUNDLE_EPOCH_MAX)
+		return err_set(err, ERR_FORMAT,
+			       "epoch: %" PRIu64 " is too large", m->epoch);
+	return 0;
+}
+
+static int check_canonical(const struct bundle_manifest *m, const char *text,
+			   size_t len, struct error *err)
+{
+	struct str own CLEANUP(str_release) = STR_INIT;
+	size_t at = 0;
+
+	bundle_manifest_format(m, &own);
+	if (own.len == len && !memcmp(own.ptr, text, len))
+		return 0;
+	while (at < own.len && at < len && own.ptr[at] == text[at])
+		at++;
+	return err_set(err, ERR_FORMAT,
+		       "not in canonical form from byte %zu on", at);
+}
+
+static int parse(struct bundle_manifest *m, const char *text, size_t len,
+		 struct error *err)
+{
+	struct reading in CLEANUP(reading_release) = { STR_INIT, STR_INIT,
+						       false, false };
+
+	if (len > BUNDLE_MANIFEST_LIMIT)
+		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
+			       BUNDLE_MANIFEST_LIMIT);
+	if (read_members(&in, &m->lock, text, len, err) ||
+	    read_head(m, &in.head, err))
+		return -1;
+	if (!in.repos)
+		return err_set(err, ERR_FORMAT, "repos: is missing");
+	if (lock_finish(&m->lock, err) || bundle_manifest_derive(m, err))
+		return -1;
+	if (in.strangers)
+		return check_canonical(m, in.rest.ptr, in.rest.len, err);
+	return check_canonical(m, text, len, err);
+}
+
+int bundle_manifest_parse(struct bundle_manifest *out, const char *text,
+			  size_t len, struct error *err)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+
+	if (parse(&m, text, len, err))
+		return err_wrap(err, "%s", BUNDLE_MANIFEST_NAME);
+	*out = m;
+	memset(&m, 0, sizeof(m));
+	return 0;
+}

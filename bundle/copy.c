@@ -1,0 +1,235 @@
+#include "bundle/copy.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/bmanifest.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+
+/* How much is written before the kernel is asked to begin with the disk. */
+#define FLUSH_STEP  ((uint64_t)8 << 20)
+#define PROGRESS_MS 100
+
+/* Pieces that were read (and written) and wait for the hasher. */
+struct ring {
+	struct copy_job *job;
+	unsigned char *mem;
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	uint64_t filled, hashed; /* pieces so far */
+	bool stop;		 /* the hasher has given up */
+	bool failed;		 /* the second thread has: err says why */
+	struct error err;
+};
+
+static size_t piece_size(const struct copy_job *job, uint64_t at)
+{
+	uint64_t left = job->size - at;
+
+	return left < COPY_BUFFER ? (size_t)left : COPY_BUFFER;
+}
+
+static int fill(const struct copy_job *job, void *buf, size_t n, uint64_t at,
+		struct error *err)
+{
+	int fd = job->cloned ? job->dst_fd : job->src_fd;
+	uint64_t base = job->cloned ? job->dst_offset : job->src_offset;
+	const char *name = job->cloned ? job->dst_name : job->src_name;
+	size_t got;
+
+	if (job->read)
+		return job->read(job->read_ctx, buf, n, err);
+	if (file_pread_full(fd, buf, n, base + at, &got, name, err))
+		return -1;
+	if (got < n)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: ends at byte %" PRIu64
+			       ", expected %" PRIu64,
+			       name, base + at + got, base + job->size);
+	return 0;
+}
+
+static int spill(const struct copy_job *job, const void *buf, size_t n,
+		 uint64_t at, struct error *err)
+{
+	uint64_t end = at + n;
+
+	if (job->cloned)
+		return 0;
+	if (job->append)
+		return file_write_all(job->dst_fd, buf, n, job->dst_name, err);
+	if (file_pwrite_all(job->dst_fd, buf, n, job->dst_offset + at,
+			    job->dst_name, err))
+		return -1;
+	/* only advice: fsync() comes later and is what counts */
+	if (end % FLUSH_STEP == 0)
+		sync_file_range(job->dst_fd,
+				(off_t)(job->dst_offset + end - FLUSH_STEP),
+				(off_t)FLUSH_STEP, SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+/* Hashes a piece that begins at `at`. */
+static void digest_piece(struct copy_job *job, struct digest_ctx *ctx,
+			 const void *buf, size_t n, uint64_t at)
+{
+	uint64_t end = at + n;
+
+	digest_update(ctx, buf, n);
+	if (job->states && end % BUNDLE_STATE_STEP == 0 && end < job->size)
+		digest_get_state(ctx,
+				 job->states +
+					 DIGEST_STATE_LEN *
+						 (end / BUNDLE_STATE_STEP - 1));
+	if (job->seen)
+		job->seen(job->ctx, buf, n);
+}
+
+static unsigned char *ring_slot(const struct ring *r, uint64_t piece)
+{
+	return r->mem + piece % COPY_BUFFERS * COPY_BUFFER;
+}
+
+/* Waits for an empty slot. false: nobody wants more. */
+static bool ring_wait_empty(struct ring *r)
+{
+	bool stop;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->stop && r->filled - r->hashed == COPY_BUFFERS)
+		pthread_cond_wait(&r->moved, &r->lock);
+	stop = r->stop;
+	pthread_mutex_unlock(&r->lock);
+	return !stop;
+}
+
+/* Waits for piece number `piece`. false: it will not come. */
+static bool ring_wait_full(struct ring *r, uint64_t piece)
+{
+	bool there;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->failed && r->filled == piece)
+		pthread_cond_wait(&r->moved, &r->lock);
+	there = r->filled > piece;
+	pthread_mutex_unlock(&r->lock);
+	return there;
+}
+
+static void ring_step(struct ring *r, uint64_t *count)
+{
+	pthread_mutex_lock(&r->lock);
+	++*count;
+	pthread_cond_signal(&r->moved);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void ring_set(struct ring *r, bool *flag)
+{
+	pthread_mutex_lock(&r->lock);
+	*flag = true;
+	pthread_cond_signal(&r->moved);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* The second thread: reads and writes. */
+static void *move_pieces(void *arg)
+{
+	struct ring *r = arg;
+	struct copy_job *job = r->job;
+
+	for (uint64_t at = 0; at < job->size && ring_wait_empty(r);
+	     at += COPY_BUFFER) {
+		unsigned char *buf = ring_slot(r, at / COPY_BUFFER);
+		size_t n = piece_size(job, at);
+
+		if (fill(job, buf, n, at, &r->err) ||
+		    spill(job, buf, n, at, &r->err)) {
+			ring_set(r, &r->failed);
+			break;
+		}
+		ring_step(r, &r->filled);
+	}
+	return NULL;
+}
+
+static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
+		       struct error *err)
+{
+	struct copy_job *job = r->job;
+	uint64_t told = clock_ms();
+
+	for (uint64_t at = 0; at < job->size; at += COPY_BUFFER) {
+		uint64_t piece = at / COPY_BUFFER;
+		size_t n = piece_size(job, at);
+
+		if (cancel_check(job->cancel, err))
+			return -1;
+		if (!ring_wait_full(r, piece))
+			return 0; /* the second thread says why */
+		digest_piece(job, ctx, ring_slot(r, piece), n, at);
+		ring_step(r, &r->hashed);
+		if (job->progress &&
+		    (at + n == job->size || clock_ms() - told >= PROGRESS_MS)) {
+			told = clock_ms();
+			job->progress(job->ctx, at + n);
+		}
+	}
+	return 0;
+}
+
+static int run_big(struct copy_job *job, struct digest_ctx *ctx,
+		   struct error *err)
+{
+	unsigned char *mem CLEANUP(free_ptr) = xmalloc(COPY_BUFFERS *
+						       COPY_BUFFER);
+	struct ring r = { .job = job,
+			  .mem = mem,
+			  .lock = PTHREAD_MUTEX_INITIALIZER,
+			  .moved = PTHREAD_COND_INITIALIZER };
+	pthread_t thread;
+	int rc = pthread_create(&thread, NULL, move_pieces, &r);
+
+	if (rc)
+		return err_sys(err, rc, "no thread for copying");
+	rc = hash_pieces(&r, ctx, err);
+	ring_set(&r, &r.stop);
+	pthread_join(thread, NULL);
+	if (rc == 0 && r.failed) {
+		*err = r.err;
+		rc = -1;
+	}
+	return rc;
+}
+
+static int run_small(struct copy_job *job, struct digest_ctx *ctx,
+		     struct error *err)
+{
+	size_t n = (size_t)job->size;
+	void *buf CLEANUP(free_ptr) = xmalloc(n + 1);
+
+	if (cancel_check(job->cancel, err) || fill(job, buf, n, 0, err) ||
+	    spill(job, buf, n, 0, err))
+		return -1;
+	digest_piece(job, ctx, buf, n, 0);
+	return 0;
+}
+
+int copy_run(struct copy_job *job, struct error *err)
+{
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
+		DIGEST_SHA256, job->size);
+	bool small = job->size <= COPY_BUFFER;
+
+	job->cloned = job->clone && !job->read && !job->append &&
+		      job->size > 0 &&
+		      file_clone_range(job->src_fd, job->src_offset,
+				       job->dst_fd, job->dst_offset, job->size);
+	if (small ? run_small(job, ctx, err) : run_big(job, ctx, err))
+		return -1;
+	digest_end(&ctx, &job->sha256);
+	return 0;
+}

@@ -1,0 +1,131 @@
+#!/bin/sh
+# Installs an unpacked bundle with nothing but POSIX tools and sha256sum:
+#
+#   sh install.sh MODEL_DIR [HF_HOME]
+#
+# Checks SHA256SUMS, then puts checkpoints/ into MODEL_DIR and hub/ into
+# HF_HOME/hub: hard links on one file system, copies otherwise. Every file gets
+# its name when it is complete, refs/ come last, and the script may be run
+# again at any time. A small file that was edited is kept as NAME.orig.
+# Removes nothing; this folder may be deleted afterwards.
+set -eu
+
+usage='usage: sh install.sh MODEL_DIR [HF_HOME]'
+if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+	echo "$usage" >&2
+	exit 2
+fi
+case $1 in -*) echo "$usage" >&2; exit 2 ;; esac
+
+absolute() {
+	case $1 in
+	/*) printf '%s\n' "$1" ;;
+	*) printf '%s\n' "$PWD/$1" ;;
+	esac
+}
+
+models=$(absolute "$1")
+if [ $# -eq 2 ]; then
+	hub=$2/hub
+else
+	hub=${HF_HUB_CACHE:-${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}/hub}
+fi
+hub=$(absolute "$hub")
+cd -- "$(dirname -- "$0")"
+
+for part in itts-bundle.json SHA256SUMS hub checkpoints; do
+	if [ ! -e "$part" ]; then
+		echo "install.sh: $part is missing here: unpack the bundle again" >&2
+		exit 1
+	fi
+done
+
+echo "Checking SHA256SUMS ..."
+if command -v sha256sum >/dev/null 2>&1; then
+	check='sha256sum -c SHA256SUMS'
+else
+	check='shasum -a 256 -c SHA256SUMS'
+fi
+# LC_ALL: the word behind each name is translated
+if ! report=$(LC_ALL=C $check 2>&1); then
+	printf '%s\n' "$report" | grep -v ': OK$' >&2 || :
+	echo "install.sh: damaged: copy the bundle again and unpack it again" >&2
+	exit 9
+fi
+
+# place_of hub/X or checkpoints/X: where it belongs
+place_of() {
+	case $1 in
+	hub/*) printf '%s\n' "$hub/${1#hub/}" ;;
+	*) printf '%s\n' "$models/${1#checkpoints/}" ;;
+	esac
+}
+
+# Another name of the same file that was placed already: one copy is enough.
+link_twin() { # FILE NEW
+	find hub checkpoints -samefile "$1" 2>/dev/null | while IFS= read -r twin; do
+		placed=$(place_of "$twin")
+		if [ "$twin" != "$1" ] && [ -f "$placed" ] && [ ! -L "$placed" ] &&
+			cmp -s -- "$1" "$placed" && ln -- "$placed" "$2" 2>/dev/null; then
+			echo linked
+			break
+		fi
+	done
+}
+
+place() { # hub/X or checkpoints/X
+	to=$(place_of "$1")
+	new=$to.itts-new
+	if [ -L "$1" ]; then
+		if [ -L "$to" ] && [ "$(readlink "$to")" = "$(readlink "$1")" ]; then
+			return 0
+		fi
+		mkdir -p -- "${to%/*}"
+		rm -f -- "$new"
+		cp -P -- "$1" "$new"
+		mv -f -- "$new" "$to"
+		return 0
+	fi
+	if [ -f "$to" ] && cmp -s -- "$1" "$to"; then
+		return 0
+	fi
+	mkdir -p -- "${to%/*}"
+	rm -f -- "$new"
+	if [ -n "$(find "$1" -links +1)" ]; then
+		ln -- "$1" "$new" 2>/dev/null || [ -n "$(link_twin "$1" "$new")" ] ||
+			cp -p -- "$1" "$new"
+	else
+		# a file of its own: people may edit it
+		cp -p -- "$1" "$new"
+		case $1 in
+		checkpoints/.itts-pack/* | */refs/* | */trees/*) ;;
+		checkpoints/*) if [ -f "$to" ]; then
+			mv -f -- "$to" "$to.orig"
+			echo "kept your $to as ${to##*/}.orig"
+		fi ;;
+		esac
+	fi
+	mv -f -- "$new" "$to"
+}
+
+place_all() { # find's conditions
+	find hub checkpoints \( -type f -o -type l \) "$@" >"$list"
+	while IFS= read -r file; do
+		place "$file"
+	done <"$list"
+}
+
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+trap 'exit 130' INT TERM
+
+echo "Installing into $models and $hub ..."
+place_all ! -path '*/refs/*'
+sync
+place_all -path '*/refs/*'
+sync
+
+echo "Done. Set this where the program starts:"
+echo
+echo "    export HF_HUB_CACHE='$hub'"
+echo "    export HF_HUB_OFFLINE=1"

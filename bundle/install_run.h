@@ -1,0 +1,61 @@
+/* The steps of install_bundle() and what they share; for bundle/install*.c. */
+#ifndef ITTS_INSTALL_RUN_H
+#define ITTS_INSTALL_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "bundle/install.h"
+
+/* Where a file of the lock has its bytes: one a use, in the order of
+ * manifest.uses. */
+enum place {
+	PLACE_SAME,    /* the blob of the use before it */
+	PLACE_MISSING, /* or damaged */
+	PLACE_RIGHT,
+};
+
+struct install_run {
+	struct bundle_source *s; /* borrowed, as are o and st */
+	const struct install_options *o;
+	struct install_stats *st;
+	struct hfcache *store;	/* NULL: a dry run, and there is none yet */
+	unsigned char *places;	/* enum place, one a use */
+	unsigned char **states; /* one a blob; NULL: not computed in this run */
+	bool can_clone;
+	struct hfcache_batch *batch;
+};
+
+/* The use that has the bytes of a blob in the store; NULL: none. */
+const struct bundle_use *install_find_right(const struct install_run *run,
+					    const struct bundle_blob *b);
+size_t install_use_index(const struct install_run *run,
+			 const struct bundle_use *use);
+
+/* Fills places, can_clone, had_*, new_*, need_*; ERR_IO where space lacks. */
+int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
+/* Walks the bundle to its end; all blobs are in the store then. */
+int install_payloads(struct install_run *run, struct error *err) MUST_CHECK;
+
+/* One installation at a time into a store: waits, and says so. The file stays
+ * behind; closing *fd releases it. */
+int install_lock(struct hfcache *store, const struct cancel *cancel,
+		 const struct event_sink *sink, int *fd, struct error *err)
+	MUST_CHECK;
+/* Sets the refs of one repo and says what has moved. */
+int install_refs(struct hfcache *store, const struct lock_repo *repo,
+		 const struct install_options *o, struct error *err) MUST_CHECK;
+
+/* What a directory has to give; dir may lack yet. */
+struct space_need {
+	const char *dir;
+	const char *option; /* for the message: how to choose another */
+	uint64_t bytes, inodes;
+};
+/* Needs on one file system are added up. ERR_IO naming directory, needed, free. */
+int space_check(const struct space_need *needs, size_t count, struct error *err)
+	MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/* The OCI side of a bundle (OCI image-spec 1.1, ModelPack media types): one
+ * image manifest a repo, so that skopeo, oras, podman read it as oci-archive. */
+#ifndef ITTS_OCI_H
+#define ITTS_OCI_H
+
+#include "base/attr.h"
+#include "base/str.h"
+#include "bundle/bmanifest.h"
+
+/* Registries refuse manifests over 4 MiB: a repo with more files than this gets
+ * none and is left out of index.json. */
+#define OCI_MAX_FILES 10000
+
+void oci_layout_file(struct str *out); /* oci-layout */
+void oci_config(struct str *out);      /* the empty config, "{}" */
+bool oci_has_manifest(const struct lock_repo *r);
+void oci_manifest(const struct lock_repo *r, struct str *out);
+void oci_index(const struct bundle_manifest *m, struct str *out); /* index.json */
+/* Tag in index.json: "org--name"; appended to out. */
+void oci_tag(const struct lock_repo *r, struct str *out);
+
+#endif

@@ -1,0 +1,374 @@
+#include "bundle/pack.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/human.h"
+#include "base/mem.h"
+#include "bundle/bmanifest.h"
+#include "bundle/copy.h"
+#include "bundle/layout.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Payloads up to this size go through the buffer with the headers; above it a
+ * clone or a second thread is worth its start. */
+#define SMALL_MAX  65536u
+#define BUFFER_MAX ((size_t)1 << 20)
+
+struct pack {
+	struct hfcache *store;
+	const struct pack_options *o;
+	const char *name; /* of the output */
+	int fd;
+	bool append; /* a pipe or a file of the caller's */
+	bool clone;  /* the output can share extents with the store */
+	struct bundle_manifest manifest;
+	struct str text;
+	struct layout *layout;
+	uint64_t offset;   /* of buf in the bundle */
+	struct str buf;	   /* bytes that are not written yet */
+	struct str states; /* of the payloads so far */
+	size_t blob;	   /* the one that is copied, for events */
+	char *label;	   /* its name, likewise */
+	struct pack_stats stats;
+};
+
+static void pack_release(struct pack *p)
+{
+	bundle_manifest_release(&p->manifest);
+	str_release(&p->text);
+	layout_close(&p->layout);
+	str_release(&p->buf);
+	str_release(&p->states);
+	free_ptr(&p->label);
+}
+
+/* --- output ------------------------------------------------------------------ */
+
+static int hint_pipe(struct error *err)
+{
+	if (err->sys == EPIPE)
+		err_hint(err, "the program that reads the output has ended");
+	return -1;
+}
+
+static int flush(struct pack *p, struct error *err)
+{
+	int rc = p->append ? file_write_all(p->fd, p->buf.ptr, p->buf.len,
+					    p->name, err)
+			   : file_pwrite_all(p->fd, p->buf.ptr, p->buf.len,
+					     p->offset, p->name, err);
+
+	if (rc)
+		return hint_pipe(err);
+	p->offset += p->buf.len;
+	str_clear(&p->buf);
+	return 0;
+}
+
+static int put_bytes(struct pack *p, const void *ptr, size_t n,
+		     struct error *err)
+{
+	if (p->buf.len > 0 && p->buf.len + n > BUFFER_MAX && flush(p, err))
+		return -1;
+	str_add(&p->buf, ptr, n);
+	return p->buf.len >= BUFFER_MAX ? flush(p, err) : 0;
+}
+
+/* --- payloads ----------------------------------------------------------------- */
+
+static void set_label(struct pack *p, const struct bundle_use *use)
+{
+	free_ptr(&p->label);
+	p->label = xasprintf("%s %s", bundle_use_repo(&p->manifest, use)->id,
+			     bundle_use_file(&p->manifest, use)->path);
+}
+
+/* The blob under the first of its names that the store has. */
+static int open_blob(struct pack *p, size_t blob, int *fd, struct error *err)
+{
+	const struct bundle_blob *b = &p->manifest.blobs[blob];
+	struct error first = { 0 };
+
+	for (size_t i = 0; i < b->use_count; i++) {
+		struct error one = { 0 };
+		int rc = hfcache_blob_open(
+			p->store, bundle_use_repo(&p->manifest, &b->uses[i]),
+			bundle_use_file(&p->manifest, &b->uses[i]), fd, &one);
+
+		if (rc == 0) {
+			set_label(p, &b->uses[i]);
+			return 0;
+		}
+		if (i == 0)
+			first = one;
+	}
+	*err = first;
+	return err_hint(err, "`itts-pack fetch` completes the store");
+}
+
+static void emit(struct pack *p, enum event_type type, uint64_t done)
+{
+	struct event ev = { .type = type,
+			    .id = (unsigned)p->blob,
+			    .name = p->label,
+			    .done = done,
+			    .total = p->manifest.blobs[p->blob].size };
+
+	event_emit(p->o->sink, &ev);
+}
+
+static void on_progress(void *ctx, uint64_t done)
+{
+	emit(ctx, EVENT_PROGRESS, done);
+}
+
+static int check_digest(const struct pack *p, const struct digest *got,
+			struct error *err)
+{
+	const struct digest *want = &p->manifest.blobs[p->blob].sha256;
+	char have[DIGEST_HEX_MAX], need[DIGEST_HEX_MAX];
+
+	if (digest_equal(got, want))
+		return 0;
+	err_set(err, ERR_INTEGRITY, "%s: sha256 %s, expected %s", p->label,
+		digest_hex(got, have), digest_hex(want, need));
+	return err_hint(err, "`itts-pack verify` lists what is damaged in the "
+			     "store, `itts-pack fetch` replaces it");
+}
+
+static int put_small(struct pack *p, int fd, size_t size, struct error *err)
+{
+	char bytes[SMALL_MAX];
+	struct digest d;
+	size_t got;
+
+	if (file_pread_full(fd, bytes, size, 0, &got, p->label, err))
+		return -1;
+	digest_buf(DIGEST_SHA256, bytes, got, &d);
+	if (check_digest(p, &d, err))
+		return -1;
+	return put_bytes(p, bytes, size, err);
+}
+
+static int put_big(struct pack *p, int fd, uint64_t size, struct error *err)
+{
+	size_t states = (size_t)layout_state_count(size) * DIGEST_STATE_LEN;
+	struct copy_job job = { .src_fd = fd,
+				.size = size,
+				.dst_fd = p->fd,
+				.append = p->append,
+				.clone = p->clone,
+				.src_name = p->label,
+				.dst_name = p->name,
+				.cancel = p->o->cancel,
+				.progress = on_progress,
+				.ctx = p };
+
+	if (flush(p, err))
+		return -1;
+	job.dst_offset = p->offset;
+	str_fill(&p->states, '\0', states);
+	job.states = (unsigned char *)p->states.ptr + p->states.len - states;
+	if (copy_run(&job, err))
+		return hint_pipe(err);
+	p->offset += size;
+	p->stats.cloned_bytes += job.cloned ? size : 0;
+	return check_digest(p, &job.sha256, err);
+}
+
+static int put_payload(struct pack *p, const struct segment *s,
+		       struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+
+	p->blob = s->blob;
+	if (open_blob(p, s->blob, &fd, err))
+		return -1;
+	if (!s->again)
+		emit(p, EVENT_START, 0);
+	if (s->size <= SMALL_MAX ? put_small(p, fd, (size_t)s->size, err)
+				 : put_big(p, fd, s->size, err))
+		return -1;
+	if (!s->again)
+		emit(p, EVENT_DONE, s->size);
+	return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------ */
+
+static int put_segment(struct pack *p, const struct segment *s,
+		       struct error *err)
+{
+	char slot[BUNDLE_SIGNATURE_SIZE];
+
+	assert(s->offset == p->offset + p->buf.len);
+	switch (s->kind) {
+	case SEGMENT_BYTES:
+		return put_bytes(p, s->ptr, (size_t)s->size, err);
+	case SEGMENT_SIGNATURE:
+		memset(slot, '\n', sizeof(slot));
+		return put_bytes(p, slot, sizeof(slot), err);
+	case SEGMENT_PAYLOAD:
+		return put_payload(p, s, err);
+	case SEGMENT_STATES:
+		assert(s->size == p->states.len);
+		return put_bytes(p, p->states.ptr, p->states.len, err);
+	case SEGMENT_END:
+		break;
+	}
+	return flush(p, err);
+}
+
+static int put_all(struct pack *p, struct error *err)
+{
+	struct event plan = { .type = EVENT_PLAN,
+			      .name = "pack",
+			      .total = p->stats.payload_bytes,
+			      .items = p->stats.payloads };
+	struct segment s = { .kind = SEGMENT_BYTES };
+
+	event_emit(p->o->sink, &plan);
+	while (s.kind != SEGMENT_END)
+		if (cancel_check(p->o->cancel, err) ||
+		    layout_next(p->layout, &s, err) || put_segment(p, &s, err))
+			return -1;
+	return 0;
+}
+
+static int prepare(struct pack *p, const struct lock *l, struct error *err)
+{
+	if (bundle_manifest_from_lock(&p->manifest, l, p->o->serial,
+				      p->o->epoch, err))
+		return -1;
+	bundle_manifest_format(&p->manifest, &p->text);
+	if (p->text.len > BUNDLE_MANIFEST_LIMIT)
+		return err_set(err, ERR_FORMAT,
+			       "the bundle manifest would have %zu bytes, "
+			       "limit %u",
+			       p->text.len, BUNDLE_MANIFEST_LIMIT);
+	if (layout_open(&p->layout, &p->manifest, p->text.ptr, p->text.len,
+			err) ||
+	    layout_total(p->layout, &p->stats.bytes, err))
+		return -1;
+	p->stats.payloads = p->manifest.blob_count;
+	for (size_t i = 0; i < p->manifest.blob_count; i++) {
+		int fd CLEANUP(close_fd) = -1;
+
+		p->stats.payload_bytes += p->manifest.blobs[i].size;
+		/* better now than after gigabytes */
+		if (cancel_check(p->o->cancel, err) ||
+		    open_blob(p, i, &fd, err))
+			return -1;
+	}
+	return 0;
+}
+
+/* Bytes that a clone would share, and whether the output can do that. */
+static uint64_t try_clone(struct pack *p)
+{
+	uint64_t shared = 0;
+
+	for (size_t i = 0; i < p->manifest.blob_count; i++) {
+		int fd CLEANUP(close_fd) = -1;
+		struct error ignored = { 0 };
+
+		if (p->manifest.blobs[i].size <= SMALL_MAX)
+			continue;
+		shared += p->manifest.blobs[i].size;
+		if (p->clone)
+			continue;
+		p->clone = open_blob(p, i, &fd, &ignored) == 0 &&
+			   file_clone_range(fd, 0, p->fd, 0, BUNDLE_ALIGN) &&
+			   ftruncate(p->fd, 0) == 0;
+		if (!p->clone)
+			return 0;
+	}
+	return shared;
+}
+
+static int check_space(struct pack *p, struct error *err)
+{
+	uint64_t need = p->stats.bytes - try_clone(p), bytes, inodes;
+	char want[HUMAN_MAX], have[HUMAN_MAX];
+
+	if (file_space(p->fd, &bytes, &inodes, err))
+		return -1;
+	if (need <= bytes)
+		return 0;
+	return err_sys(err, ENOSPC, "%s: needs %s, free are %s", p->name,
+		       human_size(need, want), human_size(bytes, have));
+}
+
+static int pack_to_path(struct pack *p, struct error *err)
+{
+	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+
+	if (atomic_open(&f, AT_FDCWD, p->name, 0644, err))
+		return -1;
+	p->fd = f.fd;
+	if (check_space(p, err) || put_all(p, err))
+		return -1;
+	return atomic_commit(&f, err);
+}
+
+static int pack_to_fd(struct pack *p, int fd, struct error *err)
+{
+	struct stat st;
+
+	p->fd = fd;
+	p->append = true;
+	if (put_all(p, err))
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fsync(fd))
+		return err_sys(err, errno, "%s", p->name);
+	return 0;
+}
+
+/* A pipe or device that has a name must not be replaced by a file. */
+static int pack_to_device(struct pack *p, struct error *err)
+{
+	int fd CLEANUP(close_fd) = open(p->name, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "%s", p->name);
+	if (pack_to_fd(p, fd, err))
+		return -1;
+	if (close(take_fd(&fd)))
+		return err_sys(err, errno, "%s", p->name);
+	return 0;
+}
+
+int pack_lock(struct hfcache *store, const struct lock *l, const char *path,
+	      int out_fd, const struct pack_options *o, struct pack_stats *out,
+	      struct error *err)
+{
+	struct pack p CLEANUP(pack_release) = { .store = store,
+						.o = o,
+						.name = path,
+						.fd = -1,
+						.text = STR_INIT,
+						.buf = STR_INIT,
+						.states = STR_INIT };
+	struct stat st;
+	bool device = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	int rc;
+
+	if (prepare(&p, l, err))
+		return -1;
+	if (!strcmp(path, "-")) {
+		p.name = "standard output";
+		rc = pack_to_fd(&p, out_fd, err);
+	} else {
+		rc = device ? pack_to_device(&p, err) : pack_to_path(&p, err);
+	}
+	if (rc == 0)
+		*out = p.stats;
+	return rc;
+}

@@ -1,0 +1,423 @@
+/*
+ * Opening a bundle: the first member has to be its manifest, and all that comes
+ * behind follows from that. Its header is only looked at for the size here; like
+ * every other byte it is compared with the layout afterwards.
+ */
+#include "bundle/source.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/sniff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEADER	     512u /* of the manifest's member: plain ustar */
+#define USTAR_SIZE   124u
+#define USTAR_DIGITS 11u
+#define USTAR_TYPE   156u
+#define PIECE	     ((size_t)64 << 10)
+
+static const char sig_begin[] = "-----BEGIN SSH SIGNATURE-----\n";
+static const char sig_end[] = "-----END SSH SIGNATURE-----\n";
+
+/* Bytes that were read when opening are served from memory again. */
+static size_t from_memory(struct bundle_source *s, void *buf, size_t n)
+{
+	const struct str *part = &s->ahead;
+	uint64_t at = s->offset;
+
+	if (at >= part->len) {
+		at -= part->len;
+		part = &s->text;
+	}
+	if (at >= part->len)
+		return 0;
+	if (n > part->len - at)
+		n = (size_t)(part->len - at);
+	memcpy(buf, part->ptr + at, n);
+	return n;
+}
+
+static int read_file(struct bundle_source *s, void *buf, size_t n, size_t *got,
+		     struct error *err)
+{
+	if (file_pread_full(s->fd, buf, n, s->offset, got, s->name, err) != 0)
+		return err_wrap(err, "reading at byte %" PRIu64, s->offset);
+	return 0;
+}
+
+static int read_stream(struct bundle_source *s, void *buf, size_t n,
+		       size_t *got, struct error *err)
+{
+	if (tar_reader_read(s->stream, buf, n, got, err) != 0)
+		return err_wrap(err, "%s: at byte %" PRIu64, s->name,
+				s->offset);
+	return 0;
+}
+
+/* Fewer than n only at the end. */
+static int read_some(struct bundle_source *s, void *buf, size_t n, size_t *got,
+		     struct error *err)
+{
+	size_t have = 0, more;
+
+	if (cancel_check(s->cancel, err) != 0)
+		return -1;
+	while (have < n &&
+	       (more = from_memory(s, (char *)buf + have, n - have)) > 0) {
+		have += more;
+		s->offset += more;
+	}
+	*got = have;
+	if (have == n)
+		return 0;
+	if ((s->stream ? read_stream : read_file)(s, (char *)buf + have,
+						  n - have, &more, err) != 0)
+		return -1;
+	*got += more;
+	s->offset += more;
+	return 0;
+}
+
+static int ended(const struct bundle_source *s, const char *member,
+		 struct error *err)
+{
+	err_set(err, ERR_FORMAT, "%s: ends at byte %" PRIu64 "%s%s", s->name,
+		s->offset, member ? ", in " : "", member ? member : "");
+	return err_hint(err, "the copy is not complete, make it again");
+}
+
+int bundle_source_read(struct bundle_source *s, void *buf, size_t n,
+		       struct error *err)
+{
+	size_t got;
+
+	if (read_some(s, buf, n, &got, err) != 0)
+		return -1;
+	return got == n ? 0 : ended(s, NULL, err);
+}
+
+int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
+{
+	char *buf CLEANUP(free_ptr) = NULL;
+
+	if (s->seekable) {
+		uint64_t left = s->file_size - s->offset;
+
+		s->offset += n < left ? n : left;
+		return n <= left ? 0 : ended(s, NULL, err);
+	}
+	buf = xmalloc(PIECE);
+	while (n > 0) {
+		size_t part = n < PIECE ? (size_t)n : PIECE;
+
+		if (bundle_source_read(s, buf, part, err) != 0)
+			return -1;
+		n -= part;
+	}
+	return 0;
+}
+
+void bundle_source_describe(const struct bundle_source *s,
+			    const struct segment *seg, struct str *out)
+{
+	const struct bundle_manifest *m = &s->manifest;
+	const struct bundle_use *use;
+
+	if (seg->kind != SEGMENT_PAYLOAD || seg->again) {
+		str_adds(out, seg->name);
+		return;
+	}
+	use = &m->blobs[seg->blob].uses[0];
+	str_addf(out, "%s %s", bundle_use_repo(m, use)->id,
+		 bundle_use_file(m, use)->path);
+}
+
+/* --- comparing ------------------------------------------------------------- */
+
+static int compare(const struct bundle_source *s, const struct segment *seg,
+		   const unsigned char *got, size_t len, struct error *err)
+{
+	uint64_t at = s->offset - len;
+	const unsigned char *want = (const unsigned char *)seg->ptr +
+				    (at - seg->offset);
+	size_t i = 0;
+
+	if (memcmp(got, want, len) == 0)
+		return 0;
+	while (got[i] == want[i])
+		i++;
+	return err_set(err, ERR_INTEGRITY,
+		       "%s: %s: byte %" PRIu64 " is 0x%02x, expected 0x%02x",
+		       s->name, seg->name, at + i, got[i], want[i]);
+}
+
+static bool is_base64_line(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=' ||
+	       c == '\n';
+}
+
+/* Newlines only, or armour (PROTOCOL.sshsig) and then newlines only. */
+static bool signature_is_sane(const char *p, size_t len)
+{
+	const char *end = p + len;
+
+	if (memcmp(p, sig_begin, sizeof(sig_begin) - 1) == 0) {
+		p += sizeof(sig_begin) - 1;
+		while (p < end && is_base64_line(*p))
+			p++;
+		if ((size_t)(end - p) < sizeof(sig_end) - 1 ||
+		    memcmp(p, sig_end, sizeof(sig_end) - 1) != 0)
+			return false;
+		p += sizeof(sig_end) - 1;
+	}
+	while (p < end && *p == '\n')
+		p++;
+	return p == end;
+}
+
+static int expect_signature(struct bundle_source *s, const struct segment *seg,
+			    char *buf, struct error *err)
+{
+	size_t got;
+
+	if (read_some(s, buf, BUNDLE_SIGNATURE_SIZE, &got, err) != 0)
+		return -1;
+	if (got != BUNDLE_SIGNATURE_SIZE)
+		return ended(s, seg->name, err);
+	if (!signature_is_sane(buf, got))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s: neither empty nor a signature, at byte "
+			       "%" PRIu64,
+			       s->name, seg->name, seg->offset);
+	return 0;
+}
+
+int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
+			 struct error *err)
+{
+	unsigned char *buf CLEANUP(free_ptr) = xmalloc(PIECE);
+	uint64_t left = seg->size;
+	size_t got;
+
+	if (seg->kind == SEGMENT_SIGNATURE)
+		return expect_signature(s, seg, (char *)buf, err);
+	while (left > 0) {
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+
+		if (read_some(s, buf, n, &got, err) != 0)
+			return -1;
+		if (compare(s, seg, buf, got, err) != 0)
+			return -1;
+		if (got < n)
+			return ended(s, seg->name, err);
+		left -= n;
+	}
+	return 0;
+}
+
+int bundle_source_end(struct bundle_source *s, struct error *err)
+{
+	char c;
+	size_t got;
+
+	if (read_some(s, &c, 1, &got, err) != 0)
+		return -1;
+	if (got != 0)
+		return err_set(err, ERR_FORMAT,
+			       "%s: something follows the end of the bundle, "
+			       "at byte %" PRIu64,
+			       s->name, s->offset - 1);
+	return 0;
+}
+
+int bundle_source_check_size(struct bundle_source *s, struct error *err)
+{
+	struct str what CLEANUP(str_release) = STR_INIT;
+	struct segment seg;
+
+	if (!s->seekable)
+		return 0;
+	layout_rewind(s->layout);
+	do {
+		if (layout_next(s->layout, &seg, err) != 0)
+			return -1;
+		if (seg.kind != SEGMENT_END &&
+		    seg.offset + seg.size > s->file_size) {
+			bundle_source_describe(s, &seg, &what);
+			s->offset = s->file_size;
+			return ended(s, what.ptr, err);
+		}
+	} while (seg.kind != SEGMENT_END);
+	layout_rewind(s->layout);
+	if (seg.offset != s->file_size) {
+		s->offset = seg.offset;
+		return bundle_source_end(s, err);
+	}
+	return 0;
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static int not_a_bundle(const struct bundle_source *s, enum sniff_kind kind,
+			const char *what, struct error *err)
+{
+	err_set(err, ERR_FORMAT, "%s: not a bundle of itts-pack but %s%s",
+		s->name, what, s->stream ? ", compressed" : "");
+	if (kind == SNIFF_ARCHIVE)
+		err_hint(err, "an archive of a Hub cache is installed with "
+			      "--import");
+	return -1;
+}
+
+/* Size of the manifest from the ustar header that stands in ahead. */
+static int manifest_size(const struct bundle_source *s, size_t *out,
+			 struct error *err)
+{
+	const char *h = s->ahead.ptr;
+	uint64_t size = 0;
+
+	for (size_t i = USTAR_SIZE; i < USTAR_SIZE + USTAR_DIGITS; i++) {
+		if (h[i] < '0' || h[i] > '7')
+			return err_set(err, ERR_FORMAT,
+				       "%s: %s: damaged header at byte %zu",
+				       s->name, BUNDLE_MANIFEST_NAME, i);
+		size = size * 8 + (uint64_t)(h[i] - '0');
+	}
+	if (size == 0 || size > BUNDLE_MANIFEST_LIMIT || h[USTAR_TYPE] != '0')
+		return err_set(err, ERR_FORMAT,
+			       "%s: %s: damaged header, or larger than %u "
+			       "bytes",
+			       s->name, BUNDLE_MANIFEST_NAME,
+			       BUNDLE_MANIFEST_LIMIT);
+	*out = (size_t)size;
+	return 0;
+}
+
+static int read_head(struct bundle_source *s, struct error *err)
+{
+	char head[HEADER];
+	const char *what;
+	enum sniff_kind kind;
+	size_t got;
+
+	if (read_some(s, head, sizeof(head), &got, err) != 0)
+		return -1;
+	kind = sniff(head, got, &what);
+	if (kind != SNIFF_BUNDLE)
+		return not_a_bundle(s, kind, what, err);
+	if (got < sizeof(head))
+		return ended(s, BUNDLE_MANIFEST_NAME, err);
+	str_add(&s->ahead, head, got);
+	return 0;
+}
+
+/* Grows with what is there, not with what the header says. */
+static int read_text(struct bundle_source *s, size_t size, struct error *err)
+{
+	char *buf CLEANUP(free_ptr) = xmalloc(PIECE);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	size_t got;
+
+	while (text.len < size) {
+		size_t left = size - text.len;
+
+		if (read_some(s, buf, left < PIECE ? left : PIECE, &got, err) !=
+		    0)
+			return -1;
+		if (got == 0)
+			return ended(s, BUNDLE_MANIFEST_NAME, err);
+		str_add(&text, buf, got);
+	}
+	s->text = text;
+	text = (struct str)STR_INIT;
+	return 0;
+}
+
+/* Is it a plain file with a bundle in it, or something for libarchive? */
+static int choose_reader(struct bundle_source *s, struct error *err)
+{
+	char head[SNIFF_BYTES];
+	const char *what;
+	struct stat st;
+	size_t got;
+
+	if (fstat(s->fd, &st) != 0)
+		return err_sys(err, errno, "%s", s->name);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_FORMAT,
+			       "%s: is a directory, not a bundle", s->name);
+	if (S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0) {
+		if (file_pread_full(s->fd, head, sizeof(head), 0, &got, s->name,
+				    err) != 0)
+			return -1;
+		s->seekable = sniff(head, got, &what) != SNIFF_COMPRESSED;
+		s->file_size = (uint64_t)st.st_size;
+	}
+	if (s->seekable)
+		return 0;
+	if (tar_open_stream(&s->stream, s->fd, err) != 0)
+		return err_wrap(err, "%s", s->name);
+	tar_reader_cancel(s->stream, s->cancel);
+	return 0;
+}
+
+static int open_content(struct bundle_source *s, struct error *err)
+{
+	size_t size = 0;
+
+	if (choose_reader(s, err) != 0 || read_head(s, err) != 0 ||
+	    manifest_size(s, &size, err) != 0 || read_text(s, size, err) != 0)
+		return -1;
+	if (bundle_manifest_parse(&s->manifest, s->text.ptr, s->text.len,
+				  err) != 0)
+		return err_wrap(err, "%s: %s", s->name, BUNDLE_MANIFEST_NAME);
+	s->offset = 0;
+	return layout_open(&s->layout, &s->manifest, s->text.ptr, s->text.len,
+			   err);
+}
+
+int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
+			  struct error *err)
+{
+	s->fd = fd;
+	s->name = xstrdup(name);
+	return open_content(s, err);
+}
+
+int bundle_source_open(struct bundle_source *s, const char *path,
+		       struct error *err)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return bundle_source_open_fd(s, STDIN_FILENO, "standard input",
+					     err);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	if (fd < 0)
+		return err_sys(err, errno, "%s", path);
+	s->owned = true;
+	return bundle_source_open_fd(s, fd, path, err);
+}
+
+void bundle_source_close(struct bundle_source *s)
+{
+	layout_close(&s->layout);
+	bundle_manifest_release(&s->manifest);
+	tar_reader_close(&s->stream);
+	str_release(&s->text);
+	str_release(&s->ahead);
+	free_ptr(&s->name);
+	if (s->owned)
+		close_fd(&s->fd);
+	*s = (struct bundle_source)BUNDLE_SOURCE_INIT;
+}

@@ -1,0 +1,329 @@
+/*
+ * Reading archives through libarchive: compressed bundles as a plain stream of
+ * bytes, and archives that are not ours entry by entry. Nothing is ever extracted
+ * by libarchive; bytes and names go to the caller, who judges them.
+ *
+ * Limits: one layer of compression (bombs are nested), libzstd's own window limit
+ * of 128 MiB, zip only where its directory can be read first (in a pipe neither
+ * sizes nor symbolic links are known in time).
+ */
+#include "bundle/tar.h"
+
+#include "base/mem.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_SIZE   ((size_t)256 << 10)
+#define MAX_FILTERS 2 /* "none" counts as one */
+
+struct tar_reader {
+	struct archive *a;
+	unsigned char *buf;
+	const struct cancel *cancel; /* may be NULL */
+	locale_t utf8;		     /* names in the archive; 0: as it is */
+	int fd;			     /* borrowed */
+	int sys;		     /* errno of a failed read() */
+	bool regular, stream;	     /* what fd is; what is asked for */
+	bool opened, begun, empty;
+};
+
+/* A pipe may stall for ever: wait for bytes or for the wish to stop. */
+static bool wait_readable(const struct tar_reader *r)
+{
+	struct pollfd fds[] = {
+		{ .fd = r->fd, .events = POLLIN },
+		{ .fd = r->cancel ? r->cancel->fd : -1, .events = POLLIN },
+	};
+
+	while (!r->regular && !cancel_is_set(r->cancel)) {
+		if (poll(fds, ARRAY_LEN(fds), -1) >= 0 || errno != EINTR)
+			break;
+	}
+	return !cancel_is_set(r->cancel);
+}
+
+static la_ssize_t from_fd(struct archive *a, void *ctx, const void **out)
+{
+	struct tar_reader *r = ctx;
+	ssize_t n;
+
+	do {
+		if (!wait_readable(r)) {
+			archive_set_error(a, EINTR, "interrupted");
+			return ARCHIVE_FATAL;
+		}
+		n = read(r->fd, r->buf, READ_SIZE);
+	} while (n < 0 && errno == EINTR);
+	*out = r->buf;
+	if (n >= 0)
+		return n;
+	r->sys = errno;
+	archive_set_error(a, errno, "read failed");
+	return ARCHIVE_FATAL;
+}
+
+static la_int64_t skip_fd(struct archive *a, void *ctx, la_int64_t n)
+{
+	struct tar_reader *r = ctx;
+	struct stat st;
+	off_t at;
+
+	(void)a;
+	at = r->regular ? lseek(r->fd, 0, SEEK_CUR) : -1;
+	/* not beyond the end: a cut file has to be noticed */
+	if (at < 0 || fstat(r->fd, &st) != 0 || n > st.st_size - at ||
+	    lseek(r->fd, n, SEEK_CUR) < 0)
+		return 0;
+	return n;
+}
+
+static la_int64_t seek_fd(struct archive *a, void *ctx, la_int64_t n,
+			  int whence)
+{
+	struct tar_reader *r = ctx;
+	off_t at = lseek(r->fd, n, whence);
+
+	if (at >= 0)
+		return at;
+	archive_set_error(a, errno, "seek failed");
+	return ARCHIVE_FATAL;
+}
+
+static int fail(struct tar_reader *r, struct error *err)
+{
+	const char *text = archive_error_string(r->a);
+
+	if (cancel_check(r->cancel, err) != 0)
+		return -1;
+	if (r->sys != 0)
+		return err_sys(err, r->sys, "cannot be read");
+	return err_set(err, ERR_FORMAT, "%s",
+		       text ? text : "malformed archive");
+}
+
+static int support_filters(struct archive *a, struct error *err)
+{
+	static int (*const add[])(struct archive *) = {
+		archive_read_support_filter_none,
+		archive_read_support_filter_zstd,
+		archive_read_support_filter_gzip,
+		archive_read_support_filter_xz,
+		archive_read_support_filter_bzip2,
+		archive_read_support_filter_lz4,
+	};
+
+	/* a warning means that libarchive would run an external program */
+	for (size_t i = 0; i < ARRAY_LEN(add); i++)
+		if (add[i](a) != ARCHIVE_OK)
+			return err_set(
+				err, ERR_OTHER,
+				"this libarchive lacks a compression: %s",
+				archive_error_string(a));
+	return 0;
+}
+
+static int support_formats(struct tar_reader *r, struct error *err)
+{
+	int (*add[2])(struct archive *) = {
+		archive_read_support_format_tar,
+		archive_read_support_format_zip_streamable,
+	};
+
+	if (r->regular)
+		add[1] = archive_read_support_format_zip_seekable;
+	if (r->stream) {
+		add[0] = archive_read_support_format_raw;
+		add[1] = archive_read_support_format_empty;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(add); i++)
+		if (add[i](r->a) != ARCHIVE_OK)
+			return fail(r, err);
+	return 0;
+}
+
+static int reader_open(struct tar_reader **out, int fd, bool stream,
+		       struct error *err)
+{
+	struct tar_reader *r CLEANUP(tar_reader_close) = xcalloc(1, sizeof(*r));
+	struct stat st;
+
+	r->fd = fd;
+	r->stream = stream;
+	r->buf = xmalloc(READ_SIZE);
+	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	r->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	r->a = archive_read_new();
+	if (!r->a)
+		return err_set(err, ERR_OTHER, "libarchive: out of memory");
+	if (support_filters(r->a, err) != 0 || support_formats(r, err) != 0)
+		return -1;
+	archive_read_set_callback_data(r->a, r);
+	archive_read_set_read_callback(r->a, from_fd);
+	archive_read_set_skip_callback(r->a, skip_fd);
+	if (r->regular)
+		archive_read_set_seek_callback(r->a, seek_fd);
+	*out = take_ptr(r);
+	return 0;
+}
+
+int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
+{
+	return reader_open(out, fd, true, err);
+}
+
+int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
+{
+	return reader_open(out, fd, false, err);
+}
+
+void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel)
+{
+	r->cancel = cancel;
+}
+
+void tar_reader_close(struct tar_reader **rp)
+{
+	struct tar_reader *r = *rp;
+	int saved = errno;
+
+	if (r) {
+		archive_read_free(r->a);
+		if (r->utf8)
+			freelocale(r->utf8);
+		free_ptr(&r->buf);
+		free_ptr(rp);
+	}
+	*rp = NULL;
+	errno = saved;
+}
+
+static enum tar_type entry_type(struct archive_entry *e)
+{
+	if (archive_entry_hardlink(e))
+		return TAR_HARDLINK;
+	if (archive_entry_filetype(e) == AE_IFREG)
+		return TAR_FILE;
+	if (archive_entry_filetype(e) == AE_IFLNK)
+		return TAR_SYMLINK;
+	return archive_entry_filetype(e) == AE_IFDIR ? TAR_DIR : TAR_OTHER;
+}
+
+static int entry_read(struct archive_entry *e, struct tar_member *out,
+		      struct error *err)
+{
+	*out = (struct tar_member){
+		.type = entry_type(e),
+		.path = archive_entry_pathname(e),
+		.mode = archive_entry_perm(e),
+	};
+	if (!out->path || out->path[0] == '\0')
+		return err_set(err, ERR_UNSAFE,
+			       "an entry has no readable name");
+	if (out->type == TAR_FILE) {
+		if (!archive_entry_size_is_set(e) || archive_entry_size(e) < 0)
+			return err_set(err, ERR_FORMAT, "%s: has no size",
+				       out->path);
+		out->size = (uint64_t)archive_entry_size(e);
+	}
+	if (out->type == TAR_SYMLINK)
+		out->target = archive_entry_symlink(e);
+	if (out->type == TAR_HARDLINK)
+		out->target = archive_entry_hardlink(e);
+	if ((out->type == TAR_SYMLINK || out->type == TAR_HARDLINK) &&
+	    (!out->target || out->target[0] == '\0'))
+		return err_set(err, ERR_UNSAFE, "%s: a link without a target",
+			       out->path);
+	if (archive_entry_mtime_is_set(e) && archive_entry_mtime(e) > 0)
+		out->mtime = (uint64_t)archive_entry_mtime(e);
+	return 0;
+}
+
+/* What the first bytes have shown it to be. */
+static int check_kind(struct tar_reader *r, struct error *err)
+{
+	int format = archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK;
+
+	if (archive_filter_count(r->a) > MAX_FILTERS)
+		return err_set(err, ERR_FORMAT, "is compressed more than once");
+	if (format == ARCHIVE_FORMAT_ZIP && !r->regular)
+		return err_set(err, ERR_FORMAT,
+			       "a zip archive cannot be read from a pipe; "
+			       "give its file name");
+	return 0;
+}
+
+/* On first use, not in tar_open_*(): it waits for bytes. */
+static int ensure_open(struct tar_reader *r, struct error *err)
+{
+	if (r->opened)
+		return 0;
+	r->opened = true;
+	return archive_read_open1(r->a) == ARCHIVE_OK ? 0 : fail(r, err);
+}
+
+/* 1: *e is the next entry; 0: end. */
+static int open_next(struct tar_reader *r, struct archive_entry **e,
+		     struct error *err)
+{
+	int rc;
+
+	if (ensure_open(r, err) != 0)
+		return -1;
+	rc = archive_read_next_header(r->a, e);
+	if (rc == ARCHIVE_EOF)
+		return 0;
+	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+		return fail(r, err);
+	return check_kind(r, err) == 0 ? 1 : -1;
+}
+
+int tar_reader_next(struct tar_reader *r, struct tar_member *out,
+		    struct error *err)
+{
+	locale_t old = r->utf8 ? uselocale(r->utf8) : (locale_t)0;
+	struct archive_entry *e;
+	int rc = open_next(r, &e, err);
+
+	if (rc == 1 && entry_read(e, out, err) != 0)
+		rc = -1;
+	if (old)
+		uselocale(old);
+	return rc;
+}
+
+/* A stream is one raw entry, or none if it is empty. */
+static int begin_stream(struct tar_reader *r, struct error *err)
+{
+	struct archive_entry *e;
+	int rc = open_next(r, &e, err);
+
+	if (rc < 0)
+		return -1;
+	r->begun = true;
+	r->empty = rc == 0;
+	return 0;
+}
+
+int tar_reader_read(struct tar_reader *r, void *buf, size_t n, size_t *got,
+		    struct error *err)
+{
+	la_ssize_t len;
+
+	*got = 0;
+	if (r->stream && !r->begun && begin_stream(r, err) != 0)
+		return -1;
+	if (r->empty)
+		return 0;
+	len = archive_read_data(r->a, buf, n);
+	if (len < 0)
+		return fail(r, err);
+	*got = (size_t)len;
+	return 0;
+}

@@ -1,0 +1,197 @@
+#include "cache/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cache/hashrun.h"
+#include "cache/hfcache_priv.h"
+
+#define POINTER_MAX 1024 /* bytes: Git LFS pointers are smaller */
+
+void probe_set_release(struct probe_set *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		free_ptr(&s->items[i].path);
+		free_ptr(&s->items[i].rel);
+		free_ptr(&s->items[i].detail);
+	}
+	free_ptr(&s->items);
+	s->count = s->cap = 0;
+}
+
+static bool is_pointer(int fd)
+{
+	static const char magic[] =
+		"version https://git-lfs.github.com/spec/v1";
+	struct error ignored = { 0 };
+	char text[sizeof(magic) - 1];
+	size_t got;
+
+	return !file_pread_full(fd, text, sizeof(text), 0, &got, "pointer",
+				&ignored) &&
+	       got == sizeof(text) && !memcmp(text, magic, sizeof(text));
+}
+
+static void look(struct probe *p)
+{
+	int fd CLEANUP(close_fd) = hfcache_open_inside(p->dirfd, p->rel,
+						       O_RDONLY | O_NONBLOCK);
+	bool sized = p->size != UINT64_MAX;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		p->state = errno == ENOENT || errno == ENOTDIR ? VERIFY_MISSING
+			   : errno == EXDEV || errno == ELOOP || errno == ENXIO
+				   ? VERIFY_NOT_FILE
+				   : VERIFY_UNREADABLE;
+		if (p->state == VERIFY_UNREADABLE)
+			p->detail = xstrdup(strerrordesc_np(errno));
+		return;
+	}
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	if (!S_ISREG(st.st_mode)) {
+		p->state = VERIFY_NOT_FILE;
+	} else if (st.st_size < POINTER_MAX && is_pointer(fd) &&
+		   !(sized && p->size == (uint64_t)st.st_size)) {
+		p->state = VERIFY_POINTER;
+	} else if (sized && p->size != (uint64_t)st.st_size) {
+		p->state = VERIFY_WRONG_SIZE;
+		p->detail = xasprintf("%" PRIu64 " bytes, expected %" PRIu64,
+				      (uint64_t)st.st_size, p->size);
+	}
+	if (!sized)
+		p->size = (uint64_t)st.st_size;
+}
+
+void probe_add(struct probe_set *s, int dirfd, const char *rel,
+	       const char *where, const char *path, uint64_t size,
+	       const struct digest *want)
+{
+	struct probe *p;
+
+	s->items = xgrow(s->items, &s->cap, s->count + 1, sizeof(*s->items));
+	p = &s->items[s->count++];
+	*p = (struct probe){ .where = where,
+			     .path = xstrdup(path),
+			     .rel = xstrdup(rel),
+			     .dirfd = dirfd,
+			     .want = *want,
+			     .size = size,
+			     .state = VERIFY_OK };
+	look(p);
+}
+
+static int open_probe(void *ctx, const struct hash_task *task, int *fd,
+		      uint64_t *offset, struct error *err)
+{
+	const struct probe *p = task->item;
+
+	(void)ctx;
+	*offset = 0;
+	*fd = hfcache_open_inside(p->dirfd, p->rel, O_RDONLY | O_NONBLOCK);
+	return *fd < 0 ? err_sys(err, errno, "%s", p->path) : 0;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct probe *x = *(const struct probe *const *)a;
+	const struct probe *y = *(const struct probe *const *)b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	if (x->ino != y->ino)
+		return x->ino < y->ino ? -1 : 1;
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return digest_cmp(&x->want, &y->want);
+}
+
+static void judge(struct probe *p, const struct hash_task *t)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	if (t->failed.code) {
+		p->state = t->failed.code == ERR_INTEGRITY ? VERIFY_WRONG_SIZE
+							   : VERIFY_UNREADABLE;
+		p->detail = xstrdup(t->failed.msg);
+	} else if (!digest_equal(&t->got, &t->want)) {
+		p->state = VERIFY_WRONG_DIGEST;
+		p->detail = xasprintf("found %s", digest_hex(&t->got, hex));
+	}
+}
+
+/* Same file and same wish: one task. Returns the tasks; of[i] is the task of
+ * sorted[i]. */
+static struct hash_task *plan(struct probe **sorted, size_t count, size_t *of,
+			      size_t *task_count)
+{
+	struct hash_task *tasks = xcalloc(count + 1, sizeof(*tasks));
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct probe *p = sorted[i];
+
+		if (i && !by_inode(&sorted[i - 1], &sorted[i])) {
+			of[i] = n - 1;
+			continue;
+		}
+		of[i] = n;
+		tasks[n++] = (struct hash_task){ .item = p,
+						 .name = p->path,
+						 .size = p->size,
+						 .want = p->want };
+	}
+	*task_count = n;
+	return tasks;
+}
+
+static void report(const struct probe_set *s, struct verify_report *out)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct probe *p = &s->items[i];
+
+		if (p->state != VERIFY_OK) {
+			verify_report_add(out, p->state, p->where, p->path,
+					  p->size, p->detail);
+			continue;
+		}
+		out->files++;
+		out->bytes += p->size;
+	}
+}
+
+int probe_run(struct probe_set *s, const struct verify_options *o,
+	      struct verify_report *out, struct error *err)
+{
+	struct probe **sorted CLEANUP(free_ptr) = xcalloc(
+		s->count + 1, sizeof(struct probe *));
+	size_t *of CLEANUP(free_ptr) = xcalloc(s->count + 1, sizeof(*of));
+	struct hash_task *tasks CLEANUP(free_ptr) = NULL;
+	struct hash_run run = { .threads = o->threads,
+				.open = open_probe,
+				.cancel = o->cancel,
+				.sink = o->sink,
+				.phase = "verify" };
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->items[i].state == VERIFY_OK)
+			sorted[count++] = &s->items[i];
+	if (count)
+		qsort(sorted, count, sizeof(*sorted), by_inode);
+	tasks = plan(sorted, count, of, &run.count);
+	run.tasks = tasks;
+	if (hash_run(&run, err))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		judge(sorted[i], &tasks[of[i]]);
+	report(s, out);
+	return 0;
+}

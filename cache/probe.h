@@ -1,0 +1,40 @@
+/* A list of files to be held against size and digest, shared by the verifiers. */
+#ifndef ITTS_PROBE_H
+#define ITTS_PROBE_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/attr.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "cache/verify.h"
+
+struct probe {
+	const char *where; /* borrowed: for the report */
+	char *path;	   /* for the report */
+	char *rel;	   /* below the set's directory */
+	int dirfd;	   /* borrowed: rel is below it */
+	struct digest want;
+	uint64_t size;
+	enum verify_state state; /* OK: to be hashed */
+	char *detail;
+	dev_t dev;
+	ino_t ino;
+};
+
+struct probe_set {
+	struct probe *items;
+	size_t count, cap;
+};
+
+void probe_set_release(struct probe_set *s); /* CLEANUP */
+/* Looks at the file (not at its bytes) and adds it. size UINT64_MAX: as found. */
+void probe_add(struct probe_set *s, int dirfd, const char *rel,
+	       const char *where, const char *path, uint64_t size,
+	       const struct digest *want);
+/* Hashes what can be hashed, each inode once, and adds all to the report. */
+int probe_run(struct probe_set *s, const struct verify_options *o,
+	      struct verify_report *out, struct error *err) MUST_CHECK;
+
+#endif

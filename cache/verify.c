@@ -1,0 +1,272 @@
+#include "cache/verify.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+#include "cache/probe.h"
+#include "cache/verify_priv.h"
+
+static const struct {
+	const char *name;
+	bool damage;
+} states[VERIFY_STATES] = {
+	[VERIFY_OK] = { "ok", false },
+	[VERIFY_MISSING] = { "missing", true },
+	[VERIFY_WRONG_SIZE] = { "wrong size", true },
+	[VERIFY_WRONG_DIGEST] = { "wrong digest", true },
+	[VERIFY_NOT_FILE] = { "not a regular file", true },
+	[VERIFY_EXTRA] = { "extra", false },
+	[VERIFY_POINTER] = { "pointer instead of content", true },
+	[VERIFY_BAD_REF] = { "bad ref", true },
+	[VERIFY_BAD_LINK] = { "bad link", true },
+	[VERIFY_LEFTOVER] = { "leftover", false },
+	[VERIFY_UNREADABLE] = { "unreadable", true },
+};
+
+const char *verify_state_name(enum verify_state s)
+{
+	return states[s].name;
+}
+
+bool verify_state_is_damage(enum verify_state s)
+{
+	return states[s].damage;
+}
+
+void verify_report_release(struct verify_report *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free_ptr(&r->items[i].where);
+		free_ptr(&r->items[i].path);
+		free_ptr(&r->items[i].detail);
+	}
+	free_ptr(&r->items);
+	*r = (struct verify_report){ 0 };
+}
+
+void verify_report_add(struct verify_report *r, enum verify_state state,
+		       const char *where, const char *path, uint64_t size,
+		       const char *detail)
+{
+	r->items = xgrow(r->items, &r->cap, r->count + 1, sizeof(*r->items));
+	r->items[r->count++] = (struct verify_item){
+		.state = state,
+		.where = xstrdup(where),
+		.path = xstrdup(path),
+		.detail = detail ? xstrdup(detail) : NULL,
+		.size = size,
+	};
+	r->damaged += verify_state_is_damage(state);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct verify_item *x = a, *y = b;
+	int order = strcmp(x->where, y->where);
+
+	if (!order)
+		order = strcmp(x->path, y->path);
+	return order ? order : (int)x->state - (int)y->state;
+}
+
+void verify_report_sort(struct verify_report *r)
+{
+	if (r->count)
+		qsort(r->items, r->count, sizeof(*r->items), by_place);
+}
+
+bool verify_is_leftover(const char *name)
+{
+	return str_ends(name, ".incomplete") || str_ends(name, ".itts-part");
+}
+
+char *verify_ref(int dirfd, const char *path, char commit[41])
+{
+	char text[64];
+	int fd CLEANUP(close_fd) = hfcache_open_inside(dirfd, path,
+						       O_RDONLY | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	commit[0] = '\0';
+	if (n < 0)
+		return xstrdup(strerrordesc_np(errno));
+	text[n] = '\0';
+	if (n > 40 && strspn(text + 40, " \r\n\t") == (size_t)n - 40)
+		return xstrdup("a newline or blank behind the commit, which "
+			       "the Python client takes for a part of it");
+	if (n != 40 || !is_commit_id(text))
+		return xstrdup("not a commit");
+	memcpy(commit, text, 41);
+	return NULL;
+}
+
+/* --- a repo of a lock ------------------------------------------------------- */
+
+struct checker {
+	struct hfcache *cache;
+	const struct lock_repo *repo;
+	const char *where;
+	char *folder;
+	struct probe_set *probes;
+	struct verify_report *out;
+};
+
+/* The link of a file whose blob is looked at already. */
+static void check_link(struct checker *k, const struct lock_file *f,
+		       const char *snap, const char *blob)
+{
+	int link CLEANUP(close_fd) = hfcache_open_inside(k->cache->fd, snap,
+							 O_PATH);
+	int failed = link < 0 ? errno : 0;
+	int target CLEANUP(close_fd) = hfcache_open_inside(k->cache->fd, blob,
+							   O_PATH);
+	const char *why = NULL;
+
+	if (target < 0)
+		return; /* the blob is the damage, not the link */
+	if (failed == ENOENT)
+		why = "leads nowhere";
+	else if (failed)
+		why = "leads out of the cache";
+	else if (!file_same(link, target))
+		why = "leads to another blob";
+	if (why)
+		verify_report_add(k->out, VERIFY_BAD_LINK, k->where, f->path,
+				  f->size, why);
+}
+
+/* A file is the blob behind a link, or (caches without links) the file itself. */
+static void check_file(struct checker *k, const struct lock_file *f,
+		       bool first_of_blob)
+{
+	char hex[DIGEST_HEX_MAX];
+	char *blob CLEANUP(free_ptr) = xasprintf("%s/blobs/%s", k->folder,
+						 digest_hex(&f->etag, hex));
+	char *snap CLEANUP(free_ptr) = xasprintf(
+		"%s/snapshots/%s/%s", k->folder, k->repo->commit, f->path);
+	const struct digest *want = f->sha256.alg ? &f->sha256 : &f->etag;
+	int root = k->cache->fd;
+	struct stat st;
+	bool there = !fstatat(root, snap, &st, AT_SYMLINK_NOFOLLOW);
+
+	if (there && S_ISREG(st.st_mode)) {
+		probe_add(k->probes, root, snap, k->where, f->path, f->size,
+			  want);
+		return;
+	}
+	if (first_of_blob)
+		probe_add(k->probes, root, blob, k->where, f->path, f->size,
+			  want);
+	if (there)
+		check_link(k, f, snap, blob);
+	else if (!fstatat(root, blob, &st, AT_SYMLINK_NOFOLLOW))
+		verify_report_add(k->out, VERIFY_MISSING, k->where, f->path,
+				  f->size, "no link in the snapshot");
+}
+
+static void check_refs(struct checker *k)
+{
+	for (size_t i = 0; i < k->repo->refs.count; i++) {
+		char *shown CLEANUP(free_ptr) = xasprintf(
+			"refs/%s", k->repo->refs.items[i]);
+		char *path CLEANUP(free_ptr) = xasprintf("%s/%s", k->folder,
+							 shown);
+		char commit[41];
+		char *why CLEANUP(free_ptr) = verify_ref(k->cache->fd, path,
+							 commit);
+		char *other CLEANUP(free_ptr) = xasprintf("points to %s",
+							  commit);
+		struct stat st;
+		bool there = !fstatat(k->cache->fd, path, &st,
+				      AT_SYMLINK_NOFOLLOW);
+
+		if (why)
+			verify_report_add(
+				k->out, there ? VERIFY_BAD_REF : VERIFY_MISSING,
+				k->where, shown, 0, why);
+		else if (strcmp(commit, k->repo->commit))
+			verify_report_add(k->out, VERIFY_EXTRA, k->where, shown,
+					  0, other);
+	}
+}
+
+static int by_etag(const void *a, const void *b)
+{
+	const struct lock_file *x = *(const struct lock_file *const *)a;
+	const struct lock_file *y = *(const struct lock_file *const *)b;
+
+	return digest_cmp(&x->etag, &y->etag);
+}
+
+static void check_leftovers(struct checker *k)
+{
+	int fd = -1;
+	struct error ignored = { 0 };
+	struct dirent *d;
+	DIR *dir;
+
+	if (hfcache_repo_dir(k->cache, k->repo, "blobs", false, &fd, &ignored))
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close_fd(&fd);
+		return;
+	}
+	while ((d = readdir(dir))) {
+		char *path CLEANUP(free_ptr) = xasprintf("blobs/%s", d->d_name);
+
+		if (verify_is_leftover(d->d_name))
+			verify_report_add(k->out, VERIFY_LEFTOVER, k->where,
+					  path, 0, NULL);
+	}
+	closedir(dir);
+}
+
+void verify_collect_repo(struct hfcache *c, const struct lock_repo *repo,
+			 const char *where, struct probe_set *probes,
+			 struct verify_report *out)
+{
+	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
+	const struct lock_file **sorted CLEANUP(free_ptr) = xcalloc(
+		repo->file_count + 1, sizeof(const struct lock_file *));
+	struct checker k = { .cache = c,
+			     .repo = repo,
+			     .where = where,
+			     .folder = folder,
+			     .probes = probes,
+			     .out = out };
+
+	for (size_t i = 0; i < repo->file_count; i++)
+		sorted[i] = &repo->files[i];
+	if (repo->file_count)
+		qsort(sorted, repo->file_count, sizeof(*sorted), by_etag);
+	for (size_t i = 0; i < repo->file_count; i++)
+		check_file(&k, sorted[i],
+			   !i || by_etag(&sorted[i - 1], &sorted[i]));
+	check_refs(&k);
+	check_leftovers(&k);
+}
+
+int verify_lock(struct hfcache *c, const struct lock *l,
+		const struct verify_options *o, struct verify_report *out,
+		struct error *err)
+{
+	struct probe_set probes CLEANUP(probe_set_release) = { 0 };
+
+	for (size_t i = 0; i < l->repo_count; i++)
+		verify_collect_repo(c, &l->repos[i], l->repos[i].id, &probes,
+				    out);
+	if (probe_run(&probes, o, out, err))
+		return -1;
+	verify_report_sort(out);
+	return 0;
+}

@@ -1,0 +1,209 @@
+#include "cache/verify.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+#include "cache/probe.h"
+#include "cache/verify_priv.h"
+#include "cache/view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXTRAS_MAX 1000
+#define DEPTH_MAX  64
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Paths that belong to a lock: its views, and the folders of its Hub views. */
+static void add_known(struct strlist *files, struct strlist *folders,
+		      const struct lock *l)
+{
+	for (size_t i = 0; i < l->repo_count; i++) {
+		const struct lock_repo *r = &l->repos[i];
+
+		if (r->hub_view) {
+			char *folder CLEANUP(free_ptr) = repo_folder(r->type,
+								     r->id);
+
+			strlist_take(folders,
+				     xasprintf("%s/%s", r->hub_view, folder));
+		}
+		for (size_t k = 0; k < r->file_count; k++)
+			for (char **v = r->files[k].views; v && *v; v++)
+				strlist_add(files, *v);
+	}
+}
+
+struct extras {
+	const char *where;
+	int dirfd;
+	struct strlist files; /* sorted */
+	struct strlist folders;
+	struct verify_report *out;
+	unsigned found;
+};
+
+static bool is_known(const struct extras *x, const char *path)
+{
+	return x->files.count && bsearch(&path, x->files.items, x->files.count,
+					 sizeof(*x->files.items), by_name);
+}
+
+/* Kept by an install, or under way. */
+static bool is_ours(const char *name)
+{
+	return strstr(name, ".orig") || str_ends(name, ".tmp");
+}
+
+static int not_dots(const struct dirent *d)
+{
+	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static void find_extras(struct extras *x, const char *dir, unsigned depth)
+{
+	struct dirent **names = NULL;
+	int fd CLEANUP(close_fd) = hfcache_open_inside(
+		x->dirfd, *dir ? dir : ".",
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	int n = fd < 0 ? -1 : scandirat(fd, ".", &names, not_dots, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
+		char *path CLEANUP(free_ptr) = xasprintf("%s%s%s", dir,
+							 *dir ? "/" : "", name);
+		struct stat st;
+
+		if (x->found >= EXTRAS_MAX ||
+		    fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+			/* enough, or gone meanwhile */
+		} else if (S_ISDIR(st.st_mode)) {
+			if (strcmp(path, VIEW_RECORD_DIR) &&
+			    !strlist_has(&x->folders, path) &&
+			    depth < DEPTH_MAX)
+				find_extras(x, path, depth + 1);
+		} else if (!is_known(x, path) && !is_ours(name)) {
+			x->found++;
+			verify_report_add(x->out, VERIFY_EXTRA, x->where, path,
+					  (uint64_t)st.st_size, NULL);
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* Files that neither this lock nor another record of the directory names. */
+static void report_extras(int dirfd, const char *model_dir,
+			  const struct lock *l, struct verify_report *out)
+{
+	struct extras x = { .where = model_dir, .dirfd = dirfd, .out = out };
+	struct error ignored = { 0 };
+	struct lock *records = NULL;
+	size_t count = 0;
+
+	add_known(&x.files, &x.folders, l);
+	if (!view_records(model_dir, &records, &count, &ignored))
+		for (size_t i = 0; i < count; i++) {
+			add_known(&x.files, &x.folders, &records[i]);
+			lock_release(&records[i]);
+		}
+	free(records);
+	if (x.files.count)
+		qsort(x.files.items, x.files.count, sizeof(*x.files.items),
+		      by_name);
+	find_extras(&x, "", 0);
+	strlist_release(&x.files);
+	strlist_release(&x.folders);
+}
+
+static void collect_flat(int dirfd, const char *model_dir,
+			 const struct lock_repo *r, struct probe_set *probes)
+{
+	for (size_t i = 0; i < r->file_count; i++) {
+		const struct lock_file *f = &r->files[i];
+
+		for (char **v = f->views; v && *v; v++)
+			probe_add(probes, dirfd, *v, model_dir, *v, f->size,
+				  &f->sha256);
+	}
+}
+
+/* The Hub view of a repo is a cache of its own. */
+static void collect_hub(int dirfd, const char *where, const struct lock_repo *r,
+			struct hfcache **hub, struct probe_set *probes,
+			struct verify_report *out)
+{
+	int fd = hfcache_open_inside(dirfd, r->hub_view,
+				     O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0) {
+		verify_report_add(out, VERIFY_MISSING, where, r->id, 0,
+				  strerrordesc_np(errno));
+		return;
+	}
+	*hub = hfcache_at(fd, where, false);
+	verify_collect_repo(*hub, r, where, probes, out);
+}
+
+struct hub_views {
+	struct hfcache **caches;
+	char **names;
+	size_t count;
+};
+
+static void hub_views_release(struct hub_views *h)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		hfcache_close(&h->caches[i]);
+		free_ptr(&h->names[i]);
+	}
+	free_ptr(&h->caches);
+	free_ptr(&h->names);
+}
+
+int verify_model_dir(const char *model_dir, const struct lock *l,
+		     const struct verify_options *o, struct verify_report *out,
+		     struct error *err)
+{
+	struct probe_set probes CLEANUP(probe_set_release) = { 0 };
+	struct hub_views hubs CLEANUP(hub_views_release) = {
+		.caches = xcalloc(l->repo_count + 1, sizeof(struct hfcache *)),
+		.names = xcalloc(l->repo_count + 1, sizeof(char *)),
+		.count = l->repo_count,
+	};
+	int dirfd CLEANUP(close_fd) = open(model_dir,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dirfd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
+			       model_dir);
+	if (dirfd < 0)
+		return err_sys(err, errno, "%s", model_dir);
+	for (size_t i = 0; i < l->repo_count; i++) {
+		const struct lock_repo *r = &l->repos[i];
+
+		collect_flat(dirfd, model_dir, r, &probes);
+		if (!r->hub_view)
+			continue;
+		hubs.names[i] = xasprintf("%s/%s: %s", model_dir, r->hub_view,
+					  r->id);
+		collect_hub(dirfd, hubs.names[i], r, &hubs.caches[i], &probes,
+			    out);
+	}
+	if (probe_run(&probes, o, out, err))
+		return -1;
+	report_extras(dirfd, model_dir, l, out);
+	verify_report_sort(out);
+	return 0;
+}

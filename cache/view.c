@@ -1,0 +1,255 @@
+#include "cache/view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+#include "cache/place.h"
+
+static int open_model_dir(const char *dir, int *out, struct error *err)
+{
+	if (file_mkdirs(AT_FDCWD, dir, err))
+		return -1;
+	*out = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *out < 0 ? err_sys(err, errno, "%s", dir) : 0;
+}
+
+/* The Hub view of a repo as a cache of its own; *out stays NULL where that is
+ * the store itself. */
+static int open_hub_view(struct placer *p, const struct lock_repo *repo,
+			 struct hfcache **out, struct error *err)
+{
+	char *name CLEANUP(free_ptr) = xasprintf("%s/%s", p->model_dir,
+						 repo->hub_view);
+	int fd CLEANUP(close_fd) = -1;
+
+	if (file_open_beneath(p->dirfd, repo->hub_view, true, &fd, err))
+		return err_wrap(err, "%s", p->model_dir);
+	if (!file_same(fd, hfcache_fd(p->store)))
+		*out = hfcache_at(take_fd(&fd), name, true);
+	return 0;
+}
+
+/* All places of one file. Its bytes are there once: what had to be copied for
+ * the first place is linked to from the others. */
+static int place_file(struct placer *p, struct hfcache *hub,
+		      const struct lock_repo *repo,
+		      const struct lock_file *file, struct error *err)
+{
+	struct place_source src CLEANUP(
+		place_source_release) = PLACE_SOURCE_INIT;
+	char hex[DIGEST_HEX_MAX];
+
+	if (!hub && !file->views)
+		return 0;
+	if (place_source_open(&src, p, repo, file, err))
+		return -1;
+	if (hub) {
+		int dirfd CLEANUP(close_fd) = -1;
+
+		if (hfcache_repo_dir(hub, repo, "blobs", true, &dirfd, err) ||
+		    place_link(p, &src, dirfd, digest_hex(&file->etag, hex),
+			       err) ||
+		    hfcache_link(hub, repo, file, err))
+			return -1;
+	}
+	for (char **view = file->views; view && *view; view++) {
+		if (place_view(p, &src, *view, err))
+			return err_wrap(err, "%s/%s", p->model_dir, *view);
+	}
+	return 0;
+}
+
+static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
+			   struct error *err)
+{
+	enum ref_change change;
+	char old[41];
+
+	if (hfcache_write_tree(hub, repo, err))
+		return -1;
+	for (size_t i = 0; i < repo->refs.count; i++)
+		if (hfcache_set_ref(hub, repo, repo->refs.items[i], false,
+				    &change, old, err))
+			return -1;
+	return 0;
+}
+
+static int place_repo(struct placer *p, const struct lock_repo *repo,
+		      struct error *err)
+{
+	struct hfcache *hub CLEANUP(hfcache_close) = NULL;
+
+	if (repo->hub_view && open_hub_view(p, repo, &hub, err))
+		return -1;
+	for (size_t i = 0; i < repo->file_count; i++) {
+		if (cancel_check(p->cancel, err) ||
+		    place_file(p, hub, repo, &repo->files[i], err))
+			return -1;
+	}
+	return hub ? finish_hub_view(hub, repo, err) : 0;
+}
+
+static int write_record(const struct placer *p, const struct lock *l,
+			struct error *err)
+{
+	char *name CLEANUP(free_ptr) = xasprintf("%s.lock.json", l->name);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	int dirfd CLEANUP(close_fd) = -1;
+
+	if (syncfs(p->dirfd))
+		return err_sys(err, errno, "%s", p->model_dir);
+	lock_format(l, &text);
+	if (file_open_beneath(p->dirfd, VIEW_RECORD_DIR, true, &dirfd, err) ||
+	    file_replace(dirfd, name, text.ptr, text.len, err))
+		return err_wrap(err, "%s", p->model_dir);
+	return 0;
+}
+
+int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
+	       const struct cancel *cancel, const struct event_sink *sink,
+	       struct view_stats *out, struct error *err)
+{
+	int dirfd CLEANUP(close_fd) = -1;
+	struct placer p = { .store = c,
+			    .model_dir = model_dir,
+			    .cancel = cancel,
+			    .sink = sink };
+
+	if (open_model_dir(model_dir, &dirfd, err))
+		return -1;
+	p.dirfd = dirfd;
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (place_repo(&p, &l->repos[i], err))
+			return -1;
+	*out = p.stats;
+	return write_record(&p, l, err);
+}
+
+/* --- what it will need ------------------------------------------------------ */
+
+/* The nearest directory that exists. */
+static int open_nearest(const char *dir, struct error *err)
+{
+	char *path CLEANUP(free_ptr) = xstrdup(dir);
+
+	for (;;) {
+		int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		char *slash = strrchr(path, '/');
+
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT)
+			return err_sys(err, errno, "%s", path);
+		if (!slash)
+			return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (slash == path)
+			return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		*slash = '\0';
+	}
+}
+
+/* Is a file of this size there already? */
+static bool is_there(const char *model_dir, const char *view, uint64_t size)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("%s/%s", model_dir, view);
+	struct stat st;
+
+	return !lstat(path, &st) && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
+}
+
+int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
+	      uint64_t *bytes, uint64_t *inodes, struct error *err)
+{
+	int fd CLEANUP(close_fd) = open_nearest(model_dir, err);
+	struct stat there, store;
+	bool linked;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &there) || fstat(hfcache_fd(c), &store))
+		return err_sys(err, errno, "%s", model_dir);
+	linked = there.st_dev == store.st_dev;
+	*bytes = *inodes = 0;
+	for (size_t i = 0; i < l->repo_count; i++) {
+		const struct lock_repo *r = &l->repos[i];
+
+		for (size_t k = 0; k < r->file_count; k++) {
+			const struct lock_file *f = &r->files[k];
+			bool copied = !linked || lock_file_is_editable(f);
+
+			*inodes += r->hub_view ? 2 : 0;
+			if (!f->views || !copied ||
+			    is_there(model_dir, f->views[0], f->size))
+				continue;
+			*bytes += f->size;
+			*inodes += 1;
+		}
+	}
+	return 0;
+}
+
+/* --- what was placed -------------------------------------------------------- */
+
+static int read_record(int dirfd, const char *name, struct lock *out,
+		       struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (file_read_all(dirfd, name, LOCK_LIMIT, &text, err) ||
+	    lock_parse(out, text.ptr, text.len, err))
+		return err_wrap(err, VIEW_RECORD_DIR "/%s", name);
+	return 0;
+}
+
+static int is_record(const struct dirent *d)
+{
+	return d->d_name[0] != '.' && str_ends(d->d_name, ".lock.json");
+}
+
+int view_records(const char *model_dir, struct lock **locks, size_t *count,
+		 struct error *err)
+{
+	char *dir CLEANUP(free_ptr) = xasprintf("%s/" VIEW_RECORD_DIR,
+						model_dir);
+	int dirfd CLEANUP(close_fd) = open(dir,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **names = NULL;
+	struct lock *list = NULL;
+	int n = scandir(dir, &names, is_record, alphasort);
+	int rc = 0;
+
+	for (int i = 0; i < n && !rc; i++) {
+		list = xrealloc(list, ((size_t)i + 1) * sizeof(*list));
+		list[i] = (struct lock){ 0 };
+		*count = (size_t)i + 1;
+		rc = read_record(dirfd, names[i]->d_name, &list[i], err);
+	}
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	if (n <= 0) {
+		err_set(err, ERR_NOT_FOUND,
+			"%s: no record of what was installed there", model_dir);
+		return err_hint(err, "name the lock with --lock FILE");
+	}
+	if (rc) {
+		for (size_t i = 0; i < *count; i++)
+			lock_release(&list[i]);
+		free(list);
+		return err_wrap(err, "%s", model_dir);
+	}
+	*locks = list;
+	return 0;
+}

@@ -1,0 +1,125 @@
+#include "cmd/app.h"
+
+#include "base/mem.h"
+#include "cmd/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* main() looks at the stream's error flag when all is done. */
+void app_write(struct app *app, const struct str *text)
+{
+	FILE *f = app->stdout_taken ? stderr : stdout;
+
+	render_hide(app->render);
+	fwrite(text->ptr, 1, text->len, f);
+}
+
+void app_print(struct app *app, const struct str *text)
+{
+	struct str clean CLEANUP(str_release) = STR_INIT;
+
+	text_clean(&clean, text->ptr, text->len);
+	app_write(app, &clean);
+}
+
+void app_note(struct app *app, const char *fmt, ...)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char *line CLEANUP(free_ptr) = NULL;
+	va_list args, again;
+	int len;
+
+	if (app->options->quiet || app->options->json)
+		return;
+	va_start(args, fmt);
+	va_copy(again, args);
+	len = vsnprintf(NULL, 0, fmt, args);
+	line = xmalloc((size_t)len + 1);
+	vsnprintf(line, (size_t)len + 1, fmt, again);
+	va_end(again);
+	va_end(args);
+	str_addf(&text, "%s\n", line);
+	app_print(app, &text);
+}
+
+void app_next(struct app *app, const char *why, const char *const *words)
+{
+	struct str line CLEANUP(str_release) = STR_INIT;
+
+	for (size_t i = 0; words[i]; i++) {
+		if (i)
+			str_addc(&line, ' ');
+		quote_sh(&line, words[i]);
+	}
+	app_note(app, "%s:\n  %s", why, line.ptr);
+}
+
+void app_next_env(struct app *app, const char *option, const char *dir)
+{
+	struct str word CLEANUP(str_release) = STR_INIT;
+
+	quote_sh(&word, dir);
+	app_note(app, "  eval \"$(itts-pack env %s %s)\"", option, word.ptr);
+}
+
+void app_json_begin(struct app *app, struct json_writer *w, struct str *text)
+{
+	json_writer_init(w, text, JSON_COMPACT);
+	json_begin_object(w);
+	json_put_kv_u64(w, "v", 1);
+	json_put_kv(w, "command", app->command->name);
+}
+
+void app_json_end(struct app *app, struct json_writer *w)
+{
+	json_end_object(w);
+	str_addc(w->out, '\n');
+	app_write(app, w->out);
+}
+
+int app_open_store(struct app *app, bool create, struct hfcache **out,
+		   struct error *err)
+{
+	struct str root CLEANUP(str_release) = STR_INIT;
+
+	if (config_cache(app->env, app->options, &root, err) != 0 ||
+	    hfcache_open(out, root.ptr, create, err) != 0)
+		return -1;
+	if (app->options->verbose)
+		event_info(&app->sink, "cache: %s", hfcache_root(*out));
+	return 0;
+}
+
+char *app_dir(struct app *app, const char *option)
+{
+	struct str out CLEANUP(str_release) = STR_INIT;
+
+	config_expand(app->env, option, false, &out);
+	return str_detach(&out);
+}
+
+int app_absolute(struct app *app, const char *dir, struct str *out,
+		 struct error *err)
+{
+	char *path CLEANUP(free_ptr) = app_dir(app, dir);
+	char *real CLEANUP(free_ptr) = realpath(path, NULL);
+	char *cwd CLEANUP(free_ptr) = NULL;
+
+	if (real) {
+		str_adds(out, real);
+		return 0;
+	}
+	if (*path != '/') {
+		cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return err_sys(err, errno, "the current directory");
+		str_addf(out, "%s/", cwd);
+	}
+	str_adds(out, path);
+	return 0;
+}

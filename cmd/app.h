@@ -1,0 +1,55 @@
+/* What main() builds and every command gets. */
+#ifndef ITTS_APP_H
+#define ITTS_APP_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "cache/hfcache.h"
+#include "cmd/commands.h"
+#include "cmd/config.h"
+#include "cmd/options.h"
+#include "cmd/render.h"
+
+struct app {
+	const struct command *command;
+	const struct options *options;
+	const struct env *env;
+	struct cancel cancel;
+	struct render *render;
+	struct event_sink sink;
+	bool stdout_taken; /* a bundle goes there: results go to stderr */
+	int status;	   /* exit status of a command that returns 0 */
+};
+
+/* Results for people: printed as they are, but for control bytes. */
+void app_print(struct app *app, const struct str *text);
+/* Results for programs and shells: the very bytes. */
+void app_write(struct app *app, const struct str *text);
+/* Remarks that --quiet and --json leave out; one line, no newline. */
+void app_note(struct app *app, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A command line to run next: the words, quoted where needed. NULL-terminated. */
+void app_next(struct app *app, const char *why, const char *const *words);
+
+/* "  eval "$(itts-pack env OPTION DIR)"". */
+void app_next_env(struct app *app, const char *option, const char *dir);
+
+/* The JSON result: {"v":1,"command":NAME, ... }. */
+void app_json_begin(struct app *app, struct json_writer *w, struct str *text);
+void app_json_end(struct app *app, struct json_writer *w);
+
+/* Opens the cache directory that options and environment name. */
+int app_open_store(struct app *app, bool create, struct hfcache **out,
+		   struct error *err) MUST_CHECK;
+/* A directory option, '~' expanded; caller frees. */
+char *app_dir(struct app *app, const char *option);
+/* The same, absolute, though it need not exist. */
+int app_absolute(struct app *app, const char *dir, struct str *out,
+		 struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,127 @@
+#include "base/mem.h"
+#include "cmd/app.h"
+#include "cmd/envfile.h"
+#include "cmd/groups.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const formats[] = { "sh", "fish", "systemd", "docker",
+				       NULL };
+
+static const struct option options[] = {
+	{ .name = "model-dir",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, model_dir),
+	  .value = "DIR",
+	  .help = "the model directory that the program will use" },
+	{ .name = "format",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, format),
+	  .value = "FORMAT",
+	  .choices = formats,
+	  .help = "sh (default), fish, systemd (lines of a [Service] section), "
+		  "docker (an --env-file)" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = { &group, &group_common,
+						     NULL };
+
+static const char *const examples[] = {
+	"In the shell that starts the program:",
+	"eval \"$(itts-pack env --model-dir /srv/index-tts/checkpoints)\"",
+	"In fish:",
+	"itts-pack env --model-dir checkpoints --format fish | source",
+	"For a systemd service:",
+	"itts-pack env --model-dir checkpoints --format systemd",
+	"For a container:",
+	"itts-pack env --model-dir /models --format docker > itts.env",
+	NULL
+};
+
+#define HUB_DIR "hf_cache" /* where IndexTTS2 looks below its model directory */
+
+/* Does dir hold the Hub layout (models--ORG--NAME)? */
+static bool has_hub_layout(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool found = false;
+
+	while (d && !found && (e = readdir(d)))
+		found = str_starts(e->d_name, "models--");
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* The cache that the program shall use, absolute. */
+static int find_cache(struct app *app, struct str *out, struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	const char *model_dir = app->options->model_dir;
+
+	if (model_dir) {
+		if (app_absolute(app, model_dir, &text, err) != 0)
+			return -1;
+		if (access(text.ptr, F_OK) != 0)
+			return err_set(err, ERR_NOT_FOUND,
+				       "there is no model directory %s",
+				       text.ptr);
+		str_adds(&text, "/" HUB_DIR);
+		if (has_hub_layout(text.ptr)) {
+			str_adds(out, text.ptr);
+			return 0;
+		}
+		str_clear(&text);
+	}
+	if (config_cache(app->env, app->options, &text, err) != 0)
+		return -1;
+	return app_absolute(app, text.ptr, out, err);
+}
+
+static int run(struct app *app, struct error *err)
+{
+	struct str cache CLEANUP(str_release) = STR_INIT;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+
+	if (find_cache(app, &cache, err) != 0)
+		return -1;
+	if (app->options->json) {
+		app_json_begin(app, &j, &text);
+		envfile_json(&j, cache.ptr);
+		app_json_end(app, &j);
+		return 0;
+	}
+	if (envfile_format(app->options->format, cache.ptr, &text, err) != 0)
+		return -1;
+	app_write(app, &text);
+	return 0;
+}
+
+const struct command cmd_env = {
+	.name = "env",
+	.args = "",
+	.summary = "print the variables to start the Python program with",
+	.about = "The Hugging Face libraries ask the network at every start "
+		 "unless they are told not to, and each looks for its cache by "
+		 "its own rules. These variables make them all work offline "
+		 "from "
+		 "one place: the Hub layout in the model directory if there is "
+		 "one, else the cache. They also stop IndexTTS2 from probing "
+		 "for "
+		 "ModelScope, gradio from calling home, and proxies from being "
+		 "used for localhost.\n\n"
+		 "IndexTTS2 up to v2.0.0 sets the cache to "
+		 "./checkpoints/hf_cache "
+		 "itself: start it in the directory that holds checkpoints.",
+	.examples = examples,
+	.groups = groups,
+	.run = run,
+};

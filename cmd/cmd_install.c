@@ -1,0 +1,286 @@
+#include "base/human.h"
+#include "base/mem.h"
+#include "bundle/import.h"
+#include "bundle/install.h"
+#include "bundle/source.h"
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/work.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const struct option options[] = {
+	{ .name = "model-dir",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, model_dir),
+	  .value = "DIR",
+	  .help = "also place the files under the names that the program "
+		  "looks for, in this directory" },
+	{ .name = "dry-run",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, dry_run),
+	  .help = "say what would be done and whether there is room; write "
+		  "nothing" },
+	{ .name = "keep-refs",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, keep_refs),
+	  .help = "leave refs (main, ...) that the cache has where they "
+		  "point" },
+	{ .name = "import",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, import),
+	  .help = "FILE is no bundle but an archive of a Hub cache (tar, "
+		  "tar.gz, tar.zst, zip)" },
+	{ .name = "lock",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, lock),
+	  .value = "FILE",
+	  .help = "with --import: check the files against this lock, and place "
+		  "them in the model directory as it says" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = { &group, &group_common,
+						     NULL };
+
+static const char *const examples[] = {
+	"On the air-gapped server:",
+	"itts-pack install indextts-2.tar --model-dir "
+	"/srv/index-tts/checkpoints",
+	"Is there room? What would change?",
+	"itts-pack install indextts-2.tar --dry-run",
+	"From a compressed stream:",
+	"ssh HOST cat bundle.tar.zst | itts-pack install - --cache /srv/hub",
+	"A colleague's archive of a cache:",
+	"itts-pack install --import cache.tar.gz",
+	NULL
+};
+
+/* --- results ---------------------------------------------------------------- */
+
+static void put_views(struct json_writer *j, const char *model_dir,
+		      const struct view_stats *v)
+{
+	json_put_kv(j, "model_dir", model_dir);
+	json_put_kv_u64(j, "linked", v->linked);
+	json_put_kv_u64(j, "cloned", v->cloned);
+	json_put_kv_u64(j, "copied", v->copied);
+	json_put_kv_u64(j, "kept", v->kept);
+	json_put_kv_u64(j, "copied_bytes", v->copied_bytes);
+}
+
+static void put_json(struct app *app, const struct bundle_source *s,
+		     const struct install_options *o,
+		     const struct install_stats *i)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+
+	app_json_begin(app, &j, &text);
+	json_put_kv(&j, "name", s->manifest.lock.name);
+	json_put_kv_u64(&j, "serial", s->manifest.serial);
+	json_put_kv(&j, "cache", o->cache_root);
+	json_put_kv_bool(&j, "dry_run", o->dry_run);
+	json_put_kv_u64(&j, "files", i->files);
+	json_put_kv_u64(&j, "bytes", i->bytes);
+	json_put_kv_u64(&j, "had_files", i->had_files);
+	json_put_kv_u64(&j, "had_bytes", i->had_bytes);
+	json_put_kv_u64(&j, "new_files", i->new_files);
+	json_put_kv_u64(&j, "new_bytes", i->new_bytes);
+	json_put_kv_u64(&j, "shared_bytes", i->cloned_bytes);
+	json_put_kv_u64(&j, "need_bytes", i->need_bytes);
+	json_put_kv_u64(&j, "need_inodes", i->need_inodes);
+	if (o->model_dir)
+		put_views(&j, o->model_dir, &i->views);
+	app_json_end(app, &j);
+}
+
+static void say_model_dir(struct app *app, const char *dir,
+			  const struct view_stats *v)
+{
+	char size[HUMAN_MAX];
+
+	app_note(app,
+		 "model directory %s: %llu linked, %llu shared, %llu copied "
+		 "(%s), %llu there already",
+		 dir, (unsigned long long)v->linked,
+		 (unsigned long long)v->cloned, (unsigned long long)v->copied,
+		 human_size(v->copied_bytes, size),
+		 (unsigned long long)v->kept);
+}
+
+static void say_next(struct app *app, const struct install_options *o)
+{
+	app_note(app, "Next, before the Python program is started:");
+	app_next_env(app, o->model_dir ? "--model-dir" : "--cache",
+		     o->model_dir ? o->model_dir : o->cache_root);
+}
+
+static void put_text(struct app *app, const struct bundle_source *s,
+		     const struct install_options *o,
+		     const struct install_stats *i)
+{
+	char all[HUMAN_MAX], new[HUMAN_MAX], need[HUMAN_MAX];
+
+	if (o->dry_run) {
+		app_note(app,
+			 "%s serial %llu: would install %llu of %llu files "
+			 "(%s) into %s; needs %s and %llu inodes, which are "
+			 "free",
+			 s->manifest.lock.name,
+			 (unsigned long long)s->manifest.serial,
+			 (unsigned long long)i->new_files,
+			 (unsigned long long)i->files,
+			 human_size(i->new_bytes, new), o->cache_root,
+			 human_size(i->need_bytes, need),
+			 (unsigned long long)i->need_inodes);
+		return;
+	}
+	app_note(app,
+		 "installed %s serial %llu into %s: %llu files, %s (%llu new, "
+		 "%s)",
+		 s->manifest.lock.name, (unsigned long long)s->manifest.serial,
+		 o->cache_root, (unsigned long long)i->files,
+		 human_size(i->bytes, all), (unsigned long long)i->new_files,
+		 human_size(i->new_bytes, new));
+	if (o->model_dir)
+		say_model_dir(app, o->model_dir, &i->views);
+	say_next(app, o);
+}
+
+static void put_import(struct app *app, const struct install_options *o,
+		       const struct import_stats *i)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+	char size[HUMAN_MAX];
+
+	if (!app->options->json) {
+		app_note(app,
+			 "imported %llu repositories into %s: %llu blobs, %s "
+			 "(%llu there already), %llu snapshots, %llu refs",
+			 (unsigned long long)i->repos, o->cache_root,
+			 (unsigned long long)i->blobs,
+			 human_size(i->bytes, size),
+			 (unsigned long long)i->had_blobs,
+			 (unsigned long long)i->snapshots,
+			 (unsigned long long)i->refs);
+		if (i->skipped)
+			app_note(app, "%llu entries were no part of a cache",
+				 (unsigned long long)i->skipped);
+		say_next(app, o);
+		return;
+	}
+	app_json_begin(app, &j, &text);
+	json_put_kv(&j, "cache", o->cache_root);
+	json_put_kv_bool(&j, "dry_run", o->dry_run);
+	json_put_kv_u64(&j, "repos", i->repos);
+	json_put_kv_u64(&j, "blobs", i->blobs);
+	json_put_kv_u64(&j, "bytes", i->bytes);
+	json_put_kv_u64(&j, "had_blobs", i->had_blobs);
+	json_put_kv_u64(&j, "snapshots", i->snapshots);
+	json_put_kv_u64(&j, "refs", i->refs);
+	json_put_kv_u64(&j, "skipped", i->skipped);
+	app_json_end(app, &j);
+}
+
+/* --- the job ---------------------------------------------------------------- */
+
+static int import(struct app *app, const char *path,
+		  const struct install_options *o, struct error *err)
+{
+	struct lock lock CLEANUP(lock_release) = { 0 };
+	struct import_stats stats = { 0 };
+	const char *file = app->options->lock;
+
+	if (o->model_dir && !file)
+		return err_set(err, ERR_USAGE,
+			       "--import with --model-dir needs --lock FILE, "
+			       "which says where each file goes");
+	if (file && lock_load(file, &lock, err) != 0)
+		return -1;
+	if (import_archive(path, file ? &lock : NULL, o, &stats, err) != 0)
+		return -1;
+	put_import(app, o, &stats);
+	return 0;
+}
+
+static int install(struct app *app, const char *path,
+		   const struct install_options *o, struct error *err)
+{
+	struct bundle_source s CLEANUP(
+		bundle_source_close) = BUNDLE_SOURCE_INIT;
+	struct install_stats stats = { 0 };
+
+	if (app->options->lock)
+		return err_set(
+			err, ERR_USAGE,
+			"--lock goes with --import; a bundle carries its "
+			"own");
+	s.cancel = &app->cancel;
+	if (bundle_source_open(&s, path, err) != 0 ||
+	    install_bundle(&s, o, &stats, err) != 0)
+		return -1;
+	if (app->options->json)
+		put_json(app, &s, o, &stats);
+	else
+		put_text(app, &s, o, &stats);
+	return 0;
+}
+
+static int run(struct app *app, struct error *err)
+{
+	const struct options *given = app->options;
+	struct str cache CLEANUP(str_release) = STR_INIT;
+	char *model_dir CLEANUP(free_ptr) = NULL;
+	struct install_options o = { .keep_refs = given->keep_refs,
+				     .dry_run = given->dry_run,
+				     .cancel = &app->cancel,
+				     .sink = &app->sink };
+	const char *path;
+
+	if (given->args.count == 0)
+		return err_set(err, ERR_USAGE,
+			       "which bundle? give FILE, or - for standard "
+			       "input");
+	path = given->args.items[0];
+	if (strcmp(path, "-") == 0 && isatty(STDIN_FILENO))
+		return err_set(err, ERR_USAGE,
+			       "standard input is a terminal; a bundle is "
+			       "expected there");
+	if (config_cache(app->env, given, &cache, err) != 0)
+		return -1;
+	if (given->model_dir)
+		o.model_dir = model_dir = app_dir(app, given->model_dir);
+	o.cache_root = cache.ptr;
+	return given->import ? import(app, path, &o, err)
+			     : install(app, path, &o, err);
+}
+
+const struct command cmd_install = {
+	.name = "install",
+	.args = "FILE | -",
+	.summary =
+		"check a bundle and put it into a cache and a model directory",
+	.about =
+		"The one command for the server without network: needs no "
+		"connection, no token and no root. Every byte is checked while "
+		"it is copied into the Hugging Face cache; with --model-dir "
+		"the files also appear under the names that the program looks "
+		"for, as hard links (else reflinks, else copies), so that they "
+		"take no second place. Small text files are copies that you "
+		"may edit.\n\n"
+		"Free space is checked before the first write. Names, refs "
+		"last "
+		"of all, appear only when their bytes are right and on disk; "
+		"running it again finishes an interrupted run. Refs that "
+		"pointed elsewhere are moved and named.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_FILES,
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,185 @@
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/work.h"
+
+static const struct option options[] = {
+	{ .name = "check",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, check),
+	  .help = "write nothing; print what would change and end with status "
+		  "1 if anything would" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = {
+	&group,		&group_selection, &group_lock,
+	&group_network, &group_common,	  NULL
+};
+
+static const char *const examples[] = {
+	"Lock the default recipe, indextts-2:",
+	"itts-pack lock",
+	"Lock a manifest, without a group that it has on by default:",
+	"itts-pack lock -m my-models.json --without examples",
+	"Has anything changed on the hub? Fit for a nightly job:",
+	"itts-pack lock --check",
+	"Ask two hubs; they must agree:",
+	"itts-pack lock --endpoint https://huggingface.co --endpoint "
+	"https://hf-mirror.com",
+	NULL
+};
+
+static void put_json(struct app *app, const struct work *w,
+		     const struct strlist *diff, bool written)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+	struct digest d;
+	char hex[DIGEST_HEX_MAX];
+
+	lock_digest(&w->lock, &d);
+	app_json_begin(app, &j, &text);
+	json_put_kv(&j, "file", w->path);
+	json_put_kv_bool(&j, "written", written);
+	json_put_kv(&j, "lock_digest", digest_hex(&d, hex));
+	json_put_kv_u64(&j, "bytes", lock_total(&w->lock));
+	json_put_kv_strings(&j, "differences", diff);
+	app_json_end(app, &j);
+}
+
+static void put_diff(struct app *app, const struct strlist *diff)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	for (size_t i = 0; i < diff->count; i++)
+		str_addf(&text, "%s\n", diff->items[i]);
+	if (!app->options->json)
+		app_print(app, &text);
+}
+
+/* --locked: the file is there and fits. Needs no network. */
+static int run_locked(struct app *app, struct work *w, struct error *err)
+{
+	struct strlist none CLEANUP(strlist_release) = { 0 };
+	const char *misfit;
+
+	if (lock_load(w->path, &w->lock, err) != 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		return work_hint_lock(app, err);
+	}
+	misfit = lock_misfit(&w->lock, &w->manifest, &w->groups);
+	if (misfit) {
+		err_set(err, ERR_USAGE, "%s %s", w->path, misfit);
+		return work_hint_lock(app, err);
+	}
+	if (app->options->json)
+		put_json(app, w, &none, false);
+	else
+		app_note(app, "%s fits %s", w->path, w->manifest.name);
+	return 0;
+}
+
+static int load_old(struct app *app, const struct work *w, struct lock *old,
+		    bool *exists, struct error *err)
+{
+	*exists = lock_load(w->path, old, err) == 0;
+	if (*exists)
+		return 0;
+	if (app->options->check)
+		return err->code == ERR_NOT_FOUND ? work_hint_lock(app, err)
+						  : -1;
+	/* absent, or of no use: it is made anew */
+	if (err->code == ERR_FORMAT || err->code == ERR_UNSAFE)
+		event_warn(&app->sink, "the old lock is replaced: %s",
+			   err->msg);
+	else if (err->code != ERR_NOT_FOUND)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+/* Does the file say exactly this? Digest and groups may differ where no file
+ * does. */
+static bool same_lock(const struct lock *a, const struct lock *b)
+{
+	struct digest da, db;
+
+	lock_digest(a, &da);
+	lock_digest(b, &db);
+	return digest_equal(&da, &db);
+}
+
+static int finish(struct app *app, struct work *w, const struct lock *old,
+		  bool exists, struct error *err)
+{
+	struct strlist diff CLEANUP(strlist_release) = { 0 };
+	bool same = exists && same_lock(old, &w->lock);
+	bool write = !same && !app->options->check;
+	size_t n = lock_diff(old, &w->lock, &diff);
+
+	if (!same && n == 0)
+		strlist_add(&diff, "~ manifest or groups");
+	if (write && work_write_lock(w, err) != 0)
+		return -1;
+	if (app->options->json)
+		put_json(app, w, &diff, write);
+	if (exists || app->options->check)
+		put_diff(app, &diff);
+	if (write)
+		app_note(app, "wrote %s", w->path);
+	else
+		app_note(app, "%s is %s", w->path,
+			 same ? "up to date" : "out of date");
+	if (app->options->check && !same)
+		app->status = err_exit_status(ERR_OTHER);
+	return 0;
+}
+
+static int run(struct app *app, struct error *err)
+{
+	const struct options *o = app->options;
+	struct work w CLEANUP(work_release) = WORK_INIT;
+	struct lock old CLEANUP(lock_release) = { 0 };
+	bool exists;
+
+	if (o->check && o->locked)
+		return err_set(err, ERR_USAGE,
+			       "--check asks the hub and --locked does not: "
+			       "give one of them");
+	if (work_select(&w, app, err) != 0)
+		return -1;
+	if (o->locked)
+		return run_locked(app, &w, err);
+	if (config_offline(app->env, o))
+		return err_set(err, ERR_USAGE,
+			       "offline: a lock is made by asking the hub");
+	if (load_old(app, &w, &old, &exists, err) != 0 ||
+	    work_resolve(&w, app, err) != 0)
+		return -1;
+	return finish(app, &w, &old, exists, err);
+}
+
+const struct command cmd_lock = {
+	.name = "lock",
+	.args = "[RECIPE | REPO[@REVISION]]",
+	.summary = "resolve a manifest to commits, files and digests",
+	.about = "Asks the hub what the manifest means today and writes it "
+		 "down: "
+		 "for each repository the commit, for each file path, size and "
+		 "digest. fetch, pack and verify work from that file and from "
+		 "nothing else, so what was locked once is what you get next "
+		 "year. Keep it in version control; its bytes only change when "
+		 "its meaning does.\n\n"
+		 "With several endpoints all that answer must agree. The "
+		 "SHA-256 "
+		 "of small files is not known to the hub: they are downloaded "
+		 "into the cache to learn it.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_RECIPES,
+	.max_args = 1,
+	.run = run,
+};

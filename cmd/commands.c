@@ -1,0 +1,39 @@
+#include "cmd/commands.h"
+
+#include "cmd/text.h"
+
+#include <string.h>
+
+static const struct command *const commands[] = {
+	&cmd_completion, &cmd_env,     &cmd_fetch,   &cmd_help,
+	&cmd_init,	 &cmd_inspect, &cmd_install, &cmd_lock,
+	&cmd_pack,	 &cmd_recipes, &cmd_verify,  &cmd_version,
+};
+
+const struct command *command_at(size_t i)
+{
+	return i < ARRAY_LEN(commands) ? commands[i] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+int command_unknown(const char *name, struct error *err)
+{
+	struct nearest near = { 0 };
+
+	nearest_begin(&near, name, strlen(name));
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		nearest_offer(&near, commands[i]->name);
+	if (near.best)
+		return err_set(err, ERR_USAGE,
+			       "unknown command '%s' (did you mean %s?)", name,
+			       near.best);
+	err_set(err, ERR_USAGE, "unknown command '%s'", name);
+	return err_hint(err, "itts-pack help lists them");
+}

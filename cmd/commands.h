@@ -1,0 +1,44 @@
+/* The commands: one cmd_NAME.c each, one row here. */
+#ifndef ITTS_COMMANDS_H
+#define ITTS_COMMANDS_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "cmd/options.h"
+
+struct app;
+
+/* What can stand behind a command, for completion. */
+enum command_words {
+	WORDS_NONE,
+	WORDS_FILES,
+	WORDS_RECIPES,
+	WORDS_COMMANDS,
+	WORDS_SHELLS,
+};
+
+struct command {
+	const char *name;
+	const char *args;    /* how its other words are called, or "" */
+	const char *summary; /* one line */
+	const char *about;   /* paragraphs, for --help */
+	/* pairs: what it does, the command line; NULL-terminated */
+	const char *const *examples;
+	const struct option_group *const *groups; /* NULL-terminated */
+	enum command_words words;
+	size_t max_args;
+	int (*run)(struct app *app, struct error *err);
+};
+
+const struct command *command_find(const char *name); /* NULL: none */
+const struct command *command_at(size_t i); /* sorted; NULL behind the last */
+/* ERR_USAGE that names the command that was meant. */
+int command_unknown(const char *name, struct error *err);
+
+extern const struct command cmd_completion, cmd_env, cmd_fetch, cmd_help,
+	cmd_init, cmd_inspect, cmd_install, cmd_lock, cmd_pack, cmd_recipes,
+	cmd_verify, cmd_version;
+
+#endif

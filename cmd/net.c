@@ -1,0 +1,65 @@
+#include "cmd/net.h"
+
+#include "base/mem.h"
+
+static void say_proxy(struct app *app, const char *scheme, const char *url)
+{
+	char *shown CLEANUP(free_ptr) = NULL;
+
+	if (!url)
+		return;
+	shown = http_redact(url);
+	event_info(&app->sink, "proxy for %s: %s", scheme, shown);
+}
+
+static void say_settings(struct app *app, const struct net *n)
+{
+	const struct config_network *c = &n->config;
+
+	for (size_t i = 0; i < n->hub.count; i++)
+		event_info(&app->sink, "endpoint: %s%s",
+			   n->hub.endpoints[i].origin,
+			   n->hub.endpoints[i].send_token && c->token
+				   ? ", with token"
+				   : "");
+	if (c->token)
+		event_info(&app->sink, "token: from %s", c->token_from);
+	say_proxy(app, "http", c->http.proxy_http);
+	say_proxy(app, "https", c->http.proxy_https);
+	if (c->http.ca_bundle || c->http.ca_dir)
+		event_info(&app->sink, "certificates: %s",
+			   c->http.ca_bundle ? c->http.ca_bundle
+					     : c->http.ca_dir);
+}
+
+int net_open(struct net *n, struct app *app, struct error *err)
+{
+	struct config_network *c = &n->config;
+
+	if (config_offline(app->env, app->options))
+		return 0;
+	if (config_network(c, app->env, app->options, err) != 0)
+		return -1;
+	for (size_t i = 0; i < c->endpoints.count; i++) {
+		const char *url = c->endpoints.items[i];
+
+		if (hub_add_endpoint(&n->hub, url, strlist_has(&c->named, url),
+				     err) != 0)
+			return -1;
+	}
+	if (http_open(&n->http, &c->http, &app->cancel, err) != 0)
+		return -1;
+	n->hub.http = n->http;
+	n->hub.token = c->token;
+	n->hub.sink = &app->sink;
+	if (app->options->verbose)
+		say_settings(app, n);
+	return 0;
+}
+
+void net_close(struct net *n)
+{
+	hub_release(&n->hub);
+	http_close(&n->http);
+	config_network_release(&n->config);
+}

@@ -1,0 +1,25 @@
+/* Connections as options and environment ask for them. */
+#ifndef ITTS_NET_H
+#define ITTS_NET_H
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "cmd/app.h"
+#include "cmd/config.h"
+#include "fetch/http.h"
+#include "fetch/hub.h"
+
+struct net {
+	struct config_network config;
+	struct http *http;
+	struct hub hub;
+};
+#define NET_INIT                              \
+	{                                     \
+		.config = CONFIG_NETWORK_INIT \
+	}
+/* Opens no connection yet. With offline nothing at all is set up. */
+int net_open(struct net *n, struct app *app, struct error *err) MUST_CHECK;
+void net_close(struct net *n); /* CLEANUP */
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The command line. Options are rows of tables; parser, help, completion and the
+ * manual's lint read the same rows.
+ */
+#ifndef ITTS_OPTIONS_H
+#define ITTS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* All that any command can be told. Strings are borrowed from argv. */
+struct options {
+	/* common */
+	const char *cache, *progress;
+	bool json, quiet, verbose, help, version;
+	uint64_t jobs; /* 0: not given */
+	/* what to work on */
+	const char *manifest, *recipe, *type, *lock;
+	struct strlist include, exclude, with, without;
+	bool check, locked;
+	/* network */
+	struct strlist endpoints, token_for;
+	const char *proxy, *ca_bundle;
+	bool offline;
+	/* of one command */
+	const char *output, *model_dir, *format;
+	uint64_t serial;
+	bool dry_run, keep_refs, import, all;
+	/* what is no option */
+	struct strlist args;
+};
+#define OPTIONS_INIT        \
+	{                   \
+		.serial = 1 \
+	}
+void options_release(struct options *o); /* CLEANUP */
+
+enum option_kind {
+	OPTION_FLAG,   /* bool */
+	OPTION_STRING, /* const char *; the last one counts */
+	OPTION_LIST,   /* struct strlist; all count */
+	OPTION_NUMBER, /* uint64_t, 1 to max */
+};
+
+struct option {
+	const char *name; /* without "--" */
+	char letter;	  /* or 0 */
+	enum option_kind kind;
+	size_t field; /* offset in struct options */
+	const char
+		*value; /* what help calls the value ("DIR", "FILE"), or NULL */
+	const char *const
+		*choices; /* NULL-terminated, or NULL: anything goes */
+	uint64_t max;
+	const char *help;
+};
+
+struct option_group {
+	const char *title;
+	const struct option *options;
+	size_t count;
+};
+
+/* argv[0] is the first word to parse. groups: NULL-terminated. With leading, the
+ * first word that is no option ends it. *used: words taken. ERR_USAGE. */
+int options_parse(const struct option_group *const *groups, int argc,
+		  char *const *argv, bool leading, struct options *o, int *used,
+		  struct error *err) MUST_CHECK;
+
+#endif

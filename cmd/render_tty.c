@@ -1,0 +1,190 @@
+/* A block of lines at the bottom of the terminal: one for each of the oldest
+ * running files, then the sum. Redrawn in place, at most 10 times a second. */
+#include "cmd/render.h"
+#include "base/attr.h"
+#include "base/human.h"
+#include "base/mem.h"
+#include "cmd/progress.h"
+#include "cmd/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAW_MS	    100
+#define BAR_MIN	    10
+#define NUMBERS_MAX 22 /* columns of " 100%  1023.99 GiB    " */
+
+struct tty {
+	const struct render_io *io;
+	struct progress progress;
+	unsigned drawn; /* lines that stand above the cursor */
+	uint64_t last_ms;
+	bool ever; /* drawn at all */
+};
+
+static void *tty_open(const struct render_io *io)
+{
+	struct tty *t = xcalloc(1, sizeof(*t));
+
+	t->io = io;
+	return t;
+}
+
+static unsigned percent(uint64_t done, uint64_t total)
+{
+	return total ? (unsigned)((double)done * 100.0 / (double)total) : 0;
+}
+
+/* "  name......  45%  3.24 GiB" */
+static void add_item(struct str *out, const struct progress_item *it,
+		     unsigned columns)
+{
+	struct str name CLEANUP(str_release) = STR_INIT;
+	size_t room = columns > NUMBERS_MAX + 12 ? columns - NUMBERS_MAX - 2
+						 : 10;
+	char size[HUMAN_MAX];
+
+	text_clean(&name, it->name, strlen(it->name));
+	if (it->text) {
+		str_adds(&name, ": ");
+		text_clean(&name, it->text, strlen(it->text));
+	}
+	str_adds(out, "  ");
+	text_fit(out, name.ptr, room);
+	str_addf(out, " %3u%%  %s", percent(it->done, it->total),
+		 human_size(it->total, size));
+}
+
+static void add_bar(struct str *out, unsigned pc, size_t room)
+{
+	size_t full = (room - 2) * pc / 100;
+
+	str_addc(out, '[');
+	str_fill(out, '#', full);
+	str_fill(out, '-', room - 2 - full);
+	str_addc(out, ']');
+}
+
+/* "fetch [####----]  45%  3.7 of 8.3 GiB  12/24 files  52 MiB/s  1:23 left" */
+static void add_sum(struct str *out, const struct progress *g, uint64_t now,
+		    unsigned columns)
+{
+	struct str numbers CLEANUP(str_release) = STR_INIT;
+	struct str line CLEANUP(str_release) = STR_INIT;
+	uint64_t done = progress_done(g), rate = progress_rate(g, now), left;
+	unsigned pc = percent(done, g->bytes);
+	char a[HUMAN_MAX], b[HUMAN_MAX];
+	size_t used;
+
+	if (g->bytes)
+		str_addf(&numbers, " %3u%%  %s of %s", pc, human_size(done, a),
+			 human_size(g->bytes, b));
+	str_addf(&numbers, "  %llu/%llu files", (unsigned long long)g->finished,
+		 (unsigned long long)g->items);
+	if (g->failed)
+		str_addf(&numbers, ", %llu failed",
+			 (unsigned long long)g->failed);
+	if (rate)
+		str_addf(&numbers, "  %s/s", human_size(rate, a));
+	if (progress_left(g, now, &left))
+		str_addf(&numbers, "  %s left", human_time(left, a));
+	str_adds(&line, g->phase);
+	used = text_columns(g->phase) + text_columns(numbers.ptr) + 2;
+	if (g->bytes && used + BAR_MIN <= columns) {
+		str_addc(&line, ' ');
+		add_bar(&line, pc, columns - used > 30 ? 30 : columns - used);
+	}
+	str_adds(&line, numbers.ptr);
+	used = text_columns(line.ptr);
+	text_fit(out, line.ptr, used < columns ? used : columns);
+}
+
+/* Cursor to the first line of the block. */
+static void add_home(const struct tty *t, struct str *out)
+{
+	if (t->drawn)
+		str_addf(out, "\r\x1b[%uA", t->drawn);
+}
+
+static void put(struct tty *t, const struct str *text)
+{
+	t->io->write(t->io->ctx, text->ptr, text->len);
+}
+
+static void add_block(struct tty *t, struct str *out, uint64_t now)
+{
+	const struct progress *g = &t->progress;
+	unsigned columns = 80, rows = 24, limit, lines = 0;
+
+	t->io->size(t->io->ctx, &columns, &rows);
+	/* a line that fills the last column wraps on some terminals */
+	columns = columns > 20 ? columns - 1 : 19;
+	limit = rows / 4 > 1 ? rows / 4 : 1;
+	for (size_t i = 0; i < g->count && lines < limit; i++, lines++) {
+		add_item(out, &g->running[i], columns);
+		str_adds(out, "\x1b[K\n");
+	}
+	add_sum(out, g, now, columns);
+	str_adds(out, "\x1b[K\n\x1b[J");
+	t->drawn = lines + 1;
+	t->last_ms = now;
+	t->ever = true;
+}
+
+static void tty_hide(void *state)
+{
+	struct tty *t = state;
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (!t->drawn)
+		return;
+	add_home(t, &text);
+	str_adds(&text, "\x1b[J");
+	put(t, &text);
+	t->drawn = 0;
+}
+
+static bool is_message(const struct tty *t, const struct event *ev)
+{
+	return ev->type == EVENT_FAIL || ev->type == EVENT_INFO ||
+	       ev->type == EVENT_WARN ||
+	       (ev->type == EVENT_RETRY && t->io->verbose);
+}
+
+static void tty_event(void *state, const struct event *ev)
+{
+	struct tty *t = state;
+	uint64_t now = t->io->clock_ms(t->io->ctx);
+	bool message = is_message(t, ev);
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	progress_event(&t->progress, ev, now);
+	if (!message && t->ever && now - t->last_ms < DRAW_MS)
+		return;
+	if (!message && !t->progress.phase)
+		return;
+	add_home(t, &text);
+	if (message) {
+		str_adds(&text, "\x1b[J");
+		render_message(&text, t->io, ev);
+		t->drawn = 0;
+	}
+	if (t->progress.phase)
+		add_block(t, &text, now);
+	put(t, &text);
+}
+
+static void tty_close(void *state)
+{
+	struct tty *t = state;
+
+	progress_release(&t->progress);
+	free(t);
+}
+
+const struct renderer renderer_tty = {
+	.open = tty_open,
+	.event = tty_event,
+	.hide = tty_hide,
+	.close = tty_close,
+};

@@ -1,0 +1,21 @@
+/* Parts of results that several commands print. */
+#ifndef ITTS_REPORT_H
+#define ITTS_REPORT_H
+
+#include "base/json.h"
+#include "base/str.h"
+#include "fetch/download.h"
+#include "manifest/lock.h"
+
+void report_download(struct json_writer *w, const struct download_stats *s);
+/* A table: columns as wide as their longest cell. The last is not padded. */
+#define TABLE_COLUMNS 8
+struct table {
+	size_t columns;
+	struct strlist cells; /* row by row */
+};
+void table_release(struct table *t); /* CLEANUP */
+void table_add(struct table *t, const char *cell);
+void table_format(const struct table *t, struct str *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* Text for people: columns, lines, near words, quoting. Pure. */
+#ifndef ITTS_TEXT_H
+#define ITTS_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+/* Appends s with everything that could steer a terminal or hide text (control
+ * bytes but newline, bidi overrides, broken UTF-8) replaced by '?'. */
+void text_clean(struct str *out, const char *s, size_t len);
+
+size_t text_columns(const char *s); /* on a terminal; s is clean */
+/* Appends s in exactly n columns: filled with spaces or cut, with "..." in the
+ * middle so that the end of a path stays. */
+void text_fit(struct str *out, const char *s, size_t n);
+
+/* Appends text broken into lines of at most width columns, each with indent
+ * spaces in front. A newline in it begins a new paragraph line; "\n\n" leaves an
+ * empty line. The first line begins at column `at` (already indented that far). */
+void text_wrap(struct str *out, const char *text, size_t indent, size_t width,
+	       size_t at);
+
+/* Looks for the word that was meant. */
+struct nearest {
+	const char *word; /* borrowed */
+	size_t len;
+	const char *best; /* borrowed; NULL: nothing near */
+	size_t distance;
+};
+void nearest_begin(struct nearest *n, const char *word, size_t len);
+void nearest_offer(struct nearest *n, const char *candidate);
+/* Edits (insert, delete, replace, swap neighbours) between two words. */
+size_t edit_distance(const char *a, size_t alen, const char *b, size_t blen);
+
+/* One word of a POSIX shell; as it is where that is safe. */
+void quote_sh(struct str *out, const char *s);
+void quote_fish(struct str *out, const char *s);
+/* A whole "NAME=VALUE" for systemd's Environment=. */
+void quote_systemd(struct str *out, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,199 @@
+#include "fetch/download.h"
+
+#include "base/human.h"
+#include "base/mem.h"
+#include "fetch/download_fetch.h"
+#include "fetch/download_plan.h"
+
+#include <string.h>
+
+static void count_had(const struct plan *p, struct download_stats *out)
+{
+	for (size_t i = 0; i < p->blob_count; i++) {
+		const struct plan_blob *b = &p->blobs[i];
+
+		out->files++;
+		out->bytes += b->file->size;
+		if (b->state == BLOB_OK) {
+			out->had_files++;
+			out->had_bytes += b->file->size;
+		}
+	}
+}
+
+/* --- offline ---------------------------------------------------------------- */
+
+static const char *const state_words[] = {
+	[BLOB_MISSING] = "missing",
+	[BLOB_OK] = "right",
+	[BLOB_WRONG_SIZE] = "of the wrong size",
+	[BLOB_WRONG_DIGEST] = "damaged",
+	[BLOB_NOT_FILE] = "not a file",
+};
+
+static int must_be_there(const struct plan *p, const struct hfcache *store,
+			 struct error *err)
+{
+	const struct plan_blob *first = NULL;
+	char *name CLEANUP(free_ptr) = NULL;
+	uint64_t files = 0, bytes = 0;
+	char size[HUMAN_MAX];
+
+	for (size_t i = 0; i < p->blob_count; i++) {
+		if (p->blobs[i].state == BLOB_OK)
+			continue;
+		if (!first)
+			first = &p->blobs[i];
+		files++;
+		bytes += p->blobs[i].file->size;
+	}
+	if (!first)
+		return 0;
+	name = plan_blob_name(first);
+	err_set(err, ERR_NOT_FOUND,
+		"offline, and %llu of %zu files (%s) are not in %s: first %s, which is %s",
+		(unsigned long long)files, p->blob_count,
+		human_size(bytes, size), hfcache_root(store), name,
+		state_words[first->state]);
+	return err_hint(err, "run itts-pack fetch with a network first");
+}
+
+/* --- bytes ------------------------------------------------------------------ */
+
+/* Blobs whose bytes were fetched under another name. */
+static int share_fetched(struct plan *p, struct hfcache *store,
+			 struct download_stats *out, struct error *err)
+{
+	for (size_t i = 0; i < p->blob_count; i++) {
+		struct plan_blob *b = &p->blobs[i], *source;
+
+		if (b->state == BLOB_OK || b->same_as == PLAN_NONE)
+			continue;
+		source = &p->blobs[b->same_as];
+		if (source->state != BLOB_OK) {
+			out->failed_files++;
+			continue;
+		}
+		if (hfcache_blob_share(store, source->repo, source->file,
+				       b->repo, b->file, err) < 0)
+			return -1;
+		b->state = BLOB_OK;
+		out->had_files++;
+		out->had_bytes += b->file->size;
+	}
+	return 0;
+}
+
+static int bring(struct plan *p, struct hub *h, struct hfcache *store,
+		 const struct download_options *o, struct download_stats *out,
+		 struct error *failed, struct error *err)
+{
+	if (plan_share(p, store, err) < 0)
+		return -1;
+	count_had(p, out);
+	if (plan_space(p, store, err) < 0 ||
+	    download_fetch(p, h, store, o, out, failed, err) < 0)
+		return -1;
+	return share_fetched(p, store, out, err);
+}
+
+/* --- names ------------------------------------------------------------------ */
+
+static int link_files(const struct plan *p, struct hfcache *store,
+		      const struct cancel *cancel, struct error *err)
+{
+	for (size_t i = 0; i < p->entry_count; i++) {
+		const struct plan_entry *e = &p->entries[i];
+
+		if (cancel_check(cancel, err) < 0)
+			return -1;
+		if (p->blobs[e->blob].state == BLOB_OK &&
+		    hfcache_link(store, e->repo, e->file, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int set_refs(const struct lock_repo *repo, struct hfcache *store,
+		    const struct event_sink *sink, struct error *err)
+{
+	for (size_t i = 0; i < repo->refs.count; i++) {
+		const char *ref = repo->refs.items[i];
+		enum ref_change change;
+		char old[41] = "";
+
+		if (hfcache_set_ref(store, repo, ref, true, &change, old,
+				    err) < 0)
+			return -1;
+		if (change == REF_KEPT)
+			event_info(sink,
+				   "%s: %s points to %s in the cache and is left alone",
+				   repo->id, ref, old);
+	}
+	return 0;
+}
+
+/* Links first: a listing or ref must not promise what is not there. */
+static int name_all(const struct plan *p, struct lock *l, struct hfcache *store,
+		    const struct download_options *o, struct error *err)
+{
+	bool *broken CLEANUP(free_ptr) =
+		xcalloc(l->repo_count + 1, sizeof(*broken));
+
+	for (size_t i = 0; i < p->entry_count; i++)
+		if (p->blobs[p->entries[i].blob].state != BLOB_OK)
+			broken[p->entries[i].repo - l->repos] = true;
+	if (link_files(p, store, o->cancel, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->repo_count; i++) {
+		const struct lock_repo *repo = &l->repos[i];
+
+		if (broken[i])
+			continue;
+		if (repo->complete && hfcache_write_tree(store, repo, err) < 0)
+			return -1;
+		if (set_refs(repo, store, o->sink, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int report_failed(const struct plan *p, const struct download_stats *out,
+			 const struct error *failed, struct error *err)
+{
+	if (out->failed_files == 0)
+		return 0;
+	*err = *failed;
+	if (out->failed_files > 1)
+		err_wrap(err, "%llu of %zu files could not be fetched, first",
+			 (unsigned long long)out->failed_files, p->blob_count);
+	return -1;
+}
+
+int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
+		  const struct download_options *o, struct download_stats *out,
+		  struct error *err)
+{
+	struct plan p CLEANUP(plan_release) = { 0 };
+	struct error failed = { .code = ERR_NONE };
+
+	*out = (struct download_stats){ 0 };
+	plan_make(&p, l, o->learn);
+	if (plan_check(&p, store, o, err) < 0)
+		return -1;
+	if (o->offline) {
+		count_had(&p, out);
+		if (must_be_there(&p, store, err) < 0)
+			return -1;
+	} else if (bring(&p, h, store, o, out, &failed, err) < 0) {
+		return -1;
+	}
+	if (o->learn) {
+		if (report_failed(&p, out, &failed, err) < 0)
+			return -1;
+		return plan_learn(&p, store, o->cancel, err);
+	}
+	if (!o->offline && name_all(&p, l, store, o, err) < 0)
+		return -1;
+	return report_failed(&p, out, &failed, err);
+}

@@ -1,0 +1,271 @@
+#include "fetch/download_fetch.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fetch/download_job.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#define BUSY_POLL_MS 250
+
+struct fetch {
+	struct plan *plan;
+	const struct download_options *options;
+	struct download_stats *stats;
+	struct job_common common;
+	struct job *jobs;
+	unsigned slots;
+	uint32_t *queue; /* blobs to fetch; the place in it is the item's id */
+	size_t count, next;
+	uint32_t *busy; /* places of blobs that other processes hold */
+	size_t busy_count;
+	uint64_t busy_ms; /* when they were looked at last */
+	bool stopped, filling;
+	struct error *failed; /* the first file that failed */
+	struct error fatal;
+};
+
+static void fetch_release(struct fetch *f)
+{
+	for (unsigned i = 0; f->jobs && i < f->slots; i++)
+		job_release(&f->jobs[i]);
+	free_ptr(&f->jobs);
+	free_ptr(&f->queue);
+	free_ptr(&f->busy);
+}
+
+/* Nothing that goes wrong in this way will go better for the next file. */
+static bool is_fatal(const struct error *err)
+{
+	return err->code == ERR_IO || err->code == ERR_USAGE ||
+	       err->code == ERR_OTHER || err->http == 407;
+}
+
+static void stop(struct fetch *f, const struct error *why)
+{
+	if (f->fatal.code == ERR_NONE)
+		f->fatal = *why;
+	f->stopped = true;
+	http_stop(f->common.hub->http);
+}
+
+/* Locks that are held by complete files wait for no other process. */
+static void flush(struct fetch *f)
+{
+	struct error err = { .code = ERR_NONE };
+
+	if (hfcache_batch_flush(f->common.batch, &err) < 0)
+		stop(f, &err);
+}
+
+static void fill(struct fetch *f);
+
+static void job_ended(void *ctx, unsigned slot, const struct error *err)
+{
+	struct fetch *f = ctx;
+
+	(void)slot;
+	if (err->code == ERR_CANCELLED)
+		return;
+	if (err->code != ERR_NONE) {
+		f->stats->failed_files++;
+		if (f->failed->code == ERR_NONE)
+			*f->failed = *err;
+		if (is_fatal(err))
+			stop(f, err);
+	}
+	fill(f);
+}
+
+static struct job *free_job(struct fetch *f)
+{
+	for (unsigned i = 0; i < f->slots; i++)
+		if (!f->jobs[i].used)
+			return &f->jobs[i];
+	return NULL;
+}
+
+static void tell_busy(struct fetch *f, uint32_t place)
+{
+	char *name CLEANUP(free_ptr) =
+		plan_blob_name(&f->plan->blobs[f->queue[place]]);
+
+	event_info(f->options->sink,
+		   "%s: another process is fetching it, waiting", name);
+}
+
+static void start(struct fetch *f, struct job *j, uint32_t place, bool waited)
+{
+	struct plan_blob *blob = &f->plan->blobs[f->queue[place]];
+
+	switch (job_begin(j, &f->common, blob, (unsigned)(j - f->jobs),
+			  place)) {
+	case JOB_BUSY:
+		flush(f);
+		if (!waited)
+			tell_busy(f, place);
+		f->busy[f->busy_count++] = place;
+		break;
+	case JOB_HAD:
+		f->stats->had_files++;
+		f->stats->had_bytes += blob->file->size;
+		break;
+	case JOB_RUNS:
+	case JOB_ENDED:
+		break;
+	}
+}
+
+/* Looks again at what other processes held. */
+static void retry_busy(struct fetch *f)
+{
+	size_t count = f->busy_count;
+	struct job *j;
+
+	if (clock_ms() - f->busy_ms < BUSY_POLL_MS)
+		return;
+	f->busy_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t place = f->busy[i];
+
+		/* what start() appends stands at i or before */
+		j = f->stopped ? NULL : free_job(f);
+		if (j)
+			start(f, j, place, true);
+		else
+			f->busy[f->busy_count++] = place;
+	}
+	f->busy_ms = clock_ms();
+}
+
+static void fill(struct fetch *f)
+{
+	struct job *j;
+
+	/* a job that ends at once must not stack another fill() on this one */
+	if (f->filling)
+		return;
+	f->filling = true;
+	while (!f->stopped && f->next < f->count && (j = free_job(f)))
+		start(f, j, (uint32_t)f->next++, false);
+	f->filling = false;
+}
+
+static void on_tick(void *ctx)
+{
+	struct fetch *f = ctx;
+
+	f->filling = true;
+	retry_busy(f);
+	f->filling = false;
+	fill(f);
+}
+
+static bool is_idle(const struct fetch *f)
+{
+	for (unsigned i = 0; i < f->slots; i++)
+		if (f->jobs[i].used)
+			return false;
+	return true;
+}
+
+static void wait_for_others(const struct cancel *cancel)
+{
+	struct pollfd p = { .fd = cancel ? cancel->fd : -1, .events = POLLIN };
+
+	poll(&p, 1, BUSY_POLL_MS);
+}
+
+static int run(struct fetch *f, struct error *err)
+{
+	const struct cancel *cancel = f->options->cancel;
+
+	for (;;) {
+		on_tick(f);
+		if (!f->stopped && !is_idle(f) &&
+		    http_run(f->common.hub->http, on_tick, f, err) < 0)
+			return -1;
+		if (f->stopped)
+			break;
+		if (f->next < f->count)
+			continue;
+		if (f->busy_count == 0)
+			break;
+		flush(f);
+		wait_for_others(cancel);
+		if (cancel_check(cancel, err) < 0)
+			return -1;
+	}
+	if (f->fatal.code == ERR_NONE)
+		flush(f);
+	if (f->fatal.code == ERR_NONE)
+		return 0;
+	*err = f->fatal;
+	return -1;
+}
+
+static void make_queue(struct fetch *f)
+{
+	struct event ev = { .type = EVENT_PLAN, .name = "fetching" };
+	size_t room = f->plan->blob_count + 1;
+
+	f->queue = xcalloc(room, sizeof(*f->queue));
+	f->busy = xcalloc(room, sizeof(*f->busy));
+	for (size_t i = 0; i < f->plan->blob_count; i++) {
+		const struct plan_blob *b = &f->plan->blobs[i];
+
+		if (b->state == BLOB_OK || b->same_as != PLAN_NONE)
+			continue;
+		f->queue[f->count++] = (uint32_t)i;
+		ev.total += b->file->size;
+	}
+	ev.items = f->count;
+	event_emit(f->options->sink, &ev);
+}
+
+static void make_jobs(struct fetch *f)
+{
+	unsigned jobs = f->options->jobs;
+
+	f->slots = jobs == 0		     ? DOWNLOAD_JOBS :
+		   jobs < DOWNLOAD_MAX_JOBS ? jobs :
+					       DOWNLOAD_MAX_JOBS;
+	f->jobs = xcalloc(f->slots, sizeof(*f->jobs));
+	for (unsigned i = 0; i < f->slots; i++)
+		f->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;
+}
+
+static void free_batch(struct hfcache_batch **batch)
+{
+	hfcache_batch_release(*batch);
+	free_ptr(batch);
+}
+
+int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
+		   const struct download_options *o,
+		   struct download_stats *stats, struct error *failed,
+		   struct error *err)
+{
+	struct hfcache_batch *batch CLEANUP(free_batch) =
+		xcalloc(1, sizeof(*batch));
+	struct fetch f CLEANUP(fetch_release) = {
+		.plan = p,
+		.options = o,
+		.stats = stats,
+		.failed = failed,
+		.common = { .hub = h,
+			    .store = store,
+			    .sink = o->sink,
+			    .stats = stats,
+			    .batch = batch,
+			    .ended = job_ended },
+	};
+
+	f.common.ctx = &f;
+	make_queue(&f);
+	if (f.count == 0)
+		return 0;
+	make_jobs(&f);
+	return run(&f, err);
+}

@@ -1,0 +1,562 @@
+/*
+ * The engine: requests wait in order of their start time, at most
+ * max_connections of them have an easy handle and are on the wire.
+ *
+ * Redirects are followed here and not by libcurl: each hop is set up anew from
+ * its own URL, so the token goes to the first origin only, the proxy is that of
+ * the hop's scheme, and a hop from https to http is refused in so many words.
+ */
+#include "fetch/http_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define TICK_MS     100
+#define IDLE_MS     1000
+#define DROP_LIMIT  (64u << 10) /* bytes of a body that nobody wants */
+#define DEFAULT(value, usual) ((value) ? (value) : (usual))
+
+struct http {
+	CURLM *multi;
+	CURLSH *share;
+	const struct cancel *cancel;
+	struct http_settings settings;
+	struct transfer *waiting; /* by due_ms */
+	struct transfer *active;
+	unsigned active_count;
+	CURL **idle; /* easy handles for reuse */
+	size_t idle_count, idle_cap;
+	bool running, stopping;
+};
+
+/* --- transfers ------------------------------------------------------------ */
+
+static void transfer_free(struct transfer *t)
+{
+	free_ptr(&t->rq.url);
+	free_ptr(&t->rq.token);
+	free_ptr(&t->rq.if_range);
+	free_ptr(&t->url);
+	free_ptr(&t->origin);
+	free_ptr(&t->home);
+	curl_slist_free_all(t->lines);
+	http_response_release(&t->res);
+	free_ptr(&t);
+}
+
+static void free_transfer(struct transfer **t)
+{
+	if (*t)
+		transfer_free(*t);
+}
+
+static char *copy_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static bool delivers(const struct transfer *t)
+{
+	return t->res.status == 200 || t->res.status == 206;
+}
+
+static int ask_headers(struct transfer *t)
+{
+	if (t->asked || !t->rq.headers)
+		return 0;
+	t->asked = true;
+	return t->rq.headers(t->rq.ctx, &t->res, &t->err);
+}
+
+size_t http_on_header(char *p, size_t size, size_t n, void *transfer)
+{
+	struct transfer *t = transfer;
+
+	if (http_response_line(&t->res, &t->parser, p, size * n, &t->err) < 0) {
+		err_wrap(&t->err, "%s", t->origin);
+		return 0;
+	}
+	return size * n;
+}
+
+static int deliver(struct transfer *t, const char *p, size_t n)
+{
+	if (ask_headers(t) < 0)
+		return -1;
+	if (t->res.body_bytes > t->rq.max_body)
+		return err_set(&t->err, ERR_FORMAT,
+			       "%s: the answer is longer than %llu bytes",
+			       t->origin, (unsigned long long)t->rq.max_body);
+	return t->rq.body ? t->rq.body(t->rq.ctx, p, n, &t->err) : 0;
+}
+
+size_t http_on_body(char *p, size_t size, size_t n, void *transfer)
+{
+	struct transfer *t = transfer;
+
+	n *= size;
+	t->res.body_bytes += n;
+	if (delivers(t))
+		return deliver(t, p, n) == 0 ? n : 0;
+	if (t->res.body_bytes > DROP_LIMIT) {
+		t->enough = true;
+		return 0;
+	}
+	return n;
+}
+
+/* --- starting ------------------------------------------------------------- */
+
+static CURL *take_easy(struct http *h)
+{
+	CURL *easy;
+
+	if (h->idle_count > 0)
+		return h->idle[--h->idle_count];
+	easy = curl_easy_init();
+	if (easy && curl_easy_setopt(easy, CURLOPT_SHARE, h->share) != CURLE_OK) {
+		curl_easy_cleanup(easy);
+		return NULL;
+	}
+	return easy;
+}
+
+static void give_easy(struct http *h, struct transfer *t)
+{
+	if (!t->easy)
+		return;
+	/* nothing in it may point into the transfer any more */
+	curl_easy_reset(t->easy);
+	h->idle = xgrow(h->idle, &h->idle_cap, h->idle_count + 1,
+			sizeof(CURL *));
+	h->idle[h->idle_count++] = t->easy;
+	t->easy = NULL;
+}
+
+/* Puts the hop on the wire. */
+static int begin_hop(struct http *h, struct transfer *t)
+{
+	CURLMcode rc;
+
+	if (http_setup(t, &h->settings, &t->err) < 0)
+		return -1;
+	rc = curl_multi_add_handle(h->multi, t->easy);
+	if (rc != CURLM_OK)
+		return err_set(&t->err, ERR_OTHER, "libcurl: %s",
+			       curl_multi_strerror(rc));
+	return 0;
+}
+
+static void unlink_active(struct http *h, const struct transfer *t)
+{
+	struct transfer **p = &h->active;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+	h->active_count--;
+}
+
+/* The transfer is over, whatever became of it. */
+static void conclude(struct http *h, struct transfer *t)
+{
+	give_easy(h, t);
+	unlink_active(h, t);
+	free_ptr(&t->res.location);
+	t->res.location = http_redact(t->url);
+	t->rq.done(t->rq.ctx, &t->res, &t->err);
+	transfer_free(t);
+}
+
+static void start(struct http *h, struct transfer *t)
+{
+	t->next = h->active;
+	h->active = t;
+	h->active_count++;
+	t->easy = take_easy(h);
+	if (!t->easy)
+		err_set(&t->err, ERR_OTHER, "libcurl: out of memory");
+	if (!t->easy || begin_hop(h, t) < 0)
+		conclude(h, t);
+}
+
+static void start_due(struct http *h)
+{
+	uint64_t now = clock_ms();
+
+	while (h->waiting && h->waiting->due_ms <= now &&
+	       h->active_count < h->settings.max_connections) {
+		struct transfer *t = h->waiting;
+
+		h->waiting = t->next;
+		start(h, t);
+	}
+}
+
+/* --- ending ----------------------------------------------------------------- */
+
+static bool is_redirect(long status)
+{
+	return status == 301 || status == 302 || status == 303 ||
+	       status == 307 || status == 308;
+}
+
+static int check_hop(struct transfer *t, const char *to)
+{
+	char *origin CLEANUP(free_ptr) = NULL;
+	struct error bad = { .code = ERR_NONE };
+
+	if (http_origin(to, &origin, &bad) < 0) {
+		char *shown CLEANUP(free_ptr) = http_redact(to);
+
+		return err_set(&t->err, ERR_HTTP,
+			       "%s: redirects to %s, which is not http or https",
+			       t->origin, shown);
+	}
+	if (strncasecmp(t->url, "https:", 6) == 0 &&
+	    strncasecmp(to, "https:", 6) != 0)
+		return err_set(&t->err, ERR_HTTP,
+			       "%s: redirects to %s, which is not encrypted",
+			       t->origin, origin);
+	if (t->hops == HTTP_MAX_REDIRECTS)
+		return err_set(&t->err, ERR_HTTP,
+			       "%s: more than %d redirects, the last to %s",
+			       t->home, HTTP_MAX_REDIRECTS, origin);
+	free_ptr(&t->origin);
+	t->origin = take_ptr(origin);
+	return 0;
+}
+
+/* true: the answer was a redirect, and its target is on the wire now. */
+static bool next_hop(struct http *h, struct transfer *t)
+{
+	const char *to = NULL;
+
+	if (!is_redirect(t->res.status) ||
+	    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to) != CURLE_OK ||
+	    !to || check_hop(t, to) < 0)
+		return false;
+	free_ptr(&t->url);
+	t->url = xstrdup(to); /* dies with the reset of the handle */
+	t->hops++;
+	t->res.redirected = true;
+	http_response_next(&t->res, &t->parser);
+	return begin_hop(h, t) == 0;
+}
+
+/* An answer that is no success is complete once its status is known. */
+static bool is_answer(const struct transfer *t, CURLcode rc)
+{
+	if (rc == CURLE_OK || t->enough)
+		return true;
+	return t->parser.ended && !delivers(t) && !is_redirect(t->res.status);
+}
+
+static void end(struct http *h, struct transfer *t, CURLcode rc)
+{
+	curl_multi_remove_handle(h->multi, t->easy);
+	if (t->err.code == ERR_NONE && !is_answer(t, rc))
+		http_explain(t, &h->settings, rc, &t->res, &t->err);
+	if (t->err.code == ERR_NONE && next_hop(h, t))
+		return;
+	if (t->res.status == 407)
+		t->res.proxy_refused = true;
+	if (t->err.code == ERR_NONE)
+		(void)ask_headers(t);
+	conclude(h, t);
+}
+
+static void end_finished(struct http *h)
+{
+	struct CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(h->multi, &left))) {
+		char *private = NULL;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
+		end(h, (struct transfer *)(void *)private, msg->data.result);
+	}
+}
+
+static void drop_all(struct http *h)
+{
+	while (h->active) {
+		struct transfer *t = h->active;
+
+		h->active = t->next;
+		curl_multi_remove_handle(h->multi, t->easy);
+		give_easy(h, t);
+		transfer_free(t);
+	}
+	while (h->waiting) {
+		struct transfer *t = h->waiting;
+
+		h->waiting = t->next;
+		transfer_free(t);
+	}
+	h->active_count = 0;
+}
+
+/* --- the door --------------------------------------------------------------- */
+
+static int check_token(const char *token, struct error *err)
+{
+	for (const char *p = token; p && *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return err_set(err, ERR_USAGE,
+				       "the token has a byte that no token has");
+	return 0;
+}
+
+int http_submit(struct http *h, const struct http_request *rq,
+		unsigned delay_ms, struct error *err)
+{
+	struct transfer *t CLEANUP(free_transfer) = xcalloc(1, sizeof(*t));
+	struct transfer **place = &h->waiting;
+
+	t->rq = *rq;
+	t->rq.url = xstrdup(rq->url);
+	t->rq.token = copy_or_null(rq->token);
+	t->rq.if_range = copy_or_null(rq->if_range);
+	if (t->rq.max_body == 0)
+		t->rq.max_body = HTTP_API_LIMIT;
+	http_response_init(&t->res);
+	if (check_token(rq->token, err) < 0 ||
+	    http_origin(rq->url, &t->origin, err) < 0)
+		return -1;
+	t->http = h;
+	t->url = xstrdup(rq->url);
+	t->home = xstrdup(t->origin);
+	t->parser.now = time(NULL);
+	t->due_ms = clock_ms() + delay_ms;
+	while (*place && (*place)->due_ms <= t->due_ms)
+		place = &(*place)->next;
+	t->next = *place;
+	*place = take_ptr(t);
+	return 0;
+}
+
+static int wait_ms(const struct http *h)
+{
+	uint64_t now = clock_ms();
+
+	if (!h->waiting || h->active_count >= h->settings.max_connections)
+		return IDLE_MS;
+	if (h->waiting->due_ms <= now)
+		return 0;
+	return h->waiting->due_ms - now < IDLE_MS ?
+		       (int)(h->waiting->due_ms - now) :
+		       IDLE_MS;
+}
+
+static int step(struct http *h, bool ticking, struct error *err)
+{
+	struct curl_waitfd stop = { .fd = h->cancel ? h->cancel->fd : -1,
+				    .events = CURL_WAIT_POLLIN };
+	int running, timeout;
+	CURLMcode rc;
+
+	start_due(h);
+	rc = curl_multi_perform(h->multi, &running);
+	if (rc == CURLM_OK) {
+		end_finished(h);
+		timeout = wait_ms(h);
+		if (ticking && timeout > TICK_MS)
+			timeout = TICK_MS;
+		if (h->active || h->waiting)
+			rc = curl_multi_poll(h->multi, &stop, stop.fd >= 0,
+					     timeout, NULL);
+	}
+	if (rc != CURLM_OK)
+		return err_set(err, ERR_OTHER, "libcurl: %s",
+			       curl_multi_strerror(rc));
+	return 0;
+}
+
+static int run(struct http *h, void (*tick)(void *), void *ctx,
+	       struct error *err)
+{
+	uint64_t ticked = clock_ms();
+
+	while (h->active || h->waiting) {
+		if (cancel_check(h->cancel, err) < 0 ||
+		    step(h, tick != NULL, err) < 0)
+			return -1;
+		if (tick && clock_ms() - ticked >= TICK_MS) {
+			ticked = clock_ms();
+			tick(ctx);
+		}
+		if (h->stopping)
+			drop_all(h);
+	}
+	return cancel_check(h->cancel, err);
+}
+
+int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
+	     struct error *err)
+{
+	int rc;
+
+	assert(!h->running);
+	h->running = true;
+	h->stopping = false;
+	rc = run(h, tick, ctx, err);
+	h->running = false;
+	if (rc < 0)
+		drop_all(h);
+	return rc;
+}
+
+void http_stop(struct http *h)
+{
+	h->stopping = true;
+}
+
+/* --- one request ------------------------------------------------------------ */
+
+struct get {
+	struct str *body;
+	struct http_response *res;
+	struct error err;
+};
+
+static int get_body(void *ctx, const void *p, size_t n, struct error *err)
+{
+	struct get *g = ctx;
+
+	(void)err;
+	if (g->body)
+		str_add(g->body, p, n);
+	return 0;
+}
+
+static void get_done(void *ctx, const struct http_response *res,
+		     const struct error *err)
+{
+	struct get *g = ctx;
+
+	*g->res = *res;
+	g->res->link_next = copy_or_null(res->link_next);
+	g->res->location = copy_or_null(res->location);
+	g->err = *err;
+}
+
+int http_get(struct http *h, const struct http_request *rq, unsigned delay_ms,
+	     struct str *body, struct http_response *res, struct error *err)
+{
+	struct get g = { .body = body, .res = res };
+	struct http_request mine = *rq;
+
+	mine.ctx = &g;
+	mine.headers = NULL;
+	mine.body = get_body;
+	mine.done = get_done;
+	http_response_init(res);
+	if (http_submit(h, &mine, delay_ms, err) < 0 ||
+	    http_run(h, NULL, NULL, err) < 0)
+		return -1;
+	if (g.err.code != ERR_NONE) {
+		*err = g.err;
+		return -1;
+	}
+	return 0;
+}
+
+/* --- opening and closing ---------------------------------------------------- */
+
+static char *text_or_null(const char *s)
+{
+	return s && *s ? xstrdup(s) : NULL;
+}
+
+static void take_settings(struct http_settings *s, const struct http_config *c)
+{
+	s->proxy_http = xstrdup(c->proxy_http ? c->proxy_http : "");
+	s->proxy_https = xstrdup(c->proxy_https ? c->proxy_https : "");
+	s->no_proxy = xstrdup(c->no_proxy ? c->no_proxy : "");
+	s->ca_bundle = text_or_null(c->ca_bundle);
+	s->ca_dir = text_or_null(c->ca_dir);
+	s->user_agent = text_or_null(c->user_agent);
+	s->connect_timeout_ms = (long)DEFAULT(c->connect_timeout_ms, 15000u);
+	s->low_speed_bytes = (long)DEFAULT(c->low_speed_bytes, 1000u);
+	s->low_speed_s = (long)DEFAULT(c->low_speed_s, 30u);
+	s->max_connections = DEFAULT(c->max_connections, 16u);
+}
+
+static int check_readable(const char *path, struct error *err)
+{
+	if (path && access(path, R_OK) != 0)
+		return err_set(err, ERR_USAGE,
+			       "cannot read the CA file or directory %s", path);
+	return 0;
+}
+
+static int open_curl(struct http *h, struct error *err)
+{
+	long most = (long)h->settings.max_connections;
+
+	h->multi = curl_multi_init();
+	h->share = curl_share_init();
+	/* idle connections to a hub must outlive the hops to its CDN */
+	if (!h->multi || !h->share ||
+	    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 2 * most) !=
+		    CURLM_OK ||
+	    curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) !=
+		    CURLSHE_OK ||
+	    curl_share_setopt(h->share, CURLSHOPT_SHARE,
+			      CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
+		return err_set(err, ERR_OTHER, "libcurl does not start");
+	return 0;
+}
+
+int http_open(struct http **out, const struct http_config *cfg,
+	      const struct cancel *cancel, struct error *err)
+{
+	struct http *h CLEANUP(http_close) = xcalloc(1, sizeof(*h));
+
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	h->cancel = cancel;
+	take_settings(&h->settings, cfg);
+	if (check_readable(h->settings.ca_bundle, err) < 0 ||
+	    check_readable(h->settings.ca_dir, err) < 0 ||
+	    open_curl(h, err) < 0)
+		return -1;
+	*out = take_ptr(h);
+	return 0;
+}
+
+static void release_settings(struct http_settings *s)
+{
+	free_ptr(&s->proxy_http);
+	free_ptr(&s->proxy_https);
+	free_ptr(&s->no_proxy);
+	free_ptr(&s->ca_bundle);
+	free_ptr(&s->ca_dir);
+	free_ptr(&s->user_agent);
+}
+
+void http_close(struct http **http)
+{
+	struct http *h = *http;
+
+	if (!h)
+		return;
+	*http = NULL;
+	drop_all(h);
+	while (h->idle_count > 0)
+		curl_easy_cleanup(h->idle[--h->idle_count]);
+	curl_multi_cleanup(h->multi);
+	curl_share_cleanup(h->share);
+	curl_global_cleanup();
+	release_settings(&h->settings);
+	free_ptr(&h->idle);
+	free_ptr(&h);
+}

@@ -1,0 +1,56 @@
+/* What the files fetch/http*.c share; nobody else includes this. */
+#ifndef ITTS_HTTP_INTERNAL_H
+#define ITTS_HTTP_INTERNAL_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "fetch/http.h"
+#include "fetch/http_response.h"
+
+/* The configuration, strings owned; "" = none. */
+struct http_settings {
+	char *proxy_http, *proxy_https, *no_proxy;
+	char *ca_bundle, *ca_dir, *user_agent; /* NULL: libcurl's */
+	long connect_timeout_ms, low_speed_bytes, low_speed_s;
+	unsigned max_connections;
+};
+
+/* One request on its way through its hops. */
+struct transfer {
+	struct http *http;
+	struct transfer *next;
+	struct http_request rq; /* strings owned */
+	uint64_t due_ms;
+	char *url;    /* of this hop */
+	char *origin; /* of this hop */
+	char *home;   /* origin of the first hop: the token's */
+	unsigned hops;
+	CURL *easy; /* NULL: waiting */
+	struct curl_slist *lines;
+	char detail[CURL_ERROR_SIZE];
+	struct http_response res;
+	struct header_parser parser;
+	struct error err; /* what a callback failed with */
+	bool asked;       /* rq.headers() was called */
+	bool enough;      /* stopped on purpose: only the status matters */
+};
+
+/* http_setup.c: all options of this hop. */
+int http_setup(struct transfer *t, const struct http_settings *s,
+	       struct error *err) MUST_CHECK;
+/* The proxy for an URL's scheme, or "". */
+const char *http_proxy_for(const struct http_settings *s, const char *url);
+
+/* http_error.c: what the transfer ended with, in words. Returns -1. */
+int http_explain(const struct transfer *t, const struct http_settings *s,
+		 CURLcode rc, struct http_response *res, struct error *err);
+
+/* curl's callbacks, in http.c */
+size_t http_on_header(char *p, size_t size, size_t n, void *transfer);
+size_t http_on_body(char *p, size_t size, size_t n, void *transfer);
+
+#endif

@@ -1,0 +1,28 @@
+/* Header lines -> struct http_response. Pure: no socket, no clock. */
+#ifndef ITTS_HTTP_RESPONSE_H
+#define ITTS_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "fetch/http.h"
+
+struct header_parser {
+	time_t now;   /* for Retry-After dates */
+	size_t total; /* bytes of header so far, over all hops */
+	bool ended;   /* the blank line came: what follows are trailers */
+};
+
+void http_response_init(struct http_response *res);
+/* Forgets what one hop said, keeps what the first hop that knows said. */
+void http_response_next(struct http_response *res, struct header_parser *p);
+/* One line of header as it came, status lines and blank ones too. ERR_FORMAT
+ * beyond HTTP_HEADER_LIMIT and HTTP_HEADERS_TOTAL. */
+int http_response_line(struct http_response *res, struct header_parser *p,
+		       const char *line, size_t len,
+		       struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * Endpoints that speak the Hugging Face Hub API: huggingface.co, hf-mirror,
+ * olah, OpenCSG, anything under a path prefix.
+ */
+#ifndef ITTS_HUB_H
+#define ITTS_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/str.h"
+#include "fetch/http.h"
+#include "manifest/lock.h"
+#include "manifest/manifest.h"
+
+#define HUB_DEFAULT_ENDPOINT "https://huggingface.co"
+#define HUB_MAX_ENDPOINTS    32
+
+struct hub_endpoint {
+	char *url;    /* no trailing '/', may have a path */
+	char *origin; /* for messages */
+	bool send_token;
+	unsigned failures; /* files given up for want of a connection, in a row */
+	unsigned lies;     /* wrong bytes, lengths, pages instead of files */
+	bool dropped;      /* for this run: it lied, or is not reachable */
+	uint64_t bytes;    /* received from it */
+};
+
+struct hub {
+	struct http *http; /* borrowed */
+	const char *token; /* borrowed, or NULL */
+	struct hub_endpoint *endpoints; /* in the user's order */
+	size_t count, cap;
+	unsigned max_attempts; /* 0: 6 */
+	const struct event_sink *sink; /* may be NULL */
+};
+
+/* token goes to the host huggingface.co over https and to endpoints that are
+ * added with named = true; to nobody else. ERR_USAGE for a bad URL. */
+int hub_add_endpoint(struct hub *h, const char *url, bool named,
+		     struct error *err) MUST_CHECK;
+void hub_release(struct hub *h); /* CLEANUP; not http */
+
+/* {endpoint}/{prefix}{id}/resolve/{commit}/{path}; caller frees. */
+char *hub_resolve_url(const struct hub_endpoint *e, enum repo_type type,
+		      const char *id, const char *commit, const char *path);
+
+/* What one endpoint says of a revision: commit and all files (path, size, etag;
+ * sha256 for LFS files). Tree API with pages, each re-hosted onto the endpoint,
+ * else revision?blobs=true. Fills repo->commit and repo->files, sorted. */
+int hub_list(struct hub *h, struct hub_endpoint *e, enum repo_type type,
+	     const char *id, const char *revision, struct lock_repo *repo,
+	     struct error *err) MUST_CHECK;
+
+/* Parsers, apart for tests and fuzzing. Bytes in, rows appended. ERR_FORMAT,
+ * ERR_UNSAFE. */
+int hub_parse_tree(const char *text, size_t len, struct lock_repo *repo,
+		   struct error *err) MUST_CHECK;
+int hub_parse_info(const char *text, size_t len, bool files,
+		   struct lock_repo *repo, struct error *err) MUST_CHECK;
+/* Puts the endpoint in front of a Link URL that may name another host. ERR_FORMAT
+ * if it is not below /api/ there. Caller frees. */
+int hub_rehost(const struct hub_endpoint *e, const char *link, char **out,
+	       struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,383 @@
+/*
+ * Every endpoint that answers must tell the same story: a mirror that lags
+ * behind, or lies, is found before a byte is fetched.
+ */
+#include "fetch/resolve.h"
+
+#include "base/mem.h"
+#include "fetch/download.h"
+#include "manifest/glob.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+struct resolver {
+	struct hub *hub;
+	const struct strlist *groups;
+	const struct cancel *cancel;
+	const struct event_sink *sink;
+	struct lock *out;
+	/* of each repo of out */
+	const struct manifest_model **models;
+};
+
+/* --- agreement -------------------------------------------------------------- */
+
+struct story {
+	const struct hub_endpoint *from;
+	const struct lock_repo *repo;
+};
+
+static void describe_file(struct str *out, const struct story *s,
+			  const struct lock_file *file)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	if (file)
+		str_addf(out, "%s has %llu bytes named %s", s->from->origin,
+			 (unsigned long long)file->size,
+			 digest_hex(&file->etag, hex));
+	else
+		str_addf(out, "%s does not have it", s->from->origin);
+}
+
+static int differ(const struct story *a, const struct lock_file *x,
+		  const struct story *b, const struct lock_file *y,
+		  struct error *err)
+{
+	struct str first CLEANUP(str_release) = STR_INIT;
+	struct str second CLEANUP(str_release) = STR_INIT;
+
+	describe_file(&first, a, x);
+	describe_file(&second, b, y);
+	return err_set(err, ERR_INTEGRITY,
+		       "endpoints disagree on %s %s: %s, %s", a->repo->id,
+		       x ? x->path : y->path, first.ptr, second.ptr);
+}
+
+/* Both listings are sorted: walks them side by side. */
+static int compare_files(const struct story *a, const struct story *b,
+			 struct error *err)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->repo->file_count || k < b->repo->file_count) {
+		const struct lock_file *x = NULL, *y = NULL;
+		int c;
+
+		if (i < a->repo->file_count)
+			x = &a->repo->files[i];
+		if (k < b->repo->file_count)
+			y = &b->repo->files[k];
+		c = x && y ? strcmp(x->path, y->path) : x ? -1 : 1;
+		if (c < 0)
+			return differ(a, x, b, NULL, err);
+		if (c > 0)
+			return differ(a, NULL, b, y, err);
+		if (x->size != y->size || !digest_equal(&x->etag, &y->etag))
+			return differ(a, x, b, y, err);
+		i++;
+		k++;
+	}
+	return 0;
+}
+
+static int compare_stories(const struct story *a, const struct story *b,
+			   const char *revision, struct error *err)
+{
+	if (strcmp(a->repo->commit, b->repo->commit) == 0)
+		return compare_files(a, b, err);
+	err_set(err, ERR_INTEGRITY,
+		"endpoints disagree on %s@%s: %s says commit %s, %s says %s",
+		a->repo->id, revision, a->from->origin, a->repo->commit,
+		b->from->origin, b->repo->commit);
+	return err_hint(err, "name the commit that you want as its revision");
+}
+
+/* --- asking all ------------------------------------------------------------- */
+
+/* Silence and refusals are no lies. */
+static bool is_silence(const struct error *err)
+{
+	return err->code == ERR_NET || err->code == ERR_HTTP ||
+	       err->code == ERR_AUTH || err->code == ERR_NOT_FOUND;
+}
+
+static int ask_one(struct resolver *r, const struct manifest_model *m,
+		   struct hub_endpoint *e, struct lock *answer,
+		   struct error *err)
+{
+	struct lock_repo *repo = lock_add_repo(answer);
+
+	repo->type = m->type;
+	repo->id = xstrdup(m->id);
+	if (hub_list(r->hub, e, m->type, m->id, m->revision, repo, err) == 0)
+		return 0;
+	lock_release(answer);
+	return -1;
+}
+
+/* Others answered: what is not reachable is not tried again for the next model. */
+static void leave_out(struct resolver *r, struct hub_endpoint *e,
+		      const struct error *why)
+{
+	e->dropped = why->code == ERR_NET;
+	event_warn(r->sink, "%s; going on without %s", why->msg, e->origin);
+}
+
+static int ask_all(struct resolver *r, const struct manifest_model *m,
+		   struct lock *listing, struct error *err)
+{
+	struct error *silence CLEANUP(free_ptr) =
+		xcalloc(r->hub->count, sizeof(*silence));
+	struct error *first = NULL;
+	struct story told = { .from = NULL };
+
+	for (size_t i = 0; i < r->hub->count; i++) {
+		struct hub_endpoint *e = &r->hub->endpoints[i];
+		struct lock answer CLEANUP(lock_release) = { 0 };
+		struct story also = { .from = e };
+
+		if (e->dropped)
+			continue;
+		if (ask_one(r, m, e, &answer, &silence[i]) < 0) {
+			first = first ? first : &silence[i];
+			if (is_silence(&silence[i]))
+				continue;
+			*err = silence[i];
+			return -1;
+		}
+		if (!told.from) {
+			*listing = answer;
+			answer = (struct lock){ 0 };
+			told.from = e;
+			told.repo = &listing->repos[0];
+			continue;
+		}
+		also.repo = &answer.repos[0];
+		if (compare_stories(&told, &also, m->revision, err) < 0)
+			return -1;
+	}
+	if (!told.from) {
+		assert(first);
+		*err = *first;
+		return -1;
+	}
+	for (size_t i = 0; i < r->hub->count; i++)
+		if (silence[i].code != ERR_NONE)
+			leave_out(r, &r->hub->endpoints[i], &silence[i]);
+	return 0;
+}
+
+/* --- one model -------------------------------------------------------------- */
+
+static char *copy_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void add_file(struct lock_repo *repo, const struct manifest_model *m,
+		     const struct lock_file *listed)
+{
+	struct strlist views CLEANUP(strlist_release) = { 0 };
+	struct lock_file *file = lock_add_file(repo, listed->path);
+
+	file->size = listed->size;
+	file->etag = listed->etag;
+	file->sha256 = listed->sha256;
+	manifest_place(m, listed->path, &views);
+	for (size_t i = 0; i < views.count; i++)
+		lock_file_add_view(file, views.items[i]);
+}
+
+static const struct lock_repo *add_repo(struct resolver *r,
+				  const struct manifest_model *m,
+				  const struct lock_repo *listing)
+{
+	struct lock_repo *repo = lock_add_repo(r->out);
+
+	r->models[r->out->repo_count - 1] = m;
+	repo->type = m->type;
+	repo->id = xstrdup(m->id);
+	repo->revision = xstrdup(m->revision);
+	memcpy(repo->commit, listing->commit, sizeof(repo->commit));
+	strlist_copy(&repo->refs, &m->refs);
+	repo->license = copy_or_null(m->license);
+	repo->notice = copy_or_null(m->notice);
+	repo->hub_view = copy_or_null(m->hub_view);
+	for (size_t i = 0; i < listing->file_count; i++)
+		if (manifest_selects(m, r->groups, listing->files[i].path))
+			add_file(repo, m, &listing->files[i]);
+	repo->complete = repo->file_count == listing->file_count;
+	return repo;
+}
+
+/* without_groups: as if all groups were on */
+static size_t count_selected(const struct resolver *r,
+			     const struct manifest_model *m,
+			     const struct lock_repo *listing,
+			     bool without_groups)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < listing->file_count; i++) {
+		const char *path = listing->files[i].path;
+
+		n += without_groups ?
+			     glob_select(&m->include, &m->exclude, path) :
+			     manifest_selects(m, r->groups, path);
+	}
+	return n;
+}
+
+/* Papers that a repository may lack without harm. */
+static bool is_paper(const char *path)
+{
+	static const char *const papers[] = { "README", "LICENSE", "LICENCE",
+					      "NOTICE", "COPYING" };
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < ARRAY_LEN(papers); i++)
+		if (strncasecmp(name, papers[i], strlen(papers[i])) == 0)
+			return true;
+	return false;
+}
+
+static int check_includes(const struct resolver *r,
+			  const struct manifest_model *m,
+			  const struct lock_repo *listing, struct error *err)
+{
+	struct strlist absent CLEANUP(strlist_release) = { 0 };
+
+	lock_unmatched(listing, m, r->groups, &absent);
+	for (size_t i = 0; i < absent.count; i++) {
+		if (!is_paper(absent.items[i]))
+			return err_set(err, ERR_NOT_FOUND,
+				       "%s has no file %s at commit %s", m->id,
+				       absent.items[i], listing->commit);
+		event_warn(r->sink, "%s has no file %s at commit %s", m->id,
+			   absent.items[i], listing->commit);
+	}
+	return 0;
+}
+
+static int check_digest(const struct lock_repo *repo,
+			const struct lock_file *file,
+			const struct digest *pinned, const struct digest *found,
+			struct error *err)
+{
+	char want[DIGEST_HEX_MAX], got[DIGEST_HEX_MAX];
+
+	if (pinned->alg == DIGEST_NONE || found->alg != pinned->alg ||
+	    digest_equal(pinned, found))
+		return 0;
+	return err_set(err, ERR_INTEGRITY,
+		       "%s %s: the manifest pins %s, commit %s has %s",
+		       repo->id, file->path, digest_hex(pinned, want),
+		       repo->commit, digest_hex(found, got));
+}
+
+static int check_pin(const struct lock_repo *repo,
+		     const struct manifest_pin *pin, struct error *err)
+{
+	const struct lock_file *file = lock_find_file(repo, pin->path);
+
+	if (!file)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s %s: the manifest pins it, commit %s does not have it",
+			       repo->id, pin->path, repo->commit);
+	if (pin->size != UINT64_MAX && pin->size != file->size)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s %s: the manifest pins %llu bytes, commit %s has %llu",
+			       repo->id, pin->path,
+			       (unsigned long long)pin->size, repo->commit,
+			       (unsigned long long)file->size);
+	if (check_digest(repo, file, &pin->git, &file->etag, err) < 0)
+		return -1;
+	return check_digest(repo, file, &pin->sha256, &file->sha256, err);
+}
+
+static int check_pins(const struct resolver *r, const struct lock_repo *repo,
+		      const struct manifest_model *m, struct error *err)
+{
+	for (size_t i = 0; i < m->pin_count; i++)
+		if (manifest_selects(m, r->groups, m->pins[i].path) &&
+		    check_pin(repo, &m->pins[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int resolve_model(struct resolver *r, const struct manifest_model *m,
+			 struct error *err)
+{
+	struct lock listing CLEANUP(lock_release) = { 0 };
+	const struct lock_repo *listed;
+
+	if (!manifest_model_is_on(m, r->groups))
+		return 0;
+	event_info(r->sink, "asking for %s@%s", m->id, m->revision);
+	if (ask_all(r, m, &listing, err) < 0)
+		return -1;
+	listed = &listing.repos[0];
+	if (check_includes(r, m, listed, err) < 0)
+		return -1;
+	if (count_selected(r, m, listed, true) == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: no file of commit %s matches the patterns",
+			       m->id, listed->commit);
+	/* or all of it belongs to groups that are off */
+	if (count_selected(r, m, listed, false) == 0)
+		return 0;
+	return check_pins(r, add_repo(r, m, listed), m, err);
+}
+
+/* --- all models ------------------------------------------------------------- */
+
+/* Git names small files by SHA-1 only: their SHA-256 has to be learned. */
+static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
+		 struct error *err)
+{
+	struct download_options o = { .jobs = jobs,
+				      .learn = true,
+				      .cancel = r->cancel,
+				      .sink = r->sink };
+	struct download_stats stats;
+
+	if (download_lock(r->hub, store, r->out, &o, &stats, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r->out->repo_count; i++)
+		if (check_pins(r, &r->out->repos[i], r->models[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int resolve_manifest(struct hub *h, struct hfcache *store,
+		     const struct manifest *m, const struct strlist *groups,
+		     unsigned jobs, const struct cancel *cancel,
+		     const struct event_sink *sink, struct lock *out,
+		     struct error *err)
+{
+	const struct manifest_model **models CLEANUP(free_ptr) =
+		xcalloc(m->model_count + 1, sizeof(*models));
+	struct lock lock CLEANUP(lock_release) = { 0 };
+	struct resolver r = { .hub = h,
+			      .groups = groups,
+			      .cancel = cancel,
+			      .sink = sink,
+			      .out = &lock,
+			      .models = models };
+
+	lock.name = xstrdup(m->name);
+	lock.manifest = m->digest;
+	strlist_copy(&lock.groups, groups);
+	for (size_t i = 0; i < m->model_count; i++)
+		if (resolve_model(&r, &m->models[i], err) < 0)
+			return -1;
+	if (learn(&r, store, jobs, err) < 0 || lock_finish(&lock, err) < 0)
+		return -1;
+	*out = lock;
+	lock = (struct lock){ 0 };
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* manifest -> lock. */
+#ifndef ITTS_RESOLVE_H
+#define ITTS_RESOLVE_H
+
+#include "base/attr.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/str.h"
+#include "cache/hfcache.h"
+#include "fetch/hub.h"
+#include "manifest/lock.h"
+#include "manifest/manifest.h"
+
+/* Asks every endpoint for every model; all that answer must agree on commit and
+ * listing (ERR_INTEGRITY names both). One that does not answer is warned of, if
+ * another did. Pins that differ are ERR_INTEGRITY. SHA-256 of small git files is
+ * learned from the store or by downloading them into it. groups: that are on. */
+int resolve_manifest(struct hub *h, struct hfcache *store,
+		     const struct manifest *m, const struct strlist *groups,
+		     unsigned jobs, const struct cancel *cancel,
+		     const struct event_sink *sink, struct lock *out,
+		     struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * Statuses and error codes of the Hub: 401 without a code hides a missing and a
+ * private repository alike; X-Error-Code tells GatedRepo, RepoNotFound,
+ * RevisionNotFound, EntryNotFound apart. Behind a redirect a 401 or 403 is the
+ * CDN's: its signed URL has expired.
+ */
+#include "fetch/retry.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#define BASE_DELAY_MS 1000u
+#define TOP_DELAY_MS  30000u
+
+static const long passing[] = { 408, 429, 500, 502, 503,
+				504, 520, 522, 524 };
+
+static bool may_pass(long status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		if (passing[i] == status)
+			return true;
+	return false;
+}
+
+static unsigned back_off(const struct http_response *res, unsigned attempt,
+			 uint32_t jitter)
+{
+	unsigned doublings = attempt < 6 ? attempt - 1 : 5;
+	unsigned span = BASE_DELAY_MS << doublings;
+
+	if (res->retry_after_ms != UINT64_MAX)
+		return res->retry_after_ms < RETRY_MAX_DELAY_MS ?
+			       (unsigned)res->retry_after_ms :
+			       RETRY_MAX_DELAY_MS;
+	if (span > TOP_DELAY_MS)
+		span = TOP_DELAY_MS;
+	return jitter % (span + 1);
+}
+
+/* While attempts last; then another endpoint may have more luck. */
+static struct retry_decision again(const struct http_response *res,
+				   unsigned attempt, unsigned max_attempts,
+				   uint32_t jitter)
+{
+	if (attempt >= max_attempts)
+		return (struct retry_decision){ RETRY_ELSEWHERE, 0 };
+	return (struct retry_decision){ RETRY_AGAIN,
+					back_off(res, attempt, jitter) };
+}
+
+/* What the transfer itself ended with. */
+static const enum retry_verdict failures[ERR_CODES] = {
+	[ERR_NONE] = RETRY_OK,
+	[ERR_OTHER] = RETRY_NEVER,
+	[ERR_USAGE] = RETRY_NEVER,
+	[ERR_IO] = RETRY_NEVER,
+	[ERR_NET] = RETRY_AGAIN,
+	[ERR_HTTP] = RETRY_ELSEWHERE,
+	[ERR_AUTH] = RETRY_NEVER,
+	[ERR_NOT_FOUND] = RETRY_ELSEWHERE,
+	[ERR_FORMAT] = RETRY_ELSEWHERE,
+	[ERR_UNSAFE] = RETRY_ELSEWHERE,
+	[ERR_INTEGRITY] = RETRY_ELSEWHERE,
+	[ERR_BUSY] = RETRY_NEVER,
+	[ERR_CANCELLED] = RETRY_NEVER,
+};
+
+static enum retry_verdict judge_failure(const struct http_response *res,
+					const struct error *err)
+{
+	if (res->untrusted && err->code == ERR_NET)
+		return RETRY_ELSEWHERE;
+	/* a proxy that has trouble of its own reaching the host may get over
+	 * it; one that says no will say it again */
+	if (res->proxy_refused && err->code == ERR_NET)
+		return may_pass(err->http) ? RETRY_AGAIN : RETRY_ELSEWHERE;
+	return failures[err->code];
+}
+
+static enum retry_verdict judge_status(const struct http_response *res,
+				       unsigned attempt)
+{
+	long s = res->status;
+
+	if (s == 200 || s == 206)
+		return RETRY_OK;
+	if (res->proxy_refused)
+		return RETRY_NEVER;
+	if ((s == 401 || s == 403) && res->redirected && !res->error_code[0])
+		return attempt < 3 ? RETRY_REFRESH : RETRY_ELSEWHERE;
+	return may_pass(s) ? RETRY_AGAIN : RETRY_ELSEWHERE;
+}
+
+struct retry_decision retry_decide(const struct http_response *res,
+				   const struct error *err, unsigned attempt,
+				   unsigned max_attempts, uint32_t jitter)
+{
+	enum retry_verdict v = err->code != ERR_NONE ?
+				       judge_failure(res, err) :
+				       judge_status(res, attempt);
+
+	if (v == RETRY_AGAIN)
+		return again(res, attempt, max_attempts, jitter);
+	return (struct retry_decision){ v, 0 };
+}
+
+/* --- words ------------------------------------------------------------------ */
+
+static bool contains(const char *text, const char *part)
+{
+	return strcasestr(text, part) != NULL;
+}
+
+static bool is_gated(const struct http_response *res)
+{
+	return (res->status == 401 || res->status == 403) &&
+	       strcmp(res->error_code, "GatedRepo") == 0;
+}
+
+static bool is_disabled(const struct http_response *res)
+{
+	return res->status == 403 && contains(res->error_message, "disabled");
+}
+
+static bool is_bad_token(const struct http_response *res)
+{
+	return res->status == 401 &&
+	       contains(res->error_message, "invalid credentials");
+}
+
+static bool is_expired(const struct http_response *res)
+{
+	return (res->status == 401 || res->status == 403) && res->redirected &&
+	       !res->error_code[0];
+}
+
+static bool is_hidden(const struct http_response *res)
+{
+	return res->status == 401;
+}
+
+static bool is_forbidden(const struct http_response *res)
+{
+	return res->status == 403;
+}
+
+static bool is_no_repo(const struct http_response *res)
+{
+	return strcmp(res->error_code, "RepoNotFound") == 0;
+}
+
+static bool is_no_revision(const struct http_response *res)
+{
+	return strcmp(res->error_code, "RevisionNotFound") == 0;
+}
+
+static bool is_no_entry(const struct http_response *res)
+{
+	return strcmp(res->error_code, "EntryNotFound") == 0;
+}
+
+static bool is_missing(const struct http_response *res)
+{
+	return res->status == 404 || res->status == 410;
+}
+
+static bool is_proxy(const struct http_response *res)
+{
+	return res->proxy_refused;
+}
+
+static bool is_too_many(const struct http_response *res)
+{
+	return res->status == 429;
+}
+
+static bool is_legal(const struct http_response *res)
+{
+	return res->status == 451;
+}
+
+static bool is_range(const struct http_response *res)
+{
+	return res->status == 416;
+}
+
+static bool is_page(const struct http_response *res)
+{
+	return res->status == 200 && contains(res->content_type, "text/html");
+}
+
+static bool is_server_fault(const struct http_response *res)
+{
+	return res->status >= 500;
+}
+
+/* The first that fits speaks. */
+static const struct meaning {
+	bool (*fits)(const struct http_response *res);
+	enum err_code code;
+	const char *text, *hint;
+} meanings[] = {
+	{ is_proxy, ERR_AUTH, "the proxy refuses the request",
+	  "give its user name and password as http://USER:PASSWORD@HOST:PORT" },
+	{ is_gated, ERR_AUTH, "access is restricted",
+	  "accept the conditions on the model's page with your account, then give its token (HF_TOKEN)" },
+	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL },
+	{ is_bad_token, ERR_AUTH, "the token is not accepted",
+	  "renew it, or unset HF_TOKEN for public models" },
+	{ is_no_repo, ERR_NOT_FOUND, "no such repository",
+	  "check the name; a private one needs a token that may read it" },
+	{ is_no_revision, ERR_NOT_FOUND, "no such revision", NULL },
+	{ is_no_entry, ERR_NOT_FOUND, "no such file at this revision", NULL },
+	{ is_expired, ERR_AUTH, "the link to the file was refused", NULL },
+	{ is_hidden, ERR_AUTH, "the repository does not exist or is private",
+	  "check the name, or give a token (HF_TOKEN)" },
+	{ is_forbidden, ERR_AUTH, "access is refused", NULL },
+	{ is_missing, ERR_NOT_FOUND, "not found", NULL },
+	{ is_too_many, ERR_HTTP, "too many requests",
+	  "wait some minutes, use fewer --jobs, or give a token" },
+	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL },
+	{ is_range, ERR_HTTP, "the file there is shorter than the part here",
+	  NULL },
+	{ is_page, ERR_HTTP, "sent a web page",
+	  "is this the address of a hub, and does a proxy or login page stand before it?" },
+	{ is_server_fault, ERR_HTTP, "the server has a fault", NULL },
+};
+
+static const struct meaning *find_meaning(const struct http_response *res)
+{
+	static const struct meaning other = { NULL, ERR_HTTP,
+					      "an answer that is of no use",
+					      NULL };
+
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+		if (meanings[i].fits(res))
+			return &meanings[i];
+	return &other;
+}
+
+int retry_explain(const struct http_response *res, const char *what,
+		  const char *from, struct error *err)
+{
+	const struct meaning *m = find_meaning(res);
+
+	err_set(err, m->code, "%s: %s: %s (status %ld)", from, what, m->text,
+		res->status);
+	if (res->error_message[0] && m->code != ERR_NOT_FOUND)
+		err_hint(err, "the server says: %s", res->error_message);
+	if (m->hint)
+		err_hint(err, "%s", m->hint);
+	err->http = res->status;
+	return -1;
+}
+
+static bool begins(const char *s, size_t len, const char *with)
+{
+	size_t n = strlen(with);
+
+	return len >= n && strncasecmp(s, with, n) == 0;
+}
+
+const char *retry_foreign_body(const char *start, size_t len)
+{
+	static const struct {
+		const char *with, *name;
+	} kinds[] = {
+		{ "version https://git-lfs", "a Git LFS pointer" },
+		{ "version https://hawser", "a Git LFS pointer" },
+		{ "<!doctype html", "a web page" },
+		{ "<html", "a web page" },
+		{ "<?xml", "an XML message" },
+		{ "{\"error", "an error message" },
+		{ "{\"Code\"", "an error message" },
+	};
+
+	while (len > 0 && *start && strchr(" \t\r\n", *start)) {
+		start++;
+		len--;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (begins(start, len, kinds[i].with))
+			return kinds[i].name;
+	return NULL;
+}

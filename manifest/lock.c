@@ -1,0 +1,209 @@
+#include "manifest/lock.h"
+
+#include "base/mem.h"
+#include "manifest/glob.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void file_release(struct lock_file *f)
+{
+	free(f->path);
+	for (char **v = f->views; v && *v; v++)
+		free(*v);
+	free(f->views);
+}
+
+static void repo_release(struct lock_repo *r)
+{
+	free(r->id);
+	free(r->revision);
+	strlist_release(&r->refs);
+	free(r->license);
+	free(r->notice);
+	free(r->hub_view);
+	for (size_t i = 0; i < r->file_count; i++)
+		file_release(&r->files[i]);
+	free(r->files);
+}
+
+void lock_release(struct lock *l)
+{
+	free(l->name);
+	strlist_release(&l->groups);
+	for (size_t i = 0; i < l->repo_count; i++)
+		repo_release(&l->repos[i]);
+	free(l->repos);
+	*l = (struct lock){ 0 };
+}
+
+struct lock_repo *lock_add_repo(struct lock *l)
+{
+	struct lock_repo *r;
+
+	l->repos = xgrow(l->repos, &l->repo_cap, l->repo_count + 1,
+			 sizeof(*l->repos));
+	r = &l->repos[l->repo_count++];
+	*r = (struct lock_repo){ 0 }; /* the slot may have been used before */
+	return r;
+}
+
+struct lock_file *lock_add_file(struct lock_repo *r, const char *path)
+{
+	struct lock_file *f;
+
+	r->files = xgrow(r->files, &r->file_cap, r->file_count + 1,
+			 sizeof(*r->files));
+	f = &r->files[r->file_count++];
+	*f = (struct lock_file){ .path = xstrdup(path) };
+	return f;
+}
+
+static size_t view_count(const struct lock_file *f)
+{
+	size_t n = 0;
+
+	while (f->views && f->views[n])
+		n++;
+	return n;
+}
+
+void lock_file_add_view(struct lock_file *f, const char *view)
+{
+	size_t n = view_count(f);
+
+	f->views = xrealloc(f->views, (n + 2) * sizeof(*f->views));
+	f->views[n] = xstrdup(view);
+	f->views[n + 1] = NULL;
+}
+
+static int compare_path(const void *key, const void *file)
+{
+	return strcmp(key, ((const struct lock_file *)file)->path);
+}
+
+struct lock_file *lock_find_file(const struct lock_repo *r, const char *path)
+{
+	if (!r->file_count)
+		return NULL;
+	return bsearch(path, r->files, r->file_count, sizeof(*r->files),
+		       compare_path);
+}
+
+void lock_unmatched(const struct lock_repo *r,
+		    const struct manifest_model *model,
+		    const struct strlist *groups_on, struct strlist *out)
+{
+	for (size_t i = 0; i < model->include.count; i++) {
+		const char *path = model->include.items[i];
+
+		if (!glob_is_pattern(path) &&
+		    manifest_selects(model, groups_on, path) &&
+		    !lock_find_file(r, path))
+			strlist_add(out, path);
+	}
+}
+
+static void put_digest(struct json_writer *w, const char *key,
+		       const struct digest *d)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	if (d->alg != DIGEST_NONE)
+		json_put_kv(w, key, digest_hex(d, hex));
+}
+
+static void put_file(const struct lock_file *f, struct json_writer *w)
+{
+	json_one_line(w);
+	json_begin_object(w);
+	json_put_kv(w, "path", f->path);
+	json_put_kv_u64(w, "size", f->size);
+	put_digest(w, "sha256", &f->sha256);
+	if (!digest_equal(&f->etag, &f->sha256))
+		put_digest(w, "etag", &f->etag);
+	if (view_count(f)) {
+		json_put_key(w, "views");
+		json_begin_array(w);
+		for (char **v = f->views; *v; v++)
+			json_put_string(w, *v);
+		json_end_array(w);
+	}
+	json_end_object(w);
+}
+
+static void put_optional(struct json_writer *w, const char *key,
+			 const char *text)
+{
+	if (text)
+		json_put_kv(w, key, text);
+}
+
+static void put_repo(const struct lock_repo *r, struct json_writer *w)
+{
+	json_begin_object(w);
+	json_put_kv(w, "id", r->id);
+	json_put_kv(w, "type", repo_type_name(r->type));
+	json_put_kv(w, "revision", r->revision);
+	json_put_kv(w, "commit", r->commit);
+	json_put_kv_strings(w, "refs", &r->refs);
+	put_optional(w, "license", r->license);
+	put_optional(w, "notice", r->notice);
+	put_optional(w, "hub_view", r->hub_view);
+	json_put_kv_bool(w, "complete", r->complete);
+	json_put_key(w, "files");
+	json_begin_array(w);
+	for (size_t i = 0; i < r->file_count; i++)
+		put_file(&r->files[i], w);
+	json_end_array(w);
+	json_end_object(w);
+}
+
+void lock_put_repos(const struct lock *l, struct json_writer *w)
+{
+	json_begin_array(w);
+	for (size_t i = 0; i < l->repo_count; i++)
+		put_repo(&l->repos[i], w);
+	json_end_array(w);
+}
+
+void lock_format(const struct lock *l, struct str *out)
+{
+	char hex[DIGEST_HEX_MAX];
+	struct json_writer w;
+
+	json_writer_init(&w, out, JSON_PRETTY);
+	json_begin_object(&w);
+	json_put_kv(&w, "format", "itts-lock");
+	json_put_kv_u64(&w, "version", LOCK_VERSION);
+	json_put_kv(&w, "name", l->name);
+	if (l->manifest.alg != DIGEST_NONE) {
+		char *text CLEANUP(free_ptr) = xasprintf(
+			"sha256:%s", digest_hex(&l->manifest, hex));
+
+		json_put_kv(&w, "manifest", text);
+	}
+	json_put_kv_strings(&w, "groups", &l->groups);
+	json_put_key(&w, "repos");
+	lock_put_repos(l, &w);
+	json_end_object(&w);
+	str_addc(out, '\n');
+}
+
+void lock_digest(const struct lock *l, struct digest *out)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	lock_format(l, &text);
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, out);
+}
+
+bool lock_file_is_lfs(const struct lock_file *f)
+{
+	return f->etag.alg == DIGEST_SHA256;
+}
+
+bool lock_file_is_editable(const struct lock_file *f)
+{
+	return !lock_file_is_lfs(f) && f->size <= LOCK_EDITABLE_MAX;
+}

@@ -1,0 +1,14 @@
+#include "tests/unit/bundle/unit.h"
+
+int main(void)
+{
+	int failed = 0;
+
+	failed += run_bmanifest_tests();
+	failed += run_copy_tests();
+	failed += run_layout_tests();
+	failed += run_oci_tests();
+	failed += run_pack_tests();
+	failed += run_tar_tests();
+	return failed != 0;
+}

@@ -1,0 +1,59 @@
+/* What every test of bundle/ needs. cmocka.h wants these headers before it. */
+#ifndef ITTS_UNIT_BUNDLE_H
+#define ITTS_UNIT_BUNDLE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "manifest/lock.h"
+
+/* A new empty directory: its descriptor, and its name in path. */
+#define TEMP_PATH_MAX 512
+int temp_dir(char path[TEMP_PATH_MAX]);
+/* Closes it and removes it with all that is in it. */
+void temp_dir_end(int dirfd, const char *path);
+
+void assert_ok(int result, const struct error *err);
+/* The call failed with this code and these words in its message; clears err. */
+void assert_fails(int result, struct error *err, enum err_code code,
+		  const char *words);
+
+/* Runs a shell command in dir; its exit status. What it said (both streams) is
+ * appended to said. */
+int run_shell(const char *dir, const char *command, struct str *said);
+/* ... which must succeed without a word. */
+void run_silent(const char *dir, const char *command);
+
+/* Bytes of a file of the sample, from its path and size alone. */
+void sample_bytes(const char *path, uint64_t size, struct str *out);
+/* Adds a file with those bytes to the repo; lfs: named by its SHA-256. */
+struct lock_file *sample_add(struct lock_repo *r, const char *path,
+			     uint64_t size, bool lfs);
+/* Three repos: empty, equal, large (over align), editable and oddly named files,
+ * a Hub view, refs. */
+void sample_lock(struct lock *out);
+/* Writes the blobs of the lock into a new store at root. */
+void sample_store(const char *root, const struct lock *l);
+
+/* The whole bundle of such a lock, put together from the layout alone. */
+void sample_bundle(const struct lock *l, struct str *out);
+
+int run_bmanifest_tests(void);
+int run_check_tests(void);
+int run_copy_tests(void);
+int run_import_tests(void);
+int run_install_tests(void);
+int run_layout_tests(void);
+int run_oci_tests(void);
+int run_pack_tests(void);
+int run_source_tests(void);
+int run_tar_reader_tests(void);
+int run_tar_tests(void);
+
+#endif

@@ -1,0 +1,30 @@
+#include "tests/unit/cmd/unit.h"
+
+#include "base/attr.h"
+#include "cmd/report.h"
+
+static void test_table(void **state)
+{
+	struct table t CLEANUP(table_release) = { .columns = 3 };
+	struct str s CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	table_format(&t, &s);
+	assert_string_equal(s.ptr, "");
+	table_add(&t, "STATE");
+	table_add(&t, "PATH");
+	table_add(&t, "DETAIL");
+	table_add(&t, "wrong digest");
+	table_add(&t, "a\nb\x1b[0m");
+	table_add(&t, "");
+	table_format(&t, &s);
+	assert_string_equal(s.ptr, "STATE         PATH     DETAIL\n"
+				   "wrong digest  a?b?[0m\n");
+}
+
+int run_report_tests(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table) };
+
+	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}
