@@ -168,7 +168,8 @@ size_t bundle_find_blob(const struct bundle_manifest *m,
 
 void bundle_manifest_release(struct bundle_manifest *m)
 {
-	lock_release(&m->lock);
+	if (!m->borrowed)
+		lock_release(&m->lock);
 	free_ptr(&m->blobs);
 	free_ptr(&m->uses);
 	free_ptr(&m->by_digest);
@@ -181,18 +182,18 @@ int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 			      uint64_t serial, uint64_t epoch,
 			      struct error *err)
 {
-	struct bundle_manifest m CLEANUP(bundle_manifest_release) = {
-		.serial = serial, .epoch = epoch, .align = BUNDLE_ALIGN
-	};
-	struct str text CLEANUP(str_release) = STR_INIT;
+	struct bundle_manifest m CLEANUP(
+		bundle_manifest_release) = { .lock = *l,
+					     .borrowed = true,
+					     .serial = serial,
+					     .epoch = epoch,
+					     .align = BUNDLE_ALIGN };
 
 	if (epoch > BUNDLE_EPOCH_MAX || serial > JSON_MAX_INT)
 		return err_set(err, ERR_USAGE, "%s %" PRIu64 " is too large",
 			       epoch > BUNDLE_EPOCH_MAX ? "epoch" : "serial",
 			       epoch > BUNDLE_EPOCH_MAX ? epoch : serial);
-	lock_format(l, &text);
-	if (lock_parse(&m.lock, text.ptr, text.len, err) ||
-	    bundle_manifest_derive(&m, err))
+	if (bundle_manifest_derive(&m, err))
 		return -1;
 	*out = m;
 	memset(&m, 0, sizeof(m));

@@ -40,6 +40,7 @@ struct bundle_blob {
 
 struct bundle_manifest {
 	struct lock lock;
+	bool borrowed;		/* lock belongs to somebody else */
 	uint64_t serial, epoch; /* epoch: mtime of all members, seconds */
 	uint32_t align;
 	/* derived from the lock */
@@ -49,7 +50,8 @@ struct bundle_manifest {
 	size_t *by_digest;	 /* indexes of blobs, sorted */
 };
 
-/* From a lock (copied by format + parse). ERR_FORMAT if a sha256 lacks. */
+/* From a lock that went through lock_parse() or lock_finish(); borrows all that
+ * is in it. ERR_FORMAT if a sha256 lacks, ERR_USAGE for serial and epoch. */
 int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 			      uint64_t serial, uint64_t epoch,
 			      struct error *err) MUST_CHECK;

@@ -8,12 +8,12 @@
 #include "base/error.h"
 
 enum import_kind {
-	IMPORT_OTHER,  /* nothing that a store keeps */
-	IMPORT_BLOB,   /* HUB/FOLDER/blobs/<etag> */
+	IMPORT_OTHER, /* nothing that a store keeps */
+	IMPORT_BLOB,  /* HUB/FOLDER/blobs/<etag> */
 	IMPORT_SHARED, /* HUB/blobs/<2 hex>/<64 hex>: where such a blob may lead */
-	IMPORT_FILE,   /* HUB/FOLDER/snapshots/<commit>/<path> */
-	IMPORT_REF,    /* HUB/FOLDER/refs/<ref> */
-	IMPORT_TREE,   /* HUB/FOLDER/trees/<commit>.json */
+	IMPORT_FILE, /* HUB/FOLDER/snapshots/<commit>/<path> */
+	IMPORT_REF,  /* HUB/FOLDER/refs/<ref> */
+	IMPORT_TREE, /* HUB/FOLDER/trees/<commit>.json */
 };
 
 struct import_name {

@@ -24,23 +24,23 @@ struct import_entry {
 	uint64_t size;
 	struct import_name name;
 	bool is_file;
-	uint32_t content; /* the entry that has its bytes, or IMPORT_NONE */
-	uint32_t repo;	  /* index in found.repos: BLOB, FILE */
-	struct digest etag; /* BLOB, FILE: of its blob, or DIGEST_NONE */
+	uint32_t content;     /* the entry that has its bytes, or IMPORT_NONE */
+	uint32_t repo;	      /* index in found.repos: BLOB, FILE */
+	struct digest etag;   /* BLOB, FILE: of its blob, or DIGEST_NONE */
 	struct digest sha256; /* if a lock says it */
 };
 
 /* What is known of the bytes of an entry with is_file. */
 struct import_content {
-	struct digest sha256, git; /* what they must be; DIGEST_NONE: not known */
+	struct digest sha256,
+		git; /* what they must be; DIGEST_NONE: not known */
 	bool stored; /* in the store under the first use's name */
 	bool copy;   /* the blob came along: hashed only */
-	bool proven;
 };
 
 struct import_run {
-	const char *name; /* of the archive, for messages */
-	int fd;		  /* seekable */
+	const char *name;	 /* of the archive, for messages */
+	int fd;			 /* seekable */
 	const struct lock *lock; /* may be NULL */
 	const struct install_options *o;
 	struct import_stats *st;
@@ -68,13 +68,19 @@ struct import_entry *import_find(const struct import_run *run,
 				 const char *path);
 /* Index in found.repos, added where missing; commit "": the repo itself. */
 int import_repo(struct import_run *run, const char *folder, size_t len,
-		const char *commit, uint32_t *out, struct error *err) MUST_CHECK;
+		const char *commit, uint32_t *out, struct error *err)
+	MUST_CHECK;
 
 /* Follows links, gathers what proves each content, fills uses. */
 int import_plan(struct import_run *run, struct error *err) MUST_CHECK;
 /* The uses of a content: first index in uses, and how many. */
 size_t import_uses(const struct import_run *run, uint32_t content,
 		   size_t *first);
+
+/* The blob that a use stands for; borrows from run, and from use->path. */
+void import_blob_of(const struct import_run *run,
+		    const struct import_entry *use, struct lock_repo *repo,
+		    struct lock_file *file);
 
 /* Pass 2: the bytes. */
 int import_load(struct import_run *run, struct error *err) MUST_CHECK;

@@ -50,7 +50,8 @@ int import_repo(struct import_run *run, const char *folder, size_t len,
 		}
 	}
 	if (run->found.repo_count >= LOCK_MAX_REPOS)
-		return err_set(err, ERR_FORMAT, "more than %d repos or snapshots",
+		return err_set(err, ERR_FORMAT,
+			       "more than %d repos or snapshots",
 			       LOCK_MAX_REPOS);
 	r = lock_add_repo(&run->found);
 	r->type = type;
@@ -68,9 +69,8 @@ static int read_text(const struct import_run *run, struct tar_reader *r,
 	size_t got;
 
 	if (m->size > limit)
-		return err_set(err, ERR_FORMAT,
-			       "%s: %s: larger than %zu bytes", run->name,
-			       m->path, limit);
+		return err_set(err, ERR_FORMAT, "%s: %s: larger than %zu bytes",
+			       run->name, m->path, limit);
 	buf = xmalloc((size_t)m->size + 1);
 	if (tar_reader_read(r, buf, (size_t)m->size, &got, err))
 		return err_wrap(err, "%s", run->name);
@@ -112,8 +112,8 @@ static int scan_tree(struct import_run *run, struct tar_reader *r,
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct error bad = { 0 };
-	char *name CLEANUP(free_ptr) =
-		xstrndup(e->path + e->name.folder, e->name.folder_len);
+	char *name CLEANUP(free_ptr) = xstrndup(e->path + e->name.folder,
+						e->name.folder_len);
 	struct lock_repo *listed;
 	char *id = NULL;
 	enum repo_type type = REPO_MODEL;
@@ -202,8 +202,8 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		free_ptr(&e.path);
 		return 0;
 	}
-	run->entries =
-		xgrow(run->entries, &run->cap, run->count + 1, sizeof(e));
+	run->entries = xgrow(run->entries, &run->cap, run->count + 1,
+			     sizeof(e));
 	run->entries[run->count++] = e;
 	return scan_content(run, r, m, &run->entries[run->count - 1], err);
 }
@@ -249,8 +249,8 @@ static int check_names(struct import_run *run, struct error *err)
 	return err_wrap(err, "%s", run->name);
 }
 
-static int first_entry(const struct import_run *run,
-		       const struct tar_member *m, struct error *err)
+static int first_entry(const struct import_run *run, const struct tar_member *m,
+		       struct error *err)
 {
 	if (strcmp(m->path, BUNDLE_MANIFEST_NAME) != 0)
 		return 0;

@@ -121,8 +121,8 @@ static int run_install(struct install_run *run, struct error *err)
 	return place_all(run, err);
 }
 
-static int open_store(struct hfcache **out, const struct install_options *o,
-		      struct error *err)
+int install_open_store(struct hfcache **out, const struct install_options *o,
+		       struct error *err)
 {
 	if (!hfcache_open(out, o->cache_root, !o->dry_run, err))
 		return 0;
@@ -170,7 +170,8 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	s->cancel = o->cancel;
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
-	if (bundle_source_check_size(s, err) || open_store(&run.store, o, err))
+	if (bundle_source_check_size(s, err) ||
+	    install_open_store(&run.store, o, err))
 		return -1;
 	return run_install(&run, err);
 }

@@ -16,18 +16,21 @@
 
 struct install_options {
 	const char *cache_root; /* store; made where missing */
-	const char *model_dir;  /* NULL: none */
+	const char *model_dir;	/* NULL: none */
 	bool keep_refs, dry_run;
 	const struct cancel *cancel;
-	const struct event_sink *sink; /* refs old -> new, replaced blobs come as INFO */
+	const struct event_sink
+		*sink; /* refs old -> new, replaced blobs come as INFO */
 };
 
 struct install_stats {
-	uint64_t files, bytes;         /* payloads of the bundle */
-	uint64_t had_files, had_bytes; /* right in the store already: not read */
+	uint64_t files, bytes; /* payloads of the bundle */
+	uint64_t had_files,
+		had_bytes; /* right in the store already: not read */
 	uint64_t new_files, new_bytes;
 	uint64_t cloned_bytes;
-	uint64_t need_bytes, need_inodes; /* what the check for space asked for */
+	uint64_t need_bytes,
+		need_inodes; /* what the check for space asked for */
 	struct view_stats views;
 };
 

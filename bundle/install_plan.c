@@ -6,14 +6,11 @@
 #include "cache/hashrun.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define DISK_BLOCK 4096u
-/* A task is about 1 KiB: so many at once keep memory small. */
-#define MAX_TASKS 8192
 /* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
 #define REPO_INODES 16
 
@@ -72,13 +69,6 @@ static bool is_candidate(struct install_run *run, const struct bundle_use *use)
 	       !open_task(run, &task, &fd, &offset, &ignored);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	const struct hash_task *x = a, *y = b;
-
-	return x->size < y->size ? 1 : x->size > y->size ? -1 : 0;
-}
-
 static int hash_tasks(struct install_run *run, struct hash_task *tasks,
 		      size_t count, struct error *err)
 {
@@ -94,7 +84,6 @@ static int hash_tasks(struct install_run *run, struct hash_task *tasks,
 
 	if (count == 0)
 		return 0;
-	qsort(tasks, count, sizeof(*tasks), by_size);
 	if (hash_run(&job, err))
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -108,34 +97,28 @@ static int hash_tasks(struct install_run *run, struct hash_task *tasks,
 static int find_places(struct install_run *run, struct error *err)
 {
 	const struct bundle_manifest *m = &run->s->manifest;
-	struct hash_task *tasks CLEANUP(free_ptr) = xcalloc(MAX_TASKS,
-							    sizeof(*tasks));
-	size_t count = 0;
+	struct hash_task *tasks CLEANUP(free_ptr) = NULL;
+	size_t count = 0, cap = 0;
 
 	for (size_t i = 0; i < m->blob_count; i++) {
 		const struct bundle_blob *b = &m->blobs[i];
 
 		for (size_t k = 0; k < b->use_count; k++) {
 			const struct bundle_use *use = &b->uses[k];
-			unsigned char *place =
-				&run->places[install_use_index(run, use)];
 
 			if (k > 0 && same_place(m, use - 1, use))
 				continue;
-			*place = PLACE_MISSING;
+			run->places[install_use_index(run, use)] =
+				PLACE_MISSING;
 			if (!run->store || !is_candidate(run, use))
 				continue;
+			tasks = xgrow(tasks, &cap, count + 1, sizeof(*tasks));
 			tasks[count++] = (struct hash_task){
 				.item = use,
 				.name = bundle_use_file(m, use)->path,
 				.size = b->size,
 				.want = b->sha256,
 			};
-			if (count < MAX_TASKS)
-				continue;
-			if (hash_tasks(run, tasks, count, err))
-				return -1;
-			count = 0;
 		}
 	}
 	return hash_tasks(run, tasks, count, err);
@@ -209,6 +192,21 @@ static void count_links(const struct install_run *run,
 	}
 }
 
+int install_view_needs(struct hfcache *store, const struct install_options *o,
+		       const struct lock *l, struct space_need *need,
+		       struct error *err)
+{
+	struct hfcache *stand_in CLEANUP(hfcache_close) = NULL;
+	char *dir CLEANUP(free_ptr) = NULL;
+
+	/* a store that is yet to be made: what counts is its file system */
+	if (!store && (space_nearest(o->cache_root, &dir, err) ||
+		       hfcache_open(&stand_in, dir, false, err)))
+		return -1;
+	return view_plan(store ? store : stand_in, l, o->model_dir,
+			 &need->bytes, &need->inodes, err);
+}
+
 int install_plan(struct install_run *run, struct error *err)
 {
 	const struct lock *l = &run->s->manifest.lock;
@@ -225,8 +223,7 @@ int install_plan(struct install_run *run, struct error *err)
 	for (size_t i = 0; i < l->repo_count; i++)
 		count_links(run, &l->repos[i], &needs[0]);
 	if (run->o->model_dir &&
-	    view_plan(run->store, l, run->o->model_dir, &needs[1].bytes,
-		      &needs[1].inodes, err))
+	    install_view_needs(run->store, run->o, l, &needs[1], err))
 		return -1;
 	run->st->need_bytes = needs[0].bytes + needs[1].bytes;
 	run->st->need_inodes = needs[0].inodes + needs[1].inodes;

@@ -29,6 +29,7 @@ struct layout {
 	size_t len;
 	uint64_t sums_size; /* of SHA256SUMS */
 	uint64_t total;	    /* 0: not known yet */
+	bool sizes_only;    /* SHA256SUMS is one segment without bytes */
 
 	enum phase phase;
 	uint64_t offset; /* of the next segment */
@@ -205,6 +206,10 @@ static int give_sums(struct layout *l, struct segment *out)
 {
 	struct member one;
 
+	if (l->sizes_only) {
+		l->phase = AT_TAIL;
+		return give(l, out, SEGMENT_BYTES, NULL, l->left);
+	}
 	str_clear(&l->buf);
 	while (l->buf.len < SUMS_PIECE && members_next(&l->sums, &one))
 		if (member_is_listed(&one))
@@ -259,6 +264,7 @@ int layout_total(struct layout *l, uint64_t *total, struct error *err)
 	if (l->total == 0) {
 		if (layout_open(&walk, l->m, l->text, l->len, err))
 			return -1;
+		walk->sizes_only = true;
 		while (s.kind != SEGMENT_END)
 			if (layout_next(walk, &s, err))
 				return -1;

@@ -15,7 +15,8 @@ void oci_layout_file(struct str *out); /* oci-layout */
 void oci_config(struct str *out);      /* the empty config, "{}" */
 bool oci_has_manifest(const struct lock_repo *r);
 void oci_manifest(const struct lock_repo *r, struct str *out);
-void oci_index(const struct bundle_manifest *m, struct str *out); /* index.json */
+void oci_index(const struct bundle_manifest *m,
+	       struct str *out); /* index.json */
 /* Tag in index.json: "org--name"; appended to out. */
 void oci_tag(const struct lock_repo *r, struct str *out);
 

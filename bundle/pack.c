@@ -58,16 +58,23 @@ static int hint_pipe(struct error *err)
 	return -1;
 }
 
-static int flush(struct pack *p, struct error *err)
+static int write_out(struct pack *p, const void *ptr, size_t n,
+		     struct error *err)
 {
-	int rc = p->append ? file_write_all(p->fd, p->buf.ptr, p->buf.len,
-					    p->name, err)
-			   : file_pwrite_all(p->fd, p->buf.ptr, p->buf.len,
-					     p->offset, p->name, err);
+	int rc = p->append ? file_write_all(p->fd, ptr, n, p->name, err)
+			   : file_pwrite_all(p->fd, ptr, n, p->offset, p->name,
+					     err);
 
 	if (rc)
 		return hint_pipe(err);
-	p->offset += p->buf.len;
+	p->offset += n;
+	return 0;
+}
+
+static int flush(struct pack *p, struct error *err)
+{
+	if (write_out(p, p->buf.ptr, p->buf.len, err))
+		return -1;
 	str_clear(&p->buf);
 	return 0;
 }
@@ -75,10 +82,12 @@ static int flush(struct pack *p, struct error *err)
 static int put_bytes(struct pack *p, const void *ptr, size_t n,
 		     struct error *err)
 {
-	if (p->buf.len > 0 && p->buf.len + n > BUFFER_MAX && flush(p, err))
+	if (p->buf.len + n > BUFFER_MAX && flush(p, err))
 		return -1;
+	if (n > BUFFER_MAX)
+		return write_out(p, ptr, n, err);
 	str_add(&p->buf, ptr, n);
-	return p->buf.len >= BUFFER_MAX ? flush(p, err) : 0;
+	return 0;
 }
 
 /* --- payloads ----------------------------------------------------------------- */

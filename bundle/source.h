@@ -16,19 +16,23 @@
 #include "bundle/tar.h"
 
 struct bundle_source {
-	char *name;    /* for messages */
-	int fd;        /* owned unless it was stdin */
+	char *name;	      /* for messages */
+	int fd;		      /* owned unless it was stdin */
 	bool owned, seekable; /* seekable: a regular file, not compressed */
 	uint64_t file_size;   /* if seekable */
-	struct tar_reader *stream; /* else */
+	struct tar_reader *stream;   /* else */
 	const struct cancel *cancel; /* borrowed; set before opening, or NULL */
-	uint64_t offset;      /* of the next byte */
-	struct str ahead;     /* the first bytes, read already: header of the manifest */
-	struct str text;      /* behind them: the manifest */
+	uint64_t offset;	     /* of the next byte */
+	struct str
+		ahead; /* the first bytes, read already: header of the manifest */
+	struct str text; /* behind them: the manifest */
 	struct bundle_manifest manifest;
 	struct layout *layout; /* rewound */
 };
-#define BUNDLE_SOURCE_INIT { .fd = -1, .ahead = STR_INIT, .text = STR_INIT }
+#define BUNDLE_SOURCE_INIT                                    \
+	{                                                     \
+		.fd = -1, .ahead = STR_INIT, .text = STR_INIT \
+	}
 
 /* path "-": stdin. ERR_NOT_FOUND, ERR_FORMAT ("not a bundle of itts-pack": with
  * the advice to use --import if it is an archive). Reads at most manifest + 4 KiB.
@@ -37,15 +41,17 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 		       struct error *err) MUST_CHECK;
 int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
 			  struct error *err) MUST_CHECK; /* fd is borrowed */
-void bundle_source_close(struct bundle_source *s); /* CLEANUP */
+void bundle_source_close(struct bundle_source *s);	 /* CLEANUP */
 /* A seekable bundle that is cut or too long is seen before it is read; of a
  * stream nothing is known. Rewinds the layout. ERR_FORMAT. */
-int bundle_source_check_size(struct bundle_source *s, struct error *err) MUST_CHECK;
+int bundle_source_check_size(struct bundle_source *s, struct error *err)
+	MUST_CHECK;
 /* Exactly n bytes; ERR_FORMAT "ends at byte N" if there are fewer, and then
  * *offset is where it ended. */
 int bundle_source_read(struct bundle_source *s, void *buf, size_t n,
 		       struct error *err) MUST_CHECK;
-int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err) MUST_CHECK;
+int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
+	MUST_CHECK;
 /* Reads a BYTES or SIGNATURE segment and compares. ERR_INTEGRITY naming member,
  * offset. */
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,

@@ -10,29 +10,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The directory, or the nearest one above it that exists. */
-static int open_nearest(const char *dir, int *out, struct error *err)
+int space_nearest(const char *dir, char **out, struct error *err)
 {
 	char *path CLEANUP(free_ptr) = xstrdup(dir);
+	struct stat st;
 
-	for (;;) {
-		int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (stat(path, &st)) {
 		char *slash = strrchr(path, '/');
 
-		if (fd >= 0) {
-			*out = fd;
-			return 0;
-		}
-		if (errno != ENOENT || !path[0] || !strcmp(path, "/") ||
+		if (errno != ENOENT || !*path || !strcmp(path, "/") ||
 		    !strcmp(path, "."))
 			return err_sys(err, errno, "%s", dir);
 		if (!slash)
 			memcpy(path, ".", 2);
-		else if (slash == path)
-			path[1] = '\0';
 		else
-			*slash = '\0';
+			slash[slash == path] = '\0';
 	}
+	if (!S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "%s", path);
+	*out = take_ptr(path);
+	return 0;
 }
 
 static int lacking(const struct space_need *need, uint64_t free_bytes,
@@ -61,16 +58,19 @@ int space_check(const struct space_need *needs, size_t count, struct error *err)
 	struct space_need all = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
+		char *dir CLEANUP(free_ptr) = NULL;
 		int fd CLEANUP(close_fd) = -1;
 		uint64_t bytes = 0, inodes = 0;
 		struct space_need sum = needs[i];
 		struct stat st;
 
-		if (open_nearest(needs[i].dir, &fd, err) ||
-		    file_space(fd, &bytes, &inodes, err))
+		if (space_nearest(needs[i].dir, &dir, err))
 			return -1;
-		if (fstat(fd, &st))
-			return err_sys(err, errno, "%s", needs[i].dir);
+		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st))
+			return err_sys(err, errno, "%s", dir);
+		if (file_space(fd, &bytes, &inodes, err))
+			return err_wrap(err, "%s", dir);
 		if (i > 0 && st.st_dev == dev) {
 			sum.bytes += all.bytes;
 			sum.inodes += all.inodes;

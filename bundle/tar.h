@@ -27,8 +27,8 @@ struct tar_member {
 /* Header of a member, appended to out: one ustar block, with an 'x' header in
  * front where ustar cannot hold it. The same bytes in every locale. Members of
  * 8 GiB and more need a short ASCII name. */
-int tar_header(const struct tar_member *m, struct str *out,
-	       struct error *err) MUST_CHECK;
+int tar_header(const struct tar_member *m, struct str *out, struct error *err)
+	MUST_CHECK;
 #define TAR_PADDING_MAX ((uint64_t)1 << 20)
 /* An 'x' header of exactly size bytes (a multiple of 512, from 1024 to
  * TAR_PADDING_MAX) whose one record is a comment of spaces. */
@@ -37,9 +37,11 @@ int tar_padding(uint64_t size, struct str *out, struct error *err) MUST_CHECK;
 struct tar_reader;
 /* A stream of bytes from fd through whatever decompression its first bytes ask
  * for (zstd, gzip, xz, bzip2, lz4, none). */
-int tar_open_stream(struct tar_reader **out, int fd, struct error *err) MUST_CHECK;
+int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
+	MUST_CHECK;
 /* An archive (tar of any kind, zip; compressed or not). */
-int tar_open_archive(struct tar_reader **out, int fd, struct error *err) MUST_CHECK;
+int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
+	MUST_CHECK;
 /* Waiting for a pipe ends with ERR_CANCELLED. Borrowed. */
 void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel);
 void tar_reader_close(struct tar_reader **r); /* CLEANUP */

@@ -1,5 +1,10 @@
 #include "cache/hashrun.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/pool.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/pool.h"
 
 #define READ_SIZE ((size_t)1 << 20)
 #define TELL_MS	  100

@@ -1,19 +1,20 @@
 #include "cache/hfcache.h"
 
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/path.h"
-#include "cache/hfcache_priv.h"
 
 /* Byte for byte what huggingface_hub writes, so that neither rewrites it. */
 static const char tag_text[] =
@@ -141,10 +142,12 @@ static int open_blob(struct hfcache *c, const struct lock_repo *repo,
 						 repo->commit, file->path);
 	int fd = hfcache_open_inside(c->fd, blob, O_RDONLY | O_NONBLOCK);
 
-	if (fd < 0 && errno == ENOENT &&
-	    faccessat(c->fd, blob, F_OK, AT_SYMLINK_NOFOLLOW))
-		fd = hfcache_open_inside(c->fd, snap, O_RDONLY | O_NONBLOCK);
-	return fd;
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (faccessat(c->fd, blob, F_OK, AT_SYMLINK_NOFOLLOW))
+		return hfcache_open_inside(c->fd, snap, O_RDONLY | O_NONBLOCK);
+	errno = ELOOP; /* there is a link, and it leads nowhere */
+	return -1;
 }
 
 /* *fd_out is -1 unless the state is BLOB_OK, which means: a file of the right
@@ -244,11 +247,21 @@ int hfcache_blob_lock(struct hfcache *c, const struct lock_repo *repo,
 	return 0;
 }
 
-/* true: the blob has its name now (or another's equal one had it already) */
-static bool link_blob(int from_dir, const char *from, int to_dir,
-		      const char *to)
+/* true: `to` has a blob now that is the same file. Through a descriptor: the
+ * blob may be a link into a shared store. */
+static bool link_blob(struct hfcache *c, const struct lock_repo *from,
+		      const struct lock_file *from_file, int to_dir,
+		      const struct digest *name)
 {
-	return !linkat(from_dir, from, to_dir, to, 0);
+	struct error ignored = { 0 };
+	char self[32], hex[DIGEST_HEX_MAX];
+	int fd CLEANUP(close_fd) = -1;
+
+	if (hfcache_blob_open(c, from, from_file, &fd, &ignored))
+		return false;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return !linkat(AT_FDCWD, self, to_dir, digest_hex(name, hex),
+		       AT_SYMLINK_FOLLOW);
 }
 
 static int copy_blob(struct hfcache *c, const struct lock_repo *from,
@@ -279,21 +292,16 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 		       const struct lock_repo *to,
 		       const struct lock_file *to_file, struct error *err)
 {
-	int from_dir CLEANUP(close_fd) = -1, to_dir CLEANUP(close_fd) = -1;
-	char from_hex[DIGEST_HEX_MAX], to_hex[DIGEST_HEX_MAX];
+	int to_dir CLEANUP(close_fd) = -1;
 	enum blob_state state;
 
-	if (hfcache_blob_check(c, to, to_file, NULL, &state, err))
+	if (hfcache_blob_check(c, to, to_file, NULL, &state, err) ||
+	    hfcache_repo_dir(c, to, "blobs", true, &to_dir, err))
 		return -1;
 	if (state == BLOB_OK)
 		return 0;
 	if (state == BLOB_MISSING &&
-	    !hfcache_repo_dir(c, from, "blobs", false, &from_dir, err) &&
-	    !hfcache_repo_dir(c, to, "blobs", true, &to_dir, err) &&
-	    link_blob(from_dir, digest_hex(&from_file->etag, from_hex), to_dir,
-		      digest_hex(&to_file->etag, to_hex)))
+	    link_blob(c, from, from_file, to_dir, &to_file->etag))
 		return file_sync_dir(to_dir, err);
-	if (err->code)
-		return -1;
 	return copy_blob(c, from, from_file, to, to_file, err);
 }

@@ -2,6 +2,11 @@
  * A blob that grows. Nothing gets its final name before its digests are right
  * and its bytes are on disk.
  */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cache/hfcache_priv.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,11 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "cache/hfcache_priv.h"
 
 #define PART_SUFFIX ".itts-part" /* no Hub client takes it for its own */
 #define FLUSH_STEP  ((uint64_t)8 << 20)
@@ -86,6 +86,10 @@ static int open_named(struct hfcache_part *p, struct error *err)
 			       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
 				       O_CLOEXEC,
 			       0644);
+		if (p->fd < 0 && errno == ELOOP)
+			return err_set(err, ERR_UNSAFE,
+				       "%s: %s is a symbolic link", p->label,
+				       p->temp);
 		if (p->fd < 0)
 			return err_sys(err, errno, "%s: cannot create %s",
 				       p->label, p->temp);
@@ -375,8 +379,11 @@ int hfcache_batch_add(struct hfcache_batch *b, struct hfcache_part *p,
 	*p = (struct hfcache_part)HFCACHE_PART_INIT;
 	if (b->count == HFCACHE_BATCH_CAP && hfcache_batch_flush(b, err))
 		return -1;
-	if (check_digests(&own, err))
+	if (check_digests(&own, err)) {
+		if (err->code == ERR_INTEGRITY)
+			drop_temp(&own);
 		return -1;
+	}
 	set_mode(&own);
 	b->parts[b->count++] = own;
 	own = (struct hfcache_part)HFCACHE_PART_INIT;

@@ -1,5 +1,10 @@
 #include "cache/place.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,11 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/path.h"
 
 #define COPY_SIZE ((size_t)1 << 20)
 #define ORIG_MAX  1000

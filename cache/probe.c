@@ -1,16 +1,16 @@
 #include "cache/probe.h"
 
+#include "base/file.h"
+#include "base/mem.h"
+#include "cache/hashrun.h"
+#include "cache/hfcache_priv.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/file.h"
-#include "base/mem.h"
-#include "cache/hashrun.h"
-#include "cache/hfcache_priv.h"
 
 #define POINTER_MAX 1024 /* bytes: Git LFS pointers are smaller */
 
@@ -70,21 +70,15 @@ static void look(struct probe *p)
 		p->size = (uint64_t)st.st_size;
 }
 
-void probe_add(struct probe_set *s, int dirfd, const char *rel,
-	       const char *where, const char *path, uint64_t size,
-	       const struct digest *want)
+void probe_add(struct probe_set *s, const struct probe *like)
 {
 	struct probe *p;
 
 	s->items = xgrow(s->items, &s->cap, s->count + 1, sizeof(*s->items));
 	p = &s->items[s->count++];
-	*p = (struct probe){ .where = where,
-			     .path = xstrdup(path),
-			     .rel = xstrdup(rel),
-			     .dirfd = dirfd,
-			     .want = *want,
-			     .size = size,
-			     .state = VERIFY_OK };
+	*p = *like;
+	p->path = xstrdup(like->path);
+	p->rel = xstrdup(like->rel);
 	look(p);
 }
 

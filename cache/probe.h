@@ -30,9 +30,8 @@ struct probe_set {
 
 void probe_set_release(struct probe_set *s); /* CLEANUP */
 /* Looks at the file (not at its bytes) and adds it. size UINT64_MAX: as found. */
-void probe_add(struct probe_set *s, int dirfd, const char *rel,
-	       const char *where, const char *path, uint64_t size,
-	       const struct digest *want);
+/* like: where, path, rel, dirfd, want, size; strings but where are copied. */
+void probe_add(struct probe_set *s, const struct probe *like);
 /* Hashes what can be hashed, each inode once, and adds all to the report. */
 int probe_run(struct probe_set *s, const struct verify_options *o,
 	      struct verify_report *out, struct error *err) MUST_CHECK;

@@ -1,16 +1,16 @@
 /* snapshots/ and refs/: what makes blobs visible. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/path.h"
-#include "cache/hfcache_priv.h"
 
 /* Directory part of a path, "" for none; caller frees. */
 static char *dir_of(const char *path)

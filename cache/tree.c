@@ -5,6 +5,14 @@
  * the end. Python takes it for the whole truth about the commit, so it must name
  * exactly what the snapshot holds, or all that the commit has.
  */
+#include "cache/tree.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,13 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/file.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "base/path.h"
-#include "cache/hfcache_priv.h"
-#include "cache/tree.h"
 
 #define TREE_LIMIT ((size_t)64 << 20)
 

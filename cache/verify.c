@@ -1,5 +1,12 @@
 #include "cache/verify.h"
 
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+#include "cache/probe.h"
+#include "cache/verify_priv.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,13 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/path.h"
-#include "cache/hfcache_priv.h"
-#include "cache/probe.h"
-#include "cache/verify_priv.h"
 
 static const struct {
 	const char *name;
@@ -159,13 +159,21 @@ static void check_file(struct checker *k, const struct lock_file *f,
 	bool there = !fstatat(root, snap, &st, AT_SYMLINK_NOFOLLOW);
 
 	if (there && S_ISREG(st.st_mode)) {
-		probe_add(k->probes, root, snap, k->where, f->path, f->size,
-			  want);
+		probe_add(k->probes, &(struct probe){ .dirfd = root,
+						      .rel = snap,
+						      .where = k->where,
+						      .path = (char *)f->path,
+						      .size = f->size,
+						      .want = *want });
 		return;
 	}
 	if (first_of_blob)
-		probe_add(k->probes, root, blob, k->where, f->path, f->size,
-			  want);
+		probe_add(k->probes, &(struct probe){ .dirfd = root,
+						      .rel = blob,
+						      .where = k->where,
+						      .path = (char *)f->path,
+						      .size = f->size,
+						      .want = *want });
 	if (there)
 		check_link(k, f, snap, blob);
 	else if (!fstatat(root, blob, &st, AT_SYMLINK_NOFOLLOW))

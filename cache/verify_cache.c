@@ -1,7 +1,6 @@
 /* A cache that we know nothing of, made by whatever client: every blob against
  * its own name, every link, ref and listing for sense. */
 #include "cache/verify.h"
-
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -98,8 +97,12 @@ static void visit_blob(struct survey *s, const char *path, const char *name,
 	if (verify_is_leftover(name))
 		note(s, VERIFY_LEFTOVER, path, NULL);
 	else if (digest_from_hex(&want, name))
-		probe_add(s->probes, s->cache->fd, full, s->where, path,
-			  UINT64_MAX, &want);
+		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
+						      .rel = full,
+						      .where = s->where,
+						      .path = (char *)path,
+						      .size = UINT64_MAX,
+						      .want = want });
 	else
 		note(s, VERIFY_EXTRA, path, "not named by a digest");
 }
@@ -145,8 +148,12 @@ static void visit_snapshot(struct survey *s, const char *path, const char *name,
 	}
 	/* a file of its own: caches without links (Windows, FAT) */
 	if (f)
-		probe_add(s->probes, s->cache->fd, full, s->where, path,
-			  f->size, &f->etag);
+		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
+						      .rel = full,
+						      .where = s->where,
+						      .path = (char *)path,
+						      .size = f->size,
+						      .want = f->etag });
 	else
 		note(s, VERIFY_EXTRA, path,
 		     "no digest is known for it, cannot be checked");

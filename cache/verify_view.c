@@ -1,5 +1,4 @@
 #include "cache/verify.h"
-
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -134,8 +133,12 @@ static void collect_flat(int dirfd, const char *model_dir,
 		const struct lock_file *f = &r->files[i];
 
 		for (char **v = f->views; v && *v; v++)
-			probe_add(probes, dirfd, *v, model_dir, *v, f->size,
-				  &f->sha256);
+			probe_add(probes, &(struct probe){ .dirfd = dirfd,
+							   .rel = (char *)*v,
+							   .where = model_dir,
+							   .path = (char *)*v,
+							   .size = f->size,
+							   .want = f->sha256 });
 	}
 }
 

@@ -1,5 +1,12 @@
 #include "cache/view.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/hfcache_priv.h"
+#include "cache/place.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,13 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/path.h"
-#include "cache/hfcache_priv.h"
-#include "cache/place.h"
 
 static int open_model_dir(const char *dir, int *out, struct error *err)
 {

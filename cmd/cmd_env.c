@@ -22,8 +22,8 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, format),
 	  .value = "FORMAT",
 	  .choices = formats,
-	  .help = "sh (default), fish, systemd (lines of a [Service] section), "
-		  "docker (an --env-file)" },
+	  .help = "form of the output: sh (default), fish, systemd (lines of a "
+		  "[Service] section), docker (an --env-file)" },
 };
 
 static const struct option_group group = { "Options", options,

@@ -15,8 +15,8 @@ static const char *const examples[] = {
 	"One repository at one revision:",
 	"itts-pack fetch facebook/w2v-bert-2.0@main --include '*.json'",
 	"From a mirror, huggingface.co only where that fails:",
-	"itts-pack fetch --endpoint https://hf-mirror.com --endpoint "
-	"https://huggingface.co",
+	("itts-pack fetch --endpoint https://hf-mirror.com \\\n"
+	 "          --endpoint https://huggingface.co"),
 	"Is all there? Looks at every byte, opens no connection:",
 	"itts-pack fetch --offline --lock itts-pack.lock.json",
 	NULL

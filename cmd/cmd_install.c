@@ -36,8 +36,8 @@ static const struct option options[] = {
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, lock),
 	  .value = "FILE",
-	  .help = "with --import: check the files against this lock, and place "
-		  "them in the model directory as it says" },
+	  .help = "check what is imported against this lock, and place it in "
+		  "the model directory as it says (with --import)" },
 };
 
 static const struct option_group group = { "Options", options,
@@ -48,8 +48,8 @@ static const struct option_group *const groups[] = { &group, &group_common,
 
 static const char *const examples[] = {
 	"On the air-gapped server:",
-	"itts-pack install indextts-2.tar --model-dir "
-	"/srv/index-tts/checkpoints",
+	("itts-pack install indextts-2.tar --model-dir "
+	 "/srv/index-tts/checkpoints"),
 	"Is there room? What would change?",
 	"itts-pack install indextts-2.tar --dry-run",
 	"From a compressed stream:",
@@ -254,7 +254,8 @@ static int run(struct app *app, struct error *err)
 	if (config_cache(app->env, given, &cache, err) != 0)
 		return -1;
 	if (given->model_dir)
-		o.model_dir = model_dir = app_dir(app, given->model_dir);
+		model_dir = app_dir(app, given->model_dir);
+	o.model_dir = model_dir;
 	o.cache_root = cache.ptr;
 	return given->import ? import(app, path, &o, err)
 			     : install(app, path, &o, err);

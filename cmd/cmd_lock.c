@@ -26,8 +26,8 @@ static const char *const examples[] = {
 	"Has anything changed on the hub? Fit for a nightly job:",
 	"itts-pack lock --check",
 	"Ask two hubs; they must agree:",
-	"itts-pack lock --endpoint https://huggingface.co --endpoint "
-	"https://hf-mirror.com",
+	("itts-pack lock --endpoint https://huggingface.co \\\n"
+	 "          --endpoint https://hf-mirror.com"),
 	NULL
 };
 

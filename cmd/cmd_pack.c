@@ -44,8 +44,8 @@ static const char *const examples[] = {
 	"A manifest of your own:",
 	"itts-pack pack -m my-models.json -o my-models.tar",
 	"No manifest at all:",
-	"itts-pack pack facebook/w2v-bert-2.0@main --include '*.json' -o "
-	"w2v.tar",
+	("itts-pack pack facebook/w2v-bert-2.0@main --include '*.json' -o "
+	 "w2v.tar"),
 	"From what the cache has, without network:",
 	"itts-pack pack --offline --lock itts-pack.lock.json -o bundle.tar",
 	"Compressed on the way to another machine:",
@@ -200,8 +200,9 @@ static int run(struct app *app, struct error *err)
 		return -1;
 	if (work_begin(&w, app, err) != 0)
 		return -1;
+	name = xasprintf("%s.tar", w.lock.name);
 	if (!m.path)
-		m.path = name = xasprintf("%s.tar", w.lock.name);
+		m.path = name;
 	if (!to_stdout && check_output(m.path, err) != 0)
 		return -1;
 	say_licences(app, &w.lock);

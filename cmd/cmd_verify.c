@@ -267,13 +267,7 @@ static int find_records(const struct job *j, struct records *r,
 	}
 	if (!j->model_dir)
 		return 0;
-	if (view_records(j->model_dir, &r->locks, &r->count, err) != 0)
-		return err->code != ERR_NOT_FOUND
-			       ? -1
-			       : err_hint(err,
-					  "give the lock it was made from with "
-					  "--lock FILE");
-	return 0;
+	return view_records(j->model_dir, &r->locks, &r->count, err);
 }
 
 static int check(struct job *j, struct error *err)

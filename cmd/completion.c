@@ -54,7 +54,8 @@ static void add_brief(struct str *out, const char *help, const char *special,
 		      const char *escape)
 {
 	for (; *help; help++) {
-		if (str_starts(help, " (") || str_starts(help, "; "))
+		if (str_starts(help, " (") || str_starts(help, "; ") ||
+		    str_starts(help, ": "))
 			return;
 		if (*help == '\'')
 			str_adds(out, escape);

@@ -230,37 +230,35 @@ static int print_usage(void)
 }
 
 /* Options may stand before the command and behind it. */
-static int parse(struct app *app, struct options *o, int argc, char **argv,
+static int parse(struct app *app, struct options *o, struct words *w,
 		 struct error *err)
 {
 	static const struct option_group *const common[] = { &group_common,
 							     NULL };
-	int used;
+	const char *name;
 
-	if (options_parse(common, argc, argv, true, o, &used, err) != 0)
+	if (options_parse(common, w, true, o, err) != 0)
 		return err_hint(err, "see itts-pack help");
-	if (used == argc)
+	if (w->at == w->argc)
 		return 0;
-	app->command = command_find(argv[used]);
+	name = w->argv[w->at++];
+	app->command = command_find(name);
 	if (!app->command)
-		return command_unknown(argv[used], err);
-	argc -= used + 1;
-	argv += used + 1;
-	if (options_parse(app->command->groups, argc, argv, false, o, &used,
-			  err) != 0)
+		return command_unknown(name, err);
+	if (options_parse(app->command->groups, w, false, o, err) != 0)
 		return err_hint(err, "see itts-pack help %s",
 				app->command->name);
 	return 0;
 }
 
-static int dispatch(struct app *app, struct options *o, int argc, char **argv)
+static int dispatch(struct app *app, struct options *o, struct words *w)
 {
 	struct error err = { 0 };
 
-	if (parse(app, o, argc, argv, &err) != 0) {
+	if (parse(app, o, w, &err) != 0) {
 		/* it may stand behind what could not be read */
-		for (int i = 0; i < argc && !o->json; i++)
-			o->json = strcmp(argv[i], "--json") == 0;
+		for (; w->at < w->argc && !o->json; w->at++)
+			o->json = strcmp(w->argv[w->at], "--json") == 0;
 		return fail(app, &err);
 	}
 	if (o->help)
@@ -281,10 +279,11 @@ int main(int argc, char **argv)
 	const struct env env = { .get = get_env };
 	struct options options CLEANUP(options_release) = OPTIONS_INIT;
 	struct app app = { .options = &options, .env = &env };
+	struct words words = { .argc = argc, .at = argc > 0, .argv = argv };
 	int status;
 
 	fill_standard_fds();
-	status = dispatch(&app, &options, argc > 0 ? argc - 1 : 0, argv + 1);
+	status = dispatch(&app, &options, &words);
 	/* app.cancel is not released: a signal may still come */
 	return finish_stdout(status);
 }

@@ -2,6 +2,7 @@
 
 #include "cmd/text.h"
 
+#include <assert.h>
 #include <string.h>
 
 void options_release(struct options *o)
@@ -98,6 +99,7 @@ static int store(const struct option *o, const char *text, struct options *out,
 		*(bool *)field = true;
 		return 0;
 	}
+	assert(text);
 	/* mostly a shell variable that is not set */
 	if (!*text)
 		return err_set(err, ERR_USAGE, "the value of --%s is empty",
@@ -112,12 +114,6 @@ static int store(const struct option *o, const char *text, struct options *out,
 		*(const char **)field = text;
 	return 0;
 }
-
-/* Where the parser stands. */
-struct words {
-	int argc, at; /* at: the word being looked at */
-	char *const *argv;
-};
 
 static int value_of(const struct option *o, struct words *w, const char **out,
 		    struct error *err)
@@ -171,15 +167,13 @@ static int parse_letters(const struct option_group *const *groups,
 	return 0;
 }
 
-int options_parse(const struct option_group *const *groups, int argc,
-		  char *const *argv, bool leading, struct options *o, int *used,
-		  struct error *err)
+int options_parse(const struct option_group *const *groups, struct words *w,
+		  bool leading, struct options *o, struct error *err)
 {
-	struct words w = { .argc = argc, .argv = argv };
 	bool only_args = false;
 
-	for (; w.at < argc; w.at++) {
-		const char *word = argv[w.at];
+	for (; w->at < w->argc; w->at++) {
+		const char *word = w->argv[w->at];
 		int rc = 0;
 
 		if (only_args || word[0] != '-' || !word[1]) {
@@ -189,13 +183,12 @@ int options_parse(const struct option_group *const *groups, int argc,
 		} else if (strcmp(word, "--") == 0) {
 			only_args = true;
 		} else if (word[1] == '-') {
-			rc = parse_long(groups, &w, o, err);
+			rc = parse_long(groups, w, o, err);
 		} else {
-			rc = parse_letters(groups, &w, o, err);
+			rc = parse_letters(groups, w, o, err);
 		}
 		if (rc != 0)
 			return -1;
 	}
-	*used = w.at;
 	return 0;
 }

@@ -66,10 +66,15 @@ struct option_group {
 	size_t count;
 };
 
-/* argv[0] is the first word to parse. groups: NULL-terminated. With leading, the
- * first word that is no option ends it. *used: words taken. ERR_USAGE. */
-int options_parse(const struct option_group *const *groups, int argc,
-		  char *const *argv, bool leading, struct options *o, int *used,
-		  struct error *err) MUST_CHECK;
+/* A command line and where its reader stands. */
+struct words {
+	int argc, at; /* at: the word that comes next */
+	char *const *argv;
+};
+/* groups: NULL-terminated. With leading, the first word that is no option ends
+ * it, and w->at is that word. ERR_USAGE. */
+int options_parse(const struct option_group *const *groups, struct words *w,
+		  bool leading, struct options *o, struct error *err)
+	MUST_CHECK;
 
 #endif

@@ -117,7 +117,8 @@ static void plain_event(void *state, const struct event *ev)
 			 total, NULL);
 	progress_event(&p->progress, ev, now);
 	if (ev->type == EVENT_PLAN) {
-		put_plan(p, ev);
+		if (ev->items)
+			put_plan(p, ev);
 		p->last_ms = now;
 	} else if (ev->type == EVENT_START && notable(p, ev->total)) {
 		put_item(p, "start", ev->name ? ev->name : "", ev->total,

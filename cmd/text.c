@@ -126,13 +126,13 @@ static void add_line(struct str *out, const char **p, size_t room)
 
 		if (*end == ' ')
 			space = end;
-		if (used + columns > room && space)
+		if (used + columns > room && space) {
+			end = space;
 			break;
+		}
 		used += columns;
 		end += bytes;
 	}
-	if (*end && *end != '\n')
-		end = space;
 	str_add(out, *p, (size_t)(end - *p));
 	*p = end;
 	if (**p == ' ' || **p == '\n')

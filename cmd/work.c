@@ -95,11 +95,17 @@ static int open_store(struct work *w, struct app *app, struct error *err)
 
 int work_resolve(struct work *w, struct app *app, struct error *err)
 {
+	const struct resolve_options o = {
+		.groups = &w->groups,
+		.jobs = (unsigned)app->options->jobs,
+		.cancel = &app->cancel,
+		.sink = &app->sink,
+	};
+
 	if (net_open(&w->net, app, err) != 0 || open_store(w, app, err) != 0)
 		return -1;
-	return resolve_manifest(&w->net.hub, w->store, &w->manifest, &w->groups,
-				(unsigned)app->options->jobs, &app->cancel,
-				&app->sink, &w->lock, err);
+	return resolve_manifest(&w->net.hub, w->store, &w->manifest, &o,
+				&w->lock, err);
 }
 
 int work_write_lock(const struct work *w, struct error *err)
@@ -146,7 +152,7 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 				.own_manifest = o->manifest,
 				.locked = o->locked,
 				.offline = config_offline(app->env, o) };
-	enum lock_plan plan;
+	enum lock_plan plan = LOCK_USE;
 
 	if (read_old(w, &f.exists, err) != 0)
 		return -1;

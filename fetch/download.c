@@ -51,7 +51,8 @@ static int must_be_there(const struct plan *p, const struct hfcache *store,
 		return 0;
 	name = plan_blob_name(first);
 	err_set(err, ERR_NOT_FOUND,
-		"offline, and %llu of %zu files (%s) are not in %s: first %s, which is %s",
+		"offline, and %llu of %zu files (%s) are not in %s: first %s, "
+		"which is %s",
 		(unsigned long long)files, p->blob_count,
 		human_size(bytes, size), hfcache_root(store), name,
 		state_words[first->state]);
@@ -122,12 +123,13 @@ static int set_refs(const struct lock_repo *repo, struct hfcache *store,
 		enum ref_change change;
 		char old[41] = "";
 
-		if (hfcache_set_ref(store, repo, ref, true, &change, old,
-				    err) < 0)
+		if (hfcache_set_ref(store, repo, ref, true, &change, old, err) <
+		    0)
 			return -1;
 		if (change == REF_KEPT)
 			event_info(sink,
-				   "%s: %s points to %s in the cache and is left alone",
+				   "%s: %s points to %s in the cache and is "
+				   "left alone",
 				   repo->id, ref, old);
 	}
 	return 0;
@@ -137,8 +139,8 @@ static int set_refs(const struct lock_repo *repo, struct hfcache *store,
 static int name_all(const struct plan *p, struct lock *l, struct hfcache *store,
 		    const struct download_options *o, struct error *err)
 {
-	bool *broken CLEANUP(free_ptr) =
-		xcalloc(l->repo_count + 1, sizeof(*broken));
+	bool *broken CLEANUP(free_ptr) = xcalloc(l->repo_count + 1,
+						 sizeof(*broken));
 
 	for (size_t i = 0; i < p->entry_count; i++)
 		if (p->blobs[p->entries[i].blob].state != BLOB_OK)

@@ -18,19 +18,20 @@
 
 struct download_options {
 	unsigned jobs; /* files at a time; 0: DOWNLOAD_JOBS */
-	bool offline;  /* only check what is there: ERR_NOT_FOUND if files lack */
-	bool learn;    /* only files whose sha256 is DIGEST_NONE: it is filled in.
+	bool offline; /* only check what is there: ERR_NOT_FOUND if files lack */
+	bool learn; /* only files whose sha256 is DIGEST_NONE: it is filled in.
 			* Blobs only: no snapshots, refs, listings. */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 };
 
 struct download_stats {
-	uint64_t files, bytes;         /* of the lock, distinct */
+	uint64_t files, bytes;	       /* of the lock, distinct */
 	uint64_t had_files, had_bytes; /* were right already */
-	uint64_t got_files, got_bytes; /* fetched now, without what was resumed */
-	uint64_t resumed_bytes;        /* left by an earlier run and used */
-	uint64_t wasted_bytes;         /* received and thrown away */
+	uint64_t got_files,
+		got_bytes;	/* fetched now, without what was resumed */
+	uint64_t resumed_bytes; /* left by an earlier run and used */
+	uint64_t wasted_bytes;	/* received and thrown away */
 	uint64_t retries;
 	uint64_t failed_files;
 };

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#define BUSY_POLL_MS 250
+#define BUSY_POLL_MS 100
 
 struct fetch {
 	struct plan *plan;
@@ -88,8 +88,8 @@ static struct job *free_job(struct fetch *f)
 
 static void tell_busy(struct fetch *f, uint32_t place)
 {
-	char *name CLEANUP(free_ptr) =
-		plan_blob_name(&f->plan->blobs[f->queue[place]]);
+	char *name CLEANUP(free_ptr) = plan_blob_name(
+		&f->plan->blobs[f->queue[place]]);
 
 	event_info(f->options->sink,
 		   "%s: another process is fetching it, waiting", name);
@@ -228,9 +228,9 @@ static void make_jobs(struct fetch *f)
 {
 	unsigned jobs = f->options->jobs;
 
-	f->slots = jobs == 0		     ? DOWNLOAD_JOBS :
-		   jobs < DOWNLOAD_MAX_JOBS ? jobs :
-					       DOWNLOAD_MAX_JOBS;
+	f->slots = jobs == 0		      ? DOWNLOAD_JOBS
+		   : jobs < DOWNLOAD_MAX_JOBS ? jobs
+					      : DOWNLOAD_MAX_JOBS;
 	f->jobs = xcalloc(f->slots, sizeof(*f->jobs));
 	for (unsigned i = 0; i < f->slots; i++)
 		f->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;
@@ -247,8 +247,8 @@ int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
 		   struct download_stats *stats, struct error *failed,
 		   struct error *err)
 {
-	struct hfcache_batch *batch CLEANUP(free_batch) =
-		xcalloc(1, sizeof(*batch));
+	struct hfcache_batch *batch CLEANUP(free_batch) = xcalloc(
+		1, sizeof(*batch));
 	struct fetch f CLEANUP(fetch_release) = {
 		.plan = p,
 		.options = o,

@@ -1,24 +1,16 @@
-/*
- * Which answer may be believed:
- *   206  only if Content-Range begins where the part ends and names the size
- *        that the lock has;
- *   200  to a range request: the part begins anew;
- *   any  length that is not the lock's, or a Content-Encoding: the endpoint has
- *        another file. Its first bytes tell what it is (web page, LFS pointer).
- * Without a validator a range may join bytes of two files. The digest finds out;
- * then the file is fetched once more from 0 before the endpoint is blamed.
- */
 #include "fetch/download_job.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "fetch/download_answer.h"
 #include "fetch/retry.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define RESUMABLE_MIN (1u << 20) /* smaller files are not worth a part */
+#define RESUMABLE_MIN (1u << 20)  /* smaller files are not worth a part */
 #define CREDIT	      (64u << 10) /* progress that earns new attempts */
+#define SOON_MS	      100
 #define TELL_MS	      100
 #define MAX_LIES      2
 #define MAX_FAILURES  2
@@ -47,7 +39,7 @@ static void tell(const struct job *j, enum event_type type, const char *text,
 	event_emit(j->common->sink, &ev);
 }
 
-static void tell_progress(struct job *j)
+void job_tell_progress(struct job *j)
 {
 	uint64_t now = clock_ms();
 
@@ -199,12 +191,11 @@ static int reopen_part(struct job *j, struct error *err)
 	return open_part(j, &lockfd, err);
 }
 
-static int restart_part(struct job *j, struct error *err)
+int job_restart_part(struct job *j, struct error *err)
 {
 	j->common->stats->wasted_bytes += j->part.offset;
 	j->resumed = 0;
 	j->mixed = false;
-	j->credit = 0;
 	j->validator[0] = '\0';
 	return hfcache_part_restart(&j->part, err);
 }
@@ -250,116 +241,7 @@ static void complete(struct job *j)
 		end(j, &err);
 }
 
-/* --- one answer ------------------------------------------------------------- */
-
-static int take_whole(struct job *j, const struct http_response *res,
-		      struct error *err)
-{
-	if (res->encoded || (res->length != UINT64_MAX &&
-			     res->length != j->blob->file->size)) {
-		j->foreign = true;
-		return 0;
-	}
-	return j->part.offset > 0 ? restart_part(j, err) : 0;
-}
-
-static int take_range(struct job *j, const struct http_response *res,
-		      struct error *err)
-{
-	uint64_t size = j->blob->file->size;
-
-	if (j->from > 0 && res->range_start == j->from &&
-	    res->range_end == size - 1 && res->range_total == size &&
-	    !res->encoded)
-		return 0;
-	return err_set(err, ERR_INTEGRITY,
-		       "%s: %s: asked for bytes from %llu of %llu, got another range",
-		       j->endpoint->origin, j->name,
-		       (unsigned long long)j->from, (unsigned long long)size);
-}
-
-static int on_headers(void *ctx, const struct http_response *res,
-		      struct error *err)
-{
-	struct job *j = ctx;
-
-	if (res->status == 206)
-		return take_range(j, res, err);
-	if (res->status == 200)
-		return take_whole(j, res, err);
-	return 0;
-}
-
-/* Strong validators only: RFC 9110 forbids others in If-Range. */
-static void keep_validator(struct job *j, const struct http_response *res)
-{
-	if (res->etag[0] == '"' &&
-	    (res->status == 206 || res->status == 200))
-		memcpy(j->validator, res->etag, sizeof(j->validator));
-}
-
-static int on_body(void *ctx, const void *p, size_t n, struct error *err)
-{
-	struct job *j = ctx;
-
-	if (j->foreign) {
-		size_t room = sizeof(j->head) - j->head_len;
-		size_t take = n < room ? n : room;
-
-		memcpy(j->head + j->head_len, p, take);
-		j->head_len += take;
-		return take < n ? err_set(err, ERR_INTEGRITY, "foreign") : 0;
-	}
-	if (hfcache_part_write(&j->part, p, n, err) < 0)
-		return -1;
-	tell_progress(j);
-	return 0;
-}
-
-static void explain_foreign(const struct job *j,
-			    const struct http_response *res, struct error *err)
-{
-	const char *kind = retry_foreign_body(j->head, j->head_len);
-
-	if (!kind && strcasestr(res->content_type, "text/html"))
-		kind = "a web page";
-	err_clear(err);
-	if (kind)
-		err_set(err, ERR_INTEGRITY, "%s: %s: sent %s instead of the file",
-			j->endpoint->origin, j->name, kind);
-	else if (res->encoded)
-		err_set(err, ERR_INTEGRITY,
-			"%s: %s: sent compressed, which was not asked for",
-			j->endpoint->origin, j->name);
-	else
-		err_set(err, ERR_INTEGRITY,
-			"%s: %s: the file there has %llu bytes, expected %llu",
-			j->endpoint->origin, j->name,
-			(unsigned long long)res->length,
-			(unsigned long long)j->blob->file->size);
-}
-
-static void explain_short(const struct job *j, struct error *err)
-{
-	err_set(err, ERR_NET, "%s: %s: ended after %llu of %llu bytes",
-		j->endpoint->origin, j->name,
-		(unsigned long long)j->part.offset,
-		(unsigned long long)j->blob->file->size);
-}
-
-/* Puts into err what is wrong with the answer, if anything. */
-static void judge(const struct job *j, const struct http_response *res,
-		  struct error *err)
-{
-	bool delivered = res->status == 200 || res->status == 206;
-
-	if (j->foreign)
-		explain_foreign(j, res, err);
-	else if (err->code == ERR_NONE && !delivered)
-		retry_explain(res, j->name, j->endpoint->origin, err);
-	else if (err->code == ERR_NONE && j->part.offset < j->part.size)
-		explain_short(j, err);
-}
+/* --- what comes of an answer ------------------------------------------------- */
 
 static struct retry_decision decide(struct job *j,
 				    const struct http_response *res,
@@ -369,20 +251,19 @@ static struct retry_decision decide(struct job *j,
 	const struct hub *h = j->common->hub;
 	unsigned most = h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
 	/* a refusal is judged by its status, everything else by the error */
-	const struct error *why =
-		raw->code == ERR_NONE && res->status != 200 &&
-				res->status != 206 ?
-			raw :
-			err;
+	const struct error *why = raw->code == ERR_NONE && res->status != 200 &&
+						  res->status != 206
+					  ? raw
+					  : err;
 
-	if (j->part.offset >= j->credit + CREDIT) {
-		j->credit = j->part.offset;
-		j->attempt = 1;
-	}
-	if (err->code == ERR_NET && find_endpoint(j) &&
-	    most > ATTEMPTS_OF_MANY)
+	if (err->code == ERR_NET && find_endpoint(j) && most > ATTEMPTS_OF_MANY)
 		most = ATTEMPTS_OF_MANY;
-	return retry_decide(res, why, j->attempt, most, clock_jitter());
+	if (j->part.offset < j->credit + CREDIT)
+		return retry_decide(res, why, j->attempt, most, clock_jitter());
+	/* it got further than ever before: no sign of trouble, on at once */
+	j->credit = j->part.offset;
+	j->attempt = 1;
+	return retry_decide(res, why, 1, most, clock_jitter() % SOON_MS);
 }
 
 /* An endpoint that cannot continue this part (it has a shorter file, or gets
@@ -397,11 +278,24 @@ static bool restart_for_range(struct job *j, const struct http_response *res,
 	if (!refused || j->from == 0 || j->restarted || find_endpoint(j))
 		return false;
 	j->restarted = true;
-	if (restart_part(j, &err) < 0)
+	if (job_restart_part(j, &err) < 0)
 		end(j, &err);
 	else
 		submit(j, 0);
 	return true;
+}
+
+/* Without the advice that belongs to a final refusal. */
+static void tell_again(const struct job *j, const struct http_response *res,
+		       const struct error *raw, const struct error *err,
+		       unsigned delay_ms)
+{
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (raw->code == ERR_NONE && res->status != 200 && res->status != 206)
+		text = xasprintf("%s: %s (status %ld)", j->endpoint->origin,
+				 retry_meaning(res), res->status);
+	tell(j, EVENT_RETRY, text ? text : err->msg, delay_ms);
 }
 
 static void go_on(struct job *j, const struct http_response *res,
@@ -413,7 +307,7 @@ static void go_on(struct job *j, const struct http_response *res,
 	case RETRY_AGAIN:
 	case RETRY_REFRESH:
 		j->common->stats->retries++;
-		tell(j, EVENT_RETRY, err->msg, d.delay_ms);
+		tell_again(j, res, raw, err, d.delay_ms);
 		submit(j, d.delay_ms);
 		break;
 	case RETRY_ELSEWHERE:
@@ -433,8 +327,8 @@ static void on_done(void *ctx, const struct http_response *res,
 	struct error err = *raw;
 
 	j->endpoint->bytes += res->body_bytes;
-	judge(j, res, &err);
-	keep_validator(j, res);
+	answer_judge(j, res, &err);
+	answer_keep_validator(j, res);
 	if (err.code == ERR_NONE)
 		complete(j);
 	else if (!restart_for_range(j, res, raw))
@@ -453,8 +347,8 @@ static void submit(struct job *j, unsigned delay_ms)
 				   .range_from = j->part.offset,
 				   .max_body = j->blob->file->size,
 				   .ctx = j,
-				   .headers = on_headers,
-				   .body = on_body,
+				   .headers = answer_headers,
+				   .body = answer_body,
 				   .done = on_done };
 
 	url = hub_resolve_url(e, j->blob->repo->type, j->blob->repo->id,

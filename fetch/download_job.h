@@ -40,12 +40,12 @@ struct job {
 	struct hub_endpoint *endpoint;
 	bool tried[HUB_MAX_ENDPOINTS];
 	unsigned attempt;
-	uint64_t from;    /* where the running request began */
-	uint64_t credit;  /* offset at which the attempts were counted anew */
+	uint64_t from;	  /* where the running request began */
+	uint64_t credit;  /* furthest offset that earned new attempts */
 	uint64_t resumed; /* bytes that an earlier run left */
-	bool mixed;       /* bytes of more than one answer are in the part */
-	bool restarted;   /* because of wrong bytes, once */
-	bool foreign;     /* the answer is not the file: only look at its start */
+	bool mixed;	  /* bytes of more than one answer are in the part */
+	bool restarted;	  /* because of wrong bytes, once */
+	bool foreign; /* the answer is not the file: only look at its start */
 	char head[JOB_HEAD];
 	size_t head_len;
 	char validator[256]; /* of the bytes that this endpoint sent, or "" */
@@ -63,5 +63,9 @@ enum job_start {
 enum job_start job_begin(struct job *j, struct job_common *common,
 			 struct plan_blob *blob, unsigned slot, unsigned id);
 void job_release(struct job *j); /* keeps the part */
+
+/* For download_answer.c. */
+int job_restart_part(struct job *j, struct error *err) MUST_CHECK;
+void job_tell_progress(struct job *j); /* at most ten times a second */
 
 #endif

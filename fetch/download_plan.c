@@ -179,7 +179,9 @@ int plan_check(struct plan *p, struct hfcache *store,
 			    .cancel = o->cancel,
 			    .sink = o->sink,
 			    .look = look_at_state };
-	struct event ev = { .type = EVENT_PLAN, .name = "checking", .items = 1 };
+	struct event ev = { .type = EVENT_PLAN,
+			    .name = "checking",
+			    .items = 1 };
 
 	for (size_t i = 0; i < p->blob_count; i++)
 		s.total += p->blobs[i].file->size;
@@ -235,8 +237,8 @@ static int share_group(struct plan *p, struct hfcache *store,
 
 int plan_share(struct plan *p, struct hfcache *store, struct error *err)
 {
-	struct plan_blob **known CLEANUP(free_ptr) =
-		xcalloc(p->blob_count + 1, sizeof(*known));
+	struct plan_blob **known CLEANUP(free_ptr) = xcalloc(p->blob_count + 1,
+							     sizeof(*known));
 	size_t count = 0, first = 0;
 
 	for (size_t i = 0; i < p->blob_count; i++)
@@ -245,8 +247,7 @@ int plan_share(struct plan *p, struct hfcache *store, struct error *err)
 	if (count > 1)
 		qsort(known, count, sizeof(*known), compare_content);
 	for (size_t i = 1; i <= count; i++) {
-		if (i < count &&
-		    compare_content(&known[first], &known[i]) == 0)
+		if (i < count && compare_content(&known[first], &known[i]) == 0)
 			continue;
 		if (share_group(p, store, known + first, i - first, err) < 0)
 			return -1;
@@ -260,7 +261,8 @@ int plan_share(struct plan *p, struct hfcache *store, struct error *err)
 /* Bytes that an earlier run left of this blob. */
 static uint64_t part_bytes(struct hfcache *store, const struct plan_blob *b)
 {
-	char *folder CLEANUP(free_ptr) = repo_folder(b->repo->type, b->repo->id);
+	char *folder CLEANUP(free_ptr) = repo_folder(b->repo->type,
+						     b->repo->id);
 	char *name CLEANUP(free_ptr) = NULL;
 	char hex[DIGEST_HEX_MAX];
 	struct stat st;
@@ -309,7 +311,8 @@ int plan_space(const struct plan *p, struct hfcache *store, struct error *err)
 	else
 		return 0;
 	err->sys = ENOSPC;
-	return err_hint(err, "make room or choose another directory with --cache");
+	return err_hint(err,
+			"make room or choose another directory with --cache");
 }
 
 /* --- learning --------------------------------------------------------------- */
@@ -320,10 +323,10 @@ static int digest_both(int fd, const struct lock_file *file, const char *name,
 		       struct digest *git, struct digest *sha256,
 		       struct error *err)
 {
-	struct digest_ctx *a CLEANUP(digest_free) =
-		digest_begin(file->etag.alg, file->size);
-	struct digest_ctx *b CLEANUP(digest_free) =
-		digest_begin(DIGEST_SHA256, file->size);
+	struct digest_ctx *a CLEANUP(digest_free) = digest_begin(file->etag.alg,
+								 file->size);
+	struct digest_ctx *b CLEANUP(digest_free) = digest_begin(DIGEST_SHA256,
+								 file->size);
 	char *buf CLEANUP(free_ptr) = xmalloc(LEARN_BUFFER);
 	size_t got;
 

@@ -41,11 +41,11 @@ int plan_check(struct plan *p, struct hfcache *store,
 	       const struct download_options *o, struct error *err) MUST_CHECK;
 /* Blobs with equal bytes: those that another repository has already are shared
  * at once, of the rest one is to be fetched and same_as of the others names it. */
-int plan_share(struct plan *p, struct hfcache *store,
-	       struct error *err) MUST_CHECK;
+int plan_share(struct plan *p, struct hfcache *store, struct error *err)
+	MUST_CHECK;
 /* Is there room for what is missing? ERR_IO that says how much is needed. */
-int plan_space(const struct plan *p, struct hfcache *store,
-	       struct error *err) MUST_CHECK;
+int plan_space(const struct plan *p, struct hfcache *store, struct error *err)
+	MUST_CHECK;
 /* Fills in the SHA-256 of files that have none, from their blobs. */
 int plan_learn(struct plan *p, struct hfcache *store,
 	       const struct cancel *cancel, struct error *err) MUST_CHECK;

@@ -6,8 +6,9 @@
  * its own URL, so the token goes to the first origin only, the proxy is that of
  * the hop's scheme, and a hop from https to http is refused in so many words.
  */
-#include "fetch/http_internal.h"
+#include "fetch/http.h"
 
+#include "fetch/http_internal.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -16,23 +17,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define TICK_MS     100
-#define IDLE_MS     1000
-#define DROP_LIMIT  (64u << 10) /* bytes of a body that nobody wants */
-#define DEFAULT(value, usual) ((value) ? (value) : (usual))
-
-struct http {
-	CURLM *multi;
-	CURLSH *share;
-	const struct cancel *cancel;
-	struct http_settings settings;
-	struct transfer *waiting; /* by due_ms */
-	struct transfer *active;
-	unsigned active_count;
-	CURL **idle; /* easy handles for reuse */
-	size_t idle_count, idle_cap;
-	bool running, stopping;
-};
+#define TICK_MS	   100
+#define IDLE_MS	   1000
+#define DROP_LIMIT (64u << 10) /* bytes of a body that nobody wants */
 
 /* --- transfers ------------------------------------------------------------ */
 
@@ -119,7 +106,8 @@ static CURL *take_easy(struct http *h)
 	if (h->idle_count > 0)
 		return h->idle[--h->idle_count];
 	easy = curl_easy_init();
-	if (easy && curl_easy_setopt(easy, CURLOPT_SHARE, h->share) != CURLE_OK) {
+	if (easy &&
+	    curl_easy_setopt(easy, CURLOPT_SHARE, h->share) != CURLE_OK) {
 		curl_easy_cleanup(easy);
 		return NULL;
 	}
@@ -214,9 +202,10 @@ static int check_hop(struct transfer *t, const char *to)
 	if (http_origin(to, &origin, &bad) < 0) {
 		char *shown CLEANUP(free_ptr) = http_redact(to);
 
-		return err_set(&t->err, ERR_HTTP,
-			       "%s: redirects to %s, which is not http or https",
-			       t->origin, shown);
+		return err_set(
+			&t->err, ERR_HTTP,
+			"%s: redirects to %s, which is not http or https",
+			t->origin, shown);
 	}
 	if (strncasecmp(t->url, "https:", 6) == 0 &&
 	    strncasecmp(to, "https:", 6) != 0)
@@ -238,7 +227,8 @@ static bool next_hop(struct http *h, struct transfer *t)
 	const char *to = NULL;
 
 	if (!is_redirect(t->res.status) ||
-	    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to) != CURLE_OK ||
+	    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to) !=
+		    CURLE_OK ||
 	    !to || check_hop(t, to) < 0)
 		return false;
 	free_ptr(&t->url);
@@ -286,7 +276,7 @@ static void end_finished(struct http *h)
 	}
 }
 
-static void drop_all(struct http *h)
+void http_drop_all(struct http *h)
 {
 	while (h->active) {
 		struct transfer *t = h->active;
@@ -311,8 +301,9 @@ static int check_token(const char *token, struct error *err)
 {
 	for (const char *p = token; p && *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return err_set(err, ERR_USAGE,
-				       "the token has a byte that no token has");
+			return err_set(
+				err, ERR_USAGE,
+				"the token has a byte that no token has");
 	return 0;
 }
 
@@ -352,9 +343,9 @@ static int wait_ms(const struct http *h)
 		return IDLE_MS;
 	if (h->waiting->due_ms <= now)
 		return 0;
-	return h->waiting->due_ms - now < IDLE_MS ?
-		       (int)(h->waiting->due_ms - now) :
-		       IDLE_MS;
+	return h->waiting->due_ms - now < IDLE_MS
+		       ? (int)(h->waiting->due_ms - now)
+		       : IDLE_MS;
 }
 
 static int step(struct http *h, bool ticking, struct error *err)
@@ -395,7 +386,7 @@ static int run(struct http *h, void (*tick)(void *), void *ctx,
 			tick(ctx);
 		}
 		if (h->stopping)
-			drop_all(h);
+			http_drop_all(h);
 	}
 	return cancel_check(h->cancel, err);
 }
@@ -411,152 +402,11 @@ int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
 	rc = run(h, tick, ctx, err);
 	h->running = false;
 	if (rc < 0)
-		drop_all(h);
+		http_drop_all(h);
 	return rc;
 }
 
 void http_stop(struct http *h)
 {
 	h->stopping = true;
-}
-
-/* --- one request ------------------------------------------------------------ */
-
-struct get {
-	struct str *body;
-	struct http_response *res;
-	struct error err;
-};
-
-static int get_body(void *ctx, const void *p, size_t n, struct error *err)
-{
-	struct get *g = ctx;
-
-	(void)err;
-	if (g->body)
-		str_add(g->body, p, n);
-	return 0;
-}
-
-static void get_done(void *ctx, const struct http_response *res,
-		     const struct error *err)
-{
-	struct get *g = ctx;
-
-	*g->res = *res;
-	g->res->link_next = copy_or_null(res->link_next);
-	g->res->location = copy_or_null(res->location);
-	g->err = *err;
-}
-
-int http_get(struct http *h, const struct http_request *rq, unsigned delay_ms,
-	     struct str *body, struct http_response *res, struct error *err)
-{
-	struct get g = { .body = body, .res = res };
-	struct http_request mine = *rq;
-
-	mine.ctx = &g;
-	mine.headers = NULL;
-	mine.body = get_body;
-	mine.done = get_done;
-	http_response_init(res);
-	if (http_submit(h, &mine, delay_ms, err) < 0 ||
-	    http_run(h, NULL, NULL, err) < 0)
-		return -1;
-	if (g.err.code != ERR_NONE) {
-		*err = g.err;
-		return -1;
-	}
-	return 0;
-}
-
-/* --- opening and closing ---------------------------------------------------- */
-
-static char *text_or_null(const char *s)
-{
-	return s && *s ? xstrdup(s) : NULL;
-}
-
-static void take_settings(struct http_settings *s, const struct http_config *c)
-{
-	s->proxy_http = xstrdup(c->proxy_http ? c->proxy_http : "");
-	s->proxy_https = xstrdup(c->proxy_https ? c->proxy_https : "");
-	s->no_proxy = xstrdup(c->no_proxy ? c->no_proxy : "");
-	s->ca_bundle = text_or_null(c->ca_bundle);
-	s->ca_dir = text_or_null(c->ca_dir);
-	s->user_agent = text_or_null(c->user_agent);
-	s->connect_timeout_ms = (long)DEFAULT(c->connect_timeout_ms, 15000u);
-	s->low_speed_bytes = (long)DEFAULT(c->low_speed_bytes, 1000u);
-	s->low_speed_s = (long)DEFAULT(c->low_speed_s, 30u);
-	s->max_connections = DEFAULT(c->max_connections, 16u);
-}
-
-static int check_readable(const char *path, struct error *err)
-{
-	if (path && access(path, R_OK) != 0)
-		return err_set(err, ERR_USAGE,
-			       "cannot read the CA file or directory %s", path);
-	return 0;
-}
-
-static int open_curl(struct http *h, struct error *err)
-{
-	long most = (long)h->settings.max_connections;
-
-	h->multi = curl_multi_init();
-	h->share = curl_share_init();
-	/* idle connections to a hub must outlive the hops to its CDN */
-	if (!h->multi || !h->share ||
-	    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 2 * most) !=
-		    CURLM_OK ||
-	    curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) !=
-		    CURLSHE_OK ||
-	    curl_share_setopt(h->share, CURLSHOPT_SHARE,
-			      CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
-		return err_set(err, ERR_OTHER, "libcurl does not start");
-	return 0;
-}
-
-int http_open(struct http **out, const struct http_config *cfg,
-	      const struct cancel *cancel, struct error *err)
-{
-	struct http *h CLEANUP(http_close) = xcalloc(1, sizeof(*h));
-
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	h->cancel = cancel;
-	take_settings(&h->settings, cfg);
-	if (check_readable(h->settings.ca_bundle, err) < 0 ||
-	    check_readable(h->settings.ca_dir, err) < 0 ||
-	    open_curl(h, err) < 0)
-		return -1;
-	*out = take_ptr(h);
-	return 0;
-}
-
-static void release_settings(struct http_settings *s)
-{
-	free_ptr(&s->proxy_http);
-	free_ptr(&s->proxy_https);
-	free_ptr(&s->no_proxy);
-	free_ptr(&s->ca_bundle);
-	free_ptr(&s->ca_dir);
-	free_ptr(&s->user_agent);
-}
-
-void http_close(struct http **http)
-{
-	struct http *h = *http;
-
-	if (!h)
-		return;
-	*http = NULL;
-	drop_all(h);
-	while (h->idle_count > 0)
-		curl_easy_cleanup(h->idle[--h->idle_count]);
-	curl_multi_cleanup(h->multi);
-	curl_share_cleanup(h->share);
-	curl_global_cleanup();
-	release_settings(&h->settings);
-	free_ptr(&h->idle);
-	free_ptr(&h);
 }

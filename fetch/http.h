@@ -13,8 +13,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define HTTP_API_LIMIT (64u << 20)  /* bytes of a JSON answer */
-#define HTTP_HEADER_LIMIT (16u << 10) /* bytes of one header line */
+#define HTTP_API_LIMIT	   (64u << 20)	/* bytes of a JSON answer */
+#define HTTP_HEADER_LIMIT  (16u << 10)	/* bytes of one header line */
 #define HTTP_HEADERS_TOTAL (256u << 10) /* bytes of all headers of a request */
 #define HTTP_MAX_REDIRECTS 5
 
@@ -24,51 +24,57 @@ struct http;
  * http_open() returns. NULL or "" = none. */
 struct http_config {
 	const char *proxy_http, *proxy_https; /* URL, credentials allowed */
-	const char *no_proxy;                 /* curl's list form */
-	const char *ca_bundle;                /* PEM file, NULL: the system's */
-	const char *ca_dir;                   /* NULL: the system's */
+	const char *no_proxy;		      /* curl's list form */
+	const char *ca_bundle;		      /* PEM file, NULL: the system's */
+	const char *ca_dir;		      /* NULL: the system's */
 	const char *user_agent;
 	unsigned connect_timeout_ms; /* 0: 15 s */
 	unsigned low_speed_bytes;    /* per second; 0: 1000 */
-	unsigned low_speed_s;        /* 0: 30 */
+	unsigned low_speed_s;	     /* 0: 30 */
 	unsigned max_connections;    /* in all; 0: 16 */
 };
 
 /* What a server said, complete when done() is called. Pointers live until
  * done() returns. */
 struct http_response {
-	long status;          /* of the last hop; 0: none came */
-	uint64_t length;      /* Content-Length of the last hop, UINT64_MAX: none */
-	uint64_t range_start, range_end, range_total; /* of Content-Range; UINT64_MAX: none */
-	bool encoded;         /* a Content-Encoding other than identity */
+	long status;	 /* of the last hop; 0: none came */
+	uint64_t length; /* Content-Length of the last hop, UINT64_MAX: none */
+	uint64_t range_start, range_end,
+		range_total; /* of Content-Range; UINT64_MAX: none */
+	bool encoded;	     /* a Content-Encoding other than identity */
 	char content_type[128];
-	char etag[256];       /* of the last hop, as sent */
-	char commit[41];      /* X-Repo-Commit of the first hop that has one, or "" */
-	char linked_etag[256]; /* X-Linked-Etag of the first hop that has one, or "" */
+	char etag[256]; /* of the last hop, as sent */
+	char commit
+		[41]; /* X-Repo-Commit of the first hop that has one, or "" */
+	char linked_etag
+		[256]; /* X-Linked-Etag of the first hop that has one, or "" */
 	uint64_t linked_size; /* X-Linked-Size likewise, UINT64_MAX: none */
 	char error_code[64];  /* X-Error-Code of the last hop */
 	char error_message[256];
-	char *link_next;      /* URL of Link: rel="next", or NULL */
-	char *location;       /* where the last hop was (effective URL), query cut off */
+	char *link_next; /* URL of Link: rel="next", or NULL */
+	char *location; /* where the last hop was (effective URL), query cut off */
 	bool redirected;
-	uint64_t retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
-	bool proxy_refused;   /* 407 or a failed CONNECT */
-	bool untrusted;       /* the server's certificate was refused */
-	uint64_t body_bytes;  /* that came */
+	uint64_t
+		retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
+	bool proxy_refused;  /* 407 or a failed CONNECT */
+	bool untrusted;	     /* the server's certificate was refused */
+	uint64_t body_bytes; /* that came */
 };
 
 struct http_request {
 	const char *url;
-	const char *token; /* Bearer for url's own host and port only, or NULL */
-	bool head; /* else GET */
-	uint64_t range_from; /* 0: whole; else "bytes=N-" */
+	const char
+		*token; /* Bearer for url's own host and port only, or NULL */
+	bool head;	/* else GET */
+	uint64_t range_from;  /* 0: whole; else "bytes=N-" */
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */
-	bool api;             /* JSON: HTTP/2 and compression allowed */
+	bool api;	      /* JSON: HTTP/2 and compression allowed */
 	void *ctx;
 	/* Before the first byte of the last hop's body; -1 stops the transfer and
 	 * err goes to done(). May be NULL. */
-	int (*headers)(void *ctx, const struct http_response *res, struct error *err);
+	int (*headers)(void *ctx, const struct http_response *res,
+		       struct error *err);
 	/* May be NULL (body dropped). Called for 200 and 206 only; bodies of other
 	 * answers go nowhere. */
 	int (*body)(void *ctx, const void *p, size_t n, struct error *err);
@@ -81,10 +87,11 @@ struct http_request {
 
 int http_open(struct http **out, const struct http_config *cfg,
 	      const struct cancel *cancel, struct error *err) MUST_CHECK;
-void http_close(struct http **h); /* CLEANUP; done() is not called for what runs */
+void http_close(
+	struct http **h); /* CLEANUP; done() is not called for what runs */
 /* Starts after delay_ms. rq is copied. */
-int http_submit(struct http *h, const struct http_request *rq, unsigned delay_ms,
-		struct error *err) MUST_CHECK;
+int http_submit(struct http *h, const struct http_request *rq,
+		unsigned delay_ms, struct error *err) MUST_CHECK;
 /* Until nothing is left, or ERR_CANCELLED (what ran is dropped then). tick (may
  * be NULL) is called about 10 times a second. */
 int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
@@ -96,8 +103,8 @@ void http_stop(struct http *h);
  * NULL). *res: http_response_release() it, also on failure (what came of an
  * answer). The callbacks in rq are ignored. */
 int http_get(struct http *h, const struct http_request *rq, unsigned delay_ms,
-	     struct str *body, struct http_response *res,
-	     struct error *err) MUST_CHECK;
+	     struct str *body, struct http_response *res, struct error *err)
+	MUST_CHECK;
 void http_response_release(struct http_response *res); /* CLEANUP */
 
 /* scheme://host[:port] of a URL for messages and comparison (no credentials, no

@@ -64,19 +64,20 @@ static bool went_through(const struct transfer *t, const char *name,
 	const char *host = sep ? sep + 3 : name;
 	size_t host_len = strcspn(host, ":");
 	char *bare CLEANUP(free_ptr) = xstrndup(host, host_len);
-	long port = info_long(t->easy, CURLINFO_PRIMARY_PORT);
+	char port[24];
 
 	if (!*no_proxy || strstr(t->detail, bare))
 		return true;
-	return host[host_len] == ':' && port != 0 &&
-	       port == strtol(host + host_len + 1, NULL, 10);
+	snprintf(port, sizeof(port), ":%ld",
+		 info_long(t->easy, CURLINFO_PRIMARY_PORT));
+	return !strcmp(host + host_len, port);
 }
 
 /* libcurl's own words, or the system's where those say more. */
 static const char *detail_of(const struct transfer *t, CURLcode rc)
 {
-	const char *reason = strerrordesc_np(
-		(int)info_long(t->easy, CURLINFO_OS_ERRNO));
+	int errnum = (int)info_long(t->easy, CURLINFO_OS_ERRNO);
+	const char *reason = errnum ? strerrordesc_np(errnum) : NULL;
 
 	if (rc == CURLE_COULDNT_CONNECT && reason)
 		return reason;
@@ -119,7 +120,8 @@ static void add_trust_hint(const struct http_settings *s, struct error *err)
 	const char *used = s->ca_bundle ? s->ca_bundle : s->ca_dir;
 
 	err_hint(err,
-		 "checked against %s; where the network has a CA of its own, give its certificate with --ca-bundle FILE",
+		 "checked against %s; where the network has a CA of its own, "
+		 "give its certificate with --ca-bundle FILE",
 		 used ? used : "the system's CAs");
 }
 

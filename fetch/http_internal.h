@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "fetch/http.h"
 #include "fetch/http_response.h"
@@ -17,6 +18,21 @@ struct http_settings {
 	char *ca_bundle, *ca_dir, *user_agent; /* NULL: libcurl's */
 	long connect_timeout_ms, low_speed_bytes, low_speed_s;
 	unsigned max_connections;
+};
+
+struct transfer;
+
+struct http {
+	CURLM *multi;
+	CURLSH *share;
+	const struct cancel *cancel;
+	struct http_settings settings;
+	struct transfer *waiting; /* by due_ms */
+	struct transfer *active;
+	unsigned active_count;
+	CURL **idle; /* easy handles for reuse */
+	size_t idle_count, idle_cap;
+	bool running, stopping;
 };
 
 /* One request on its way through its hops. */
@@ -35,8 +51,8 @@ struct transfer {
 	struct http_response res;
 	struct header_parser parser;
 	struct error err; /* what a callback failed with */
-	bool asked;       /* rq.headers() was called */
-	bool enough;      /* stopped on purpose: only the status matters */
+	bool asked;	  /* rq.headers() was called */
+	bool enough;	  /* stopped on purpose: only the status matters */
 };
 
 /* http_setup.c: all options of this hop. */
@@ -48,6 +64,9 @@ const char *http_proxy_for(const struct http_settings *s, const char *url);
 /* http_error.c: what the transfer ended with, in words. Returns -1. */
 int http_explain(const struct transfer *t, const struct http_settings *s,
 		 CURLcode rc, struct http_response *res, struct error *err);
+
+/* http.c: forgets all requests without a word to their owners. */
+void http_drop_all(struct http *h);
 
 /* curl's callbacks, in http.c */
 size_t http_on_header(char *p, size_t size, size_t n, void *transfer);

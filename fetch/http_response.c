@@ -238,9 +238,11 @@ static void set_link(struct http_response *res, const char *value)
 	}
 }
 
-#define TEXT(name, member, first)                          \
-	{ name, offsetof(struct http_response, member),    \
-	  sizeof(((struct http_response *)0)->member), first }
+#define TEXT(name, member, first)                                          \
+	{                                                                  \
+		name, offsetof(struct http_response, member),              \
+			sizeof(((struct http_response *)0)->member), first \
+	}
 
 static const struct text_field {
 	const char *name;

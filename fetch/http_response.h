@@ -22,7 +22,7 @@ void http_response_next(struct http_response *res, struct header_parser *p);
 /* One line of header as it came, status lines and blank ones too. ERR_FORMAT
  * beyond HTTP_HEADER_LIMIT and HTTP_HEADERS_TOTAL. */
 int http_response_line(struct http_response *res, struct header_parser *p,
-		       const char *line, size_t len,
-		       struct error *err) MUST_CHECK;
+		       const char *line, size_t len, struct error *err)
+	MUST_CHECK;
 
 #endif

@@ -47,8 +47,8 @@ static void set_callback(struct setter *s, CURLoption option,
 
 const char *http_proxy_for(const struct http_settings *s, const char *url)
 {
-	return strncasecmp(url, "https:", 6) == 0 ? s->proxy_https :
-						    s->proxy_http;
+	return strncasecmp(url, "https:", 6) == 0 ? s->proxy_https
+						  : s->proxy_http;
 }
 
 static void set_network(struct setter *s, const struct transfer *t,

@@ -79,12 +79,12 @@ static void release_question(struct question *q)
 	free_ptr(&q->what);
 }
 
-static void tell_retry(const struct question *q, const struct error *why,
+static void tell_retry(const struct question *q, const char *why,
 		       unsigned delay_ms)
 {
 	char wait[HUMAN_MAX];
 
-	event_info(q->hub->sink, "%s; asking again in %s", why->msg,
+	event_info(q->hub->sink, "%s: %s; asking again in %s", q->what, why,
 		   human_time(delay_ms, wait));
 }
 
@@ -92,8 +92,8 @@ static unsigned max_attempts(const struct hub *h)
 {
 	unsigned most = h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
 
-	return h->count > 1 && most > ATTEMPTS_OF_MANY ? ATTEMPTS_OF_MANY :
-							 most;
+	return h->count > 1 && most > ATTEMPTS_OF_MANY ? ATTEMPTS_OF_MANY
+						       : most;
 }
 
 /* An answer with status 200 is in body afterwards; *res says what came else. */
@@ -116,11 +116,12 @@ static int ask(const struct question *q, const char *url, struct str *body,
 				 clock_jitter());
 		if (d.verdict == RETRY_OK)
 			return 0;
-		if (rc == 0)
-			retry_explain(res, q->what, q->endpoint->origin, err);
 		if (d.verdict != RETRY_AGAIN && d.verdict != RETRY_REFRESH)
-			return -1;
-		tell_retry(q, err, d.delay_ms);
+			return rc < 0 ? -1
+				      : retry_explain(res, q->what,
+						      q->endpoint->origin, err);
+		tell_retry(q, rc < 0 ? err->msg : retry_meaning(res),
+			   d.delay_ms);
 		err_clear(err);
 		delay_ms = d.delay_ms;
 	}
@@ -150,8 +151,8 @@ static char *api_url(const struct question *q, const char *verb,
 static int ask_info(const struct question *q, const char *revision, bool files,
 		    struct lock_repo *repo, struct error *err)
 {
-	char *url CLEANUP(free_ptr) =
-		api_url(q, "revision", revision, files ? "?blobs=true" : "");
+	char *url CLEANUP(free_ptr) = api_url(q, "revision", revision,
+					      files ? "?blobs=true" : "");
 	struct http_response res CLEANUP(http_response_release) = { 0 };
 	struct str body CLEANUP(str_release) = STR_INIT;
 

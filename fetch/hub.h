@@ -24,18 +24,19 @@ struct hub_endpoint {
 	char *url;    /* no trailing '/', may have a path */
 	char *origin; /* for messages */
 	bool send_token;
-	unsigned failures; /* files given up for want of a connection, in a row */
-	unsigned lies;     /* wrong bytes, lengths, pages instead of files */
-	bool dropped;      /* for this run: it lied, or is not reachable */
-	uint64_t bytes;    /* received from it */
+	unsigned
+		failures; /* files given up for want of a connection, in a row */
+	unsigned lies;	  /* wrong bytes, lengths, pages instead of files */
+	bool dropped;	  /* for this run: it lied, or is not reachable */
+	uint64_t bytes;	  /* received from it */
 };
 
 struct hub {
-	struct http *http; /* borrowed */
-	const char *token; /* borrowed, or NULL */
+	struct http *http;		/* borrowed */
+	const char *token;		/* borrowed, or NULL */
 	struct hub_endpoint *endpoints; /* in the user's order */
 	size_t count, cap;
-	unsigned max_attempts; /* 0: 6 */
+	unsigned max_attempts;	       /* 0: 6 */
 	const struct event_sink *sink; /* may be NULL */
 };
 

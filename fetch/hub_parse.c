@@ -96,8 +96,8 @@ static int read_entry(struct json_reader *r, const struct keys *keys,
 	if (keys == &tree_keys &&
 	    json_get_string(entry, "type", &type, "listing", err) < 0)
 		return -1;
-	return strcmp(type, "file") == 0 ? add_entry(entry, keys, repo, err) :
-					   0;
+	return strcmp(type, "file") == 0 ? add_entry(entry, keys, repo, err)
+					 : 0;
 }
 
 static int read_entries(struct json_reader *r, const struct keys *keys,
@@ -214,7 +214,8 @@ int hub_rehost(const struct hub_endpoint *e, const char *link, char **out,
 		char *shown CLEANUP(free_ptr) = http_redact(link);
 
 		return err_set(err, ERR_FORMAT,
-			       "%s: the next page is said to be at %s, which is not the Hub API",
+			       "%s: the next page is said to be at %s, which "
+			       "is not the Hub API",
 			       e->origin, shown);
 	}
 	*out = xasprintf("%s%s", e->url, path);

@@ -129,8 +129,8 @@ static void leave_out(struct resolver *r, struct hub_endpoint *e,
 static int ask_all(struct resolver *r, const struct manifest_model *m,
 		   struct lock *listing, struct error *err)
 {
-	struct error *silence CLEANUP(free_ptr) =
-		xcalloc(r->hub->count, sizeof(*silence));
+	struct error *silence CLEANUP(free_ptr) = xcalloc(r->hub->count,
+							  sizeof(*silence));
 	struct error *first = NULL;
 	struct story told = { .from = NULL };
 
@@ -192,8 +192,8 @@ static void add_file(struct lock_repo *repo, const struct manifest_model *m,
 }
 
 static const struct lock_repo *add_repo(struct resolver *r,
-				  const struct manifest_model *m,
-				  const struct lock_repo *listing)
+					const struct manifest_model *m,
+					const struct lock_repo *listing)
 {
 	struct lock_repo *repo = lock_add_repo(r->out);
 
@@ -224,9 +224,9 @@ static size_t count_selected(const struct resolver *r,
 	for (size_t i = 0; i < listing->file_count; i++) {
 		const char *path = listing->files[i].path;
 
-		n += without_groups ?
-			     glob_select(&m->include, &m->exclude, path) :
-			     manifest_selects(m, r->groups, path);
+		n += without_groups
+			     ? glob_select(&m->include, &m->exclude, path)
+			     : manifest_selects(m, r->groups, path);
 	}
 	return n;
 }
@@ -286,11 +286,13 @@ static int check_pin(const struct lock_repo *repo,
 
 	if (!file)
 		return err_set(err, ERR_INTEGRITY,
-			       "%s %s: the manifest pins it, commit %s does not have it",
+			       "%s %s: the manifest pins it, commit %s does "
+			       "not have it",
 			       repo->id, pin->path, repo->commit);
 	if (pin->size != UINT64_MAX && pin->size != file->size)
 		return err_set(err, ERR_INTEGRITY,
-			       "%s %s: the manifest pins %llu bytes, commit %s has %llu",
+			       "%s %s: the manifest pins %llu bytes, commit %s "
+			       "has %llu",
 			       repo->id, pin->path,
 			       (unsigned long long)pin->size, repo->commit,
 			       (unsigned long long)file->size);
@@ -354,28 +356,26 @@ static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
 }
 
 int resolve_manifest(struct hub *h, struct hfcache *store,
-		     const struct manifest *m, const struct strlist *groups,
-		     unsigned jobs, const struct cancel *cancel,
-		     const struct event_sink *sink, struct lock *out,
-		     struct error *err)
+		     const struct manifest *m, const struct resolve_options *o,
+		     struct lock *out, struct error *err)
 {
-	const struct manifest_model **models CLEANUP(free_ptr) =
-		xcalloc(m->model_count + 1, sizeof(*models));
+	const struct manifest_model **models CLEANUP(free_ptr) = xcalloc(
+		m->model_count + 1, sizeof(*models));
 	struct lock lock CLEANUP(lock_release) = { 0 };
 	struct resolver r = { .hub = h,
-			      .groups = groups,
-			      .cancel = cancel,
-			      .sink = sink,
+			      .groups = o->groups,
+			      .cancel = o->cancel,
+			      .sink = o->sink,
 			      .out = &lock,
 			      .models = models };
 
 	lock.name = xstrdup(m->name);
 	lock.manifest = m->digest;
-	strlist_copy(&lock.groups, groups);
+	strlist_copy(&lock.groups, o->groups);
 	for (size_t i = 0; i < m->model_count; i++)
 		if (resolve_model(&r, &m->models[i], err) < 0)
 			return -1;
-	if (learn(&r, store, jobs, err) < 0 || lock_finish(&lock, err) < 0)
+	if (learn(&r, store, o->jobs, err) < 0 || lock_finish(&lock, err) < 0)
 		return -1;
 	*out = lock;
 	lock = (struct lock){ 0 };

@@ -16,10 +16,14 @@
  * listing (ERR_INTEGRITY names both). One that does not answer is warned of, if
  * another did. Pins that differ are ERR_INTEGRITY. SHA-256 of small git files is
  * learned from the store or by downloading them into it. groups: that are on. */
+struct resolve_options {
+	const struct strlist *groups; /* that are on */
+	unsigned jobs;		      /* files at a time; 0: 8 */
+	const struct cancel *cancel;
+	const struct event_sink *sink;
+};
 int resolve_manifest(struct hub *h, struct hfcache *store,
-		     const struct manifest *m, const struct strlist *groups,
-		     unsigned jobs, const struct cancel *cancel,
-		     const struct event_sink *sink, struct lock *out,
-		     struct error *err) MUST_CHECK;
+		     const struct manifest *m, const struct resolve_options *o,
+		     struct lock *out, struct error *err) MUST_CHECK;
 
 #endif

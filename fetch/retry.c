@@ -13,8 +13,7 @@
 #define BASE_DELAY_MS 1000u
 #define TOP_DELAY_MS  30000u
 
-static const long passing[] = { 408, 429, 500, 502, 503,
-				504, 520, 522, 524 };
+static const long passing[] = { 408, 429, 500, 502, 503, 504, 520, 522, 524 };
 
 static bool may_pass(long status)
 {
@@ -31,9 +30,9 @@ static unsigned back_off(const struct http_response *res, unsigned attempt,
 	unsigned span = BASE_DELAY_MS << doublings;
 
 	if (res->retry_after_ms != UINT64_MAX)
-		return res->retry_after_ms < RETRY_MAX_DELAY_MS ?
-			       (unsigned)res->retry_after_ms :
-			       RETRY_MAX_DELAY_MS;
+		return res->retry_after_ms < RETRY_MAX_DELAY_MS
+			       ? (unsigned)res->retry_after_ms
+			       : RETRY_MAX_DELAY_MS;
 	if (span > TOP_DELAY_MS)
 		span = TOP_DELAY_MS;
 	return jitter % (span + 1);
@@ -97,9 +96,9 @@ struct retry_decision retry_decide(const struct http_response *res,
 				   const struct error *err, unsigned attempt,
 				   unsigned max_attempts, uint32_t jitter)
 {
-	enum retry_verdict v = err->code != ERR_NONE ?
-				       judge_failure(res, err) :
-				       judge_status(res, attempt);
+	enum retry_verdict v = err->code != ERR_NONE
+				       ? judge_failure(res, err)
+				       : judge_status(res, attempt);
 
 	if (v == RETRY_AGAIN)
 		return again(res, attempt, max_attempts, jitter);
@@ -205,7 +204,8 @@ static const struct meaning {
 	{ is_proxy, ERR_AUTH, "the proxy refuses the request",
 	  "give its user name and password as http://USER:PASSWORD@HOST:PORT" },
 	{ is_gated, ERR_AUTH, "access is restricted",
-	  "accept the conditions on the model's page with your account, then give its token (HF_TOKEN)" },
+	  "accept the conditions on the model's page with your account, then "
+	  "give its token (HF_TOKEN)" },
 	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL },
 	{ is_bad_token, ERR_AUTH, "the token is not accepted",
 	  "renew it, or unset HF_TOKEN for public models" },
@@ -224,7 +224,8 @@ static const struct meaning {
 	{ is_range, ERR_HTTP, "the file there is shorter than the part here",
 	  NULL },
 	{ is_page, ERR_HTTP, "sent a web page",
-	  "is this the address of a hub, and does a proxy or login page stand before it?" },
+	  "is this the address of a hub, and does a proxy or login page stand "
+	  "before it?" },
 	{ is_server_fault, ERR_HTTP, "the server has a fault", NULL },
 };
 
@@ -253,6 +254,11 @@ int retry_explain(const struct http_response *res, const char *what,
 		err_hint(err, "%s", m->hint);
 	err->http = res->status;
 	return -1;
+}
+
+const char *retry_meaning(const struct http_response *res)
+{
+	return find_meaning(res)->text;
 }
 
 static bool begins(const char *s, size_t len, const char *with)

@@ -9,11 +9,11 @@
 #include "fetch/http.h"
 
 enum retry_verdict {
-	RETRY_OK,        /* 200, 206 */
-	RETRY_AGAIN,     /* same endpoint, after delay_ms */
+	RETRY_OK,	 /* 200, 206 */
+	RETRY_AGAIN,	 /* same endpoint, after delay_ms */
 	RETRY_ELSEWHERE, /* this endpoint cannot serve it; another may */
-	RETRY_REFRESH,   /* a signed URL behind a redirect has expired: ask anew */
-	RETRY_NEVER,     /* no endpoint will do better */
+	RETRY_REFRESH, /* a signed URL behind a redirect has expired: ask anew */
+	RETRY_NEVER,   /* no endpoint will do better */
 };
 
 struct retry_decision {
@@ -35,6 +35,8 @@ struct retry_decision retry_decide(const struct http_response *res,
  * "facebook/w2v-bert-2.0 config.json", from: endpoint. Returns -1. */
 int retry_explain(const struct http_response *res, const char *what,
 		  const char *from, struct error *err);
+/* The same in two or three words, for a message that it is tried again. */
+const char *retry_meaning(const struct http_response *res);
 /* What the first bytes of a body are, if they are not what a file of a model
  * begins with: "a web page", "a Git LFS pointer", ...; else NULL. */
 const char *retry_foreign_body(const char *start, size_t len);

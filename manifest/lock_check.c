@@ -41,7 +41,7 @@ static int check_limit(const char *what, uint64_t count, uint64_t limit,
 		       (unsigned long long)limit);
 }
 
-/* --- one file, one repo ---------------------------------------------------- */
+/* --- one file, one repo -------------------------------------------------- */
 
 static int check_digests(const struct lock_file *f, struct error *err)
 {
@@ -118,7 +118,7 @@ static int check_repo(struct lock_repo *r, uint64_t *views, struct error *err)
 	return 0;
 }
 
-/* --- between repos --------------------------------------------------------- */
+/* --- between repos ------------------------------------------------------- */
 
 static int check_names(const struct strlist *names, struct error *err)
 {
@@ -183,7 +183,7 @@ static int check_views(const struct lock *l, struct error *err)
 	return 0;
 }
 
-/* --- payloads -------------------------------------------------------------- */
+/* --- payloads ------------------------------------------------------------ */
 
 /* What makes two files one payload. */
 static const struct digest *payload(const struct lock_file *f)
@@ -218,12 +218,13 @@ static struct lock_file **sorted_files(const struct lock *l, size_t *count,
 	for (size_t i = 0; i < l->repo_count; i++) {
 		const struct lock_repo *r = &l->repos[i];
 
-		files = xgrow(files, &cap, n + r->file_count, sizeof(*files));
+		files = xgrow(files, &cap, n + r->file_count,
+			      sizeof(struct lock_file *));
 		for (size_t k = 0; k < r->file_count; k++)
 			files[n++] = &r->files[k];
 	}
 	if (n > 1)
-		qsort(files, n, sizeof(*files), compare);
+		qsort(files, n, sizeof(struct lock_file *), compare);
 	*count = n;
 	return files;
 }
@@ -286,7 +287,7 @@ static int check_etags(const struct lock *l, struct error *err)
 	return 0;
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 static int check_groups(struct lock *l, struct error *err)
 {

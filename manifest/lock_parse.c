@@ -43,7 +43,7 @@ static int require_keys(const char *const *keys, unsigned required,
 	return 0;
 }
 
-/* --- values ----------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* The next value, which must be a string, a number, a word. raw: its text. */
 static int read_scalar(struct json_reader *r, struct json **out,
@@ -107,7 +107,7 @@ static int read_strings(struct json_reader *r, size_t limit,
 	return more;
 }
 
-/* --- files ------------------------------------------------------------------ */
+/* --- files --------------------------------------------------------------- */
 
 struct context {
 	struct json_reader *r;
@@ -208,7 +208,7 @@ static int read_files(struct context *c, struct lock_repo *repo,
 	return more;
 }
 
-/* --- repos ------------------------------------------------------------------ */
+/* --- repos --------------------------------------------------------------- */
 
 enum repo_key {
 	KEY_ID,
@@ -322,7 +322,7 @@ int lock_read_repos(struct lock *l, struct json_reader *r, struct error *err)
 	return more;
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 enum lock_key {
 	TOP_FORMAT,

@@ -19,13 +19,26 @@ static void require(bool condition)
 		abort();
 }
 
+/* Two names that differ only in the case of ASCII letters have one key. */
+static void check_fold(const char *name, const char *folded)
+{
+	char *upper CLEANUP(free_ptr) = xstrdup(name);
+	char *same CLEANUP(free_ptr) = NULL;
+
+	for (char *p = upper; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	same = path_fold(upper);
+	require(strcmp(folded, same) == 0);
+}
+
 /* Whatever path_check() lets through stays below its directory. */
 static void check_path(const char *name)
 {
 	char *folded CLEANUP(free_ptr) = path_fold(name);
-	char *again CLEANUP(free_ptr) = path_fold(folded);
 	struct error err = { 0 };
 
+	check_fold(name, folded);
 	if (path_check(name, &err) < 0) {
 		require(err.code == ERR_UNSAFE);
 		return;
@@ -35,7 +48,6 @@ static void check_path(const char *name)
 	require(strcmp(name, "..") != 0 && !str_starts(name, "../"));
 	require(!strstr(name, "/../") && !str_ends(name, "/.."));
 	require(utf8_valid(folded, strlen(folded)));
-	require(strcmp(folded, again) == 0);
 }
 
 static void check_names(const char *name)

@@ -4,6 +4,7 @@ loopback, the hub itself and its CDN, over repositories in a folder (hub_repos.p
 says how they lie there). It follows huggingface.co where clients notice: pages
 with Link headers, 307 for small files and 302 with X-Linked-* to signed URLs
 that expire for LFS files, ranges, gated and private repositories, RateLimit.
+SIGHUP makes it read the folder again.
 
     hub.py --root DIR [--ready FILE] [--log FILE] [options]
 
@@ -18,6 +19,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import threading
 import time
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -35,7 +37,7 @@ class Hub:
 
     def __init__(self, args):
         self.args = args
-        self.repos = hub_repos.load(args.root)
+        self.load()
         self.secret = secrets.token_bytes(16)
         self.by_sha256 = {}  # of files that a redirect was handed out for
         self.cdn_url = args.cdn_url
@@ -47,6 +49,9 @@ class Hub:
                     self.tokens[token] = grant == "granted"
         self.lock = threading.Lock()
         self.window, self.used = 0, 0
+
+    def load(self):
+        self.repos = hub_repos.load(self.args.root)
 
     def sign(self, path, expires):
         text = "%s %d" % (path, expires)
@@ -355,6 +360,7 @@ def main():
     HubHandler.hub = CdnHandler.hub = hub
     front, cdn = Server(args.bind, HubHandler, tls), Server(args.bind, CdnHandler, tls)
     hub.cdn_url = hub.cdn_url or cdn.url
+    signal.signal(signal.SIGHUP, lambda *_: hub.load())
     announce(args.ready, hub=front.url, cdn=cdn.url)
     serve([front, cdn])
 

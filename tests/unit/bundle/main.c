@@ -5,10 +5,15 @@ int main(void)
 	int failed = 0;
 
 	failed += run_bmanifest_tests();
+	failed += run_check_tests();
 	failed += run_copy_tests();
+	failed += run_import_tests();
+	failed += run_install_tests();
 	failed += run_layout_tests();
 	failed += run_oci_tests();
 	failed += run_pack_tests();
+	failed += run_source_tests();
+	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
 	return failed != 0;
 }

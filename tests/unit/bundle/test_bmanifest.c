@@ -8,11 +8,9 @@
 static void make(struct bundle_manifest *m, struct str *text)
 {
 	struct lock l CLEANUP(lock_release) = { 0 };
-	struct error err = { 0 };
 
 	sample_lock(&l);
-	assert_ok(bundle_manifest_from_lock(m, &l, 7, 1700000000, &err), &err);
-	bundle_manifest_format(m, text);
+	sample_manifest(&l, m, text);
 }
 
 static void format_and_parse_agree(void **state)

@@ -42,9 +42,9 @@ static int make_names(void **state)
 	p150[150] = '/';
 	for (int i = 0; i < 1000; i++)
 		deep1000[i] = i % 100 == 99 ? '/' : 'd';
-	strcpy(deep1000 + 990, "\xc3\xbc.bin");
-	strcpy(far_away, "../../../../../../../../../../../../");
-	strcat(far_away, a120);
+	memcpy(deep1000 + 990, "\xc3\xbc.bin", 7);
+	snprintf(far_away, sizeof(far_away), "%s%s",
+		 "../../../../../../../../../../../../", a120);
 	return 0;
 }
 

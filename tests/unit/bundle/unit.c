@@ -154,7 +154,7 @@ void sample_lock(struct lock *out)
 	lock_file_add_view(sample_add(r, "sub/deep/a b+%ü文.bin", 4096, true),
 			   "sub/a b+%ü文.bin");
 	memset(deep, 'd', 110);
-	strcpy(deep + 110, ".json");
+	memcpy(deep + 110, ".json", 6);
 	sample_add(r, deep, 20, false);
 	r = sample_repo(out, "acme/other", 'b', "hf_cache");
 	sample_add(r, "README.md", 700, false);
@@ -211,6 +211,17 @@ static void put_states(const struct bundle_manifest *m, struct str *out)
 	(void)out;
 }
 
+void sample_manifest(const struct lock *l, struct bundle_manifest *out,
+		     struct str *text)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct error err = { 0 };
+
+	assert_ok(bundle_manifest_from_lock(&m, l, 7, 1700000000, &err), &err);
+	bundle_manifest_format(&m, text);
+	assert_ok(bundle_manifest_parse(out, text->ptr, text->len, &err), &err);
+}
+
 void sample_bundle(const struct lock *l, struct str *out)
 {
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
@@ -219,8 +230,7 @@ void sample_bundle(const struct lock *l, struct str *out)
 	struct segment s = { .kind = SEGMENT_BYTES };
 	struct error err = { 0 };
 
-	assert_ok(bundle_manifest_from_lock(&m, l, 7, 1700000000, &err), &err);
-	bundle_manifest_format(&m, &text);
+	sample_manifest(l, &m, &text);
 	assert_ok(layout_open(&layout, &m, text.ptr, text.len, &err), &err);
 	while (s.kind != SEGMENT_END) {
 		assert_ok(layout_next(layout, &s, &err), &err);

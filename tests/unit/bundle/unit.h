@@ -41,6 +41,10 @@ void sample_lock(struct lock *out);
 /* Writes the blobs of the lock into a new store at root. */
 void sample_store(const char *root, const struct lock *l);
 
+struct bundle_manifest;
+/* A manifest of its own (serial 7, a fixed epoch); text: its bytes, appended. */
+void sample_manifest(const struct lock *l, struct bundle_manifest *out,
+		     struct str *text);
 /* The whole bundle of such a lock, put together from the layout alone. */
 void sample_bundle(const struct lock *l, struct str *out);
 

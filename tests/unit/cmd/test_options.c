@@ -32,13 +32,19 @@ static void split(struct line *l, const char *words)
 	}
 }
 
-static int parse(const char *words, bool leading, struct options *o, int *used,
-		 struct error *err)
+/* l keeps the words that o borrows. */
+static int parse(struct line *l, const char *words, bool leading,
+		 struct options *o, int *used, struct error *err)
 {
-	static struct line l;
+	struct words w = { 0 };
+	int rc;
 
-	split(&l, words);
-	return options_parse(groups, l.argc, l.argv, leading, o, used, err);
+	split(l, words);
+	w.argc = l->argc;
+	w.argv = l->argv;
+	rc = options_parse(groups, &w, leading, o, err);
+	*used = w.at;
+	return rc;
 }
 
 static void test_values(void **state)
@@ -46,17 +52,17 @@ static void test_values(void **state)
 	static const char *const same[] = {
 		"-m|x.json|--jobs|3|--include|a|--include|b|-qv|R@main",
 		"-mx.json|--jobs=3|--include=a|R@main|--include=b|-q|-v",
-		"--manifest=x.json|--jobs|003|--include|a|--include=b|-vq|--|R@"
-		"main",
+		"-m|x.json|--jobs|003|--include|a|--include=b|-vq|--|R@main",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
 		struct options o CLEANUP(options_release) = OPTIONS_INIT;
 		struct error err = { 0 };
+		struct line l;
 		int used;
 
-		assert_int_equal(parse(same[i], false, &o, &used, &err), 0);
+		assert_int_equal(parse(&l, same[i], false, &o, &used, &err), 0);
 		assert_string_equal(o.manifest, "x.json");
 		assert_int_equal(o.jobs, 3);
 		assert_int_equal(o.include.count, 2);
@@ -73,11 +79,12 @@ static void test_words(void **state)
 {
 	struct options o CLEANUP(options_release) = OPTIONS_INIT;
 	struct error err = { 0 };
+	struct line l;
 	int used;
 
 	(void)state;
-	assert_int_equal(parse("-|a|--|--json|-q|--", false, &o, &used, &err),
-			 0);
+	assert_int_equal(
+		parse(&l, "-|a|--|--json|-q|--", false, &o, &used, &err), 0);
 	assert_false(o.json || o.quiet);
 	assert_int_equal(o.args.count, 5);
 	assert_string_equal(o.args.items[0], "-");
@@ -90,12 +97,13 @@ static void test_leading(void **state)
 {
 	struct options o CLEANUP(options_release) = OPTIONS_INIT;
 	struct error err = { 0 };
+	struct line l;
 	int used;
 
 	(void)state;
-	assert_int_equal(
-		parse("--json|--cache|pack|verify|-q", true, &o, &used, &err),
-		0);
+	assert_int_equal(parse(&l, "--json|--cache|pack|verify|-q", true, &o,
+			       &used, &err),
+			 0);
 	assert_int_equal(used, 3);
 	assert_string_equal(o.cache, "pack");
 	assert_true(o.json && !o.quiet);
@@ -133,10 +141,11 @@ static void test_errors(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct options o CLEANUP(options_release) = OPTIONS_INIT;
 		struct error err = { 0 };
+		struct line l;
 		int used;
 
-		assert_int_equal(parse(rows[i].words, false, &o, &used, &err),
-				 -1);
+		assert_int_equal(
+			parse(&l, rows[i].words, false, &o, &used, &err), -1);
 		assert_int_equal(err.code, ERR_USAGE);
 		if (!strstr(err.msg, rows[i].says))
 			fail_msg("%s: %s", rows[i].words, err.msg);

@@ -15,7 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEAD_MAX 65536
+#define HEAD_MAX  65536
+#define TLS_HELLO 0x16 /* the first byte of a client that wants TLS */
 
 struct connection {
 	struct server *server;
@@ -116,8 +117,7 @@ bool serve_file(const struct exchange *x, const char *extra, const void *body,
 		      n - from);
 }
 
-static unsigned count_path(struct server *s, const char *path,
-			   const char *head)
+static unsigned count_path(struct server *s, const char *path, const char *head)
 {
 	unsigned n = 0;
 
@@ -157,7 +157,9 @@ static void *connection_main(void *arg)
 		size_t len = 0;
 
 		/* byte by byte, so that nothing of the next request is taken */
-		while (len < HEAD_MAX - 1 && recv(c->fd, head + len, 1, 0) == 1)
+		while (len < HEAD_MAX - 1 &&
+		       recv(c->fd, head + len, 1, 0) == 1 &&
+		       head[0] != TLS_HELLO)
 			if (++len >= 4 &&
 			    memcmp(head + len - 4, "\r\n\r\n", 4) == 0)
 				break;

@@ -11,7 +11,7 @@ struct server;
 struct exchange {
 	struct server *server;
 	int fd;
-	unsigned count; /* requests for this path so far, this one included */
+	unsigned count;	  /* requests for this path so far, this one included */
 	const char *path; /* with query */
 	const char *head; /* all of the request's header */
 	void *ctx;

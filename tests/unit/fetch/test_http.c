@@ -20,9 +20,8 @@ struct fixture {
 
 /* A gzip stream with "hello" in one stored block. */
 static const unsigned char gzip_hello[] = {
-	0x1f, 0x8b, 8,	  0,	0,   0,	  0,   0,   0,	 3,    1,    5,	  0,
-	0xfa, 0xff, 'h',  'e',	'l', 'l', 'o', 0x86, 0xa6, 0x10, 0x36, 5, 0,
-	0,    0
+	0x1f, 0x8b, 8,	 0,   0,   0,	0,    0,    0,	  3,	1, 5, 0, 0xfa,
+	0xff, 'h',  'e', 'l', 'l', 'o', 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0
 };
 
 static bool redirect(const struct exchange *x, const char *to)
@@ -93,11 +92,13 @@ static bool serve(const struct exchange *x)
 	if (strcmp(p, "/endless-error") == 0)
 		return endless(x, "500 Oops");
 	if (strcmp(p, "/cut") == 0) {
-		send_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
+		send_text(x,
+			  "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
 		return false;
 	}
 	if (strcmp(p, "/cut-error") == 0) {
-		send_text(x, "HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nabc");
+		send_text(x,
+			  "HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\nabc");
 		return false;
 	}
 	if (strcmp(p, "/silent") == 0)
@@ -426,8 +427,11 @@ static int proxied(const char *proxy_status, const char *no_proxy,
 	rc = http_get(http, &rq, 0, NULL, res, err);
 	if (!no_proxy) {
 		/* base64 of user:sesame */
-		assert_int_equal(server_saw(s, "Proxy-Authorization: Basic dXNlcjpzZXNhbWU="),
-				 server_saw(s, ""));
+		assert_int_equal(
+			server_saw(
+				s,
+				"Proxy-Authorization: Basic dXNlcjpzZXNhbWU="),
+			server_saw(s, ""));
 		assert_int_equal(server_saw(s, ""), 1);
 	}
 	server_stop(&s);
@@ -445,21 +449,20 @@ static void proxy(void **state)
 	assert_int_equal(res.status, 200);
 	assert_false(res.proxy_refused);
 	http_response_release(&res);
-	assert_ok(proxied("", NULL, "http://hub.invalid/forbidden", &res,
-			  &err),
+	assert_ok(proxied("", NULL, "http://hub.invalid/forbidden", &res, &err),
 		  &err);
 	assert_int_equal(res.status, 407);
 	assert_true(res.proxy_refused);
 	http_response_release(&res);
-	assert_fails(proxied("407 No", NULL, "https://hub.invalid/x", &res,
-			     &err),
-		     &err, ERR_AUTH, "wants a user name");
+	assert_fails(
+		proxied("407 No", NULL, "https://hub.invalid/x", &res, &err),
+		&err, ERR_AUTH, "wants a user name");
 	assert_true(res.proxy_refused);
 	assert_string_equal(res.commit, "");
 	http_response_release(&res);
-	assert_int_equal(proxied("502 No", NULL, "https://hub.invalid/x", &res,
-				 &err),
-			 -1);
+	assert_int_equal(
+		proxied("502 No", NULL, "https://hub.invalid/x", &res, &err),
+		-1);
 	assert_int_equal(err.http, 502);
 	assert_fails(-1, &err, ERR_NET,
 		     "refuses to connect to https://hub.invalid");
@@ -597,8 +600,8 @@ static void cancelling(void **state)
 	struct error err = { .code = ERR_NONE };
 	struct http_request rq = { .token = NULL };
 
-	assert_fails(get(f, rq, "/hang", NULL, &res, &err), &err,
-		     ERR_CANCELLED, "");
+	assert_fails(get(f, rq, "/hang", NULL, &res, &err), &err, ERR_CANCELLED,
+		     "");
 }
 
 static void count_tick(void *ctx)

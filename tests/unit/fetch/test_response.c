@@ -90,8 +90,10 @@ static void hops(void **state)
 static void bad_values(void **state)
 {
 	static const char *const ranges[] = {
-		"bytes 5-4/10", "bytes 1-2", "bytes -2/10", "1-2/3",
-		"bytes 1-2/3x", "bytes 99999999999999999999-2/3", "bytes a-b/c",
+		"bytes 5-4/10", "bytes 1-2",
+		"bytes -2/10",	"1-2/3",
+		"bytes 1-2/3x", "bytes 99999999999999999999-2/3",
+		"bytes a-b/c",
 	};
 	struct http_response r;
 

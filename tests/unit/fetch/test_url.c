@@ -17,9 +17,10 @@ static void origins(void **state)
 		{ "http://[::1]:9/", "http://[::1]:9" },
 		{ "https://h:80", "https://h:80" },
 	};
-	static const char *const bad[] = { "ftp://h/", "h/x",	"",
-					   "http://",  "file:///etc",
-					   "https://h:99999/" };
+	static const char *const bad[] = {
+		"ftp://h/", "h/x",	   "",
+		"http://",  "file:///etc", "https://h:99999/"
+	};
 	struct error err = { .code = ERR_NONE };
 
 	(void)state;

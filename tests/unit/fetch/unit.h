@@ -14,7 +14,7 @@
 
 #define TEMP_PATH_MAX 512
 void temp_dir(char path[TEMP_PATH_MAX]); /* a new empty directory */
-void temp_dir_end(const char *path);     /* removes it with all that is in it */
+void temp_dir_end(const char *path);	 /* removes it with all that is in it */
 
 void assert_ok(int result, const struct error *err);
 /* The call failed with this code and these words in its message; clears err. */

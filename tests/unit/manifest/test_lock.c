@@ -71,7 +71,7 @@ static void build(struct lock *l)
 	r = lock_add_repo(l);
 	r->id = xstrdup("IndexTeam/IndexTTS-2");
 	r->revision = xstrdup("main");
-	strcpy(r->commit, COMMIT_1);
+	memcpy(r->commit, COMMIT_1, sizeof(COMMIT_1));
 	strlist_add(&r->refs, "main");
 	r->license = xstrdup("MIT");
 	r->notice = xstrdup("caf\xc3\xa9");
@@ -90,7 +90,7 @@ static void build(struct lock *l)
 	r->type = REPO_DATASET;
 	r->id = xstrdup("gpt2");
 	r->revision = xstrdup(COMMIT_2);
-	strcpy(r->commit, COMMIT_2);
+	memcpy(r->commit, COMMIT_2, sizeof(COMMIT_2));
 }
 
 static void test_golden(void **state)
@@ -371,7 +371,7 @@ static void add_many(struct lock *l, size_t count)
 
 	r->id = xstrdup("a/b");
 	r->revision = xstrdup("main");
-	strcpy(r->commit, COMMIT_1);
+	memcpy(r->commit, COMMIT_1, sizeof(COMMIT_1));
 	for (size_t i = 0; i < count; i++) {
 		char *path CLEANUP(free_ptr) = xasprintf(
 			"part-%03zu/shard-%06zu.safetensors", i % 317, i);

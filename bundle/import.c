@@ -1,0 +1,311 @@
+/*
+ * A colleague's archive is read without trust: names are judged before anything
+ * is written, bytes are only kept under a digest that they have, links are made
+ * anew from what they stand for, and refs come last, for snapshots that have all
+ * their files.
+ */
+#include "bundle/import.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/import_run.h"
+#include "bundle/install_run.h"
+#include "bundle/sniff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SPOOL_PIECE ((size_t)256 << 10)
+
+/* --- the archive ------------------------------------------------------------- */
+
+/* A pipe cannot be read twice: it goes into a file without a name first. */
+static int spool(struct import_run *run, int from, struct error *err)
+{
+	char *buf CLEANUP(free_ptr) = xmalloc(SPOOL_PIECE);
+	int fd CLEANUP(close_fd) = -1;
+	size_t got;
+
+	if (run->o->dry_run)
+		return err_set(err, ERR_USAGE,
+			       "%s: a dry run needs a file, not a pipe",
+			       run->name);
+	if (install_open_store(&run->store, run->o, err))
+		return -1;
+	fd = openat(hfcache_fd(run->store), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return err_sys(err, errno, "%s: no temporary file for %s",
+			       hfcache_root(run->store), run->name);
+	do {
+		if (cancel_check(run->o->cancel, err) ||
+		    file_read_full(from, buf, SPOOL_PIECE, &got, run->name,
+				   err) ||
+		    file_write_all(fd, buf, got, run->name, err))
+			return -1;
+	} while (got > 0);
+	run->fd = take_fd(&fd);
+	return 0;
+}
+
+static int check_head(const struct import_run *run, struct error *err)
+{
+	char head[SNIFF_BYTES];
+	const char *what;
+	enum sniff_kind kind;
+	size_t got;
+
+	if (file_pread_full(run->fd, head, sizeof(head), 0, &got, run->name,
+			    err))
+		return -1;
+	kind = sniff(head, got, &what);
+	if (kind == SNIFF_BUNDLE) {
+		err_set(err, ERR_FORMAT, "%s: a bundle of itts-pack",
+			run->name);
+		return err_hint(err, "install it without --import");
+	}
+	if (kind == SNIFF_EMPTY || kind == SNIFF_WRONG)
+		return err_set(err, ERR_FORMAT,
+			       "%s: not an archive of a Hub cache but %s",
+			       run->name, what);
+	return 0;
+}
+
+static int open_archive(struct import_run *run, const char *path,
+			struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+	struct stat st;
+
+	if (!strcmp(path, "-"))
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	if (fd < 0 || fstat(fd, &st))
+		return err_sys(err, errno, "%s", run->name);
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, ERR_FORMAT,
+			       "%s: is a directory, not an archive", run->name);
+	if (S_ISREG(st.st_mode))
+		run->fd = take_fd(&fd);
+	else if (spool(run, fd, err))
+		return -1;
+	return check_head(run, err);
+}
+
+/* --- space --------------------------------------------------------------------- */
+
+static void count_needs(struct import_run *run, struct space_need *need)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct error ignored = { 0 };
+		int fd CLEANUP(close_fd) = -1;
+		struct lock_repo repo;
+		struct lock_file file;
+		size_t first;
+
+		need->inodes++; /* link or blob */
+		if (!run->entries[i].is_file || run->contents[i].copy ||
+		    import_uses(run, (uint32_t)i, &first) == 0)
+			continue;
+		import_blob_of(run, &run->entries[run->uses[first]], &repo,
+			       &file);
+		if (run->store &&
+		    !hfcache_blob_open(run->store, &repo, &file, &fd, &ignored))
+			continue;
+		need->bytes += file.size;
+		need->inodes++; /* lock file */
+		if (run->o->dry_run) {
+			run->st->blobs++;
+			run->st->bytes += file.size;
+		}
+	}
+}
+
+static int check_space(struct import_run *run, struct error *err)
+{
+	struct space_need needs[2] = {
+		{ .dir = run->o->cache_root, .option = "--cache" },
+		{ .dir = run->o->model_dir, .option = "--model-dir" },
+	};
+
+	count_needs(run, &needs[0]);
+	if (!run->o->model_dir)
+		return space_check(needs, 1, err);
+	if (!run->lock)
+		return err_set(err, ERR_USAGE,
+			       "a model directory needs a lock that says what "
+			       "belongs into it");
+	if (run->store && view_plan(run->store, run->lock, run->o->model_dir,
+				    &needs[1].bytes, &needs[1].inodes, err))
+		return -1;
+	return space_check(needs, 2, err);
+}
+
+/* --- snapshots, refs -------------------------------------------------------------- */
+
+/* Files of the snapshots, in found; *missing: how many have no bytes, a repo. */
+static void collect_files(struct import_run *run, size_t *missing)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		const struct import_entry *e = &run->entries[i];
+		struct lock_file *f;
+
+		if (e->name.kind != IMPORT_FILE)
+			continue;
+		if (e->content == IMPORT_NONE) {
+			missing[e->repo]++;
+			continue;
+		}
+		f = lock_add_file(&run->found.repos[e->repo],
+				  e->path + e->name.rest);
+		f->size = run->entries[e->content].size;
+		f->etag = e->etag;
+	}
+}
+
+static int place_snapshot(struct import_run *run, const struct lock_repo *r,
+			  size_t missing, struct error *err)
+{
+	for (size_t i = 0; i < r->file_count; i++)
+		if (cancel_check(run->o->cancel, err) ||
+		    hfcache_link(run->store, r, &r->files[i], err))
+			return -1;
+	if (missing > 0) {
+		event_warn(run->o->sink,
+			   "%s: snapshot %s: %zu of %zu files are not in the "
+			   "archive; its refs are not set",
+			   r->id, r->commit, missing, missing + r->file_count);
+		return 0;
+	}
+	run->st->snapshots++;
+	return hfcache_write_tree(run->store, r, err);
+}
+
+static int place_refs(struct import_run *run, const struct lock_repo *r,
+		      struct error *err)
+{
+	if (r->file_count == 0 && r->refs.count > 0)
+		event_warn(run->o->sink,
+			   "%s: refs/%s leads to %s, which is not in the "
+			   "archive; not set",
+			   r->id, r->refs.items[0], r->commit);
+	if (r->file_count == 0)
+		return 0;
+	run->st->refs += r->refs.count;
+	return install_refs(run->store, r, run->o, err);
+}
+
+static int place_all(struct import_run *run, struct error *err)
+{
+	const struct lock *found = &run->found;
+	size_t *missing CLEANUP(free_ptr) = xcalloc(found->repo_count + 1,
+						    sizeof(*missing));
+
+	collect_files(run, missing);
+	for (size_t i = 0; i < found->repo_count; i++)
+		if (found->repos[i].commit[0] != '\0' &&
+		    found->repos[i].file_count + missing[i] > 0 &&
+		    place_snapshot(run, &found->repos[i], missing[i], err))
+			return -1;
+	if (syncfs(hfcache_fd(run->store)))
+		return err_sys(err, errno, "%s", hfcache_root(run->store));
+	if (run->o->model_dir) {
+		struct view_stats views = { 0 };
+
+		if (view_place(run->store, run->lock, run->o->model_dir,
+			       run->o->cancel, run->o->sink, &views, err))
+			return -1;
+	}
+	for (size_t i = 0; i < found->repo_count; i++)
+		if (found->repos[i].commit[0] != '\0' && missing[i] == 0 &&
+		    place_refs(run, &found->repos[i], err))
+			return -1;
+	return 0;
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+static uint64_t count_repos(const struct lock *found)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < found->repo_count; i++) {
+		size_t k = 0;
+
+		while (k < i &&
+		       (found->repos[k].type != found->repos[i].type ||
+			strcmp(found->repos[k].id, found->repos[i].id) != 0))
+			k++;
+		n += k == i;
+	}
+	return n;
+}
+
+static int run_import(struct import_run *run, const char *path,
+		      struct error *err)
+{
+	int lockfd CLEANUP(close_fd) = -1;
+
+	if (open_archive(run, path, err) || import_scan(run, err) ||
+	    import_plan(run, err))
+		return -1;
+	if (run->use_count == 0)
+		return err_set(err, ERR_FORMAT,
+			       "%s: no Hub cache in it (models--*/blobs, "
+			       "models--*/snapshots)",
+			       run->name);
+	run->st->repos = count_repos(&run->found);
+	if (!run->store && install_open_store(&run->store, run->o, err))
+		return -1;
+	if (check_space(run, err) || run->o->dry_run)
+		return err->code ? -1 : 0;
+	if (install_lock(run->store, run->o->cancel, run->o->sink, &lockfd,
+			 err))
+		return -1;
+	event_emit(run->o->sink,
+		   &(struct event){ .type = EVENT_PLAN, .name = "importing" });
+	if (import_load(run, err))
+		return -1;
+	return place_all(run, err);
+}
+
+static void run_release(struct import_run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		free_ptr(&run->entries[i].path);
+		free_ptr(&run->entries[i].target);
+	}
+	free_ptr(&run->entries);
+	free_ptr(&run->contents);
+	free_ptr(&run->uses);
+	lock_release(&run->listed);
+	lock_release(&run->found);
+	hfcache_batch_release(run->batch);
+	free_ptr(&run->batch);
+	close_fd(&run->fd);
+	hfcache_close(&run->store);
+}
+
+int import_archive(const char *path, const struct lock *l,
+		   const struct install_options *o, struct import_stats *out,
+		   struct error *err)
+{
+	struct import_run run CLEANUP(run_release) = {
+		.name = strcmp(path, "-") ? path : "standard input",
+		.fd = -1,
+		.lock = l,
+		.o = o,
+		.st = out,
+		.batch = xcalloc(1, sizeof(*run.batch)),
+	};
+
+	*out = (struct import_stats){ 0 };
+	return run_import(&run, path, err);
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# demo.sh PROGRAM: the whole job against a local hub, then an install where no
+# network interface is up.
+ITTS_PROGRAM=$(realpath "$1")
+export ITTS_PROGRAM
+. "$(dirname "$0")/e2e/lib.sh"
+set -e
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+run() {
+	printf '$ %s\n' "$*"
+	"$@"
+}
+itts-pack() { "$PROGRAM" "$@"; }
+
+fixtures
+start_hub hub "$FIX" --page-size 3
+step "1. A connected machine: resolve, download, verify, write one tarball"
+run itts-pack pack -m "$FIX/indextts-2.json" --endpoint "$hub" --cache "$T/store" -o indextts-2.tar
+
+step "2. What is in it"
+run itts-pack inspect indextts-2.tar
+
+step "3. The air-gapped server: a network namespace with no interface up"
+printf '$ itts-pack install indextts-2.tar --model-dir checkpoints\n'
+no_network "$PROGRAM" install indextts-2.tar --cache "$T/server/hub" --model-dir "$T/checkpoints"
+
+step "4. Every byte again"
+printf '$ itts-pack verify --model-dir checkpoints\n'
+no_network "$PROGRAM" verify --model-dir "$T/checkpoints"
+
+step "5. What the Python program is started with"
+run itts-pack env --model-dir "$T/checkpoints"
+
+step "That was a local hub with small files. The real one is one flag less:"
+echo "  itts-pack pack -o indextts-2.tar"
+echo "  itts-pack install indextts-2.tar --model-dir /srv/index-tts/checkpoints"

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Several endpoints: failover, mirrors that lie, faults on the way. The rule is:
+# right bytes, or a status that is not 0 and nothing under a final name.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq curl
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.safetensors=700000 small.bin=20000
+SRC=$TOP/models/acme/voice/$A
+start_hub hub "$TOP"
+start_fault mirror --upstream "$hub" --follow
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+BIG=resolve/$A/big.safetensors
+
+fetch() { # STATUS ARGS...: into a new cache, $C
+	local status=$1
+	shift
+	C=$T/cache-$BASHPID
+	rm -rf "$C"
+	expect "$status" itts fetch --lock "$T/lock.json" --cache "$C" "$@"
+	cache_is_honest "$C"
+	[ "$status" -ne 0 ] || cmp "$SRC/big.safetensors" \
+		"$C/models--acme--voice/snapshots/$A/big.safetensors"
+}
+nothing_there() {
+	test ! -e "$C/models--acme--voice/blobs/$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)"
+	test ! -L "$C/models--acme--voice/snapshots/$A/big.safetensors"
+}
+survives() { # RULE: with one endpoint, right in the end
+	faults "$mirror" "[$1]"
+	fetch 0 --endpoint "$mirror"
+}
+elsewhere() { # RULE: this endpoint never serves it, the next does
+	faults "$mirror" "[$1]"
+	fetch 0 --endpoint "$mirror" --endpoint "$hub"
+}
+refused() { # STATUS RULE TEXT...
+	local status=$1 rule=$2
+	shift 2
+	faults "$mirror" "[$rule]"
+	fetch "$status" --endpoint "$mirror"
+	one_error
+	says "$@"
+	nothing_there
+}
+on_big() { printf '{"path": "%s", %s}' "$BIG" "$1"; }
+dead_first() {
+	fetch 0 --endpoint "http://127.0.0.1:$(free_port)" --endpoint "$hub"
+}
+path_prefix() { # joined, not resolved
+	faults "$mirror" '[]'
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/prefix" --endpoint "$hub/"
+}
+waits() { # Retry-After is obeyed
+	faults "$mirror" "[$(on_big '"fault": "status", "status": 429, "headers": {"Retry-After": "2"}, "count": 1')]"
+	local before=$SECONDS
+	fetch 0 --endpoint "$mirror"
+	test $((SECONDS - before)) -ge 2
+}
+resumed() { # a connection cut in the middle costs what is missing, not all
+	faults "$mirror" "[$(on_big '"fault": "cut", "after": 500000, "count": 1')]"
+	: >"$T/log/mirror.requests"
+	fetch 0 --endpoint "$mirror"
+	jq -r .range "$T/log/mirror.requests" | grep -qE '^bytes=[1-9][0-9]{4,}-$'
+}
+no_gain() { # no answer at all: network class, and it says where
+	faults "$mirror" '[{"path": ".", "fault": "drop"}]'
+	fetch 4 --endpoint "$mirror"
+	one_error
+	says 127.0.0.1
+}
+lied_to() { # the liar is named
+	faults "$mirror" "[$(on_big '"fault": "flip", "at": 1000')]"
+	fetch 0 --endpoint "$mirror" --endpoint "$hub"
+	says "$mirror"
+}
+file_redirect() {
+	echo secret >"$T/secret"
+	faults "$mirror" "[$(on_big "\"fault\": \"redirect\", \"to\": \"file://$T/secret\"")]"
+	fetch 4 --endpoint "$mirror"
+	nothing_there
+	elsewhere "$(on_big "\"fault\": \"redirect\", \"to\": \"file://$T/secret\"")"
+}
+
+check "first endpoint is dead" dead_first
+check "an endpoint with a trailing slash" path_prefix
+check "connection cut once: goes on where it was" resumed
+check "no connection, twice" survives "$(on_big '"fault": "drop", "count": 2')"
+check "503 twice" survives "$(on_big '"fault": "status", "status": 503, "count": 2')"
+check "429 with Retry-After" waits
+check "one flipped byte, once" survives "$(on_big '"fault": "flip", "at": 5000, "count": 1')"
+check "range ignored" survives \
+	"$(on_big '"fault": "cut", "after": 300000, "count": 1'),$(on_big '"fault": "no-range", "count": 1')"
+check "206 from another byte" survives \
+	"$(on_big '"fault": "cut", "after": 300000, "count": 1'),$(on_big '"fault": "wrong-range", "count": 1')"
+check "206 that lies about its bytes" survives \
+	"$(on_big '"fault": "cut", "after": 300000, "count": 1'),$(on_big '"fault": "wrong-range", "lie": true, "count": 1')"
+check "a web page, once" survives "$(on_big '"fault": "html", "count": 1')"
+check "compressed though nobody asked" elsewhere "$(on_big '"fault": "gzip"')"
+check "a web page of the right length" elsewhere \
+	"$(on_big '"fault": "html", "same_length": true, "type": "application/octet-stream"')"
+check "wrong bytes for ever: the other endpoint serves, the liar is named" lied_to
+check "a pointer instead of the file" elsewhere "$(on_big '"fault": "pointer"')"
+check "too short" elsewhere "$(on_big '"fault": "length", "delta": -7')"
+check "too long" elsewhere "$(on_big '"fault": "length", "delta": 7')"
+check "an endless body" elsewhere "$(on_big '"fault": "endless"')"
+check "a redirect loop" elsewhere "$(on_big '"fault": "redirect", "to": "self"')"
+check "a redirect to a file of this machine" file_redirect
+check "404 for one file" elsewhere "$(on_big '"fault": "status", "status": 404')"
+check "403 for one file" elsewhere "$(on_big '"fault": "status", "status": 403')"
+check "wrong digest: status 9" refused 9 "$(on_big '"fault": "flip", "at": 5')" big.safetensors digest
+check "pointer: status 9" refused 9 "$(on_big '"fault": "pointer"')" big.safetensors pointer
+check "nobody answers: status 4" no_gain
+finish

@@ -1,0 +1,6 @@
+#include "tests/unit/bundle/unit.h"
+
+int run_import_tests(void)
+{
+	return 0;
+}

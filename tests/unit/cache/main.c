@@ -1,0 +1,16 @@
+#include "tests/unit/cache/unit.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+int main(void)
+{
+	int failed = 0;
+
+	/* mounts of these tests end with this process */
+	if (!unshare(CLONE_NEWNS))
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	failed += run_store_tests();
+	failed += run_part_tests();
+	return failed != 0;
+}

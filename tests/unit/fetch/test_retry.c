@@ -1,0 +1,247 @@
+#include "tests/unit/fetch/unit.h"
+
+#include "fetch/http_response.h"
+#include "fetch/retry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX 6
+
+static struct http_response answer_of(long status)
+{
+	struct http_response r;
+
+	http_response_init(&r);
+	r.status = status;
+	return r;
+}
+
+static void statuses(void **state)
+{
+	static const struct {
+		long status;
+		enum retry_verdict verdict;
+	} table[] = {
+		{ 200, RETRY_OK },	  { 206, RETRY_OK },
+		{ 408, RETRY_AGAIN },	  { 429, RETRY_AGAIN },
+		{ 500, RETRY_AGAIN },	  { 502, RETRY_AGAIN },
+		{ 503, RETRY_AGAIN },	  { 504, RETRY_AGAIN },
+		{ 522, RETRY_AGAIN },	  { 524, RETRY_AGAIN },
+		{ 400, RETRY_ELSEWHERE }, { 401, RETRY_ELSEWHERE },
+		{ 403, RETRY_ELSEWHERE }, { 404, RETRY_ELSEWHERE },
+		{ 410, RETRY_ELSEWHERE }, { 416, RETRY_ELSEWHERE },
+		{ 451, RETRY_ELSEWHERE }, { 501, RETRY_ELSEWHERE },
+		{ 204, RETRY_ELSEWHERE }, { 302, RETRY_ELSEWHERE },
+	};
+	struct error none = { .code = ERR_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct http_response r = answer_of(table[i].status);
+		struct retry_decision d = retry_decide(&r, &none, 1, MAX,
+						       12345);
+
+		assert_int_equal(d.verdict, table[i].verdict);
+		/* the budget ends */
+		d = retry_decide(&r, &none, MAX, MAX, 12345);
+		assert_int_not_equal(d.verdict, RETRY_AGAIN);
+	}
+}
+
+static void failures(void **state)
+{
+	static const struct {
+		enum err_code code;
+		bool untrusted, proxy_refused;
+		long http;
+		enum retry_verdict verdict;
+	} table[] = {
+		{ ERR_NET, false, false, 0, RETRY_AGAIN },
+		{ ERR_NET, true, false, 0, RETRY_ELSEWHERE },
+		{ ERR_NET, false, true, 403, RETRY_ELSEWHERE },
+		{ ERR_NET, false, true, 503, RETRY_AGAIN },
+		{ ERR_AUTH, false, true, 407, RETRY_NEVER },
+		{ ERR_HTTP, false, false, 0, RETRY_ELSEWHERE },
+		{ ERR_FORMAT, false, false, 0, RETRY_ELSEWHERE },
+		{ ERR_INTEGRITY, false, false, 0, RETRY_ELSEWHERE },
+		{ ERR_IO, false, false, 0, RETRY_NEVER },
+		{ ERR_USAGE, false, false, 0, RETRY_NEVER },
+		{ ERR_CANCELLED, false, false, 0, RETRY_NEVER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct http_response r = answer_of(0);
+		struct error err = { .code = table[i].code,
+				     .http = table[i].http };
+		struct retry_decision d;
+
+		r.untrusted = table[i].untrusted;
+		r.proxy_refused = table[i].proxy_refused;
+		d = retry_decide(&r, &err, 1, MAX, 0);
+		assert_int_equal(d.verdict, table[i].verdict);
+	}
+}
+
+/* Behind a redirect it is the CDN that speaks, unless the Hub's code is there. */
+static void signed_links(void **state)
+{
+	struct error none = { .code = ERR_NONE };
+	struct http_response r = answer_of(403);
+
+	(void)state;
+	r.redirected = true;
+	assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
+			 RETRY_REFRESH);
+	assert_int_equal(retry_decide(&r, &none, 3, MAX, 0).verdict,
+			 RETRY_ELSEWHERE);
+	snprintf(r.error_code, sizeof(r.error_code), "%s", "GatedRepo");
+	assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
+			 RETRY_ELSEWHERE);
+	r = answer_of(407);
+	r.proxy_refused = true;
+	assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
+			 RETRY_NEVER);
+}
+
+static void delays(void **state)
+{
+	static const struct {
+		unsigned attempt;
+		unsigned top;
+	} table[] = { { 1, 1000 },  { 2, 2000 },  { 3, 4000 },	{ 4, 8000 },
+		      { 5, 16000 }, { 6, 30000 }, { 99, 30000 } };
+	struct http_response r = answer_of(503);
+	struct error none = { .code = ERR_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		unsigned seen = 0;
+
+		for (uint32_t jitter = 0; jitter < 40000; jitter += 7) {
+			unsigned d = retry_decide(&r, &none, table[i].attempt,
+						  1000, jitter)
+					     .delay_ms;
+
+			assert_in_range(d, 0, table[i].top);
+			seen = d > seen ? d : seen;
+		}
+		assert_in_range(seen, table[i].top - 10, table[i].top);
+	}
+	r.retry_after_ms = 2500;
+	assert_int_equal(retry_decide(&r, &none, 1, MAX, 7).delay_ms, 2500);
+	r.retry_after_ms = 86400000;
+	assert_int_equal(retry_decide(&r, &none, 1, MAX, 7).delay_ms,
+			 RETRY_MAX_DELAY_MS);
+}
+
+static void words(void **state)
+{
+	static const struct {
+		long status;
+		const char *code, *message, *type;
+		bool redirected, proxy;
+		enum err_code class;
+		const char *says;
+	} table[] = {
+		{ 401, "", "Invalid username or password.", "", false, false,
+		  ERR_AUTH, "does not exist or is private" },
+		{ 401, "", "Invalid credentials in Authorization header", "",
+		  false, false, ERR_AUTH, "token is not accepted" },
+		{ 401, "GatedRepo", "Access to model x is restricted", "",
+		  false, false, ERR_AUTH, "accept the conditions" },
+		{ 403, "GatedRepo", "not in the authorized list", "", false,
+		  false, ERR_AUTH, "not in the authorized list" },
+		{ 403, "", "Access to this resource is disabled.", "", false,
+		  false, ERR_AUTH, "has been disabled" },
+		{ 403, "", "", "", false, false, ERR_AUTH,
+		  "access is refused" },
+		{ 403, "", "", "", true, false, ERR_AUTH, "link to the file" },
+		{ 404, "RepoNotFound", "Repository not found", "", false, false,
+		  ERR_NOT_FOUND, "no such repository" },
+		{ 401, "RepoNotFound", "", "", false, false, ERR_NOT_FOUND,
+		  "no such repository" },
+		{ 404, "RevisionNotFound", "Invalid rev id: x", "", false,
+		  false, ERR_NOT_FOUND, "no such revision" },
+		{ 404, "EntryNotFound", "Entry not found", "", false, false,
+		  ERR_NOT_FOUND, "no such file" },
+		{ 404, "", "", "", false, false, ERR_NOT_FOUND, "not found" },
+		{ 407, "", "", "", false, true, ERR_AUTH, "proxy refuses" },
+		{ 416, "", "", "", false, false, ERR_HTTP, "shorter" },
+		{ 429, "", "", "", false, false, ERR_HTTP,
+		  "too many requests" },
+		{ 451, "", "", "", false, false, ERR_HTTP, "legal reasons" },
+		{ 200, "", "", "text/html; charset=utf-8", false, false,
+		  ERR_HTTP, "web page" },
+		{ 503, "", "try later", "", false, false, ERR_HTTP,
+		  "server has a fault" },
+		{ 418, "", "", "", false, false, ERR_HTTP, "status 418" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct http_response r = answer_of(table[i].status);
+		struct error err = { .code = ERR_NONE };
+
+		snprintf(r.error_code, sizeof(r.error_code), "%s",
+			 table[i].code);
+		snprintf(r.error_message, sizeof(r.error_message), "%s",
+			 table[i].message);
+		snprintf(r.content_type, sizeof(r.content_type), "%s",
+			 table[i].type);
+		r.redirected = table[i].redirected;
+		r.proxy_refused = table[i].proxy;
+		assert_int_equal(
+			retry_explain(&r, "org/name file", "https://hub", &err),
+			-1);
+		assert_contains(err.msg, "https://hub: org/name file: ");
+		assert_int_equal(err.http, table[i].status);
+		assert_fails(-1, &err, table[i].class, table[i].says);
+	}
+}
+
+static void foreign_bodies(void **state)
+{
+	static const struct {
+		const char *start, *name;
+	} table[] = {
+		{ "version https://git-lfs.github.com/spec/v1\noid",
+		  "pointer" },
+		{ "version https://hawser.github.com/spec/v1", "pointer" },
+		{ "<!DOCTYPE html><html>", "web page" },
+		{ "\n  <html lang=en>", "web page" },
+		{ "<?xml version=\"1.0\"?><Error>", "XML" },
+		{ "{\"error\":\"no\"}", "error message" },
+		{ "{\"hidden_size\": 4}", NULL },
+		{ "", NULL },
+		{ "   ", NULL },
+		{ "PK\003\004", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		const char *name = retry_foreign_body(table[i].start,
+						      strlen(table[i].start));
+
+		if (table[i].name)
+			assert_contains(name, table[i].name);
+		else
+			assert_null(name);
+	}
+	assert_null(retry_foreign_body("\0\0\0\0", 4));
+}
+
+int run_retry_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(statuses),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(signed_links),
+		cmocka_unit_test(delays),
+		cmocka_unit_test(words),
+		cmocka_unit_test(foreign_bodies),
+	};
+
+	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
+}
