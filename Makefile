@@ -50,7 +50,7 @@ base_src := error mem str utf8 digest json json_guard json_reader json_writer pa
 	file atomic dir event cancel clock human pool
 manifest_src := glob repo check twins field manifest manifest_parse manifest_model \
 	manifest_format recipes lock lock_parse lock_check lock_diff
-cache_src := hfcache part ref tree view place hashrun probe verify verify_cache verify_view
+cache_src := beneath hfcache part ref tree view place hashrun probe verify verify_cache verify_view
 fetch_src := http http_error http_get http_open http_response http_setup http_url retry hub \
 	hub_parse resolve download download_plan download_fetch download_job download_answer
 bundle_src := bmanifest bmanifest_parse layout layout_members layout_files tar tar_reader \
@@ -159,7 +159,7 @@ fuzz:
 	tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_TIME)
 
 # --- everything else ---------------------------------------------------------
-.PHONY: deps demo check check-e2e lint asan clang tsan cov tidy format install \
+.PHONY: deps demo check check-e2e torture lint asan clang tsan cov bench tidy format install \
 	uninstall dist distcheck clean help
 deps:
 	tests/deps.sh
@@ -177,12 +177,18 @@ E2E ?=
 check-e2e: $(B)/itts-pack
 	tests/e2e/run.sh $(B)/itts-pack $(E2E)
 
+torture: $(B)/itts-pack
+	ITTS_KILLS=200 tests/e2e/run.sh $(B)/itts-pack '*kill*'
+
 lint: all
 	tests/lint/run.sh
 
 asan clang tsan cov:
 	$(MAKE) VARIANT=$@ all unit
 	$(MAKE) VARIANT=$@ check-unit
+
+bench: all
+	tests/bench/run.sh $(B)/itts-pack
 
 sources = $(wildcard $(foreach f,$(folders),$(f)/*.c))
 tidy:
@@ -229,7 +235,7 @@ clean:
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
 	@echo "make check-unit | check-e2e [E2E=pattern] | lint | asan | clang | tsan | cov"
-	@echo "make fuzz [FUZZ_TIME=60] | tidy | format | install | uninstall | dist | distcheck | clean"
+	@echo "make fuzz [FUZZ_TIME=60] | bench | tidy | format | install | uninstall | dist | distcheck | clean"
 	@echo "V=1 shows commands; local.mk holds your own settings; CC CFLAGS CPPFLAGS LDFLAGS are yours"
 
 -include $(patsubst %.o,%.d,$(foreach f,$(folders),$(call objs,$(f))) \

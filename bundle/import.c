@@ -285,7 +285,11 @@ static void run_release(struct import_run *run)
 	free_ptr(&run->entries);
 	free_ptr(&run->contents);
 	free_ptr(&run->uses);
-	lock_release(&run->listed);
+	for (size_t i = 0; i < run->listing_count; i++) {
+		free_ptr(&run->listings[i].id);
+		tree_release(&run->listings[i].tree);
+	}
+	free_ptr(&run->listings);
 	lock_release(&run->found);
 	hfcache_batch_release(run->batch);
 	free_ptr(&run->batch);

@@ -195,7 +195,7 @@ static int store_blob(struct arrival *a, struct error *err)
 		.ctx = a,
 	};
 
-	if (open_part(a, &part, err))
+	if (open_part(a, &part, err) || hfcache_part_reserve(&part, err))
 		return -1;
 	job.dst_fd = part.fd;
 	if (a->content->git.alg != DIGEST_NONE)

@@ -50,24 +50,46 @@ static int add_proof(struct import_run *run, const struct import_entry *e,
 	return 0;
 }
 
-static bool same_commit(const struct lock_repo *a, const struct lock_repo *b)
+static bool is_commit_of(const struct lock_repo *own, enum repo_type type,
+			 const char *id, const char *commit)
 {
-	return a->type == b->type && !strcmp(a->id, b->id) &&
-	       !strcmp(a->commit, b->commit);
+	return own->type == type && !strcmp(own->id, id) &&
+	       !strcmp(own->commit, commit);
 }
 
-/* What a lock or a listing says of a file in a snapshot. */
-static const struct lock_file *find_known(const struct import_run *run,
-					  const struct lock *l,
-					  const struct import_entry *e)
+/* What the lock or else a listing says of a file in a snapshot. */
+static bool find_known(const struct import_run *run,
+		       const struct import_entry *e, struct lock_file *out)
 {
 	const struct lock_repo *own = &run->found.repos[e->repo];
+	const char *path = e->path + e->name.rest;
 
-	for (size_t i = 0; l && i < l->repo_count; i++)
-		if (same_commit(&l->repos[i], own))
-			return lock_find_file(&l->repos[i],
-					      e->path + e->name.rest);
-	return NULL;
+	for (size_t i = 0; run->lock && i < run->lock->repo_count; i++) {
+		const struct lock_repo *r = &run->lock->repos[i];
+		const struct lock_file *f = is_commit_of(own, r->type, r->id,
+							 r->commit)
+						    ? lock_find_file(r, path)
+						    : NULL;
+
+		if (f) {
+			*out = *f;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < run->listing_count; i++) {
+		const struct import_listing *l = &run->listings[i];
+		const struct tree_file *f = is_commit_of(own, l->type, l->id,
+							 l->commit)
+						    ? tree_find(&l->tree, path)
+						    : NULL;
+
+		if (f) {
+			*out = (struct lock_file){ .size = f->size,
+						   .etag = *tree_want(f) };
+			return true;
+		}
+	}
+	return false;
 }
 
 /* The blob of that name in the same repo of the archive. */
@@ -135,18 +157,15 @@ static void take_name(const struct import_run *run, struct import_entry *e)
 static int plan_file(struct import_run *run, struct import_entry *e,
 		     struct error *err)
 {
-	const struct lock_file *f;
+	struct lock_file known;
 	char commit[41] = "";
 
 	memcpy(commit, e->path + e->name.commit, 40);
 	if (import_repo(run, e->path + e->name.folder, e->name.folder_len,
 			commit, &e->repo, err))
 		return -1;
-	f = find_known(run, run->lock, e);
-	if (!f)
-		f = find_known(run, &run->listed, e);
-	if (f)
-		return take_known(run, e, f, err);
+	if (find_known(run, e, &known))
+		return take_known(run, e, &known, err);
 	if (e->content != IMPORT_NONE)
 		take_name(run, e);
 	return 0;
@@ -227,13 +246,6 @@ static bool is_copy(const struct import_run *run, uint32_t content)
 	return count > 0;
 }
 
-static int by_path(const void *a, const void *b)
-{
-	const struct lock_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
 /* A hard link that only its other names tell something about. */
 static void name_rest(struct import_run *run)
 {
@@ -249,11 +261,6 @@ static void name_rest(struct import_run *run)
 int import_plan(struct import_run *run, struct error *err)
 {
 	run->contents = xcalloc(run->count + 1, sizeof(*run->contents));
-	for (size_t i = 0; i < run->listed.repo_count; i++)
-		if (run->listed.repos[i].file_count > 0)
-			qsort(run->listed.repos[i].files,
-			      run->listed.repos[i].file_count,
-			      sizeof(struct lock_file), by_path);
 	for (size_t i = 0; i < run->count; i++)
 		if (find_content(run, &run->entries[i], err))
 			return -1;

@@ -14,6 +14,7 @@
 #include "bundle/import.h"
 #include "bundle/import_name.h"
 #include "bundle/tar.h"
+#include "cache/tree.h"
 
 #define IMPORT_NONE UINT32_MAX
 
@@ -38,6 +39,14 @@ struct import_content {
 	bool copy;   /* the blob came along: hashed only */
 };
 
+/* trees/<commit>.json that came along. */
+struct import_listing {
+	enum repo_type type;
+	char *id;
+	char commit[41];
+	struct tree tree;
+};
+
 struct import_run {
 	const char *name;	 /* of the archive, for messages */
 	int fd;			 /* seekable */
@@ -54,11 +63,12 @@ struct import_run {
 	 * first */
 	uint32_t *uses;
 	size_t use_count;
-	struct lock listed; /* trees/ of the archive: one repo each */
-	struct lock found;  /* repos (commit "") and snapshots */
+	struct import_listing *listings;
+	size_t listing_count, listing_cap;
+	struct lock found; /* repos (commit "") and snapshots */
 };
 
-/* Pass 1: entries, listed, refs of found. ERR_UNSAFE, ERR_FORMAT. */
+/* Pass 1: entries, listings, refs of found. ERR_UNSAFE, ERR_FORMAT. */
 int import_scan(struct import_run *run, struct error *err) MUST_CHECK;
 /* Opens the archive from its start. */
 int import_reader(const struct import_run *run, struct tar_reader **out,

@@ -5,7 +5,6 @@
 #include "base/path.h"
 #include "bundle/bmanifest.h"
 #include "bundle/sniff.h"
-#include "cache/tree.h"
 #include "manifest/twins.h"
 
 #include <ctype.h>
@@ -111,28 +110,29 @@ static int scan_tree(struct import_run *run, struct tar_reader *r,
 		     struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct error bad = { 0 };
 	char *name CLEANUP(free_ptr) = xstrndup(e->path + e->name.folder,
 						e->name.folder_len);
-	struct lock_repo *listed;
-	char *id = NULL;
-	enum repo_type type = REPO_MODEL;
+	struct import_listing own = { .type = REPO_MODEL };
+	struct error bad = { 0 };
 
 	if (read_text(run, r, m, TREE_LIMIT, &text, err))
 		return -1;
-	if (run->listed.repo_count >= LOCK_MAX_REPOS ||
-	    repo_folder_parse(name, &type, &id))
-		return err_set(err, ERR_FORMAT, "%s: more than %d listings",
-			       run->name, LOCK_MAX_REPOS);
-	listed = lock_add_repo(&run->listed);
-	listed->type = type;
-	listed->id = id;
-	memcpy(listed->commit, e->path + e->name.commit, 40);
-	if (tree_parse(text.ptr, text.len, listed, &bad)) {
+	if (tree_parse(&own.tree, text.ptr, text.len, &bad)) {
 		event_warn(run->o->sink, "%s: not a listing, skipped: %s",
 			   e->path, bad.msg);
-		listed->commit[0] = '\0'; /* matches no snapshot */
+		run->st->skipped++;
+		return 0;
 	}
+	if (run->listing_count >= LOCK_MAX_REPOS ||
+	    repo_folder_parse(name, &own.type, &own.id)) {
+		tree_release(&own.tree);
+		return err_set(err, ERR_FORMAT, "%s: more than %d listings",
+			       run->name, LOCK_MAX_REPOS);
+	}
+	memcpy(own.commit, e->path + e->name.commit, 40);
+	run->listings = xgrow(run->listings, &run->listing_cap,
+			      run->listing_count + 1, sizeof(own));
+	run->listings[run->listing_count++] = own;
 	return 0;
 }
 

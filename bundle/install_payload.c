@@ -71,8 +71,9 @@ static int read_source(void *ctx, void *buf, size_t n, struct error *err)
 }
 
 /* Bytes into the part. On success *sha256 says what they are. */
-static int copy_payload(struct arrival *a, int fd, unsigned char *states,
-			struct digest *sha256, struct error *err)
+static int copy_payload(struct arrival *a, struct hfcache_part *part,
+			unsigned char *states, struct digest *sha256,
+			struct error *err)
 {
 	struct bundle_source *s = a->run->s;
 	struct copy_job job = {
@@ -81,7 +82,7 @@ static int copy_payload(struct arrival *a, int fd, unsigned char *states,
 		.read = s->seekable ? NULL : read_source,
 		.read_ctx = s,
 		.size = a->blob->size,
-		.dst_fd = fd,
+		.dst_fd = part->fd,
 		.clone = a->run->can_clone &&
 			 a->seg->offset % BUNDLE_ALIGN == 0,
 		.src_name = s->name,
@@ -92,6 +93,9 @@ static int copy_payload(struct arrival *a, int fd, unsigned char *states,
 		.states = states,
 	};
 
+	/* what is shared needs no space of its own */
+	if (!job.clone && hfcache_part_reserve(part, err))
+		return -1;
 	if (copy_run(&job, err))
 		return -1;
 	if (s->seekable && bundle_source_skip(s, job.size, err))
@@ -137,7 +141,7 @@ static int take_payload(struct arrival *a, struct error *err)
 	if (states > 0)
 		mem = xcalloc(states, DIGEST_STATE_LEN);
 	emit(a, EVENT_START, 0);
-	if (copy_payload(a, part.fd, mem, &sha256, err))
+	if (copy_payload(a, &part, mem, &sha256, err))
 		return -1;
 	if (!digest_equal(&sha256, &a->blob->sha256))
 		return wrong_digest(run->s, a->label, &sha256, &a->blob->sha256,

@@ -1,172 +1,258 @@
 #include "cache/hashrun.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define READ_SIZE ((size_t)1 << 20)
-#define TELL_MS	  100
+#define BUFFER ((size_t)1 << 20)
+#define WINDOW ((uint64_t)64 << 20)
 
-enum task_stage { TASK_WAITS, TASK_RUNS, TASK_ENDED, TASK_TOLD };
+/* --- one span ---------------------------------------------------------------- */
 
-struct progress {
-	_Atomic uint64_t done;
-	_Atomic int stage;
-	bool started;
-};
-
-struct runner {
-	struct hash_run *run;
-	size_t *order; /* task numbers, biggest first */
-	struct progress *progress;
-	size_t told; /* tasks in front of this one are all told */
-	uint64_t last_tick;
-};
-
-static int biggest_first(const void *a, const void *b, void *ctx)
+/* Are most pages of this range in memory already? Only then are they worth
+ * keeping there. The mapping is never touched. */
+static bool is_resident(int fd, uint64_t offset, uint64_t size)
 {
-	const struct hash_task *tasks = ctx;
-	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t begin = offset / page * page;
+	size_t len = (size_t)(offset + size - begin);
+	size_t pages = (size_t)((len + page - 1) / page), there = 0;
+	unsigned char *vec CLEANUP(free_ptr) = xcalloc(pages, 1);
+	void *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)begin);
 
-	if (tasks[x].size != tasks[y].size)
-		return tasks[x].size < tasks[y].size ? 1 : -1;
-	return x < y ? -1 : 1;
+	if (map == MAP_FAILED)
+		return true;
+	if (mincore(map, len, vec))
+		there = pages;
+	else
+		for (size_t i = 0; i < pages; i++)
+			there += vec[i] & 1;
+	munmap(map, len);
+	return there * 2 >= pages;
 }
 
-static int hash_bytes(struct runner *r, struct hash_task *t, struct progress *p,
-		      int fd, uint64_t offset)
+static int hash_window(const struct hash_span *s, struct digest_ctx *ctx,
+		       char *buf, uint64_t begin, uint64_t end,
+		       struct error *err)
 {
-	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(t->want.alg,
-								   t->size);
-	size_t room = t->size < READ_SIZE ? (size_t)t->size : READ_SIZE;
-	void *buf CLEANUP(free_ptr) = xmalloc(room + 1);
-	uint64_t done = 0;
-	size_t got;
+	while (begin < end) {
+		size_t want = end - begin < BUFFER ? (size_t)(end - begin)
+						   : BUFFER;
+		size_t got;
 
-	/* advice only */
-	(void)posix_fadvise(fd, (off_t)offset, (off_t)t->size,
-			    POSIX_FADV_SEQUENTIAL);
-	while (done < t->size) {
-		size_t n = t->size - done < room ? (size_t)(t->size - done)
-						 : room;
-
-		if (cancel_check(r->run->cancel, &t->failed) ||
-		    file_pread_full(fd, buf, n, offset + done, &got, t->name,
-				    &t->failed))
+		if (cancel_check(s->cancel, err) ||
+		    file_pread_full(s->fd, buf, want, s->offset + begin, &got,
+				    "read", err))
 			return -1;
-		if (got < n)
-			return err_set(&t->failed, ERR_INTEGRITY,
-				       "ends at byte %" PRIu64
-				       ", expected %" PRIu64,
-				       done + got, t->size);
-		digest_update(ctx, buf, n);
-		done += n;
-		p->done = done;
+		if (got < want)
+			return err_set(err, ERR_INTEGRITY,
+				       "ends after %" PRIu64
+				       " bytes, expected %" PRIu64,
+				       begin + got, s->size);
+		digest_update(ctx, buf, want);
+		begin += want;
+		if (s->done)
+			atomic_store_explicit(s->done, begin,
+					      memory_order_relaxed);
 	}
-	digest_end(&ctx, &t->got);
 	return 0;
 }
 
-static void work(void *ctx, size_t item)
+int hash_span(const struct hash_span *s, enum digest_alg alg,
+	      struct digest *out, struct error *err)
 {
-	struct runner *r = ctx;
-	size_t index = r->order[item];
-	struct hash_task *t = &r->run->tasks[index];
-	struct progress *p = &r->progress[index];
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(alg,
+								   s->size);
+	char *buf CLEANUP(free_ptr) = xmalloc(s->size < BUFFER ? (size_t)s->size
+							       : BUFFER);
+
+	for (uint64_t at = 0, next; at < s->size; at = next) {
+		uint64_t size = s->size - at < WINDOW ? s->size - at : WINDOW;
+		bool keep = is_resident(s->fd, s->offset + at, size);
+
+		next = at + size;
+		if (hash_window(s, ctx, buf, at, next, err))
+			return -1;
+		if (!keep)
+			(void)posix_fadvise(s->fd, (off_t)(s->offset + at),
+					    (off_t)size, POSIX_FADV_DONTNEED);
+	}
+	digest_end(&ctx, out);
+	return 0;
+}
+
+/* --- many of them -------------------------------------------------------------- */
+
+struct run {
+	struct hash_run *job;
+	uint32_t *order;	/* task numbers, biggest first */
+	_Atomic uint64_t *done; /* bytes, by place in order */
+	pthread_mutex_t lock;
+	uint32_t *finished; /* places in order, as they finish */
+	size_t finished_count;
+	size_t begun; /* places below this have begun */
+	/* of the calling thread: what it has told */
+	size_t told_begun, told_finished;
+	size_t *active; /* places begun and not yet told to be finished */
+	size_t active_count, active_cap;
+};
+
+static int bigger_first(const void *a, const void *b, void *ctx)
+{
+	const struct hash_task *tasks = ctx;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	uint64_t x = tasks[i].size, y = tasks[k].size;
+
+	if (x != y)
+		return x > y ? -1 : 1;
+	return i < k ? -1 : 1;
+}
+
+static void hash_one(struct run *r, struct hash_task *t, size_t place)
+{
+	struct hash_span span = {
+		.fd = -1,
+		.size = t->size,
+		.cancel = r->job->cancel,
+		.done = &r->done[place],
+	};
+	enum digest_alg alg = t->want.alg ? t->want.alg : DIGEST_SHA256;
+	struct error err = { 0 };
 	int fd CLEANUP(close_fd) = -1;
-	uint64_t offset = 0;
 
-	p->stage = TASK_RUNS;
-	if (!r->run->open(r->run->ctx, t, &fd, &offset, &t->failed) &&
-	    hash_bytes(r, t, p, fd, offset))
-		t->got = (struct digest){ 0 };
-	p->stage = TASK_ENDED;
+	t->got = (struct digest){ 0 };
+	if (!r->job->open(r->job->ctx, t, &fd, &span.offset, &err)) {
+		span.fd = fd;
+		if (!hash_span(&span, alg, &t->got, &err))
+			return;
+	}
+	t->failed = err.code;
+	t->sys = err.sys;
 }
 
-static void tell_task(struct runner *r, size_t index)
+static void work(void *ctx, size_t place)
 {
-	const struct hash_task *t = &r->run->tasks[index];
-	struct progress *p = &r->progress[index];
-	int stage = p->stage;
-	struct event ev = { .id = (unsigned)index,
-			    .name = t->name,
-			    .total = t->size,
-			    .done = p->done };
+	struct run *r = ctx;
 
-	if (stage == TASK_WAITS || stage == TASK_TOLD)
-		return;
-	if (!p->started) {
-		p->started = true;
-		ev.type = EVENT_START;
-		event_emit(r->run->sink, &ev);
-	}
-	ev.type = EVENT_PROGRESS;
-	if (stage == TASK_ENDED) {
-		ev.type = EVENT_DONE;
-		if (!t->got.alg || !digest_equal(&t->got, &t->want)) {
-			ev.type = EVENT_FAIL;
-			ev.text = t->failed.code ? t->failed.msg
-						 : "wrong digest";
-		}
-		p->stage = TASK_TOLD;
-	}
-	event_emit(r->run->sink, &ev);
+	pthread_mutex_lock(&r->lock);
+	if (place >= r->begun)
+		r->begun = place + 1;
+	pthread_mutex_unlock(&r->lock);
+	hash_one(r, &r->job->tasks[r->order[place]], place);
+	pthread_mutex_lock(&r->lock);
+	r->finished[r->finished_count++] = (uint32_t)place;
+	pthread_mutex_unlock(&r->lock);
 }
 
+static void tell(const struct run *r, size_t place, enum event_type type,
+		 const char *text)
+{
+	const struct hash_task *t = &r->job->tasks[r->order[place]];
+	struct event ev = {
+		.type = type,
+		.id = r->order[place],
+		.name = t->name,
+		.text = text,
+		.total = t->size,
+		.done = atomic_load_explicit(&r->done[place],
+					     memory_order_relaxed),
+	};
+
+	event_emit(r->job->sink, &ev);
+}
+
+static void tell_begun(struct run *r, size_t place)
+{
+	r->active = xgrow(r->active, &r->active_cap, r->active_count + 1,
+			  sizeof(*r->active));
+	r->active[r->active_count++] = place;
+	tell(r, place, EVENT_START, NULL);
+}
+
+static void tell_finished(struct run *r, size_t place)
+{
+	const struct hash_task *t = &r->job->tasks[r->order[place]];
+	size_t i = 0;
+
+	while (r->active[i] != place)
+		i++;
+	r->active[i] = r->active[--r->active_count];
+	if (t->failed == ERR_CANCELLED)
+		return;
+	if (t->failed)
+		tell(r, place, EVENT_FAIL, "cannot be read");
+	else if (t->want.alg && !digest_equal(&t->got, &t->want))
+		tell(r, place, EVENT_FAIL, "wrong digest");
+	else
+		tell(r, place, EVENT_DONE, NULL);
+}
+
+/* On the calling thread: tells what has happened since it last looked. */
 static void tick(void *ctx)
 {
-	struct runner *r = ctx;
-	uint64_t now = clock_ms();
-	size_t i;
+	struct run *r = ctx;
+	size_t begun, finished;
 
-	if (now - r->last_tick < TELL_MS)
-		return;
-	r->last_tick = now;
-	while (r->told < r->run->count &&
-	       r->progress[r->order[r->told]].stage == TASK_TOLD)
-		r->told++;
-	/* tasks begin in this order: behind the first that waits, all wait */
-	for (i = r->told; i < r->run->count; i++) {
-		if (r->progress[r->order[i]].stage == TASK_WAITS)
-			break;
-		tell_task(r, r->order[i]);
-	}
+	pthread_mutex_lock(&r->lock);
+	begun = r->begun;
+	finished = r->finished_count;
+	pthread_mutex_unlock(&r->lock);
+	for (; r->told_begun < begun; r->told_begun++)
+		tell_begun(r, r->told_begun);
+	for (; r->told_finished < finished; r->told_finished++)
+		tell_finished(r, r->finished[r->told_finished]);
+	for (size_t i = 0; i < r->active_count; i++)
+		tell(r, r->active[i], EVENT_PROGRESS, NULL);
+}
+
+static void run_release(struct run *r)
+{
+	free_ptr(&r->order);
+	free_ptr(&r->done);
+	free_ptr(&r->finished);
+	free_ptr(&r->active);
+	pthread_mutex_destroy(&r->lock);
 }
 
 int hash_run(struct hash_run *run, struct error *err)
 {
-	size_t *order CLEANUP(free_ptr) = xcalloc(run->count + 1,
-						  sizeof(*order));
-	struct progress *progress CLEANUP(free_ptr) = xcalloc(
-		run->count + 1, sizeof(*progress));
-	struct runner r = { .run = run, .order = order, .progress = progress };
-	struct event plan = { .type = EVENT_PLAN,
-			      .name = run->phase,
-			      .items = run->count };
-	struct pool_job job = { .items = run->count,
-				.threads = run->threads,
-				.cancel = run->cancel,
-				.work = work,
-				.tick = tick,
-				.ctx = &r };
+	struct run r CLEANUP(run_release) = {
+		.job = run,
+		.order = xcalloc(run->count, sizeof(*r.order)),
+		.done = xcalloc(run->count, sizeof(*r.done)),
+		.finished = xcalloc(run->count, sizeof(*r.finished)),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	struct pool_job job = {
+		.items = run->count,
+		.threads = run->threads,
+		.cancel = run->cancel,
+		.work = work,
+		.tick = tick,
+		.ctx = &r,
+	};
+	struct event plan = {
+		.type = EVENT_PLAN,
+		.name = run->phase,
+		.items = run->count,
+	};
 
 	for (size_t i = 0; i < run->count; i++) {
-		order[i] = i;
+		r.order[i] = (uint32_t)i;
 		plan.total += run->tasks[i].size;
 	}
-	qsort_r(order, run->count, sizeof(*order), biggest_first, run->tasks);
+	qsort_r(r.order, run->count, sizeof(*r.order), bigger_first,
+		run->tasks);
 	event_emit(run->sink, &plan);
 	pool_run(&job);
-	r.last_tick = 0;
-	tick(&r);
 	return cancel_check(run->cancel, err);
 }

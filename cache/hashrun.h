@@ -10,14 +10,27 @@
 #include "base/error.h"
 #include "base/event.h"
 
+/* Part of an open file. */
+struct hash_span {
+	int fd;
+	uint64_t offset, size;
+	const struct cancel *cancel; /* may be NULL */
+	_Atomic uint64_t *done;	     /* bytes so far, or NULL */
+};
+/* With pread() and one buffer of at most 1 MiB; the page cache is left as it was
+ * found. ERR_CANCELLED, ERR_IO, ERR_INTEGRITY (the file ends early). */
+int hash_span(const struct hash_span *s, enum digest_alg alg,
+	      struct digest *out, struct error *err) MUST_CHECK;
+
 struct hash_task {
 	const void *item; /* the caller's */
 	const char *name; /* for progress; borrowed */
 	uint64_t size;
 	struct digest want;
 	/* results */
-	struct digest got;   /* DIGEST_NONE if it could not be hashed */
-	struct error failed; /* why, if so */
+	struct digest got;    /* DIGEST_NONE if it could not be hashed */
+	enum err_code failed; /* why, if so */
+	int sys;	      /* errno, if there was one */
 };
 
 struct hash_run {
@@ -30,12 +43,12 @@ struct hash_run {
 		    uint64_t *offset, struct error *err);
 	void *ctx;
 	const struct cancel *cancel;
-	const struct event_sink
-		*sink; /* PLAN named phase, then START/PROGRESS/DONE */
+	/* PLAN named phase; an item each: START, PROGRESS, DONE or FAIL */
+	const struct event_sink *sink;
 	const char *phase;
 };
-/* ERR_CANCELLED only; what failed on its own is in its task. Page cache of the
- * files is left as it was found. Memory: one 1 MiB buffer a thread. */
+/* ERR_CANCELLED only; what failed on its own is in its task. The order of tasks
+ * is left alone. Memory: one 1 MiB buffer a thread. */
 int hash_run(struct hash_run *run, struct error *err) MUST_CHECK;
 
 #endif

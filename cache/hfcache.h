@@ -61,18 +61,21 @@ int hfcache_blob_lock(struct hfcache *c, const struct lock_repo *repo,
 struct hfcache_part {
 	struct hfcache *cache; /* borrowed */
 	int dirfd, fd, lockfd;
-	char *name;			 /* final name in blobs/ */
-	char *label;			 /* "org/name path", for messages */
-	uint64_t size;			 /* that it must have */
-	uint64_t offset;		 /* bytes written so far */
-	struct digest etag, sha256;	 /* wanted; sha256 may be DIGEST_NONE */
-	struct digest_ctx *ctx, *ctx256; /* ctx256: when etag is a git SHA-1 */
+	char *name;	 /* final name in blobs/ */
+	char *temp;	 /* the part's name there, if named */
+	char *path;	 /* of the blob, below the root */
+	char *label;	 /* "org/name path", for messages */
+	uint64_t size;	 /* that it must have */
+	uint64_t offset; /* bytes written so far */
 	uint64_t flushed;
-	bool resumable; /* has a name of its own; else O_TMPFILE where possible */
-	bool adopted;	/* hfcache_part_adopt() has given the digest */
-	bool replaced;	   /* commit replaced a damaged blob */
-	char *temp;	   /* name in blobs/ while it has one */
-	struct digest got; /* of an adopted part */
+	struct digest etag, sha256;	 /* wanted; sha256 may be DIGEST_NONE */
+	struct digest got;		 /* SHA-256 of complete bytes */
+	struct digest_ctx *ctx, *ctx256; /* ctx256: when etag is a git SHA-1 */
+	bool resumable;			 /* kept on failure */
+	bool named;    /* stands in blobs/ as temp; else O_TMPFILE */
+	bool reserved; /* space on disk */
+	bool adopted;  /* hfcache_part_adopt() has given the digest */
+	bool replaced; /* commit replaced a damaged blob */
 };
 #define HFCACHE_PART_INIT                           \
 	{                                           \
@@ -81,11 +84,13 @@ struct hfcache_part {
 
 /* resumable: continues what an earlier run left (already hashed; out->offset
  * says how much), and keeps it on failure. lockfd from hfcache_blob_lock() is
- * taken over. */
+ * taken over, also on failure. */
 int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
 		      const struct lock_repo *repo,
 		      const struct lock_file *file, bool resumable, int lockfd,
 		      struct error *err) MUST_CHECK;
+/* Space for all of it; the first part_write() does this by itself. ERR_IO. */
+int hfcache_part_reserve(struct hfcache_part *p, struct error *err) MUST_CHECK;
 /* Forgets all bytes and starts at 0 again. */
 int hfcache_part_restart(struct hfcache_part *p, struct error *err) MUST_CHECK;
 /* More than size bytes: ERR_INTEGRITY. */
@@ -97,13 +102,14 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 int hfcache_part_adopt(struct hfcache_part *p, const struct digest *sha256,
 		       uint64_t size, struct error *err) MUST_CHECK;
 /* Checks size and digests, fsync, link to the final name (a right blob that is
- * there already is kept, a wrong one replaced), fsync of the directory.
- * ERR_INTEGRITY: the bytes are thrown away. *sha256: of the bytes, may be NULL. */
+ * there already is kept, a wrong one replaced), fsync of the directory. *sha256:
+ * of the bytes, may be NULL. ERR_INTEGRITY: wrong bytes are thrown away (too few
+ * are kept). The lock is held until close. */
 int hfcache_part_commit(struct hfcache_part *p, struct digest *sha256,
 			struct error *err) MUST_CHECK;
 void hfcache_part_close(
 	struct hfcache_part *p); /* CLEANUP: keeps a resumable part */
-/* Removes the part of this blob if there is one and nobody holds it. */
+/* Closes it and keeps nothing. */
 void hfcache_part_drop(struct hfcache_part *p);
 
 /* Many small parts made durable together: one syncfs() instead of an fsync()
@@ -111,10 +117,11 @@ void hfcache_part_drop(struct hfcache_part *p);
 #define HFCACHE_BATCH_CAP 128 /* three descriptors each */
 struct hfcache_batch {
 	struct hfcache_part parts[HFCACHE_BATCH_CAP];
-	size_t count;
+	size_t count; /* all zero: an empty batch */
 };
 /* Takes a complete part over (*p is HFCACHE_PART_INIT afterwards, also on
- * failure) after checking its size and digests; a full batch is flushed first. */
+ * failure) after checking its size and digests. Flushes first if the batch is
+ * full or holds parts of another repo. */
 int hfcache_batch_add(struct hfcache_batch *b, struct hfcache_part *p,
 		      struct error *err) MUST_CHECK;
 /* syncfs(), every blob gets its name, one fsync() a directory. */

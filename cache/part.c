@@ -1,26 +1,40 @@
 /*
- * A blob that grows. Nothing gets its final name before its digests are right
- * and its bytes are on disk.
+ * Parts: blobs on their way. A resumable one stands in blobs/ as
+ * <etag>.itts-part, which no Hugging Face client takes for its own, and belongs
+ * to whoever holds the lock of the blob. Any other is an unnamed file where the
+ * file system has these. After a crash a part may hold anything: it is hashed
+ * from its beginning when it is taken up again, and the digest decides.
  */
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cache/hfcache_priv.h"
+#include "cache/hashrun.h"
+#include "cache/hfcache.h"
+#include "cache/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PART_SUFFIX ".itts-part" /* no Hub client takes it for its own */
-#define FLUSH_STEP  ((uint64_t)8 << 20)
-#define READ_SIZE   ((size_t)1 << 20)
-/* Adopted small git files are read back to check their SHA-1 too. */
-#define RECHECK_MAX ((uint64_t)16 << 20)
+#define FLUSH_STEP   ((uint64_t)8 << 20)
+#define READ_SIZE    ((size_t)1 << 20)
+#define LOCK_WAIT_MS 60000
+/* Adopted files up to this size are read back for their git SHA-1, too. */
+#define READ_BACK_MAX ((uint64_t)16 << 20)
+
+static int no_space(struct error *err)
+{
+	if (err->sys == ENOSPC || err->sys == EDQUOT)
+		err_hint(err, "free some space and run the command again");
+	if (err->sys == EFBIG)
+		err_hint(err, "the file system does not take files this large");
+	return -1;
+}
+
+/* --- open -------------------------------------------------------------------- */
 
 static void begin_digests(struct hfcache_part *p)
 {
@@ -31,7 +45,7 @@ static void begin_digests(struct hfcache_part *p)
 		p->ctx256 = digest_begin(DIGEST_SHA256, p->size);
 }
 
-static void update_digests(struct hfcache_part *p, const void *buf, size_t n)
+static void feed(struct hfcache_part *p, const void *buf, size_t n)
 {
 	digest_update(p->ctx, buf, n);
 	if (p->ctx256)
@@ -39,105 +53,78 @@ static void update_digests(struct hfcache_part *p, const void *buf, size_t n)
 	p->offset += n;
 }
 
-static void drop_temp(struct hfcache_part *p)
+int hfcache_part_restart(struct hfcache_part *p, struct error *err)
 {
-	int saved = errno;
-
-	if (p->temp)
-		unlinkat(p->dirfd, p->temp, 0);
-	free_ptr(&p->temp);
-	errno = saved;
+	if (ftruncate(p->fd, 0))
+		return err_sys(err, errno, "%s: cannot start again", p->label);
+	p->offset = p->flushed = 0;
+	p->reserved = p->adopted = false;
+	begin_digests(p);
+	return 0;
 }
 
-/* Hashes what an earlier run has left. */
-static int take_over(struct hfcache_part *p, struct error *err)
+/* A file of that name which is surely nothing but the part. */
+static int open_named(struct hfcache_part *p, struct error *err)
+{
+	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+			  O_CLOEXEC;
+	struct stat st;
+	int fd CLEANUP(close_fd) = openat(p->dirfd, p->temp, flags, 0644);
+
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    st.st_nlink != 1) {
+		close_fd(&fd);
+		if (unlinkat(p->dirfd, p->temp, 0) && errno != ENOENT)
+			return err_sys(err, errno, "%s: cannot replace %s",
+				       p->label, p->temp);
+		fd = openat(p->dirfd, p->temp, flags | O_EXCL, 0644);
+	}
+	if (fd < 0) {
+		err_sys(err, errno, "%s: cannot create %s/%s" PART_SUFFIX,
+			p->label, p->cache->root, p->path);
+		return no_space(err);
+	}
+	p->fd = take_fd(&fd);
+	p->named = true;
+	return 0;
+}
+
+/* What an earlier run has left is hashed and kept; what cannot be read is not. */
+static int take_up(struct hfcache_part *p, struct error *err)
 {
 	char *buf CLEANUP(free_ptr) = NULL;
+	struct error unreadable = { 0 };
 	struct stat st;
-	size_t got = 1;
+	size_t got;
 
 	if (fstat(p->fd, &st))
-		return err_sys(err, errno, "%s", p->temp);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_UNSAFE, "%s: not a regular file",
-			       p->temp);
-	if ((uint64_t)st.st_size > p->size)
+		return err_sys(err, errno, "%s", p->label);
+	if (!p->resumable || (uint64_t)st.st_size > p->size)
 		return hfcache_part_restart(p, err);
-	if (st.st_size == 0)
+	begin_digests(p);
+	if (!st.st_size)
 		return 0;
 	buf = xmalloc(READ_SIZE);
-	while (got && p->offset < p->size) {
-		if (file_read_full(p->fd, buf, READ_SIZE, &got, p->temp, err))
-			return -1;
-		if (p->offset + got > p->size)
-			got = (size_t)(p->size - p->offset);
-		update_digests(p, buf, got);
-	}
+	do {
+		if (file_pread_full(p->fd, buf, READ_SIZE, p->offset, &got,
+				    p->label, &unreadable))
+			return hfcache_part_restart(p, err);
+		if (got > p->size - p->offset) /* it has grown meanwhile */
+			return hfcache_part_restart(p, err);
+		feed(p, buf, got);
+	} while (got == READ_SIZE);
 	p->flushed = p->offset;
 	return 0;
 }
 
-static int open_named(struct hfcache_part *p, struct error *err)
+static int open_file(struct hfcache_part *p, struct error *err)
 {
-	for (int tries = 0; tries < 2; tries++) {
-		struct stat st;
-
-		p->fd = openat(p->dirfd, p->temp,
-			       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
-				       O_CLOEXEC,
-			       0644);
-		if (p->fd < 0 && errno == ELOOP)
-			return err_set(err, ERR_UNSAFE,
-				       "%s: %s is a symbolic link", p->label,
-				       p->temp);
-		if (p->fd < 0)
-			return err_sys(err, errno, "%s: cannot create %s",
-				       p->label, p->temp);
-		/* a second name means that it is a finished blob: hands off */
-		if (!fstat(p->fd, &st) && st.st_nlink < 2)
-			break;
-		close_fd(&p->fd);
-		unlinkat(p->dirfd, p->temp, 0);
-	}
-	if (p->fd < 0)
-		return err_set(err, ERR_BUSY, "%s: %s is in use", p->label,
-			       p->temp);
-	return take_over(p, err);
-}
-
-/* A file without a name, where the system can give it one later. */
-static int open_unnamed(struct hfcache_part *p, const char *hex,
-			struct error *err)
-{
-	if (!access("/proc/self/fd", X_OK))
+	if (!p->resumable)
 		p->fd = openat(p->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-			       0644);
-	while (p->fd < 0) {
-		free_ptr(&p->temp);
-		p->temp = xasprintf("%s.%08x" PART_SUFFIX, hex, clock_jitter());
-		p->fd = openat(p->dirfd, p->temp,
-			       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-				       O_CLOEXEC,
-			       0644);
-		if (p->fd < 0 && errno != EEXIST) {
-			free_ptr(&p->temp); /* not ours to remove */
-			return err_sys(err, errno, "%s: cannot create a file",
-				       p->label);
-		}
-	}
-	return 0;
-}
-
-static int reserve(struct hfcache_part *p, struct error *err)
-{
-	if (p->size <= p->offset ||
-	    !fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)p->size))
-		return 0;
-	if (errno != ENOSPC && errno != EDQUOT)
-		return 0; /* file systems that cannot reserve */
-	err_sys(err, errno, "%s: no room for %" PRIu64 " bytes", p->label,
-		p->size);
-	return err_hint(err, "free some space and run it again");
+			       0600);
+	if (p->fd < 0 && open_named(p, err))
+		return -1;
+	return take_up(p, err);
 }
 
 int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
@@ -145,38 +132,49 @@ int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
 		      const struct lock_file *file, bool resumable, int lockfd,
 		      struct error *err)
 {
-	struct hfcache_part p CLEANUP(hfcache_part_close) = HFCACHE_PART_INIT;
 	char hex[DIGEST_HEX_MAX];
+	struct hfcache_part p CLEANUP(hfcache_part_close) = {
+		.cache = c,
+		.dirfd = -1,
+		.fd = -1,
+		.lockfd = lockfd,
+		.name = xstrdup(digest_hex(&file->etag, hex)),
+		.temp = xasprintf("%s" PART_SUFFIX, hex),
+		.path = store_blob_path(repo, &file->etag),
+		.label = store_label(repo, file),
+		.size = file->size,
+		.etag = file->etag,
+		.sha256 = file->sha256,
+		.resumable = resumable,
+	};
 
-	p.cache = c;
-	p.lockfd = lockfd;
-	p.etag = file->etag;
-	p.sha256 = file->sha256;
-	p.size = file->size;
-	p.resumable = resumable;
-	p.label = hfcache_label(repo, file);
-	p.name = xstrdup(digest_hex(&file->etag, hex));
-	if (hfcache_repo_dir(c, repo, "blobs", true, &p.dirfd, err))
+	assert(file->etag.alg != DIGEST_NONE);
+	if (p.lockfd < 0 && hfcache_blob_lock(c, repo, &file->etag,
+					      LOCK_WAIT_MS, &p.lockfd, err))
 		return -1;
-	begin_digests(&p);
-	if (resumable)
-		p.temp = xasprintf("%s" PART_SUFFIX, hex);
-	if (resumable ? open_named(&p, err) : open_unnamed(&p, hex, err))
-		return -1;
-	if (reserve(&p, err))
+	if (store_open_dir(c, repo, "blobs", &p.dirfd, err) ||
+	    open_file(&p, err))
 		return -1;
 	*out = p;
 	p = (struct hfcache_part)HFCACHE_PART_INIT;
 	return 0;
 }
 
-int hfcache_part_restart(struct hfcache_part *p, struct error *err)
+/* --- write ------------------------------------------------------------------- */
+
+int hfcache_part_reserve(struct hfcache_part *p, struct error *err)
 {
-	if (ftruncate(p->fd, 0) || lseek(p->fd, 0, SEEK_SET) < 0)
-		return err_sys(err, errno, "%s", p->label);
-	p->offset = p->flushed = 0;
-	begin_digests(p);
-	return reserve(p, err);
+	if (p->reserved || !p->size)
+		return 0;
+	p->reserved = true;
+	if (!fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)p->size))
+		return 0;
+	/* many file systems cannot do it: the writes will tell */
+	if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)
+		return 0;
+	err_sys(err, errno, "%s: no room for %" PRIu64 " bytes in %s", p->label,
+		p->size, p->cache->root);
+	return no_space(err);
 }
 
 int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
@@ -184,13 +182,15 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 {
 	if (n > p->size - p->offset)
 		return err_set(err, ERR_INTEGRITY,
-			       "%s: more than %" PRIu64 " bytes", p->label,
-			       p->size);
-	if (file_pwrite_all(p->fd, buf, n, p->offset, p->label, err))
+			       "%s: more than the expected %" PRIu64 " bytes",
+			       p->label, p->size);
+	if (hfcache_part_reserve(p, err))
 		return -1;
-	update_digests(p, buf, n);
-	/* advice: the fsync at the end shall have little left to do */
+	if (file_pwrite_all(p->fd, buf, n, p->offset, p->label, err))
+		return no_space(err);
+	feed(p, buf, n);
 	if (p->offset - p->flushed >= FLUSH_STEP) {
+		/* only a beginning; what fails is seen by fsync() */
 		sync_file_range(p->fd, (off_t)p->flushed,
 				(off_t)(p->offset - p->flushed),
 				SYNC_FILE_RANGE_WRITE);
@@ -199,219 +199,245 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 	return 0;
 }
 
-int hfcache_part_adopt(struct hfcache_part *p, const struct digest *sha256,
-		       uint64_t size, struct error *err)
+/* --- what the bytes are ---------------------------------------------------------- */
+
+/* Wrong bytes help nobody, and must not be taken up again. */
+static void discard(struct hfcache_part *p)
 {
-	if (size != p->size)
-		return err_set(err, ERR_INTEGRITY,
-			       "%s: %" PRIu64 " bytes, expected %" PRIu64,
-			       p->label, size, p->size);
-	p->adopted = true;
-	p->got = *sha256;
-	p->offset = size;
-	return 0;
+	struct error ignored = { 0 };
+
+	if (hfcache_part_restart(p, &ignored))
+		p->resumable = false;
 }
 
-static int compare(const struct hfcache_part *p, const struct digest *got,
+static int compare(struct hfcache_part *p, const struct digest *got,
 		   const struct digest *want, struct error *err)
 {
 	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
 
 	if (want->alg == DIGEST_NONE || digest_equal(got, want))
 		return 0;
+	discard(p);
 	return err_set(err, ERR_INTEGRITY, "%s: %s %s, expected %s", p->label,
 		       want->alg == DIGEST_SHA256 ? "sha256" : "git sha1",
 		       digest_hex(got, a), digest_hex(want, b));
 }
 
-/* p->got becomes the SHA-256 of the bytes. */
-static int check_digests(struct hfcache_part *p, struct error *err)
+int hfcache_part_adopt(struct hfcache_part *p, const struct digest *sha256,
+		       uint64_t size, struct error *err)
 {
-	struct digest named;
-	bool git = p->etag.alg == DIGEST_GIT_SHA1;
+	struct hash_span span = { .fd = p->fd, .size = p->size };
+	struct digest git;
+	struct stat st;
+
+	assert(sha256->alg == DIGEST_SHA256);
+	if (fstat(p->fd, &st))
+		return err_sys(err, errno, "%s", p->label);
+	if (size != p->size || (uint64_t)st.st_size != size)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %" PRIu64 " bytes, expected %" PRIu64,
+			       p->label, size, p->size);
+	if (compare(p, sha256, &p->sha256, err))
+		return -1;
+	if (p->etag.alg == DIGEST_SHA256) {
+		if (compare(p, sha256, &p->etag, err))
+			return -1;
+	} else if (p->sha256.alg == DIGEST_NONE || size <= READ_BACK_MAX) {
+		if (hash_span(&span, p->etag.alg, &git, err))
+			return err_wrap(err, "%s", p->label);
+		if (compare(p, &git, &p->etag, err))
+			return -1;
+	}
+	p->got = *sha256;
+	p->offset = size;
+	p->adopted = true;
+	return 0;
+}
+
+/* Size and digests of what was written; fills p->got. */
+static int check_part(struct hfcache_part *p, struct error *err)
+{
+	struct digest etag;
 
 	if (p->offset != p->size)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %" PRIu64 " bytes, expected %" PRIu64,
 			       p->label, p->offset, p->size);
-	if (!p->adopted) {
-		digest_end(&p->ctx, &named);
-		if (p->ctx256)
-			digest_end(&p->ctx256, &p->got);
-		else
-			p->got = named;
-	} else if (!git) {
-		named = p->got;
-	} else if (p->size > RECHECK_MAX && p->sha256.alg) {
-		named = p->etag; /* the SHA-256 is what counts */
-	} else if (digest_fd(DIGEST_GIT_SHA1, p->fd, 0, p->size, &named, err)) {
-		return err_wrap(err, "%s", p->label);
-	}
-	if (compare(p, &p->got, &p->sha256, err))
-		return -1;
-	return compare(p, &named, &p->etag, err);
-}
-
-/* Is a right blob there already under the final name? */
-static bool is_right(const struct hfcache_part *p)
-{
-	struct error ignored = { 0 };
-	int fd CLEANUP(close_fd) = openat(p->dirfd, p->name,
-					  O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-						  O_CLOEXEC);
-	struct digest got;
-	struct stat st;
-
-	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	       (uint64_t)st.st_size == p->size &&
-	       !digest_fd(DIGEST_SHA256, fd, 0, p->size, &got, &ignored) &&
-	       digest_equal(&got, &p->got);
-}
-
-/* 0 or errno */
-static int try_name(struct hfcache_part *p, const char *name)
-{
-	char self[32];
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", p->fd);
-	if (!p->temp)
-		return linkat(AT_FDCWD, self, p->dirfd, name, AT_SYMLINK_FOLLOW)
-			       ? errno
-			       : 0;
-	if (!renameat2(p->dirfd, p->temp, p->dirfd, name, RENAME_NOREPLACE)) {
-		free_ptr(&p->temp);
+	if (p->adopted)
 		return 0;
-	}
+	digest_end(&p->ctx, &etag);
+	if (p->ctx256)
+		digest_end(&p->ctx256, &p->got);
+	else
+		p->got = etag;
+	if (compare(p, &etag, &p->etag, err))
+		return -1;
+	return compare(p, &p->got, &p->sha256, err);
+}
+
+/* --- commit ------------------------------------------------------------------ */
+
+static int rename_new(const struct hfcache_part *p)
+{
+	if (!renameat2(p->dirfd, p->temp, p->dirfd, p->name, RENAME_NOREPLACE))
+		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return errno;
-	/* file systems that know no such rename: two steps */
-	if (linkat(p->dirfd, p->temp, p->dirfd, name, 0))
-		return errno;
-	drop_temp(p);
-	return 0;
+	/* a file system that does not know it; temp goes with the rest */
+	return linkat(p->dirfd, p->temp, p->dirfd, p->name, 0) ? errno : 0;
 }
 
-static int replace_wrong(struct hfcache_part *p, struct error *err)
+/* Over something that is damaged. */
+static int replace(struct hfcache_part *p)
 {
-	if (!p->temp) {
-		char *temp CLEANUP(free_ptr) = xasprintf(
-			"%s.%08x" PART_SUFFIX, p->name, clock_jitter());
-		int failed = try_name(p, temp);
+	int failed = 0;
 
-		if (failed)
-			return err_sys(err, failed, "%s: cannot name it",
-				       p->label);
-		p->temp = take_ptr(temp);
+	if (!p->named) {
+		unlinkat(p->dirfd, p->temp, 0);
+		failed = store_link_fd(p->fd, p->dirfd, p->temp);
+		p->named = !failed;
 	}
-	if (renameat(p->dirfd, p->temp, p->dirfd, p->name))
-		return err_sys(err, errno, "%s: cannot replace %s", p->label,
-			       p->name);
-	free_ptr(&p->temp);
-	p->replaced = true;
-	return 0;
+	if (!failed && renameat(p->dirfd, p->temp, p->dirfd, p->name))
+		failed = errno;
+	p->replaced = !failed;
+	return failed;
 }
 
+/* The bytes are on disk: now they get their name. */
 static int give_name(struct hfcache_part *p, struct error *err)
 {
-	int failed = try_name(p, p->name);
+	const struct digest *want = p->sha256.alg != DIGEST_NONE ? &p->sha256
+								 : &p->etag;
+	int failed;
 
-	if (!failed)
-		return 0;
-	if (failed != EEXIST)
-		return err_sys(err, failed, "%s: cannot name it %s", p->label,
-			       p->name);
-	if (is_right(p)) {
-		drop_temp(p);
-		return 0;
-	}
-	return replace_wrong(p, err);
-}
-
-/* Blobs are never written again: the mode says so. Some file systems have none. */
-static void set_mode(const struct hfcache_part *p)
-{
+	/* Late, so that a part stays writable. Some file systems refuse. */
 	if (fchmod(p->fd, 0444))
 		errno = 0;
+	failed = p->named ? rename_new(p)
+			  : store_link_fd(p->fd, p->dirfd, p->name);
+	if (failed == EEXIST &&
+	    store_is_right(p->cache, p->path, p->size, want))
+		failed = 0;
+	else if (failed == EEXIST)
+		failed = replace(p);
+	if (failed)
+		return err_sys(err, failed, "%s: cannot create %s/%s", p->label,
+			       p->cache->root, p->path);
+	/* also what an earlier run of another kind has left */
+	unlinkat(p->dirfd, p->temp, 0);
+	p->named = false;
+	return 0;
 }
 
 int hfcache_part_commit(struct hfcache_part *p, struct digest *sha256,
 			struct error *err)
 {
-	if (check_digests(p, err)) {
-		if (err->code == ERR_INTEGRITY)
-			drop_temp(p);
+	if (check_part(p, err))
 		return -1;
+	if (fsync(p->fd)) {
+		/* a second fsync() would say yes to bytes that are lost */
+		err_sys(err, errno, "%s: fsync", p->label);
+		discard(p);
+		return no_space(err);
 	}
-	set_mode(p);
-	if (fsync(p->fd))
-		return err_sys(err, errno, "%s", p->label);
 	if (give_name(p, err))
 		return -1;
+	if (file_sync_dir(p->dirfd, err))
+		return err_wrap(err, "%s", p->label);
 	if (sha256)
 		*sha256 = p->got;
-	return file_sync_dir(p->dirfd, err);
+	return 0;
 }
 
 void hfcache_part_close(struct hfcache_part *p)
 {
-	if (!p->resumable)
-		drop_temp(p);
-	free_ptr(&p->temp);
-	free_ptr(&p->name);
-	free_ptr(&p->label);
-	digest_free(&p->ctx);
-	digest_free(&p->ctx256);
+	int saved = errno;
+
+	if (p->named && (!p->resumable || !p->offset))
+		unlinkat(p->dirfd, p->temp, 0);
 	close_fd(&p->fd);
 	close_fd(&p->dirfd);
 	close_fd(&p->lockfd);
+	free_ptr(&p->name);
+	free_ptr(&p->temp);
+	free_ptr(&p->path);
+	free_ptr(&p->label);
+	digest_free(&p->ctx);
+	digest_free(&p->ctx256);
+	*p = (struct hfcache_part)HFCACHE_PART_INIT;
+	errno = saved;
 }
 
 void hfcache_part_drop(struct hfcache_part *p)
 {
-	drop_temp(p);
+	p->resumable = false;
+	hfcache_part_close(p);
 }
 
-int hfcache_batch_add(struct hfcache_batch *b, struct hfcache_part *p,
-		      struct error *err)
-{
-	struct hfcache_part own CLEANUP(hfcache_part_close) = *p;
+/* --- many at once -------------------------------------------------------------- */
 
-	*p = (struct hfcache_part)HFCACHE_PART_INIT;
-	if (b->count == HFCACHE_BATCH_CAP && hfcache_batch_flush(b, err))
-		return -1;
-	if (check_digests(&own, err)) {
-		if (err->code == ERR_INTEGRITY)
-			drop_temp(&own);
-		return -1;
+/* All parts of a batch are in the directory of the first, which has it open. */
+void hfcache_batch_release(struct hfcache_batch *b)
+{
+	for (size_t i = b->count; i > 0; i--) {
+		struct hfcache_part *p = &b->parts[i - 1];
+
+		if (i > 1)
+			p->dirfd = b->parts[0].dirfd;
+		if (p->named)
+			unlinkat(p->dirfd, p->temp, 0);
+		p->named = false;
+		if (i > 1)
+			p->dirfd = -1;
+		hfcache_part_close(p);
 	}
-	set_mode(&own);
-	b->parts[b->count++] = own;
-	own = (struct hfcache_part)HFCACHE_PART_INIT;
+	b->count = 0;
+}
+
+static int name_all(struct hfcache_batch *b, struct error *err)
+{
+	int dirfd = b->parts[0].dirfd;
+
+	if (syncfs(dirfd)) {
+		err_sys(err, errno, "%s: writing to disk",
+			b->parts[0].cache->root);
+		return no_space(err);
+	}
+	for (size_t i = 0; i < b->count; i++) {
+		b->parts[i].dirfd = dirfd;
+		if (give_name(&b->parts[i], err))
+			return -1;
+	}
+	if (file_sync_dir(dirfd, err))
+		return err_wrap(err, "%s", b->parts[0].cache->root);
 	return 0;
 }
 
 int hfcache_batch_flush(struct hfcache_batch *b, struct error *err)
 {
-	if (b->count && syncfs(b->parts[0].dirfd))
-		return err_sys(err, errno, "%s", b->parts[0].label);
-	for (size_t i = 0; i < b->count; i++)
-		if (give_name(&b->parts[i], err))
-			return -1;
-	for (size_t i = 0; i < b->count; i++) {
-		bool last = i + 1 == b->count ||
-			    !file_same(b->parts[i].dirfd,
-				       b->parts[i + 1].dirfd);
+	int rc = b->count ? name_all(b, err) : 0;
 
-		if (last && file_sync_dir(b->parts[i].dirfd, err))
-			return -1;
-	}
 	hfcache_batch_release(b);
-	return 0;
+	return rc;
 }
 
-void hfcache_batch_release(struct hfcache_batch *b)
+int hfcache_batch_add(struct hfcache_batch *b, struct hfcache_part *p,
+		      struct error *err)
 {
-	for (size_t i = 0; i < b->count; i++)
-		hfcache_part_close(&b->parts[i]);
-	b->count = 0;
+	struct hfcache_part mine CLEANUP(hfcache_part_close) = *p;
+
+	*p = (struct hfcache_part)HFCACHE_PART_INIT;
+	if (check_part(&mine, err))
+		return -1;
+	if (b->count &&
+	    (b->count == HFCACHE_BATCH_CAP ||
+	     !file_same(b->parts[0].dirfd, mine.dirfd)) &&
+	    hfcache_batch_flush(b, err))
+		return -1;
+	/* one directory for all: descriptors are scarce */
+	if (b->count)
+		close_fd(&mine.dirfd);
+	b->parts[b->count++] = mine;
+	mine = (struct hfcache_part)HFCACHE_PART_INIT;
+	return 0;
 }

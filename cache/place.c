@@ -1,9 +1,10 @@
 #include "cache/place.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cache/hashrun.h"
+#include "cache/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,206 +14,289 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_SIZE ((size_t)1 << 20)
-#define ORIG_MAX  1000
+#define COPY_SIZE  ((size_t)1 << 20)
+#define FLUSH_STEP ((uint64_t)8 << 20)
+#define ORIG_MAX   1000
 
-int place_source_open(struct place_source *s, struct placer *p,
-		      const struct lock_repo *repo,
-		      const struct lock_file *file, struct error *err)
+char *placement_path(const struct placement *at)
 {
-	s->repo = repo;
-	s->file = file;
-	return hfcache_blob_open(p->store, repo, file, &s->fd, err);
+	char *folder CLEANUP(free_ptr) = NULL;
+	char hex[DIGEST_HEX_MAX];
+
+	if (at->view)
+		return xstrdup(at->view);
+	folder = repo_folder(at->repo->type, at->repo->id);
+	return xasprintf("%s/%s/blobs/%s", at->repo->hub_view, folder,
+			 digest_hex(&at->file->etag, hex));
 }
 
-void place_source_release(struct place_source *s)
+bool placement_is_editable(const struct placement *at)
 {
-	close_fd(&s->fd);
-	close_fd(&s->copy_fd);
+	return at->view && lock_file_is_editable(at->file);
 }
 
-/* The file that is there now, or -1. */
-static int open_existing(int dirfd, const char *name)
+void placer_release(struct placer *p)
 {
-	return openat(dirfd, name,
-		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	close_fd(&p->blob_fd);
+	close_fd(&p->copy_fd);
 }
 
-/* Has it the bytes that it should have? */
-static bool is_right(int fd, const struct lock_file *file)
+/* One placement under way. */
+struct job {
+	struct placer *p;
+	const struct placement *at;
+	const char *path; /* in the model directory */
+	const char *name; /* its last part, in dirfd */
+	int dirfd;
+	unsigned id;
+};
+
+static void emit(const struct job *j, enum event_type type, uint64_t done)
 {
-	struct error ignored = { 0 };
+	event_emit(j->p->sink, &(struct event){ .type = type,
+						.id = j->id,
+						.name = j->path,
+						.done = done,
+						.total = j->at->file->size });
+}
+
+/* --- bytes ------------------------------------------------------------------- */
+
+static int failed(const struct job *j, int errnum, struct error *err)
+{
+	return err_sys(err, errnum, "%s/%s", j->p->model_dir, j->path);
+}
+
+static bool is_right(int fd, const struct lock_file *file,
+		     const struct cancel *cancel)
+{
+	const struct hash_span span = {
+		.fd = fd,
+		.size = file->size,
+		.cancel = cancel,
+	};
+	const struct digest *want = store_want(file);
+	struct error unreadable = { 0 };
 	struct digest got;
 	struct stat st;
 
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == file->size &&
-	       !digest_fd(DIGEST_SHA256, fd, 0, file->size, &got, &ignored) &&
-	       digest_equal(&got, &file->sha256);
+	       !hash_span(&span, want->alg, &got, &unreadable) &&
+	       digest_equal(&got, want);
 }
 
-/* temp -> name. Renaming one name of a file over another of it does nothing, so
- * temp may still be there afterwards. */
-static int put_in_place(int dirfd, const char *temp, const char *name,
-			struct error *err)
+static int damaged(const struct job *j, struct error *err)
 {
-	int failed = renameat(dirfd, temp, dirfd, name) ? errno : 0;
+	err_set(err, ERR_INTEGRITY, "%s %s: the blob in the cache is damaged",
+		j->at->repo->id, j->at->file->path);
+	return err_hint(err, "install or fetch it again");
+}
 
-	unlinkat(dirfd, temp, 0);
-	if (failed)
-		return err_sys(err, failed, "cannot replace %s", name);
+/* With the digest checked on the way. */
+static int copy_bytes(const struct job *j, int to, struct error *err)
+{
+	const struct lock_file *file = j->at->file;
+	const struct digest *want = store_want(file);
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(want->alg,
+								   file->size);
+	char *buf CLEANUP(free_ptr) = xmalloc(COPY_SIZE);
+	uint64_t done = 0, flushed = 0;
+	struct digest got;
+	size_t n;
+
+	do {
+		if (cancel_check(j->p->cancel, err) ||
+		    file_pread_full(j->p->blob_fd, buf, COPY_SIZE, done, &n,
+				    j->path, err) ||
+		    file_write_all(to, buf, n, j->path, err))
+			return -1;
+		digest_update(ctx, buf, n);
+		done += n;
+		if (done - flushed >= FLUSH_STEP) {
+			sync_file_range(to, (off_t)flushed,
+					(off_t)(done - flushed),
+					SYNC_FILE_RANGE_WRITE);
+			flushed = done;
+			emit(j, EVENT_PROGRESS, done);
+		}
+	} while (n == COPY_SIZE);
+	digest_end(&ctx, &got);
+	if (done != file->size || !digest_equal(&got, want))
+		return damaged(j, err);
 	return 0;
 }
 
-/* 1: linked, 0: cannot be linked here */
-static int try_link(int fd, int dirfd, const char *name, struct error *err)
+static int fill(const struct job *j, int to, struct error *err)
 {
-	char *temp CLEANUP(free_ptr) = xasprintf(".itts-%08x.tmp",
-						 clock_jitter());
-	char self[32];
+	struct view_stats *st = &j->p->stats;
+	uint64_t size = j->at->file->size;
 
-	/* through the descriptor: a blob may be a link into a shared store */
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, self, dirfd, temp, AT_SYMLINK_FOLLOW))
+	if (file_clone_range(j->p->blob_fd, 0, to, 0, size)) {
+		st->cloned++;
 		return 0;
-	return put_in_place(dirfd, temp, name, err) ? -1 : 1;
-}
-
-/* Copies with the digest checked on the way. */
-static int copy_bytes(const struct place_source *s, int to, struct error *err)
-{
-	const struct lock_file *file = s->file;
-	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
-		DIGEST_SHA256, file->size);
-	char *buf CLEANUP(free_ptr) = xmalloc(COPY_SIZE);
-	struct digest got_digest;
-	uint64_t done = 0;
-	size_t got;
-
-	do {
-		if (file_pread_full(s->fd, buf, COPY_SIZE, done, &got,
-				    file->path, err) ||
-		    file_write_all(to, buf, got, file->path, err))
-			return -1;
-		digest_update(ctx, buf, got);
-		done += got;
-	} while (got);
-	digest_end(&ctx, &got_digest);
-	if (done == file->size && digest_equal(&got_digest, &file->sha256))
-		return 0;
-	err_set(err, ERR_INTEGRITY, "%s %s: the blob in the cache is damaged",
-		s->repo->id, file->path);
-	return err_hint(err, "run itts-pack verify");
+	}
+	/* the clone may have got half-way */
+	if (ftruncate(to, 0))
+		return failed(j, errno, err);
+	if (copy_bytes(j, to, err))
+		return -1;
+	st->copied++;
+	st->copied_bytes += size;
+	return 0;
 }
 
 /* A file of its own. No fsync: the caller syncs once for all. */
-static int make_copy(struct placer *p, struct place_source *s, int dirfd,
-		     const char *name, struct error *err)
+static int make_copy(const struct job *j, struct error *err)
 {
-	char *temp CLEANUP(free_ptr) = xasprintf(".itts-%08x.tmp",
-						 clock_jitter());
-	bool editable = lock_file_is_editable(s->file);
+	char *temp CLEANUP(free_ptr) = store_temp_name(j->name);
+	bool editable = placement_is_editable(j->at);
 	int fd CLEANUP(close_fd) = openat(
-		dirfd, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		0644);
+		j->dirfd, temp,
+		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		return err_sys(err, errno, "cannot create %s", name);
-	if (s->file->size && file_clone_range(s->fd, 0, fd, 0, s->file->size)) {
-		p->stats.cloned++;
-	} else if (copy_bytes(s, fd, err)) {
-		unlinkat(dirfd, temp, 0);
+		return failed(j, errno, err);
+	if (fill(j, fd, err)) {
+		unlinkat(j->dirfd, temp, 0);
 		return -1;
-	} else {
-		p->stats.copied++;
-		p->stats.copied_bytes += s->file->size;
 	}
+	/* some file systems have no modes */
 	if (fchmod(fd, editable ? 0644 : 0444))
-		errno = 0; /* a file system without modes */
-	if (!editable && s->copy_fd < 0)
-		s->copy_fd = take_fd(&fd);
-	return put_in_place(dirfd, temp, name, err);
+		errno = 0;
+	if (renameat(j->dirfd, temp, j->dirfd, j->name)) {
+		failed(j, errno, err);
+		unlinkat(j->dirfd, temp, 0);
+		return -1;
+	}
+	if (!editable && j->p->copy_fd < 0)
+		j->p->copy_fd = take_fd(&fd);
+	return 0;
 }
 
-int place_link(struct placer *p, struct place_source *s, int dirfd,
-	       const char *name, struct error *err)
-{
-	int old CLEANUP(close_fd) = open_existing(dirfd, name);
-	int done;
+/* --- files that nobody edits ----------------------------------------------------- */
 
-	if (old >= 0 && (file_same(old, s->fd) ||
-			 (s->copy_fd >= 0 && file_same(old, s->copy_fd)))) {
+/* 1: linked, 0: cannot be linked here. */
+static int try_link(const struct job *j, int fd, struct error *err)
+{
+	char *temp CLEANUP(free_ptr) = store_temp_name(j->name);
+	int errnum = store_link_fd(fd, j->dirfd, j->name);
+
+	if (!errnum)
+		return 1;
+	if (errnum != EEXIST || store_link_fd(fd, j->dirfd, temp))
+		return 0;
+	if (renameat(j->dirfd, temp, j->dirfd, j->name)) {
+		failed(j, errno, err);
+		unlinkat(j->dirfd, temp, 0);
+		return -1;
+	}
+	return 1;
+}
+
+static int place_shared(const struct job *j, int *old, struct error *err)
+{
+	struct placer *p = j->p;
+	int linked;
+
+	if (*old >= 0 && (file_same(*old, p->blob_fd) ||
+			  (p->copy_fd >= 0 && file_same(*old, p->copy_fd)))) {
 		p->stats.kept++;
 		return 0;
 	}
-	done = try_link(s->fd, dirfd, name, err);
-	if (!done && s->copy_fd >= 0)
-		done = try_link(s->copy_fd, dirfd, name, err);
-	if (done) {
-		p->stats.linked += done > 0;
-		return done > 0 ? 0 : -1;
+	linked = try_link(j, p->blob_fd, err);
+	if (!linked && p->copy_fd >= 0)
+		linked = try_link(j, p->copy_fd, err);
+	if (linked) {
+		p->stats.linked += linked > 0;
+		return linked > 0 ? 0 : -1;
 	}
-	if (old >= 0 && is_right(old, s->file)) {
-		if (s->copy_fd < 0)
-			s->copy_fd = take_fd(&old);
+	if (*old >= 0 && is_right(*old, j->at->file, p->cancel)) {
+		if (p->copy_fd < 0)
+			p->copy_fd = take_fd(old);
 		p->stats.kept++;
 		return 0;
 	}
-	return make_copy(p, s, dirfd, name, err);
+	return make_copy(j, err);
 }
 
-/* An edited file stays as NAME.orig beside the right one. */
-static int set_aside(struct placer *p, int dirfd, const char *name,
-		     const char *view, struct error *err)
+/* --- files that people edit -------------------------------------------------------- */
+
+/* It stays as NAME.orig beside the right one; NAME.orig itself is never lost. */
+static int set_aside(const struct job *j, struct error *err)
 {
-	char *orig CLEANUP(free_ptr) = xasprintf("%s.orig", name);
+	char *orig CLEANUP(free_ptr) = xasprintf("%s.orig", j->name);
 
 	for (unsigned n = 1; n <= ORIG_MAX; n++) {
-		if (!renameat2(dirfd, name, dirfd, orig, RENAME_NOREPLACE)) {
-			event_warn(p->sink, "%s/%s was edited: kept as %s",
-				   p->model_dir, view, orig);
+		if (!renameat2(j->dirfd, j->name, j->dirfd, orig,
+			       RENAME_NOREPLACE)) {
+			event_warn(j->p->sink, "%s/%s was edited: kept as %s",
+				   j->p->model_dir, j->path, orig);
 			return 0;
 		}
 		if (errno != EEXIST)
-			return err_sys(err, errno, "cannot rename it to %s",
-				       orig);
+			return failed(j, errno, err);
 		free_ptr(&orig);
-		orig = xasprintf("%s.orig.%u", name, n);
+		orig = xasprintf("%s.orig.%u", j->name, n);
 	}
-	return err_set(err, ERR_IO, "too many %s.orig files", name);
+	return err_set(err, ERR_IO, "%s/%s: too many .orig files beside it",
+		       j->p->model_dir, j->path);
 }
 
-static int place_editable(struct placer *p, struct place_source *s, int dirfd,
-			  const char *view, struct error *err)
+static int place_editable(const struct job *j, int old, struct error *err)
 {
-	const char *name = path_base(view);
-	int old CLEANUP(close_fd) = open_existing(dirfd, name);
 	struct stat st;
+	bool right = old >= 0 && is_right(old, j->at->file, NULL);
 
-	if (old >= 0 && is_right(old, s->file)) {
-		/* a link to the blob would let an editor damage the store */
-		if (!file_same(old, s->fd)) {
-			p->stats.kept++;
-			return 0;
-		}
-	} else if (old >= 0 && !fstat(old, &st) && S_ISREG(st.st_mode) &&
-		   set_aside(p, dirfd, name, view, err)) {
-		return -1;
+	/* a link to the blob would let an editor damage the store */
+	if (right && !file_same(old, j->p->blob_fd)) {
+		j->p->stats.kept++;
+		return 0;
 	}
-	return make_copy(p, s, dirfd, name, err);
+	if (!right && !fstatat(j->dirfd, j->name, &st, AT_SYMLINK_NOFOLLOW) &&
+	    set_aside(j, err))
+		return -1;
+	return make_copy(j, err);
 }
 
-int place_view(struct placer *p, struct place_source *s, const char *view,
+/* ------------------------------------------------------------------------------------ */
+
+/* Opens the blob, unless it has the bytes of the last one. */
+static int open_blob(struct placer *p, const struct placement *at,
+		     struct error *err)
+{
+	if (p->file && digest_equal(store_want(p->file), store_want(at->file)))
+		return 0;
+	p->file = NULL;
+	close_fd(&p->blob_fd);
+	close_fd(&p->copy_fd);
+	if (hfcache_blob_open(p->store, at->repo, at->file, &p->blob_fd, err))
+		return -1;
+	p->file = at->file;
+	return 0;
+}
+
+int place_file(struct placer *p, const struct placement *at, unsigned id,
 	       struct error *err)
 {
-	const char *base = path_base(view);
-	char *dir CLEANUP(free_ptr) = xstrndup(
-		view, base > view ? (size_t)(base - view) - 1 : 0);
-	int dirfd CLEANUP(close_fd) = -1;
+	char *path CLEANUP(free_ptr) = placement_path(at);
+	char *dir CLEANUP(free_ptr) = NULL;
+	int dirfd CLEANUP(close_fd) = -1, old CLEANUP(close_fd) = -1;
+	struct job j = { .p = p, .at = at, .path = path, .id = id };
+	int rc;
 
-	if (file_open_beneath(p->dirfd, dir, true, &dirfd, err))
+	j.name = store_split(path, &dir);
+	if (open_blob(p, at, err))
 		return -1;
-	if (lock_file_is_editable(s->file))
-		return place_editable(p, s, dirfd, view, err);
-	return place_link(p, s, dirfd, base, err);
+	if (file_open_beneath(p->dirfd, dir, true, &dirfd, err))
+		return err_wrap(err, "%s", p->model_dir);
+	j.dirfd = dirfd;
+	old = openat(dirfd, j.name,
+		     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	emit(&j, EVENT_START, 0);
+	rc = placement_is_editable(at) ? place_editable(&j, old, err)
+				       : place_shared(&j, &old, err);
+	if (!rc)
+		emit(&j, EVENT_DONE, at->file->size);
+	return rc;
 }

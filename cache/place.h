@@ -10,36 +10,36 @@
 #include "cache/view.h"
 
 struct placer {
-	struct hfcache *store;
+	struct hfcache *store; /* borrowed, as are the next four */
 	const char *model_dir; /* for messages */
 	int dirfd;	       /* of it */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 	struct view_stats stats;
+	/* the bytes at hand: the blob and the first copy of it, or -1 */
+	const struct lock_file *file;
+	int blob_fd, copy_fd;
 };
+#define PLACER_INIT                                       \
+	{                                                 \
+		.dirfd = -1, .blob_fd = -1, .copy_fd = -1 \
+	}
+void placer_release(struct placer *p); /* CLEANUP */
 
-/* The bytes to place: the blob, and after a first copy that copy. */
-struct place_source {
+struct placement {
 	const struct lock_repo *repo;
 	const struct lock_file *file;
-	int fd;	     /* the blob */
-	int copy_fd; /* the first copy in the model directory, or -1 */
+	const char *
+		view; /* path in the model directory; NULL: blob of the Hub view */
 };
-#define PLACE_SOURCE_INIT               \
-	{                               \
-		.fd = -1, .copy_fd = -1 \
-	}
+/* Caller frees. */
+char *placement_path(const struct placement *at);
+/* People edit it there: it gets bytes of its own. */
+bool placement_is_editable(const struct placement *at);
 
-int place_source_open(struct place_source *s, struct placer *p,
-		      const struct lock_repo *repo,
-		      const struct lock_file *file, struct error *err)
-	MUST_CHECK;
-void place_source_release(struct place_source *s); /* CLEANUP */
-/* name in dirfd becomes the same file as the source where that can be. */
-int place_link(struct placer *p, struct place_source *s, int dirfd,
-	       const char *name, struct error *err) MUST_CHECK;
-/* A view (path in the model directory); editable files are always copies. */
-int place_view(struct placer *p, struct place_source *s, const char *view,
+/* Placements with the same bytes should follow one another: what had to be
+ * copied for the first is linked to for the others. */
+int place_file(struct placer *p, const struct placement *at, unsigned id,
 	       struct error *err) MUST_CHECK;
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cache/beneath.h"
 #include "cache/hashrun.h"
-#include "cache/hfcache_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,26 +40,26 @@ static bool is_pointer(int fd)
 
 static void look(struct probe *p)
 {
-	int fd CLEANUP(close_fd) = hfcache_open_inside(p->dirfd, p->rel,
-						       O_RDONLY | O_NONBLOCK);
 	bool sized = p->size != UINT64_MAX;
+	int fd CLEANUP(close_fd) = -1;
 	struct stat st;
+	enum beneath b = beneath_open(p->dirfd, p->rel, &fd, &st);
 
-	if (fd < 0 || fstat(fd, &st)) {
-		p->state = errno == ENOENT || errno == ENOTDIR ? VERIFY_MISSING
-			   : errno == EXDEV || errno == ELOOP || errno == ENXIO
-				   ? VERIFY_NOT_FILE
-				   : VERIFY_UNREADABLE;
-		if (p->state == VERIFY_UNREADABLE)
-			p->detail = xstrdup(strerrordesc_np(errno));
+	if (b == BENEATH_MISSING) {
+		p->state = VERIFY_MISSING;
+		return;
+	}
+	if (b != BENEATH_FILE) {
+		p->state = b == BENEATH_FAILED ? VERIFY_UNREADABLE
+					       : VERIFY_NOT_FILE;
+		p->detail = xstrdup(b == BENEATH_FAILED ? strerrordesc_np(errno)
+							: beneath_text(b));
 		return;
 	}
 	p->dev = st.st_dev;
 	p->ino = st.st_ino;
-	if (!S_ISREG(st.st_mode)) {
-		p->state = VERIFY_NOT_FILE;
-	} else if (st.st_size < POINTER_MAX && is_pointer(fd) &&
-		   !(sized && p->size == (uint64_t)st.st_size)) {
+	if (st.st_size < POINTER_MAX && is_pointer(fd) &&
+	    !(sized && p->size == (uint64_t)st.st_size)) {
 		p->state = VERIFY_POINTER;
 	} else if (sized && p->size != (uint64_t)st.st_size) {
 		p->state = VERIFY_WRONG_SIZE;
@@ -79,6 +79,8 @@ void probe_add(struct probe_set *s, const struct probe *like)
 	*p = *like;
 	p->path = xstrdup(like->path);
 	p->rel = xstrdup(like->rel);
+	p->detail = NULL;
+	p->state = VERIFY_OK;
 	look(p);
 }
 
@@ -86,11 +88,13 @@ static int open_probe(void *ctx, const struct hash_task *task, int *fd,
 		      uint64_t *offset, struct error *err)
 {
 	const struct probe *p = task->item;
+	struct stat st;
 
 	(void)ctx;
 	*offset = 0;
-	*fd = hfcache_open_inside(p->dirfd, p->rel, O_RDONLY | O_NONBLOCK);
-	return *fd < 0 ? err_sys(err, errno, "%s", p->path) : 0;
+	return beneath_open(p->dirfd, p->rel, fd, &st) == BENEATH_FILE
+		       ? 0
+		       : err_sys(err, errno, "%s", p->path);
 }
 
 static int by_inode(const void *a, const void *b)
@@ -111,10 +115,13 @@ static void judge(struct probe *p, const struct hash_task *t)
 {
 	char hex[DIGEST_HEX_MAX];
 
-	if (t->failed.code) {
-		p->state = t->failed.code == ERR_INTEGRITY ? VERIFY_WRONG_SIZE
-							   : VERIFY_UNREADABLE;
-		p->detail = xstrdup(t->failed.msg);
+	if (t->failed == ERR_INTEGRITY) {
+		p->state = VERIFY_WRONG_SIZE;
+		p->detail = xstrdup("became shorter while it was read");
+	} else if (t->failed) {
+		p->state = VERIFY_UNREADABLE;
+		p->detail = xstrdup(t->sys ? strerrordesc_np(t->sys)
+					   : "cannot be read");
 	} else if (!digest_equal(&t->got, &t->want)) {
 		p->state = VERIFY_WRONG_DIGEST;
 		p->detail = xasprintf("found %s", digest_hex(&t->got, hex));

@@ -30,7 +30,7 @@ struct probe_set {
 
 void probe_set_release(struct probe_set *s); /* CLEANUP */
 /* Looks at the file (not at its bytes) and adds it. size UINT64_MAX: as found. */
-/* like: where, path, rel, dirfd, want, size; strings but where are copied. */
+/* like: dirfd, rel, where, path, size, want; strings but where are copied. */
 void probe_add(struct probe_set *s, const struct probe *like);
 /* Hashes what can be hashed, each inode once, and adds all to the report. */
 int probe_run(struct probe_set *s, const struct verify_options *o,

@@ -1,10 +1,11 @@
 /* snapshots/ and refs/: what makes blobs visible. */
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
+#include "cache/hfcache.h"
+#include "cache/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,111 +13,155 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Directory part of a path, "" for none; caller frees. */
-static char *dir_of(const char *path)
+/* --- snapshots/ -------------------------------------------------------------- */
+
+/* Caches made without links have the file itself here and no blob: a link would
+ * take the only copy away. */
+static bool is_own_file(const struct hfcache *c, const struct lock_repo *repo,
+			const struct lock_file *file, int dirfd,
+			const char *name)
 {
-	const char *base = path_base(path);
+	char *blob CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
+	struct stat st;
 
-	return xstrndup(path, base > path ? (size_t)(base - path) - 1 : 0);
-}
-
-/* true: name is a link with exactly this text */
-static bool link_is(int dirfd, const char *name, const char *target)
-{
-	char text[PATH_LIMIT * 4];
-	ssize_t n = readlinkat(dirfd, name, text, sizeof(text));
-
-	return n >= 0 && (size_t)n == strlen(target) &&
-	       !memcmp(text, target, (size_t)n);
-}
-
-static int replace_link(int dirfd, const char *name, const char *target,
-			struct error *err)
-{
-	char *temp CLEANUP(free_ptr) = xasprintf(".itts-%08x.tmp",
-						 clock_jitter());
-
-	if (symlinkat(target, dirfd, temp))
-		return err_sys(err, errno, "%s: cannot link", name);
-	if (renameat(dirfd, temp, dirfd, name)) {
-		err_sys(err, errno, "%s: cannot link", name);
-		unlinkat(dirfd, temp, 0);
-		return -1;
-	}
-	return 0;
+	return !fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == file->size &&
+	       beneath_stat(c->fd, blob, &st) == BENEATH_MISSING;
 }
 
 int hfcache_link(struct hfcache *c, const struct lock_repo *repo,
 		 const struct lock_file *file, struct error *err)
 {
-	char *sub CLEANUP(free_ptr) = dir_of(file->path);
-	char *dir CLEANUP(free_ptr) = xasprintf(
-		"snapshots/%s%s%s", repo->commit, *sub ? "/" : "", sub);
-	struct str target CLEANUP(str_release) = STR_INIT;
+	char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s/%s",
+						 repo->commit, file->path);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char *dir CLEANUP(free_ptr) = NULL;
 	int dirfd CLEANUP(close_fd) = -1;
 	char hex[DIGEST_HEX_MAX];
 	char *blob CLEANUP(free_ptr) = xasprintf("blobs/%s",
 						 digest_hex(&file->etag, hex));
-	const char *name = path_base(file->path);
+	const char *name = store_split(path, &dir);
 
-	if (hfcache_repo_dir(c, repo, dir, true, &dirfd, err))
+	if (store_open_dir(c, repo, dir, &dirfd, err))
 		return -1;
-	path_relative(&target, dir, blob);
-	if (!symlinkat(target.ptr, dirfd, name) ||
-	    (errno == EEXIST && link_is(dirfd, name, target.ptr)))
+	if (is_own_file(c, repo, file, dirfd, name))
 		return 0;
-	if (errno != EEXIST)
-		return err_sys(err, errno, "%s %s: cannot link", repo->id,
-			       file->path);
-	if (replace_link(dirfd, name, target.ptr, err))
+	path_relative(&text, dir, blob);
+	if (store_symlink(text.ptr, dirfd, name, err))
 		return err_wrap(err, "%s %s", repo->id, file->path);
 	return 0;
 }
 
-/* Reads what a ref says, white space cut off; "" if it is absent or no commit. */
-static void read_ref(int dirfd, const char *name, char out[41])
-{
-	char text[64];
-	int fd CLEANUP(close_fd) = openat(
-		dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+/* --- refs/ ------------------------------------------------------------------- */
 
-	out[0] = '\0';
-	if (n < 40)
-		return;
+char *store_read_ref(int dirfd, const char *path, char commit[41])
+{
+	int fd CLEANUP(close_fd) = -1;
+	struct error unreadable = { 0 };
+	char text[64];
+	struct stat st;
+	size_t n;
+	enum beneath b = beneath_open(dirfd, path, &fd, &st);
+
+	commit[0] = '\0';
+	if (b != BENEATH_FILE)
+		return xstrdup(beneath_text(b));
+	if (file_pread_full(fd, text, sizeof(text) - 1, 0, &n, "ref",
+			    &unreadable))
+		return xstrdup(unreadable.msg);
 	text[n] = '\0';
-	text[40 + strspn(text + 40, " \r\n\t") == (size_t)n ? 40 : 0] = '\0';
-	if (is_commit_id(text))
-		memcpy(out, text, 41);
+	if (n > 40 && strspn(text + 40, " \t\r\n") == n - 40) {
+		text[40] = '\0';
+		if (is_commit_id(text)) {
+			memcpy(commit, text, 41);
+			return xstrdup("has white space behind the commit, "
+				       "which clients take for a part of it");
+		}
+	}
+	if (strlen(text) != n || !is_commit_id(text))
+		return xstrdup("does not hold a commit");
+	memcpy(commit, text, 41);
+	return NULL;
+}
+
+/* The temporary file stands outside refs/, where clients take every file for a
+ * ref. The directories of both are open. */
+static int write_ref(int repofd, int dirfd, const char *name,
+		     const char *commit, struct error *err)
+{
+	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+
+	if (atomic_open(&f, repofd, "ref", 0644, err) ||
+	    file_write_all(f.fd, commit, 40, "ref", err))
+		return -1;
+	/* what the ref makes visible shall not be younger than the ref */
+	if (syncfs(f.fd))
+		return err_sys(err, errno, "writing to disk");
+	if (renameat(repofd, f.tmp, dirfd, name))
+		return err_sys(err, errno, "cannot replace it");
+	free_ptr(&f.tmp);
+	return file_sync_dir(dirfd, err);
 }
 
 int hfcache_set_ref(struct hfcache *c, const struct lock_repo *repo,
 		    const char *ref, bool keep, enum ref_change *change,
 		    char old[41], struct error *err)
 {
-	char *sub CLEANUP(free_ptr) = dir_of(ref);
-	char *dir CLEANUP(free_ptr) = xasprintf("refs%s%s", *sub ? "/" : "",
-						sub);
-	const char *name = path_base(ref);
-	int dirfd CLEANUP(close_fd) = -1;
-	struct stat st;
-	bool right;
+	char *path CLEANUP(free_ptr) = xasprintf("refs/%s", ref);
+	char *full CLEANUP(free_ptr) = store_path(repo, path);
+	char *why CLEANUP(free_ptr) = store_read_ref(c->fd, full, old);
+	char *dir CLEANUP(free_ptr) = NULL;
+	const char *name = store_split(path, &dir);
+	int repofd CLEANUP(close_fd) = -1, dirfd CLEANUP(close_fd) = -1;
+	bool same = !strcmp(old, repo->commit);
 
-	if (hfcache_repo_dir(c, repo, dir, true, &dirfd, err))
-		return -1;
-	read_ref(dirfd, name, old);
-	/* right only if byte for byte: Python does not strip a newline */
-	right = !strcmp(old, repo->commit) &&
-		!fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
-		st.st_size == 40;
-	*change = right ? REF_SAME : *old ? REF_MOVED : REF_ADDED;
-	if (keep && *old && strcmp(old, repo->commit))
+	*change = same ? REF_SAME : *old ? REF_MOVED : REF_ADDED;
+	if (keep && *change == REF_MOVED)
 		*change = REF_KEPT;
-	if (*change == REF_SAME || *change == REF_KEPT)
+	if (*change == REF_KEPT || (same && !why))
 		return 0;
-	if (!strcmp(old, repo->commit))
-		*change = REF_ADDED; /* mended */
-	if (file_replace(dirfd, name, repo->commit, 40, err))
-		return err_wrap(err, "%s refs/%s", repo->id, ref);
+	if (store_open_dir(c, repo, NULL, &repofd, err) ||
+	    store_open_dir(c, repo, dir, &dirfd, err))
+		return -1;
+	if (write_ref(repofd, dirfd, name, repo->commit, err))
+		return err_wrap(err, "%s/%s", c->root, full);
 	return 0;
+}
+
+/* --- the same bytes in another repo -------------------------------------------- */
+
+static int copy_blob(int fd, struct hfcache_part *p, struct error *err)
+{
+	const size_t room = (size_t)1 << 20;
+	char *buf CLEANUP(free_ptr) = xmalloc(room);
+	size_t got;
+
+	do {
+		if (file_pread_full(fd, buf, room, p->offset, &got, p->label,
+				    err) ||
+		    hfcache_part_write(p, buf, got, err))
+			return -1;
+	} while (got == room);
+	return hfcache_part_commit(p, NULL, err);
+}
+
+int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
+		       const struct lock_file *from_file,
+		       const struct lock_repo *to,
+		       const struct lock_file *to_file, struct error *err)
+{
+	struct hfcache_part p CLEANUP(hfcache_part_close) = HFCACHE_PART_INIT;
+	const struct digest *same = &from_file->sha256;
+	int fd CLEANUP(close_fd) = -1;
+	int failed;
+
+	assert(same->alg && digest_equal(same, &to_file->sha256));
+	if (hfcache_blob_open(c, from, from_file, &fd, err) ||
+	    hfcache_part_open(&p, c, to, to_file, false, -1, err))
+		return -1;
+	failed = store_link_fd(fd, p.dirfd, p.name);
+	if (!failed ||
+	    (failed == EEXIST && store_is_right(c, p.path, p.size, same)))
+		return 0;
+	return copy_blob(fd, &p, err);
 }

@@ -1,9 +1,10 @@
 /*
- * trees/<commit>.json (huggingface_hub >= 1.22): {"format_version": 1, "files":
- * {"<path>": {"size", "blob_id" (git id; of the pointer for LFS files),
- * "lfs_sha256", "lfs_size"}}}, json.dump(indent=1), keys sorted, no newline at
- * the end. Python takes it for the whole truth about the commit, so it must name
- * exactly what the snapshot holds, or all that the commit has.
+ * trees/<commit>.json (huggingface_hub from 1.22 on): {"format_version": 1,
+ * "files": {PATH: {"size", "blob_id", "lfs_sha256", "lfs_size", "xet_hash"}}},
+ * as json.dump(indent=1) writes it, keys sorted, nothing behind the last brace.
+ * blob_id is git's name of the file, which for LFS files is that of the pointer;
+ * lfs_* are there for LFS files only, xet_hash where it is known. Clients take a
+ * listing for the whole truth about its commit, for ever.
  */
 #include "cache/tree.h"
 
@@ -11,40 +12,66 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
+#include "cache/hfcache.h"
+#include "cache/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TREE_LIMIT ((size_t)64 << 20)
+#define WRITE_STEP ((size_t)64 << 10)
 
-static void put_file(struct json_writer *w, const struct lock_file *f)
+/* --- writing ----------------------------------------------------------------- */
+
+static struct tree_file from_lock(const struct lock_file *f)
 {
-	bool lfs = lock_file_is_lfs(f);
-	struct digest id = f->etag;
+	struct tree_file t = { .path = f->path, .size = f->size };
 	char hex[DIGEST_HEX_MAX], text[256];
+	int n;
 
-	if (lfs) {
-		int n = snprintf(text, sizeof(text),
-				 "version https://git-lfs.github.com/spec/v1\n"
-				 "oid sha256:%s\nsize %" PRIu64 "\n",
-				 digest_hex(&f->etag, hex), f->size);
+	t.blob = f->etag;
+	if (!lock_file_is_lfs(f))
+		return t;
+	t.lfs = f->etag;
+	n = snprintf(text, sizeof(text),
+		     "version https://git-lfs.github.com/spec/v1\n"
+		     "oid sha256:%s\nsize %" PRIu64 "\n",
+		     digest_hex(&f->etag, hex), f->size);
+	digest_buf(DIGEST_GIT_SHA1, text, (size_t)n, &t.blob);
+	return t;
+}
 
-		digest_buf(DIGEST_GIT_SHA1, text, (size_t)n, &id);
-	}
+static void put_head(struct json_writer *w, struct str *out)
+{
+	json_writer_init(w, out, JSON_PYTHON1);
+	json_begin_object(w);
+	json_put_kv_u64(w, "format_version", 1);
+	json_put_key(w, "files");
+	json_begin_object(w);
+}
+
+static void put_file(struct json_writer *w, const struct tree_file *f)
+{
+	char hex[DIGEST_HEX_MAX];
+
 	json_put_key(w, f->path);
 	json_begin_object(w);
 	json_put_kv_u64(w, "size", f->size);
-	json_put_kv(w, "blob_id", digest_hex(&id, hex));
-	if (lfs) {
-		json_put_kv(w, "lfs_sha256", digest_hex(&f->etag, hex));
+	json_put_kv(w, "blob_id", digest_hex(&f->blob, hex));
+	if (f->lfs.alg) {
+		json_put_kv(w, "lfs_sha256", digest_hex(&f->lfs, hex));
 		json_put_kv_u64(w, "lfs_size", f->size);
 	}
+	if (f->xet.alg)
+		json_put_kv(w, "xet_hash", digest_hex(&f->xet, hex));
+	json_end_object(w);
+}
+
+static void put_tail(struct json_writer *w)
+{
+	json_end_object(w);
 	json_end_object(w);
 }
 
@@ -52,169 +79,335 @@ void hfcache_tree_format(const struct lock_repo *repo, struct str *out)
 {
 	struct json_writer w;
 
-	json_writer_init(&w, out, JSON_PYTHON1);
-	json_begin_object(&w);
-	json_put_kv_u64(&w, "format_version", 1);
-	json_put_key(&w, "files");
-	json_begin_object(&w);
-	for (size_t i = 0; i < repo->file_count; i++)
-		put_file(&w, &repo->files[i]);
-	json_end_object(&w);
-	json_end_object(&w);
+	put_head(&w, out);
+	for (size_t i = 0; i < repo->file_count; i++) {
+		struct tree_file f = from_lock(&repo->files[i]);
+
+		put_file(&w, &f);
+	}
+	put_tail(&w);
 }
 
-static int read_entry(struct json_reader *r, const char *path,
-		      struct lock_repo *out, struct error *err)
-{
-	struct json *doc CLEANUP(json_free) = NULL;
-	const char *id = NULL, *sha = NULL;
-	struct lock_file *f;
-	uint64_t size = 0;
+/* --- reading ----------------------------------------------------------------- */
 
-	if (json_read_value(r, &doc, err) || path_check(path, err) ||
-	    json_get_u64(doc, "size", &size, path, err) ||
-	    json_get_string(doc, "blob_id", &id, path, err))
+void tree_release(struct tree *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		free_ptr(&t->files[i].path);
+	free_ptr(&t->files);
+	*t = (struct tree){ 0 };
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct tree_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+const struct tree_file *tree_find(const struct tree *t, const char *path)
+{
+	struct tree_file key = { .path = (char *)path };
+
+	if (!t->count)
+		return NULL;
+	return bsearch(&key, t->files, t->count, sizeof(key), by_path);
+}
+
+const struct digest *tree_want(const struct tree_file *f)
+{
+	return f->lfs.alg ? &f->lfs : &f->blob;
+}
+
+/* An optional key that has to be a digest of this kind. */
+static int read_digest(const struct json *doc, const char *key,
+		       enum digest_alg alg, const char *path,
+		       struct digest *out, struct error *err)
+{
+	const char *hex = NULL;
+	struct digest d = { 0 };
+
+	if (json_opt_string(doc, key, &hex, path, err))
 		return -1;
-	sha = json_string_or(json_member(doc, "lfs_sha256"), NULL);
-	if (out->file_count == LOCK_MAX_FILES)
-		return err_set(err, ERR_FORMAT, "more than %d files",
-			       LOCK_MAX_FILES);
-	f = lock_add_file(out, path);
-	f->size = size;
-	if (!digest_from_hex(&f->etag, sha ? sha : id))
-		return err_set(err, ERR_FORMAT, "%s: no digest", path);
-	if (sha)
-		f->sha256 = f->etag;
+	if (hex && (!digest_from_hex(&d, hex) || d.alg != alg))
+		return err_set(err, ERR_FORMAT, "%s: %s is no digest", path,
+			       key);
+	*out = d;
 	return 0;
 }
 
-static int read_files(struct json_reader *r, struct lock_repo *out,
-		      struct error *err)
+static int read_file(struct json_reader *r, struct tree *t, const char *path,
+		     struct error *err)
 {
-	int more;
+	struct json *doc CLEANUP(json_free) = NULL;
+	struct tree_file f = { 0 };
 
+	if (path_check(path, err) || json_read_value(r, &doc, err))
+		return -1;
+	if (!json_is_object(doc))
+		return err_set(err, ERR_FORMAT, "%s: not an object", path);
+	if (json_get_u64(doc, "size", &f.size, path, err) ||
+	    read_digest(doc, "blob_id", DIGEST_GIT_SHA1, path, &f.blob, err) ||
+	    read_digest(doc, "lfs_sha256", DIGEST_SHA256, path, &f.lfs, err) ||
+	    read_digest(doc, "xet_hash", DIGEST_SHA256, path, &f.xet, err))
+		return -1;
+	if (!f.blob.alg)
+		return err_set(err, ERR_FORMAT, "%s: no blob_id", path);
+	if (t->count == LOCK_MAX_FILES)
+		return err_set(err, ERR_FORMAT, "more than %d files",
+			       LOCK_MAX_FILES);
+	f.path = xstrdup(path);
+	t->files = xgrow(t->files, &t->cap, t->count + 1, sizeof(*t->files));
+	t->files[t->count++] = f;
+	return 0;
+}
+
+static int read_files(struct json_reader *r, struct tree *t, struct error *err)
+{
 	if (json_enter_object(r, err))
 		return -1;
 	for (;;) {
 		char *path CLEANUP(free_ptr) = NULL;
+		int more = json_next_key(r, &path, err);
 
-		more = json_next_key(r, &path, err);
 		if (more <= 0)
 			return more;
-		if (read_entry(r, path, out, err))
+		if (read_file(r, t, path, err))
 			return -1;
 	}
 }
 
-int tree_parse(const char *text, size_t len, struct lock_repo *out,
-	       struct error *err)
+/* Is the value that comes next the number 1? Reads it. */
+static int read_version(struct json_reader *r, bool *is_one, struct error *err)
 {
-	struct json_reader r;
-	bool known = false;
-	int more;
+	struct json *value CLEANUP(json_free) = NULL;
+	const char *from = r->p;
 
-	json_reader_init(&r, text, len);
-	if (json_enter_object(&r, err))
+	if (json_read_value(r, &value, err))
+		return -1;
+	from += strspn(from, " \t\r\n");
+	*is_one = r->p == from + 1 && *from == '1';
+	return 0;
+}
+
+static int read_document(struct json_reader *r, struct tree *t, bool *known,
+			 struct error *err)
+{
+	if (json_enter_object(r, err))
 		return -1;
 	for (;;) {
 		char *key CLEANUP(free_ptr) = NULL;
-		struct json *doc CLEANUP(json_free) = NULL;
+		struct json *other CLEANUP(json_free) = NULL;
+		int more = json_next_key(r, &key, err);
 
-		more = json_next_key(&r, &key, err);
 		if (more < 0)
 			return -1;
 		if (!more)
-			break;
-		if (!strcmp(key, "files")) {
-			if (read_files(&r, out, err))
-				return -1;
-			continue;
-		}
-		if (json_read_value(&r, &doc, err))
-			return -1;
+			return json_reader_end(r, err);
 		if (!strcmp(key, "format_version"))
-			known = r.p[-1] == '1' && strchr(" :\n", r.p[-2]);
+			more = read_version(r, known, err);
+		else if (!strcmp(key, "files"))
+			more = read_files(r, t, err);
+		else
+			more = json_read_value(r, &other, err);
+		if (more < 0)
+			return -1;
 	}
-	if (!known)
-		return err_set(err, ERR_FORMAT, "another format_version");
-	return json_reader_end(&r, err);
 }
 
-/* Does the snapshot hold every file that the listing names? */
-static bool is_true(struct hfcache *c, const struct lock_repo *repo,
-		    const struct lock_repo *listed)
+/* A later format may say anything, also what would be an error in ours. */
+static bool is_foreign(const char *text, size_t len)
 {
-	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
+	struct error ignored = { 0 };
+	struct json_reader r;
+	bool known = true;
 
-	for (size_t i = 0; i < listed->file_count; i++) {
-		char *path CLEANUP(free_ptr) = xasprintf("%s/snapshots/%s/%s",
-							 folder, repo->commit,
-							 listed->files[i].path);
-		int fd CLEANUP(close_fd) = hfcache_open_inside(c->fd, path,
-							       O_PATH);
+	json_reader_init(&r, text, len);
+	if (json_enter_object(&r, &ignored))
+		return false;
+	for (;;) {
+		char *key CLEANUP(free_ptr) = NULL;
+		struct json *other CLEANUP(json_free) = NULL;
 
-		if (fd < 0)
+		if (json_next_key(&r, &key, &ignored) <= 0)
+			return false;
+		if (!strcmp(key, "format_version"))
+			return !read_version(&r, &known, &ignored) && !known;
+		if (json_read_value(&r, &other, &ignored))
+			return false;
+	}
+}
+
+int tree_parse(struct tree *out, const char *text, size_t len,
+	       struct error *err)
+{
+	struct tree t CLEANUP(tree_release) = { 0 };
+	struct json_reader r;
+	bool known = false;
+
+	json_reader_init(&r, text, len);
+	t.foreign = is_foreign(text, len);
+	if (!t.foreign) {
+		if (read_document(&r, &t, &known, err))
+			return -1;
+		if (!known)
+			return err_set(err, ERR_FORMAT, "no format_version");
+		if (t.count)
+			qsort(t.files, t.count, sizeof(*t.files), by_path);
+		for (size_t i = 1; i < t.count; i++)
+			if (!strcmp(t.files[i - 1].path, t.files[i].path))
+				return err_set(err, ERR_FORMAT,
+					       "\"%s\" is there twice",
+					       t.files[i].path);
+	}
+	*out = t;
+	t = (struct tree){ 0 };
+	return 0;
+}
+
+/* --- the listing of a snapshot ------------------------------------------------- */
+
+struct merge {
+	struct hfcache *cache;
+	const struct lock_repo *repo;
+	struct tree old; /* empty if there is none that counts */
+	struct atomic_file file;
+	struct str text;
+	struct json_writer json;
+};
+
+static void merge_release(struct merge *m)
+{
+	tree_release(&m->old);
+	atomic_abort(&m->file);
+	str_release(&m->text);
+}
+
+static bool holds(const struct merge *m, const char *path)
+{
+	char *full CLEANUP(free_ptr) = store_snapshot_path(m->repo, path);
+	struct stat st;
+
+	return beneath_stat(m->cache->fd, full, &st) == BENEATH_FILE;
+}
+
+/* Is all that it names in the snapshot? Else it tells of the whole commit, or of
+ * files that someone has deleted: not ours to change. */
+static bool holds_all_of_old(const struct merge *m)
+{
+	for (size_t i = 0; i < m->old.count; i++)
+		if (!holds(m, m->old.files[i].path))
+			return false;
+	return true;
+}
+
+static bool says_the_same(const struct tree_file *t, const struct lock_file *f)
+{
+	return t && t->size == f->size && digest_equal(tree_want(t), &f->etag);
+}
+
+/* Does the old listing say all that there is to say? */
+static bool is_complete(const struct merge *m)
+{
+	for (size_t i = 0; i < m->repo->file_count; i++) {
+		const struct lock_file *f = &m->repo->files[i];
+
+		if (!says_the_same(tree_find(&m->old, f->path), f) &&
+		    holds(m, f->path))
 			return false;
 	}
 	return true;
 }
 
-static int by_path(const void *a, const void *b)
+static int put(struct merge *m, const struct tree_file *f, struct error *err)
 {
-	const struct lock_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
+	put_file(&m->json, f);
+	if (m->text.len < WRITE_STEP)
+		return 0;
+	if (file_write_all(m->file.fd, m->text.ptr, m->text.len, m->file.name,
+			   err))
+		return -1;
+	str_clear(&m->text);
+	return 0;
 }
 
-/* Adds what is in `more` and not in repo. Both sorted. */
-static void merge(struct lock_repo *into, const struct lock_repo *more)
+/* Both lists are sorted. What the repo says wins, unless the old listing agrees
+ * and may know more (xet_hash). */
+static int put_union(struct merge *m, struct error *err)
 {
-	size_t own = into->file_count;
+	const struct lock_repo *repo = m->repo;
+	size_t i = 0, k = 0;
 
-	if (own)
-		qsort(into->files, own, sizeof(*into->files), by_path);
-	for (size_t i = 0; i < more->file_count; i++) {
-		const struct lock_file *f = &more->files[i];
-		struct lock_file *added;
+	while (i < repo->file_count || k < m->old.count) {
+		const struct tree_file *t = k < m->old.count ? &m->old.files[k]
+							     : NULL;
+		const struct lock_file *f = i < repo->file_count
+						    ? &repo->files[i]
+						    : NULL;
+		int order = !t ? -1 : !f ? 1 : strcmp(f->path, t->path);
+		struct tree_file mine;
 
-		if (own && bsearch(f, into->files, own, sizeof(*f), by_path))
+		if (order <= 0)
+			i++;
+		if (order >= 0)
+			k++;
+		if (order < 0 && !holds(m, f->path))
 			continue;
-		added = lock_add_file(into, f->path);
-		added->size = f->size;
-		added->etag = f->etag;
+		if (order < 0 || (!order && !says_the_same(t, f))) {
+			mine = from_lock(f);
+			t = &mine;
+		}
+		if (put(m, t, err))
+			return -1;
 	}
-	if (into->file_count)
-		qsort(into->files, into->file_count, sizeof(*into->files),
-		      by_path);
+	return 0;
+}
+
+static int write_listing(struct merge *m, int dirfd, const char *name,
+			 struct error *err)
+{
+	if (atomic_open(&m->file, dirfd, name, 0644, err))
+		return -1;
+	put_head(&m->json, &m->text);
+	if (put_union(m, err))
+		return -1;
+	put_tail(&m->json);
+	if (file_write_all(m->file.fd, m->text.ptr, m->text.len, name, err))
+		return -1;
+	return atomic_commit(&m->file, err);
+}
+
+/* A listing that is malformed or cannot be read counts as none. */
+static void read_old(struct merge *m, int dirfd, const char *name)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error ignored = { 0 };
+	struct stat st;
+
+	if (beneath_stat(dirfd, name, &st) == BENEATH_FILE &&
+	    !file_read_all(dirfd, name, TREE_LIMIT, &text, &ignored) &&
+	    tree_parse(&m->old, text.ptr, text.len, &ignored))
+		err_clear(&ignored);
 }
 
 int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,
 		       struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s.json", repo->commit);
-	struct str text CLEANUP(str_release) = STR_INIT;
-	struct str old CLEANUP(str_release) = STR_INIT;
-	struct lock scratch CLEANUP(lock_release) = { 0 };
-	struct lock_repo *listed = lock_add_repo(&scratch);
-	struct error ignored = { 0 };
+	struct merge m CLEANUP(merge_release) = {
+		.cache = c,
+		.repo = repo,
+		.file = ATOMIC_FILE_INIT,
+		.text = STR_INIT,
+	};
 	int dirfd CLEANUP(close_fd) = -1;
-	bool there;
 
-	if (hfcache_repo_dir(c, repo, "trees", true, &dirfd, err))
+	if (store_open_dir(c, repo, "trees", &dirfd, err))
 		return -1;
-	there = !file_read_all(dirfd, name, TREE_LIMIT, &old, &ignored) &&
-		!tree_parse(old.ptr, old.len, listed, &ignored);
-	if (there && !is_true(c, repo, listed))
-		return 0; /* all of the commit, and we hold a part: it stays */
-	if (!there) {
-		lock_release(&scratch);
-		listed = lock_add_repo(&scratch);
-	}
-	merge(listed, repo);
-	hfcache_tree_format(listed, &text);
-	if (text.len == old.len && !memcmp(text.ptr, old.ptr, old.len))
+	read_old(&m, dirfd, name);
+	if (m.old.foreign || !holds_all_of_old(&m) || is_complete(&m))
 		return 0;
-	if (file_replace(dirfd, name, text.ptr, text.len, err))
+	if (write_listing(&m, dirfd, name, err))
 		return err_wrap(err, "%s trees/%s", repo->id, name);
 	return 0;
 }

@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
 #include "cache/probe.h"
+#include "cache/store.h"
 #include "cache/verify_priv.h"
 
 #include <dirent.h>
@@ -89,26 +89,6 @@ bool verify_is_leftover(const char *name)
 	return str_ends(name, ".incomplete") || str_ends(name, ".itts-part");
 }
 
-char *verify_ref(int dirfd, const char *path, char commit[41])
-{
-	char text[64];
-	int fd CLEANUP(close_fd) = hfcache_open_inside(dirfd, path,
-						       O_RDONLY | O_NONBLOCK);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	commit[0] = '\0';
-	if (n < 0)
-		return xstrdup(strerrordesc_np(errno));
-	text[n] = '\0';
-	if (n > 40 && strspn(text + 40, " \r\n\t") == (size_t)n - 40)
-		return xstrdup("a newline or blank behind the commit, which "
-			       "the Python client takes for a part of it");
-	if (n != 40 || !is_commit_id(text))
-		return xstrdup("not a commit");
-	memcpy(commit, text, 41);
-	return NULL;
-}
-
 /* --- a repo of a lock ------------------------------------------------------- */
 
 struct checker {
@@ -124,20 +104,15 @@ struct checker {
 static void check_link(struct checker *k, const struct lock_file *f,
 		       const char *snap, const char *blob)
 {
-	int link CLEANUP(close_fd) = hfcache_open_inside(k->cache->fd, snap,
-							 O_PATH);
-	int failed = link < 0 ? errno : 0;
-	int target CLEANUP(close_fd) = hfcache_open_inside(k->cache->fd, blob,
-							   O_PATH);
+	struct stat link, target;
+	enum beneath b = beneath_stat(k->cache->fd, snap, &link);
 	const char *why = NULL;
 
-	if (target < 0)
+	if (beneath_stat(k->cache->fd, blob, &target) != BENEATH_FILE)
 		return; /* the blob is the damage, not the link */
-	if (failed == ENOENT)
-		why = "leads nowhere";
-	else if (failed)
-		why = "leads out of the cache";
-	else if (!file_same(link, target))
+	if (b != BENEATH_FILE)
+		why = beneath_text(b);
+	else if (link.st_dev != target.st_dev || link.st_ino != target.st_ino)
 		why = "leads to another blob";
 	if (why)
 		verify_report_add(k->out, VERIFY_BAD_LINK, k->where, f->path,
@@ -148,19 +123,16 @@ static void check_link(struct checker *k, const struct lock_file *f,
 static void check_file(struct checker *k, const struct lock_file *f,
 		       bool first_of_blob)
 {
-	char hex[DIGEST_HEX_MAX];
-	char *blob CLEANUP(free_ptr) = xasprintf("%s/blobs/%s", k->folder,
-						 digest_hex(&f->etag, hex));
-	char *snap CLEANUP(free_ptr) = xasprintf(
-		"%s/snapshots/%s/%s", k->folder, k->repo->commit, f->path);
-	const struct digest *want = f->sha256.alg ? &f->sha256 : &f->etag;
+	char *blob CLEANUP(free_ptr) = store_blob_path(k->repo, &f->etag);
+	char *snap CLEANUP(free_ptr) = store_snapshot_path(k->repo, f->path);
+	const struct digest *want = store_want(f);
 	int root = k->cache->fd;
 	struct stat st;
 	bool there = !fstatat(root, snap, &st, AT_SYMLINK_NOFOLLOW);
 
 	if (there && S_ISREG(st.st_mode)) {
 		probe_add(k->probes, &(struct probe){ .dirfd = root,
-						      .rel = snap,
+						      .rel = (char *)snap,
 						      .where = k->where,
 						      .path = (char *)f->path,
 						      .size = f->size,
@@ -169,7 +141,7 @@ static void check_file(struct checker *k, const struct lock_file *f,
 	}
 	if (first_of_blob)
 		probe_add(k->probes, &(struct probe){ .dirfd = root,
-						      .rel = blob,
+						      .rel = (char *)blob,
 						      .where = k->where,
 						      .path = (char *)f->path,
 						      .size = f->size,
@@ -189,8 +161,8 @@ static void check_refs(struct checker *k)
 		char *path CLEANUP(free_ptr) = xasprintf("%s/%s", k->folder,
 							 shown);
 		char commit[41];
-		char *why CLEANUP(free_ptr) = verify_ref(k->cache->fd, path,
-							 commit);
+		char *why CLEANUP(free_ptr) = store_read_ref(k->cache->fd, path,
+							     commit);
 		char *other CLEANUP(free_ptr) = xasprintf("points to %s",
 							  commit);
 		struct stat st;
@@ -217,14 +189,11 @@ static int by_etag(const void *a, const void *b)
 
 static void check_leftovers(struct checker *k)
 {
-	int fd = -1;
-	struct error ignored = { 0 };
+	char *blobs CLEANUP(free_ptr) = store_path(k->repo, "blobs");
+	int fd = beneath_open_dir(k->cache->fd, blobs);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
-	DIR *dir;
 
-	if (hfcache_repo_dir(k->cache, k->repo, "blobs", false, &fd, &ignored))
-		return;
-	dir = fdopendir(fd);
 	if (!dir) {
 		close_fd(&fd);
 		return;

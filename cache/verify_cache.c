@@ -1,11 +1,12 @@
 /* A cache that we know nothing of, made by whatever client: every blob against
  * its own name, every link, ref and listing for sense. */
 #include "cache/verify.h"
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
 #include "cache/probe.h"
+#include "cache/store.h"
 #include "cache/tree.h"
 #include "cache/verify_priv.h"
 
@@ -26,7 +27,7 @@ struct survey {
 	char *folder;
 	struct probe_set *probes;
 	struct verify_report *out;
-	const struct lock_repo *listed; /* by the snapshot's listing, or NULL */
+	struct tree listed; /* by the listing of the snapshot */
 	/* Looks at one entry that is no directory; path: below the folder. */
 	void (*visit)(struct survey *s, const char *path, const char *name,
 		      const struct stat *st);
@@ -52,8 +53,7 @@ static int not_dots(const struct dirent *d)
 static int list_dir(struct survey *s, const char *path, struct dirent ***names)
 {
 	char *full CLEANUP(free_ptr) = below_root(s, path);
-	int fd CLEANUP(close_fd) = hfcache_open_inside(s->cache->fd, full,
-						       O_RDONLY | O_DIRECTORY);
+	int fd CLEANUP(close_fd) = beneath_open_dir(s->cache->fd, full);
 
 	*names = NULL;
 	return fd < 0 ? -1 : scandirat(fd, ".", names, not_dots, alphasort);
@@ -98,7 +98,7 @@ static void visit_blob(struct survey *s, const char *path, const char *name,
 		note(s, VERIFY_LEFTOVER, path, NULL);
 	else if (digest_from_hex(&want, name))
 		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
-						      .rel = full,
+						      .rel = (char *)full,
 						      .where = s->where,
 						      .path = (char *)path,
 						      .size = UINT64_MAX,
@@ -109,51 +109,32 @@ static void visit_blob(struct survey *s, const char *path, const char *name,
 
 /* --- snapshots/ --------------------------------------------------------------- */
 
-static int by_path(const void *a, const void *b)
-{
-	const struct lock_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-static const struct lock_file *find_listed(const struct survey *s,
-					   const char *path)
-{
-	struct lock_file key = { .path = (char *)path };
-
-	if (!s->listed || !s->listed->file_count)
-		return NULL;
-	return bsearch(&key, s->listed->files, s->listed->file_count,
-		       sizeof(key), by_path);
-}
-
 static void visit_snapshot(struct survey *s, const char *path, const char *name,
 			   const struct stat *st)
 {
 	char *full CLEANUP(free_ptr) = below_root(s, path);
 	/* "snapshots/" + 40 digits + "/" */
-	const struct lock_file *f = find_listed(s, path + 10 + 41);
+	const struct tree_file *f = tree_find(&s->listed, path + 10 + 41);
 
 	(void)name;
 	if (S_ISLNK(st->st_mode)) {
-		int fd CLEANUP(close_fd) = hfcache_open_inside(
-			s->cache->fd, full, O_RDONLY | O_NONBLOCK);
+		struct stat target;
+		enum beneath b = beneath_stat(s->cache->fd, full, &target);
 
-		if (fd < 0)
+		if (b != BENEATH_FILE)
 			note(s, VERIFY_BAD_LINK, path,
-			     errno == ENOENT  ? "leads nowhere"
-			     : errno == EXDEV ? "leads out of the cache"
-					      : strerrordesc_np(errno));
+			     b == BENEATH_FAILED ? strerrordesc_np(errno)
+						 : beneath_text(b));
 		return;
 	}
 	/* a file of its own: caches without links (Windows, FAT) */
 	if (f)
 		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
-						      .rel = full,
+						      .rel = (char *)full,
 						      .where = s->where,
 						      .path = (char *)path,
 						      .size = f->size,
-						      .want = f->etag });
+						      .want = *tree_want(f) });
 	else
 		note(s, VERIFY_EXTRA, path,
 		     "no digest is known for it, cannot be checked");
@@ -162,8 +143,8 @@ static void visit_snapshot(struct survey *s, const char *path, const char *name,
 /* Files of the listing that the snapshot lacks. */
 static void check_listed(struct survey *s, const char *commit)
 {
-	for (size_t i = 0; s->listed && i < s->listed->file_count; i++) {
-		const struct lock_file *f = &s->listed->files[i];
+	for (size_t i = 0; i < s->listed.count; i++) {
+		const struct tree_file *f = &s->listed.files[i];
 		char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s/%s",
 							 commit, f->path);
 		char *full CLEANUP(free_ptr) = below_root(s, path);
@@ -182,24 +163,17 @@ static void survey_snapshot(struct survey *s, const char *commit)
 	char *tree CLEANUP(free_ptr) = xasprintf("trees/%s.json", commit);
 	char *full CLEANUP(free_ptr) = below_root(s, tree);
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct lock scratch CLEANUP(lock_release) = { 0 };
-	struct lock_repo *listed = lock_add_repo(&scratch);
 	struct error why = { 0 };
 
 	if (file_read_all(s->cache->fd, full, TREE_LIMIT, &text, &why)) {
 		if (why.code != ERR_NOT_FOUND)
 			note(s, VERIFY_UNREADABLE, tree, why.msg);
-	} else if (tree_parse(text.ptr, text.len, listed, &why)) {
+	} else if (tree_parse(&s->listed, text.ptr, text.len, &why)) {
 		note(s, VERIFY_EXTRA, tree, "a listing that nobody can read");
-	} else {
-		if (listed->file_count)
-			qsort(listed->files, listed->file_count,
-			      sizeof(*listed->files), by_path);
-		s->listed = listed;
 	}
 	walk(s, path, 0);
 	check_listed(s, commit);
-	s->listed = NULL;
+	tree_release(&s->listed);
 }
 
 static void survey_snapshots(struct survey *s)
@@ -229,7 +203,8 @@ static void visit_ref(struct survey *s, const char *path, const char *name,
 {
 	char *full CLEANUP(free_ptr) = below_root(s, path);
 	char commit[41];
-	char *why CLEANUP(free_ptr) = verify_ref(s->cache->fd, full, commit);
+	char *why CLEANUP(free_ptr) = store_read_ref(s->cache->fd, full,
+						     commit);
 	char *snap CLEANUP(free_ptr) = xasprintf("%s/snapshots/%s", s->folder,
 						 commit);
 	struct stat there;

@@ -10,9 +10,6 @@
 
 /* Parts of Python's client or ours? */
 bool verify_is_leftover(const char *name);
-/* NULL: the ref file holds exactly a commit (copied to commit); else what is
- * wrong with it, caller frees. */
-char *verify_ref(int dirfd, const char *path, char commit[41]);
 /* Blobs to hash, links, refs and leftovers of one repo. where: borrowed. */
 void verify_collect_repo(struct hfcache *c, const struct lock_repo *repo,
 			 const char *where, struct probe_set *probes,

@@ -1,9 +1,10 @@
 #include "cache/verify.h"
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
 #include "cache/probe.h"
+#include "cache/store.h"
 #include "cache/verify_priv.h"
 #include "cache/view.h"
 
@@ -73,9 +74,7 @@ static int not_dots(const struct dirent *d)
 static void find_extras(struct extras *x, const char *dir, unsigned depth)
 {
 	struct dirent **names = NULL;
-	int fd CLEANUP(close_fd) = hfcache_open_inside(
-		x->dirfd, *dir ? dir : ".",
-		O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	int fd CLEANUP(close_fd) = beneath_open_dir(x->dirfd, *dir ? dir : ".");
 	int n = fd < 0 ? -1 : scandirat(fd, ".", &names, not_dots, alphasort);
 
 	for (int i = 0; i < n; i++) {
@@ -147,15 +146,14 @@ static void collect_hub(int dirfd, const char *where, const struct lock_repo *r,
 			struct hfcache **hub, struct probe_set *probes,
 			struct verify_report *out)
 {
-	int fd = hfcache_open_inside(dirfd, r->hub_view,
-				     O_RDONLY | O_DIRECTORY);
+	int fd = beneath_open_dir(dirfd, r->hub_view);
 
 	if (fd < 0) {
 		verify_report_add(out, VERIFY_MISSING, where, r->id, 0,
 				  strerrordesc_np(errno));
 		return;
 	}
-	*hub = hfcache_at(fd, where, false);
+	store_from_fd(hub, fd, where, false);
 	verify_collect_repo(*hub, r, where, probes, out);
 }
 

@@ -1,11 +1,10 @@
 #include "cache/view.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "cache/hfcache_priv.h"
 #include "cache/place.h"
+#include "cache/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,9 +23,27 @@ static int open_model_dir(const char *dir, int *out, struct error *err)
 	return *out < 0 ? err_sys(err, errno, "%s", dir) : 0;
 }
 
+/* One view_place(): what goes where, in the order of the bytes. */
+struct plan {
+	struct placer placer;
+	const struct lock *lock;
+	struct hfcache **hubs; /* by repo; NULL: none, or the store itself */
+	struct placement *items;
+	size_t count, cap;
+};
+
+static void plan_release(struct plan *p)
+{
+	for (size_t i = 0; p->hubs && i < p->lock->repo_count; i++)
+		hfcache_close(&p->hubs[i]);
+	free_ptr(&p->hubs);
+	free_ptr(&p->items);
+	placer_release(&p->placer);
+}
+
 /* The Hub view of a repo as a cache of its own; *out stays NULL where that is
  * the store itself. */
-static int open_hub_view(struct placer *p, const struct lock_repo *repo,
+static int open_hub_view(const struct placer *p, const struct lock_repo *repo,
 			 struct hfcache **out, struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s/%s", p->model_dir,
@@ -36,46 +53,77 @@ static int open_hub_view(struct placer *p, const struct lock_repo *repo,
 	if (file_open_beneath(p->dirfd, repo->hub_view, true, &fd, err))
 		return err_wrap(err, "%s", p->model_dir);
 	if (!file_same(fd, hfcache_fd(p->store)))
-		*out = hfcache_at(take_fd(&fd), name, true);
+		store_from_fd(out, take_fd(&fd), name, true);
 	return 0;
 }
 
-/* All places of one file. Its bytes are there once: what had to be copied for
- * the first place is linked to from the others. */
-static int place_file(struct placer *p, struct hfcache *hub,
-		      const struct lock_repo *repo,
-		      const struct lock_file *file, struct error *err)
+static void add(struct plan *p, const struct lock_repo *repo,
+		const struct lock_file *file, const char *view)
 {
-	struct place_source src CLEANUP(
-		place_source_release) = PLACE_SOURCE_INIT;
-	char hex[DIGEST_HEX_MAX];
+	p->items = xgrow(p->items, &p->cap, p->count + 1, sizeof(*p->items));
+	p->items[p->count++] = (struct placement){ repo, file, view };
+}
 
-	if (!hub && !file->views)
-		return 0;
-	if (place_source_open(&src, p, repo, file, err))
+static int plan_repo(struct plan *p, size_t i, struct error *err)
+{
+	const struct lock_repo *repo = &p->lock->repos[i];
+
+	if (repo->hub_view && open_hub_view(&p->placer, repo, &p->hubs[i], err))
 		return -1;
-	if (hub) {
-		int dirfd CLEANUP(close_fd) = -1;
+	for (size_t k = 0; k < repo->file_count; k++) {
+		const struct lock_file *file = &repo->files[k];
 
-		if (hfcache_repo_dir(hub, repo, "blobs", true, &dirfd, err) ||
-		    place_link(p, &src, dirfd, digest_hex(&file->etag, hex),
-			       err) ||
-		    hfcache_link(hub, repo, file, err))
+		if (p->hubs[i])
+			add(p, repo, file, NULL);
+		for (char **view = file->views; view && *view; view++)
+			add(p, repo, file, *view);
+	}
+	return 0;
+}
+
+/* Equal bytes side by side, in the order of the lock otherwise. */
+static int by_bytes(const void *a, const void *b)
+{
+	const struct placement *x = a, *y = b;
+	int order = digest_cmp(store_want(x->file), store_want(y->file));
+
+	if (order)
+		return order;
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	/* the blob of the Hub view first */
+	return !y->view - !x->view;
+}
+
+static int place_all(struct plan *p, struct error *err)
+{
+	struct event ev = { .type = EVENT_PLAN,
+			    .name = "place",
+			    .items = p->count };
+
+	for (size_t i = 0; i < p->count; i++)
+		ev.total += p->items[i].file->size;
+	event_emit(p->placer.sink, &ev);
+	if (p->count)
+		qsort(p->items, p->count, sizeof(*p->items), by_bytes);
+	for (size_t i = 0; i < p->count; i++) {
+		if (cancel_check(p->placer.cancel, err) ||
+		    place_file(&p->placer, &p->items[i], (unsigned)i, err))
 			return -1;
 	}
-	for (char **view = file->views; view && *view; view++) {
-		if (place_view(p, &src, *view, err))
-			return err_wrap(err, "%s/%s", p->model_dir, *view);
-	}
 	return 0;
 }
 
+/* Makes the blobs of a Hub view visible. */
 static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 			   struct error *err)
 {
 	enum ref_change change;
 	char old[41];
 
+	for (size_t i = 0; i < repo->file_count; i++)
+		if (hfcache_link(hub, repo, &repo->files[i], err))
+			return -1;
 	if (hfcache_write_tree(hub, repo, err))
 		return -1;
 	for (size_t i = 0; i < repo->refs.count; i++)
@@ -85,33 +133,25 @@ static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 	return 0;
 }
 
-static int place_repo(struct placer *p, const struct lock_repo *repo,
-		      struct error *err)
-{
-	struct hfcache *hub CLEANUP(hfcache_close) = NULL;
-
-	if (repo->hub_view && open_hub_view(p, repo, &hub, err))
-		return -1;
-	for (size_t i = 0; i < repo->file_count; i++) {
-		if (cancel_check(p->cancel, err) ||
-		    place_file(p, hub, repo, &repo->files[i], err))
-			return -1;
-	}
-	return hub ? finish_hub_view(hub, repo, err) : 0;
-}
-
+/* Written last: a directory that has it is complete. */
 static int write_record(const struct placer *p, const struct lock *l,
 			struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s.lock.json", l->name);
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str old CLEANUP(str_release) = STR_INIT;
+	struct error unread = { 0 };
 	int dirfd CLEANUP(close_fd) = -1;
 
 	if (syncfs(p->dirfd))
 		return err_sys(err, errno, "%s", p->model_dir);
 	lock_format(l, &text);
-	if (file_open_beneath(p->dirfd, VIEW_RECORD_DIR, true, &dirfd, err) ||
-	    file_replace(dirfd, name, text.ptr, text.len, err))
+	if (file_open_beneath(p->dirfd, VIEW_RECORD_DIR, true, &dirfd, err))
+		return err_wrap(err, "%s", p->model_dir);
+	if (!file_read_all(dirfd, name, LOCK_LIMIT, &old, &unread) &&
+	    old.len == text.len && !memcmp(old.ptr, text.ptr, text.len))
+		return 0;
+	if (file_replace(dirfd, name, text.ptr, text.len, err))
 		return err_wrap(err, "%s", p->model_dir);
 	return 0;
 }
@@ -121,19 +161,29 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       struct view_stats *out, struct error *err)
 {
 	int dirfd CLEANUP(close_fd) = -1;
-	struct placer p = { .store = c,
-			    .model_dir = model_dir,
-			    .cancel = cancel,
-			    .sink = sink };
+	struct plan p CLEANUP(plan_release) = {
+		.placer = PLACER_INIT,
+		.lock = l,
+		.hubs = xcalloc(l->repo_count + 1, sizeof(struct hfcache *)),
+	};
 
 	if (open_model_dir(model_dir, &dirfd, err))
 		return -1;
-	p.dirfd = dirfd;
+	p.placer.store = c;
+	p.placer.model_dir = model_dir;
+	p.placer.dirfd = dirfd;
+	p.placer.cancel = cancel;
+	p.placer.sink = sink;
 	for (size_t i = 0; i < l->repo_count; i++)
-		if (place_repo(&p, &l->repos[i], err))
+		if (plan_repo(&p, i, err))
 			return -1;
-	*out = p.stats;
-	return write_record(&p, l, err);
+	if (place_all(&p, err))
+		return -1;
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (p.hubs[i] && finish_hub_view(p.hubs[i], &l->repos[i], err))
+			return -1;
+	*out = p.placer.stats;
+	return write_record(&p.placer, l, err);
 }
 
 /* --- what it will need ------------------------------------------------------ */

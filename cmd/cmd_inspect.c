@@ -218,10 +218,12 @@ static void put_text(struct app *app, const struct bundle_source *s,
 	if (app->options->verbose)
 		add_files(&text, l);
 	app_print(app, &text);
-	for (size_t i = 0; i < l->repo_count; i++)
-		if (l->repos[i].notice)
-			app_note(app, "%s: %s", l->repos[i].id,
-				 l->repos[i].notice);
+	for (size_t i = 0; i < l->repo_count; i++) {
+		struct str notice CLEANUP(str_release) = STR_INIT;
+
+		if (report_notice(&l->repos[i], &notice))
+			app_note(app, "%s", notice.ptr);
+	}
 }
 
 static int run(struct app *app, struct error *err)

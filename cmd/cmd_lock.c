@@ -1,6 +1,9 @@
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/select.h"
 #include "cmd/work.h"
+
+#include <string.h>
 
 static const struct option options[] = {
 	{ .name = "check",
@@ -86,6 +89,12 @@ static int load_old(struct app *app, const struct work *w, struct lock *old,
 		    bool *exists, struct error *err)
 {
 	*exists = lock_load(w->path, old, err) == 0;
+	if (*exists && select_is_default(app->options) &&
+	    strcmp(old->name, w->manifest.name) != 0)
+		return err_set(err, ERR_USAGE,
+			       "%s is the lock of %s; say what to lock instead "
+			       "with -m FILE, or with --recipe %s",
+			       w->path, old->name, w->manifest.name);
 	if (*exists)
 		return 0;
 	if (app->options->check)

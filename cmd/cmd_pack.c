@@ -90,12 +90,13 @@ static void say_licences(struct app *app, const struct lock *l)
 {
 	for (size_t i = 0; i < l->repo_count; i++) {
 		const struct lock_repo *r = &l->repos[i];
+		struct str notice CLEANUP(str_release) = STR_INIT;
 
 		if (r->license)
 			event_info(&app->sink, "%s: licence %s", r->id,
 				   r->license);
-		if (r->notice)
-			event_warn(&app->sink, "%s: %s", r->id, r->notice);
+		if (report_notice(r, &notice))
+			event_warn(&app->sink, "%s", notice.ptr);
 	}
 }
 

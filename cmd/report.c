@@ -19,6 +19,16 @@ void report_download(struct json_writer *w, const struct download_stats *s)
 	json_put_kv_u64(w, "retries", s->retries);
 }
 
+bool report_notice(const struct lock_repo *r, struct str *out)
+{
+	if (!r->notice)
+		return false;
+	if (!strstr(r->notice, r->id))
+		str_addf(out, "%s: ", r->id);
+	str_adds(out, r->notice);
+	return true;
+}
+
 void table_release(struct table *t)
 {
 	strlist_release(&t->cells);

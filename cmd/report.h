@@ -2,12 +2,17 @@
 #ifndef ITTS_REPORT_H
 #define ITTS_REPORT_H
 
+#include <stdbool.h>
+
 #include "base/json.h"
 #include "base/str.h"
 #include "fetch/download.h"
 #include "manifest/lock.h"
 
 void report_download(struct json_writer *w, const struct download_stats *s);
+/* The notice of a repository, behind its id if it does not name it; appended.
+ * false: there is none. */
+bool report_notice(const struct lock_repo *r, struct str *out);
 /* A table: columns as wide as their longest cell. The last is not padded. */
 #define TABLE_COLUMNS 8
 struct table {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #define BUSY_POLL_MS 100
+/* Small files get their names together, but no later than this. */
+#define FLUSH_MS 2000
 
 struct fetch {
 	struct plan *plan;
@@ -22,6 +24,9 @@ struct fetch {
 	size_t busy_count;
 	uint64_t busy_ms; /* when they were looked at last */
 	bool stopped, filling;
+	struct job_end kept[HFCACHE_BATCH_CAP]; /* wait for a flush */
+	size_t kept_count;
+	uint64_t kept_ms;     /* when the first of them came */
 	struct error *failed; /* the first file that failed */
 	struct error fatal;
 };
@@ -50,25 +55,61 @@ static void stop(struct fetch *f, const struct error *why)
 	http_stop(f->common.hub->http);
 }
 
-/* Locks that are held by complete files wait for no other process. */
+static void finish(struct fetch *f, const struct job_end *e)
+{
+	char *name CLEANUP(free_ptr) = plan_blob_name(e->blob);
+	uint64_t size = e->blob->file->size;
+	struct event ev = { .type = EVENT_DONE,
+			    .id = e->id,
+			    .name = name,
+			    .source = e->source,
+			    .done = size,
+			    .total = size };
+
+	e->blob->state = BLOB_OK;
+	f->stats->got_files++;
+	f->stats->got_bytes += size - e->resumed;
+	f->stats->resumed_bytes += e->resumed;
+	event_emit(f->options->sink, &ev);
+}
+
 static void flush(struct fetch *f)
 {
 	struct error err = { .code = ERR_NONE };
 
-	if (hfcache_batch_flush(f->common.batch, &err) < 0)
+	if (hfcache_batch_flush(f->common.batch, &err) < 0) {
 		stop(f, &err);
+		return;
+	}
+	for (size_t i = 0; i < f->kept_count; i++)
+		finish(f, &f->kept[i]);
+	f->kept_count = 0;
+}
+
+static void keep(struct fetch *f, const struct job_end *e)
+{
+	if (f->kept_count == 0)
+		f->kept_ms = clock_ms();
+	f->kept[f->kept_count++] = *e;
+	/* before the batch itself would, which tells nobody */
+	if (f->kept_count == HFCACHE_BATCH_CAP)
+		flush(f);
 }
 
 static void fill(struct fetch *f);
 
-static void job_ended(void *ctx, unsigned slot, const struct error *err)
+static void job_ended(void *ctx, const struct job_end *e,
+		      const struct error *err)
 {
 	struct fetch *f = ctx;
 
-	(void)slot;
 	if (err->code == ERR_CANCELLED)
 		return;
-	if (err->code != ERR_NONE) {
+	if (err->code == ERR_NONE && e->in_batch) {
+		keep(f, e);
+	} else if (err->code == ERR_NONE) {
+		finish(f, e);
+	} else {
 		f->stats->failed_files++;
 		if (f->failed->code == ERR_NONE)
 			*f->failed = *err;
@@ -99,9 +140,9 @@ static void start(struct fetch *f, struct job *j, uint32_t place, bool waited)
 {
 	struct plan_blob *blob = &f->plan->blobs[f->queue[place]];
 
-	switch (job_begin(j, &f->common, blob, (unsigned)(j - f->jobs),
-			  place)) {
+	switch (job_begin(j, &f->common, blob, place)) {
 	case JOB_BUSY:
+		/* locks held by complete files must not wait for others' */
 		flush(f);
 		if (!waited)
 			tell_busy(f, place);
@@ -157,6 +198,8 @@ static void on_tick(void *ctx)
 	struct fetch *f = ctx;
 
 	f->filling = true;
+	if (f->kept_count > 0 && clock_ms() - f->kept_ms >= FLUSH_MS)
+		flush(f);
 	retry_busy(f);
 	f->filling = false;
 	fill(f);
@@ -177,18 +220,17 @@ static void wait_for_others(const struct cancel *cancel)
 	poll(&p, 1, BUSY_POLL_MS);
 }
 
-static int run(struct fetch *f, struct error *err)
+/* Until every file has come or failed, or all has to stop. */
+static int run_jobs(struct fetch *f, struct error *err)
 {
 	const struct cancel *cancel = f->options->cancel;
 
-	for (;;) {
+	while (!f->stopped) {
 		on_tick(f);
 		if (!f->stopped && !is_idle(f) &&
 		    http_run(f->common.hub->http, on_tick, f, err) < 0)
 			return -1;
-		if (f->stopped)
-			break;
-		if (f->next < f->count)
+		if (f->stopped || f->next < f->count)
 			continue;
 		if (f->busy_count == 0)
 			break;
@@ -197,12 +239,20 @@ static int run(struct fetch *f, struct error *err)
 		if (cancel_check(cancel, err) < 0)
 			return -1;
 	}
-	if (f->fatal.code == ERR_NONE)
-		flush(f);
-	if (f->fatal.code == ERR_NONE)
-		return 0;
-	*err = f->fatal;
-	return -1;
+	return 0;
+}
+
+static int run(struct fetch *f, struct error *err)
+{
+	int rc = run_jobs(f, err);
+
+	/* what is complete stays, however the rest has ended */
+	flush(f);
+	if (rc == 0 && f->fatal.code != ERR_NONE) {
+		*err = f->fatal;
+		return -1;
+	}
+	return rc;
 }
 
 static void make_queue(struct fetch *f)

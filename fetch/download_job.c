@@ -33,9 +33,6 @@ static void tell(const struct job *j, enum event_type type, const char *text,
 			    .done = j->part.offset,
 			    .total = j->blob->file->size,
 			    .delay_ms = delay_ms };
-
-	if (type == EVENT_DONE)
-		ev.done = ev.total;
 	event_emit(j->common->sink, &ev);
 }
 
@@ -58,32 +55,30 @@ void job_release(struct job *j)
 	*j = (struct job){ .part = HFCACHE_PART_INIT };
 }
 
-static void end(struct job *j, const struct error *err)
+static void end_with(struct job *j, const struct error *err, bool in_batch)
 {
 	struct job_common *common = j->common;
-	struct error why = *err;
-	unsigned slot = j->slot;
+	struct job_end e = { .blob = j->blob,
+			     .id = j->id,
+			     .source = j->endpoint ? j->endpoint->origin : NULL,
+			     .resumed = j->resumed,
+			     .in_batch = in_batch };
 
-	if (err->code != ERR_NONE && err->code != ERR_CANCELLED)
-		tell(j, EVENT_FAIL, err->msg, 0);
 	/* the slot may be used for the next file at once */
 	job_release(j);
-	common->ended(common->ctx, slot, &why);
+	common->ended(common->ctx, &e, err);
 }
 
-static void end_done(struct job *j)
+static void end(struct job *j, const struct error *err)
 {
-	struct error none = { .code = ERR_NONE };
-	struct download_stats *stats = j->common->stats;
+	struct error named = *err;
 
-	if (j->endpoint)
-		j->endpoint->failures = 0;
-	stats->got_files++;
-	stats->got_bytes += j->blob->file->size - j->resumed;
-	stats->resumed_bytes += j->resumed;
-	j->blob->state = BLOB_OK;
-	tell(j, EVENT_DONE, NULL, 0);
-	end(j, &none);
+	if (err->code != ERR_CANCELLED)
+		tell(j, EVENT_FAIL, err->msg, 0);
+	/* what the engine says names the host only */
+	if (!strstr(err->msg, j->name))
+		err_wrap(&named, "%s", j->name);
+	end_with(j, &named, false);
 }
 
 /* --- endpoints -------------------------------------------------------------- */
@@ -200,13 +195,6 @@ int job_restart_part(struct job *j, struct error *err)
 	return hfcache_part_restart(&j->part, err);
 }
 
-static int commit(struct job *j, struct error *err)
-{
-	if (j->part.resumable)
-		return hfcache_part_commit(&j->part, NULL, err);
-	return hfcache_batch_add(j->common->batch, &j->part, err);
-}
-
 /* The bytes were wrong: once more from the start, then blame. */
 static void wrong_bytes(struct job *j, struct error *why)
 {
@@ -232,13 +220,21 @@ static void wrong_bytes(struct job *j, struct error *why)
 static void complete(struct job *j)
 {
 	struct error err = { .code = ERR_NONE };
+	bool alone = j->part.resumable;
+	int rc = alone ? hfcache_part_commit(&j->part, NULL, &err)
+		       : hfcache_batch_add(j->common->batch, &j->part, &err);
 
-	if (commit(j, &err) == 0)
-		end_done(j);
-	else if (err.code == ERR_INTEGRITY)
+	if (rc < 0 && err.code == ERR_INTEGRITY) {
 		wrong_bytes(j, &err);
-	else
+		return;
+	}
+	if (rc < 0) {
 		end(j, &err);
+		return;
+	}
+	if (j->endpoint)
+		j->endpoint->failures = 0;
+	end_with(j, &err, !alone);
 }
 
 /* --- what comes of an answer ------------------------------------------------- */
@@ -397,7 +393,7 @@ static enum job_start begin(struct job *j, struct error *err)
 }
 
 enum job_start job_begin(struct job *j, struct job_common *common,
-			 struct plan_blob *blob, unsigned slot, unsigned id)
+			 struct plan_blob *blob, unsigned id)
 {
 	struct error err = { .code = ERR_NONE };
 	enum job_start rc;
@@ -405,7 +401,6 @@ enum job_start job_begin(struct job *j, struct job_common *common,
 	assert(!j->used);
 	*j = (struct job){ .common = common,
 			   .blob = blob,
-			   .slot = slot,
 			   .id = id,
 			   .used = true,
 			   .name = plan_blob_name(blob),

@@ -16,6 +16,15 @@
 #include "fetch/download_plan.h"
 #include "fetch/hub.h"
 
+/* How a job has ended. */
+struct job_end {
+	struct plan_blob *blob;
+	unsigned id;
+	const char *source; /* origin of the endpoint, or NULL */
+	uint64_t resumed;   /* bytes that an earlier run had left */
+	bool in_batch;	    /* right, but without its name until a flush */
+};
+
 /* What all jobs share. */
 struct job_common {
 	struct hub *hub;
@@ -23,8 +32,9 @@ struct job_common {
 	const struct event_sink *sink;
 	struct download_stats *stats;
 	struct hfcache_batch *batch; /* small files wait here for their names */
-	/* The job has ended; err is ERR_NONE if its blob is in the store. */
-	void (*ended)(void *ctx, unsigned slot, const struct error *err);
+	/* err is ERR_NONE if the blob is right. */
+	void (*ended)(void *ctx, const struct job_end *end,
+		      const struct error *err);
 	void *ctx;
 };
 
@@ -33,7 +43,7 @@ struct job_common {
 struct job {
 	struct job_common *common;
 	struct plan_blob *blob;
-	unsigned slot, id;
+	unsigned id;
 	bool used;
 	char *name;
 	struct hfcache_part part;
@@ -61,7 +71,7 @@ enum job_start {
 
 /* Takes the blob's lock, then asks the first endpoint that is in use. */
 enum job_start job_begin(struct job *j, struct job_common *common,
-			 struct plan_blob *blob, unsigned slot, unsigned id);
+			 struct plan_blob *blob, unsigned id);
 void job_release(struct job *j); /* keeps the part */
 
 /* For download_answer.c. */

@@ -29,8 +29,19 @@ static const struct cause {
 	{ CURLE_URL_MALFORMAT, ERR_USAGE, "malformed URL" },
 };
 
-static struct cause find_cause(CURLcode rc)
+/* A SOCKS server that wants a user and password, or others. */
+static bool wants_credentials(long proxy_error)
 {
+	return proxy_error == CURLPX_NO_AUTH ||
+	       proxy_error == CURLPX_USER_REJECTED;
+}
+
+static struct cause find_cause(CURLcode rc, long proxy_error)
+{
+	if (rc == CURLE_PROXY && wants_credentials(proxy_error))
+		return (struct cause){ rc, ERR_AUTH,
+				       "the proxy wants a user name and "
+				       "password" };
 	for (size_t i = 0; i < ARRAY_LEN(causes); i++)
 		if (causes[i].rc == rc)
 			return causes[i];
@@ -128,7 +139,8 @@ static void add_trust_hint(const struct http_settings *s, struct error *err)
 int http_explain(const struct transfer *t, const struct http_settings *s,
 		 CURLcode rc, struct http_response *res, struct error *err)
 {
-	struct cause cause = find_cause(rc);
+	struct cause cause = find_cause(
+		rc, info_long(t->easy, CURLINFO_PROXY_ERROR));
 	long connect = info_long(t->easy, CURLINFO_HTTP_CONNECTCODE);
 	const char *detail = detail_of(t, rc);
 

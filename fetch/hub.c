@@ -69,8 +69,7 @@ char *hub_resolve_url(const struct hub_endpoint *e, enum repo_type type,
 struct question {
 	struct hub *hub;
 	struct hub_endpoint *endpoint;
-	enum repo_type type;
-	const char *id;
+	const struct lock_repo *repo;
 	char *what; /* for messages */
 };
 
@@ -140,7 +139,7 @@ static char *api_url(const struct question *q, const char *verb,
 	struct str url CLEANUP(str_release) = STR_INIT;
 
 	str_addf(&url, "%s/api/%s/%s/%s/", q->endpoint->url,
-		 repo_type_plural(q->type), q->id, verb);
+		 repo_type_plural(q->repo->type), q->repo->id, verb);
 	url_escape(&url, revision, false);
 	str_adds(&url, query);
 	return str_detach(&url);
@@ -232,16 +231,14 @@ static int sort_files(const struct question *q, struct lock_repo *repo,
 	return 0;
 }
 
-int hub_list(struct hub *h, struct hub_endpoint *e, enum repo_type type,
-	     const char *id, const char *revision, struct lock_repo *repo,
-	     struct error *err)
+int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
+	     struct lock_repo *repo, struct error *err)
 {
 	struct question q CLEANUP(release_question) = {
 		.hub = h,
 		.endpoint = e,
-		.type = type,
-		.id = id,
-		.what = xasprintf("%s@%s", id, revision),
+		.repo = repo,
+		.what = xasprintf("%s@%s", repo->id, revision),
 	};
 	int listed;
 

@@ -50,12 +50,12 @@ void hub_release(struct hub *h); /* CLEANUP; not http */
 char *hub_resolve_url(const struct hub_endpoint *e, enum repo_type type,
 		      const char *id, const char *commit, const char *path);
 
-/* What one endpoint says of a revision: commit and all files (path, size, etag;
- * sha256 for LFS files). Tree API with pages, each re-hosted onto the endpoint,
- * else revision?blobs=true. Fills repo->commit and repo->files, sorted. */
-int hub_list(struct hub *h, struct hub_endpoint *e, enum repo_type type,
-	     const char *id, const char *revision, struct lock_repo *repo,
-	     struct error *err) MUST_CHECK;
+/* What one endpoint says of a revision of repo->type, repo->id: commit and all
+ * files (path, size, etag; sha256 for LFS files). Tree API with pages, each
+ * re-hosted onto the endpoint, else revision?blobs=true. Fills repo->commit and
+ * repo->files, sorted. */
+int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
+	     struct lock_repo *repo, struct error *err) MUST_CHECK;
 
 /* Parsers, apart for tests and fuzzing. Bytes in, rows appended. ERR_FORMAT,
  * ERR_UNSAFE. */

@@ -112,7 +112,7 @@ static int ask_one(struct resolver *r, const struct manifest_model *m,
 
 	repo->type = m->type;
 	repo->id = xstrdup(m->id);
-	if (hub_list(r->hub, e, m->type, m->id, m->revision, repo, err) == 0)
+	if (hub_list(r->hub, e, m->revision, repo, err) == 0)
 		return 0;
 	lock_release(answer);
 	return -1;

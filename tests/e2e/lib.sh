@@ -61,7 +61,7 @@ check() {
 	(
 		set -eE
 		PIDS= # servers of this test end with it
-		trap 'for pid in $PIDS; do kill "$pid"; done' EXIT
+		trap 'for pid in $PIDS; do kill "$pid" 2>/dev/null || :; done' EXIT
 		trap 'echo "FAIL at line $LINENO: $BASH_COMMAND" >&2' ERR
 		"$@"
 	) >"$log" 2>&1 </dev/null

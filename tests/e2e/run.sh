@@ -24,7 +24,7 @@ fits() {
 	[ $# -eq 0 ] && return
 	for pattern; do
 		# shellcheck disable=SC2254
-		case $name in $pattern | *"$pattern"*) return ;; esac
+		case $name in $pattern | *"$pattern"*) return 0 ;; esac
 	done
 	return 1
 }

@@ -10,7 +10,10 @@ int main(void)
 	/* mounts of these tests end with this process */
 	if (!unshare(CLONE_NEWNS))
 		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	failed += run_hashrun_tests();
 	failed += run_store_tests();
 	failed += run_part_tests();
+	failed += run_link_tests();
+	failed += run_tree_tests();
 	return failed != 0;
 }

@@ -22,9 +22,26 @@ static void test_table(void **state)
 				   "wrong digest  a?b?[0m\n");
 }
 
+static void test_notice(void **state)
+{
+	struct lock_repo r = { .id = (char[]){ "org/name" } };
+	struct str s CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	assert_false(report_notice(&r, &s));
+	r.notice = (char[]){ "not for sale" };
+	assert_true(report_notice(&r, &s));
+	assert_string_equal(s.ptr, "org/name: not for sale");
+	str_clear(&s);
+	r.notice = (char[]){ "org/name is not for sale" };
+	assert_true(report_notice(&r, &s));
+	assert_string_equal(s.ptr, "org/name is not for sale");
+}
+
 int run_report_tests(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table),
+					    cmocka_unit_test(test_notice) };
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

@@ -67,6 +67,8 @@ int main(void)
 	failed += run_hub_tests();
 	failed += run_plan_tests();
 	failed += run_download_tests();
+	failed += run_resume_tests();
+	failed += run_failover_tests();
 	failed += run_resolve_tests();
 	return failed;
 }

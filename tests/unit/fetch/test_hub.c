@@ -29,14 +29,16 @@ static int list(struct fake_hub *f, const char *revision, struct lock *l,
 	struct hub h CLEANUP(hub_release) = { .max_attempts = 2,
 					      .token = "hf_canary" };
 	char *url CLEANUP(free_ptr) = NULL;
+	struct lock_repo *repo;
 
 	fake_start(f);
 	url = server_url(f->front, "");
 	assert_ok(http_open(&http, &cfg, NULL, err), err);
 	h.http = http;
 	assert_ok(hub_add_endpoint(&h, url, true, err), err);
-	return hub_list(&h, &h.endpoints[0], REPO_MODEL, f->id, revision,
-			lock_add_repo(l), err);
+	repo = lock_add_repo(l);
+	repo->id = xstrdup(f->id);
+	return hub_list(&h, &h.endpoints[0], revision, repo, err);
 }
 
 static void assert_listed(const struct lock *l)

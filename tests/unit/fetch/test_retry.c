@@ -17,6 +17,11 @@ static struct http_response answer_of(long status)
 	return r;
 }
 
+static void set(char *field, size_t size, const char *text)
+{
+	assert_true((size_t)snprintf(field, size, "%s", text) < size);
+}
+
 static void statuses(void **state)
 {
 	static const struct {
@@ -96,7 +101,7 @@ static void signed_links(void **state)
 			 RETRY_REFRESH);
 	assert_int_equal(retry_decide(&r, &none, 3, MAX, 0).verdict,
 			 RETRY_ELSEWHERE);
-	snprintf(r.error_code, sizeof(r.error_code), "%s", "GatedRepo");
+	set(r.error_code, sizeof(r.error_code), "GatedRepo");
 	assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
 			 RETRY_ELSEWHERE);
 	r = answer_of(407);
@@ -184,12 +189,9 @@ static void words(void **state)
 		struct http_response r = answer_of(table[i].status);
 		struct error err = { .code = ERR_NONE };
 
-		snprintf(r.error_code, sizeof(r.error_code), "%s",
-			 table[i].code);
-		snprintf(r.error_message, sizeof(r.error_message), "%s",
-			 table[i].message);
-		snprintf(r.content_type, sizeof(r.content_type), "%s",
-			 table[i].type);
+		set(r.error_code, sizeof(r.error_code), table[i].code);
+		set(r.error_message, sizeof(r.error_message), table[i].message);
+		set(r.content_type, sizeof(r.content_type), table[i].type);
 		r.redirected = table[i].redirected;
 		r.proxy_refused = table[i].proxy;
 		assert_int_equal(

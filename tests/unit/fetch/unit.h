@@ -30,6 +30,8 @@ int run_hub_parse_tests(void);
 int run_hub_tests(void);
 int run_plan_tests(void);
 int run_download_tests(void);
+int run_resume_tests(void);
+int run_failover_tests(void);
 int run_resolve_tests(void);
 
 #endif

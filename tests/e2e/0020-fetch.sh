@@ -5,7 +5,7 @@
 need python3 jq
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
-repo "$TOP" acme/voice $A config.json=300 big.safetensors=6000000 mid.pt=900000 small.bin=20000 empty.txt=0
+repo "$TOP" acme/voice $A config.json=300 big.safetensors=6000000 mid.pt=2500000 small.bin=20000 empty.txt=0
 repo "$TOP" acme/other $A README.md=200 twin.bin=1000
 SRC=$TOP/models/acme/voice/$A
 cp "$SRC/mid.pt" "$TOP/models/acme/other/$A/twin.bin"
@@ -64,7 +64,7 @@ interrupt() { # SIGNAL: begin slowly, stop, go on
 	pid=$!
 	part=$cache/$(blob big.safetensors).itts-part
 	await sh -c "[ \$(stat -c %s '$part' 2>/dev/null || echo 0) -gt 1500000 ] &&
-		[ -e '$cache/$(blob small.bin)' ]"
+		[ -e '$cache/$(blob mid.pt)' ]"
 	kill -"$signal" $pid
 	wait $pid || got=$?
 	echo "status $got"
@@ -79,7 +79,7 @@ interrupt() { # SIGNAL: begin slowly, stop, go on
 	same "$(jq .downloaded_files "$T/out")" $((5 - finished))
 	jq -e ".resumed_bytes > 0" "$T/out"
 	same "$(jq -r 'select(.origin == "cdn") | .path' "$T/log/slow.requests" |
-		grep -c "$(basename "$(blob small.bin)")")" 0
+		grep -c "$(basename "$(blob mid.pt)")")" 0
 	jq -e 'select(.origin == "cdn" and (.path | endswith("'"$(basename "$(blob big.safetensors)")"'"))) |
 		.range | test("^bytes=[1-9][0-9]*-")' "$T/log/slow.requests"
 	cache_is_honest "$cache"

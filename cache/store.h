@@ -1,0 +1,61 @@
+/* What the files of cache/ know of a store beyond cache/hfcache.h. */
+#ifndef ITTS_STORE_H
+#define ITTS_STORE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "cache/beneath.h"
+#include "cache/hfcache.h"
+
+#define PART_SUFFIX ".itts-part"
+
+struct hfcache {
+	int fd;
+	char *root;
+	bool writable;
+};
+
+/* A store that is a directory already open (a Hub view): takes fd. No tag file
+ * is made. */
+void store_from_fd(struct hfcache **out, int fd, const char *root,
+		   bool writable);
+
+/* "models--O--N/SUB"; sub may be NULL. Caller frees. */
+char *store_path(const struct lock_repo *repo, const char *sub);
+char *store_blob_path(const struct lock_repo *repo, const struct digest *etag);
+char *store_snapshot_path(const struct lock_repo *repo, const char *path);
+/* Opens (makes) a directory of the repo. Follows no link. Caller closes *out. */
+int store_open_dir(const struct hfcache *c, const struct lock_repo *repo,
+		   const char *sub, int *out, struct error *err) MUST_CHECK;
+/* "org/name path", for messages; caller frees. */
+char *store_label(const struct lock_repo *repo, const struct lock_file *file);
+
+/* The digest that decides about a file: SHA-256 where it is known. */
+const struct digest *store_want(const struct lock_file *file);
+/* Regular file that has the bytes: the blob, else the snapshot's own file. */
+enum beneath store_find(const struct hfcache *c, const struct lock_repo *repo,
+			const struct lock_file *file, int *fd, struct stat *st);
+/* Does the file at this path below the root have these bytes? Reads them all. */
+bool store_is_right(const struct hfcache *c, const char *path, uint64_t size,
+		    const struct digest *want);
+/* Gives an open file a(nother) name; 0 or an errno. */
+int store_link_fd(int fd, int dirfd, const char *name);
+
+/* What a ref says, "" if nothing. NULL: exactly a commit; else what is wrong
+ * with it, caller frees. */
+char *store_read_ref(int dirfd, const char *path, char commit[41]);
+
+/* A temporary name that no client takes for its own; caller frees. */
+char *store_temp_name(const char *name);
+/* dir/base of a relative path: *dir (caller frees, "" for none). */
+const char *store_split(const char *path, char **dir);
+/* Puts a link with this text at dirfd/name: an equal one is kept, anything else
+ * replaced atomically. */
+int store_symlink(const char *text, int dirfd, const char *name,
+		  struct error *err) MUST_CHECK;
+
+#endif

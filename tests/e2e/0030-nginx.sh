@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# nginx as a mirror under a path, and as CDN with TLS from a private CA.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq nginx openssl
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.safetensors=3000000 sub/small.bin=20000 a.txt=5
+SRC=$TOP/models/acme/voice/$A
+certificates
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Other CA" \
+	-keyout "$T/other.key" -out "$T/other.pem" 2>"$T/log/other-ca.txt"
+PORT=$(free_port)
+TLS=https://127.0.0.1:$PORT
+start_hub hub "$TOP" --page-size 2 --cdn-url "$TLS/cdn"
+# shellcheck disable=SC2154
+cat >"$T/nginx.conf" <<CONF
+daemon off;
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	access_log $T/log/nginx.access;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	proxy_http_version 1.1;
+	proxy_max_temp_file_size 0;
+	limit_req_zone \$server_addr zone=busy:64k rate=2r/s;
+	server {
+		listen 127.0.0.1:$PORT ssl http2;
+		ssl_certificate $T/server.pem;
+		ssl_certificate_key $T/server.key;
+		location /cdn/ { proxy_pass $hub_CDN/; }
+		location /mirror/hf/ {
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /mirror/hf/\$1;
+		}
+		location /busy/ {
+			limit_req zone=busy burst=1 nodelay;
+			limit_req_status 429;
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /busy/\$1;
+		}
+		location /slow/ {
+			limit_rate 2m;
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /slow/\$1;
+		}
+		location /norange/ {
+			proxy_set_header Range "";
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /norange/\$1;
+		}
+		location /broken/ { return 503; }
+	}
+}
+CONF
+# (the signed path is the CDN's own: nginx cuts /cdn off)
+start nginx nginx -c "$T/nginx.conf"
+await listens "$PORT"
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
+
+fetch() { # STATUS PREFIX ARGS...
+	local status=$1 at=$2
+	shift 2
+	expect "$status" itts fetch --lock "$T/lock.json" --endpoint "$at" --cache "$T/c-$BASHPID" "$@"
+	[ "$status" -ne 0 ] || {
+		cache_is_honest "$T/c-$BASHPID"
+		cmp "$SRC/big.safetensors" "$T/c-$BASHPID/models--acme--voice/snapshots/$A/big.safetensors"
+	}
+	rm -rf "$T/c-$BASHPID"
+}
+prefix() {
+	same "$(jq '.repos[0].files | length' "$T/lock.json")" 4
+	fetch 0 "$TLS/mirror/hf" --ca-bundle "$T/ca.pem"
+	# all API calls and downloads went below the prefix or to the CDN
+	same "$(awk '{print $7}' "$T/log/nginx.access" | grep -vcE '^/(mirror/hf|cdn)/')" 0
+	grep -q 'GET /cdn/' "$T/log/nginx.access"
+}
+by_variable() {
+	local name
+	for name in SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
+		echo "$name"
+		(export $name="$T/ca.pem" && fetch 0 "$TLS/mirror/hf/")
+	done
+	mkdir "$T/ca-dir"
+	cp "$T/ca.pem" "$T/ca-dir/$(openssl x509 -hash -noout -in "$T/ca.pem").0"
+	SSL_CERT_DIR=$T/ca-dir fetch 0 "$TLS/mirror/hf"
+}
+untrusted() { # at once, and with the way out
+	local before=$SECONDS
+	fetch 4 "$TLS/mirror/hf"
+	one_error
+	says certificate --ca-bundle
+	test $((SECONDS - before)) -le 10
+	fetch 4 "$TLS/mirror/hf" --ca-bundle "$T/other.pem"
+	one_error
+	says certificate "127.0.0.1:$PORT"
+}
+wrong_name() {
+	sed "s/127.0.0.1:$PORT ssl/127.0.0.5:$PORT ssl/" "$T/nginx.conf" |
+		sed "s|$T/nginx.pid|$T/nginx2.pid|" >"$T/nginx2.conf"
+	start nginx2 nginx -c "$T/nginx2.conf"
+	await sh -c 'test -s "$T/nginx2.pid"'
+	sleep 0.2
+	fetch 4 "https://127.0.0.5:$PORT/mirror/hf" --ca-bundle "$T/ca.pem"
+	one_error
+	says 127.0.0.5
+}
+no_such_bundle() {
+	fetch 2 "$TLS/mirror/hf" --ca-bundle "$T/nothing.pem"
+	one_error
+	says nothing.pem
+	echo garbage >"$T/garbage.pem"
+	local got=0
+	itts fetch --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --cache "$T/c" \
+		--ca-bundle "$T/garbage.pem" 2>"$T/err" || got=$?
+	cat "$T/err"
+	test $got -ne 0
+	one_error
+}
+failover() {
+	fetch 0 "$TLS/broken" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem"
+}
+busy() { # 429 from nginx: asked again until it works
+	fetch 0 "$TLS/busy" --ca-bundle "$T/ca.pem"
+	grep -q '" 429 ' "$T/log/nginx.access"
+}
+
+check "a mirror under a path prefix, CDN with TLS of a private CA" prefix
+check "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_DIR" by_variable
+check "an unknown CA: clear, at once, with advice" untrusted
+check "a certificate for another name" wrong_name
+check "a CA bundle that is missing or garbage" no_such_bundle
+check "503 from one mirror, the other serves" failover
+check "429 from a rate limit" busy
+check "limit_rate" fetch 0 "$TLS/slow" --ca-bundle "$T/ca.pem"
+check "ranges ignored" fetch 0 "$TLS/norange" --ca-bundle "$T/ca.pem"
+finish

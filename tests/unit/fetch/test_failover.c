@@ -1,0 +1,247 @@
+#include "tests/unit/fetch/download_fixture.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- endpoints that lie ----------------------------------------------------- */
+
+static bool page(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return answer(x, "200 OK", "Content-Type: text/html\r\n",
+		      "<!doctype html><p>hello", 23);
+}
+
+static bool pointer(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	static const char text[] =
+		"version https://git-lfs.github.com/spec/v1\noid sha256:";
+
+	(void)keep;
+	return x->server == h->cdn &&
+	       answer(x, "200 OK", "", text, sizeof(text) - 1);
+}
+
+static bool too_long(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	char block[65536] = { 0 };
+
+	if (x->server != h->cdn)
+		return false;
+	send_text(x, "HTTP/1.1 200 OK\r\n\r\n");
+	for (unsigned i = 0; i < 2 * BIG / sizeof(block); i++)
+		send_bytes(x, block, sizeof(block));
+	*keep = false;
+	return true;
+}
+
+static bool wrong_length(struct fake_hub *h, const struct exchange *x,
+			 bool *keep)
+{
+	(void)keep;
+	return x->server == h->cdn && answer(x, "200 OK", "", "short", 5);
+}
+
+static bool compressed(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	const struct fake_file *file = fake_find(h, x->path);
+
+	(void)keep;
+	return x->server == h->cdn &&
+	       answer(x, "200 OK", "Content-Encoding: gzip\r\n", file->bytes,
+		      file->len);
+}
+
+static bool flipped(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	const struct fake_file *file = fake_find(h, x->path);
+	char *bytes CLEANUP(free_ptr) = NULL;
+
+	(void)keep;
+	if (x->server != h->cdn)
+		return false;
+	bytes = xmalloc(file->len);
+	memcpy(bytes, file->bytes, file->len);
+	bytes[file->len / 2] ^= 1;
+	return serve_file(x, "", bytes, file->len);
+}
+
+static bool withheld(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return answer(x, "451 Legal", "", "", 0);
+}
+
+static bool gated(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return answer(x, "403 No", "X-Error-Code: GatedRepo\r\n", "", 0);
+}
+
+static const struct {
+	bool (*fault)(struct fake_hub *h, const struct exchange *x, bool *keep);
+	enum err_code code;
+	const char *words;
+} lies[] = {
+	{ page, ERR_INTEGRITY, "sent a web page instead of the file" },
+	{ pointer, ERR_INTEGRITY, "model.bin: sent a Git LFS pointer" },
+	{ too_long, ERR_FORMAT, "longer than 3145728 bytes" },
+	{ wrong_length, ERR_INTEGRITY, "has 5 bytes, expected 3145728" },
+	{ compressed, ERR_INTEGRITY, "sent compressed" },
+	{ flipped, ERR_INTEGRITY, "model.bin: sha256 " },
+	{ withheld, ERR_HTTP, "legal reasons" },
+	{ gated, ERR_AUTH, "accept the conditions" },
+};
+
+static void nothing_wrong_gets_in(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		f->hub.fault = lies[i].fault;
+		assert_int_equal(download(f), -1);
+		assert_fails(-1, &f->err, lies[i].code, lies[i].words);
+		assert_true(f->stats.failed_files > 0);
+		assert_false(is_right(f, "model.bin"));
+		assert_false(exists(f, "refs/main"));
+		assert_false(exists(f, "trees/" FAKE_COMMIT ".json"));
+		f->endpoints.endpoints[0].dropped = false;
+	}
+	f->hub.fault = NULL;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+}
+
+static void another_endpoint_heals(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_add_hub(f);
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		fixture_empty(f);
+		f->hub.fault = lies[i].fault;
+		f->endpoints.endpoints[0].dropped = false;
+		f->endpoints.endpoints[0].lies = 0;
+		assert_ok(download(f), &f->err);
+		assert_all_right(f);
+	}
+	/* the second was not named for the token */
+	assert_int_equal(server_saw(f->other.front, TOKEN), 0);
+}
+
+static void liars_are_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_add_hub(f);
+	f->hub.fault = page;
+	assert_ok(download(f), &f->err);
+	assert_true(f->endpoints.endpoints[0].dropped);
+	assert_int_equal(events_with(f, "warn"), 1);
+	/* two jobs had asked it before the second lie was known */
+	assert_in_range(server_saw(f->hub.front, ""), 2, 3);
+}
+
+static void dead_endpoint(void **state)
+{
+	struct fixture *f = *state;
+	char *alive = f->endpoints.endpoints[0].url;
+
+	fixture_add_hub(f);
+	f->endpoints.endpoints[0].url = xstrdup("http://127.0.0.1:1");
+	free(alive);
+	f->endpoints.max_attempts = 1;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_true(f->endpoints.endpoints[0].dropped);
+	/* with nobody left it ends soon */
+	f->endpoints.endpoints[1].dropped = true;
+	fixture_empty(f);
+	assert_fails(download(f), &f->err, ERR_NET, "no endpoint is left");
+}
+
+/* --- endpoints that stumble ------------------------------------------------- */
+
+static bool stumble(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	static const char *const statuses[] = { "429 Slow Down", "503 Busy",
+						"500 Oops", "504 Late" };
+
+	(void)keep;
+	if (x->server != h->front || x->count > ARRAY_LEN(statuses))
+		return false;
+	return answer(x, statuses[x->count - 1], "Retry-After: 0\r\n", "", 0);
+}
+
+static bool expire_once(struct fake_hub *h, const struct exchange *x,
+			bool *keep)
+{
+	(void)keep;
+	return x->server == h->cdn && x->count == 1 &&
+	       answer(x, "403 Forbidden", "", "expired", 7);
+}
+
+static void passing_trouble(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = stumble;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_int_equal(f->stats.retries, 12);
+	assert_int_equal(events_with(f, "retry"), 12);
+}
+
+static void expired_link(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = expire_once;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_int_equal(server_saw(f->hub.front, "model.bin"), 2);
+}
+
+static bool lacks_config(struct fake_hub *h, const struct exchange *x,
+			 bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return strstr(x->path, "config.json") &&
+	       answer(x, "404 No", "X-Error-Code: EntryNotFound\r\n", "", 0);
+}
+
+static void one_fails_others_come(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = lacks_config;
+	assert_fails(download(f), &f->err, ERR_NOT_FOUND,
+		     "org/name sub/config.json: no such file");
+	assert_int_equal(f->stats.failed_files, 1);
+	assert_int_equal(f->stats.got_files, 3);
+	assert_int_equal(events_with(f, "fail org/name sub/config.json"), 1);
+	assert_true(is_right(f, "model.bin"));
+	assert_true(is_right(f, "README.md"));
+	assert_false(exists(f, "refs/main"));
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, fixture_set_up, fixture_tear_down)
+
+int run_failover_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_wrong_gets_in), TEST(another_endpoint_heals),
+		TEST(liars_are_dropped),     TEST(dead_endpoint),
+		TEST(passing_trouble),	     TEST(expired_link),
+		TEST(one_fails_others_come),
+	};
+
+	return cmocka_run_group_tests_name("failover", tests, NULL, NULL);
+}
