@@ -139,6 +139,7 @@ static int fill(const struct job *j, int to, struct error *err)
 	/* the clone may have got half-way */
 	if (ftruncate(to, 0))
 		return failed(j, errno, err);
+	emit(j, EVENT_START, 0); /* links and clones take no time */
 	if (copy_bytes(j, to, err))
 		return -1;
 	st->copied++;
@@ -293,7 +294,6 @@ int place_file(struct placer *p, const struct placement *at, unsigned id,
 	j.dirfd = dirfd;
 	old = openat(dirfd, j.name,
 		     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	emit(&j, EVENT_START, 0);
 	rc = placement_is_editable(at) ? place_editable(&j, old, err)
 				       : place_shared(&j, &old, err);
 	if (!rc)

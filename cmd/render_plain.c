@@ -106,15 +106,11 @@ static void plain_event(void *state, const struct event *ev)
 	struct plain *p = state;
 	uint64_t now = p->io->clock_ms(p->io->ctx);
 	const struct progress_item *it = progress_find(&p->progress, ev->id);
-	uint64_t total = it ? it->total : ev->total;
+	uint64_t total = it ? it->total : 0;
 
-	/* before the item is forgotten */
-	if (ev->type == EVENT_DONE && notable(p, total))
-		put_item(p, "done",
-			 it	    ? it->name
-			 : ev->name ? ev->name
-				    : "",
-			 total, NULL);
+	/* before the item is forgotten; one that never began was no work */
+	if (ev->type == EVENT_DONE && it && notable(p, total))
+		put_item(p, "done", it->name, total, NULL);
 	progress_event(&p->progress, ev, now);
 	if (ev->type == EVENT_PLAN) {
 		if (ev->items)

@@ -39,6 +39,7 @@ cd "$T" || exit 1
 
 at_exit() {
 	local pid place
+	set +e
 	for pid in $PIDS; do kill "$pid" 2>/dev/null; done
 	for pid in $PIDS; do wait "$pid" 2>/dev/null; done
 	cd / || true
