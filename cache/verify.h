@@ -11,45 +11,8 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "cache/hfcache.h"
+#include "cache/verify_report.h"
 #include "manifest/lock.h"
-
-enum verify_state {
-	VERIFY_OK,
-	VERIFY_MISSING,
-	VERIFY_WRONG_SIZE,
-	VERIFY_WRONG_DIGEST,
-	VERIFY_NOT_FILE,   /* not a regular file */
-	VERIFY_EXTRA,	   /* there, but nothing asks for it (no damage) */
-	VERIFY_POINTER,	   /* a Git LFS pointer instead of content */
-	VERIFY_BAD_REF,	   /* refs/X: newline, no snapshot, not a commit */
-	VERIFY_BAD_LINK,   /* dangling, or leads out of the cache */
-	VERIFY_LEFTOVER,   /* .incomplete, .itts-part (no damage) */
-	VERIFY_UNREADABLE, /* EIO, EACCES: detail says */
-	VERIFY_STATES
-};
-const char *verify_state_name(enum verify_state s); /* "wrong digest" */
-bool verify_state_is_damage(enum verify_state s);
-
-struct verify_item {
-	enum verify_state state;
-	char *where; /* repo id or model dir or bundle name */
-	char *path;  /* in it */
-	char *detail; /* or NULL: "123 bytes, expected 456", "at byte 67108864" */
-	uint64_t size;
-};
-
-struct verify_report {
-	struct verify_item
-		*items; /* all that are not OK, sorted by where, path */
-	size_t count, cap;
-	uint64_t files, bytes; /* checked and right */
-	uint64_t damaged;      /* items that are damage */
-};
-void verify_report_release(struct verify_report *r); /* CLEANUP */
-void verify_report_add(struct verify_report *r, enum verify_state state,
-		       const char *where, const char *path, uint64_t size,
-		       const char *detail); /* copies */
-void verify_report_sort(struct verify_report *r);
 
 struct verify_options {
 	unsigned threads; /* 0: all cores */

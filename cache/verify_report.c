@@ -1,0 +1,76 @@
+#include "cache/verify_report.h"
+
+#include "base/attr.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	bool damage;
+} states[VERIFY_STATES] = {
+	[VERIFY_OK] = { "ok", false },
+	[VERIFY_MISSING] = { "missing", true },
+	[VERIFY_WRONG_SIZE] = { "wrong size", true },
+	[VERIFY_WRONG_DIGEST] = { "wrong digest", true },
+	[VERIFY_NOT_FILE] = { "not a regular file", true },
+	[VERIFY_EXTRA] = { "extra", false },
+	[VERIFY_POINTER] = { "pointer instead of content", true },
+	[VERIFY_BAD_REF] = { "bad ref", true },
+	[VERIFY_BAD_LINK] = { "bad link", true },
+	[VERIFY_LEFTOVER] = { "leftover", false },
+	[VERIFY_UNREADABLE] = { "unreadable", true },
+};
+
+const char *verify_state_name(enum verify_state s)
+{
+	return states[s].name;
+}
+
+bool verify_state_is_damage(enum verify_state s)
+{
+	return states[s].damage;
+}
+
+void verify_report_release(struct verify_report *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free_ptr(&r->items[i].where);
+		free_ptr(&r->items[i].path);
+		free_ptr(&r->items[i].detail);
+	}
+	free_ptr(&r->items);
+	*r = (struct verify_report){ 0 };
+}
+
+void verify_report_add(struct verify_report *r, enum verify_state state,
+		       const char *where, const char *path, uint64_t size,
+		       const char *detail)
+{
+	r->items = xgrow(r->items, &r->cap, r->count + 1, sizeof(*r->items));
+	r->items[r->count++] = (struct verify_item){
+		.state = state,
+		.where = xstrdup(where),
+		.path = xstrdup(path),
+		.detail = detail ? xstrdup(detail) : NULL,
+		.size = size,
+	};
+	r->damaged += verify_state_is_damage(state);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct verify_item *x = a, *y = b;
+	int order = strcmp(x->where, y->where);
+
+	if (!order)
+		order = strcmp(x->path, y->path);
+	return order ? order : (int)x->state - (int)y->state;
+}
+
+void verify_report_sort(struct verify_report *r)
+{
+	if (r->count)
+		qsort(r->items, r->count, sizeof(*r->items), by_place);
+}
