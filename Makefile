@@ -53,7 +53,7 @@ manifest_src := glob repo check twins field manifest manifest_parse manifest_mod
 cache_src := beneath hfcache part ref tree view place hashrun probe verify_report verify verify_cache verify_view
 fetch_src := http http_error http_get http_open http_response http_setup http_url retry hub \
 	hub_parse resolve download download_plan download_fetch download_job download_answer
-bundle_src := bmanifest bmanifest_parse layout layout_members layout_files tar tar_reader \
+bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar tar_reader \
 	oci copy pack sniff source space install install_plan install_payload import import_name import_scan import_plan import_load check check_pieces
 cmd_src := main app commands options groups help config text progress render render_tty \
 	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
@@ -114,7 +114,7 @@ $(B)/%.o: %.c $(B)/flags
 	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
 $(B)/manifest/recipes.o: $(wildcard manifest/recipes/*.json)
-$(B)/bundle/layout_files.o: $(wildcard bundle/files/*)
+$(B)/bundle/extra_own.o: $(wildcard bundle/files/*)
 
 define library
 $(B)/lib$(1).a: $(call objs,$(1))

@@ -3,9 +3,9 @@
  *
  *   {"format":"itts-bundle","version":1,"name":...,"serial":...,"epoch":...,
  *    "align":4096,"tool":"itts-pack","lock_digest":...,"groups":[...],
- *    "manifest":...,"repos":[...]}
+ *    "manifest":...,"extras":[...],"repos":[...]}
  *
- * "repos" is the lock's. Whoever reads it writes it again from what was
+ * "repos" is the lock's, "extras" is described in extra.c. Whoever reads it writes it again from what was
  * understood and compares, so that one meaning has one text; fields of the
  * same version that are not known are left out of that comparison.
  */
@@ -178,6 +178,21 @@ void bundle_manifest_release(struct bundle_manifest *m)
 
 /* --- writing -------------------------------------------------------------- */
 
+static int add_own_extras(struct bundle_manifest *m, struct error *err)
+{
+	struct extra_own own;
+
+	for (size_t i = 0; extra_own_at(i, &own); i++) {
+		struct digest d;
+
+		digest_buf(DIGEST_SHA256, own.text, own.len, &d);
+		if (extra_add(&m->extras, own.path, own.len, &d, own.executable,
+			      err))
+			return -1;
+	}
+	return 0;
+}
+
 int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 			      uint64_t serial, uint64_t epoch,
 			      struct error *err)
@@ -193,7 +208,7 @@ int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 		return err_set(err, ERR_USAGE, "%s %" PRIu64 " is too large",
 			       epoch > BUNDLE_EPOCH_MAX ? "epoch" : "serial",
 			       epoch > BUNDLE_EPOCH_MAX ? epoch : serial);
-	if (bundle_manifest_derive(&m, err))
+	if (add_own_extras(&m, err) || bundle_manifest_derive(&m, err))
 		return -1;
 	*out = m;
 	memset(&m, 0, sizeof(m));
@@ -230,6 +245,8 @@ void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
 	put_digest(&w, "lock_digest", &d);
 	json_put_kv_strings(&w, "groups", &m->lock.groups);
 	put_digest(&w, "manifest", &m->lock.manifest);
+	json_put_key(&w, "extras");
+	extra_format(&m->extras, &w);
 	json_put_key(&w, "repos");
 	lock_put_repos(&m->lock, &w);
 	json_end_object(&w);

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "bundle/extra.h"
 #include "manifest/lock.h"
 
 #define BUNDLE_FORMAT_NAME    "itts-bundle"
@@ -43,6 +44,7 @@ struct bundle_manifest {
 	bool borrowed;		/* lock belongs to somebody else */
 	uint64_t serial, epoch; /* epoch: mtime of all members, seconds */
 	uint32_t align;
+	struct extra_list extras;
 	/* derived from the lock */
 	struct bundle_blob *blobs;
 	size_t blob_count;
@@ -51,7 +53,8 @@ struct bundle_manifest {
 };
 
 /* From a lock that went through lock_parse() or lock_finish(); borrows all that
- * is in it. ERR_FORMAT if a sha256 lacks, ERR_USAGE for serial and epoch. */
+ * is in it. Its extras are those of this program; more may be added with
+ * extra_add(). ERR_FORMAT if a sha256 lacks, ERR_USAGE for serial and epoch. */
 int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 			      uint64_t serial, uint64_t epoch,
 			      struct error *err) MUST_CHECK;

@@ -13,7 +13,7 @@
 static const char *const known_keys[] = { "format",   "version",     "name",
 					  "serial",   "epoch",	     "align",
 					  "tool",     "lock_digest", "groups",
-					  "manifest", NULL };
+					  "manifest", "extras",	     NULL };
 
 #define HEAD_LIMIT 65536u /* bytes of everything but "repos" */
 
@@ -157,7 +157,8 @@ static int read_head(struct bundle_manifest *m, const struct str *head,
 	    json_get_u64(doc, "epoch", &m->epoch, "", err) ||
 	    json_get_u64(doc, "align", &align, "", err) ||
 	    json_opt_strings(doc, "groups", &m->lock.groups, "", err) ||
-	    read_digest(doc, "manifest", &m->lock.manifest, err))
+	    read_digest(doc, "manifest", &m->lock.manifest, err) ||
+	    extra_parse(&m->extras, doc, err))
 		return -1;
 	m->lock.name = xstrdup(name);
 	if (align != BUNDLE_ALIGN)

@@ -106,6 +106,7 @@ static int give(struct layout *l, struct segment *out, enum segment_kind kind,
 				 .offset = l->offset,
 				 .size = size,
 				 .blob = l->cur.blob,
+				 .extra = l->cur.extra,
 				 .again = l->cur.again,
 				 .name = l->cur.tar.path };
 	l->offset += size;
@@ -196,6 +197,8 @@ static void add_sum(struct str *out, const struct bundle_manifest *m,
 
 	if (one->data == MEMBER_PAYLOAD)
 		d = m->blobs[one->blob].sha256;
+	else if (one->data == MEMBER_EXTRA)
+		d = m->extras.items[one->extra].sha256;
 	else
 		digest_buf(DIGEST_SHA256, one->text, one->tar.size, &d);
 	str_addf(out, "%s  %s\n", digest_hex(&d, hex), one->tar.path);
@@ -225,6 +228,7 @@ static int give_data(struct layout *l, struct segment *out)
 	static const enum segment_kind kinds[] = {
 		[MEMBER_NONE] = SEGMENT_BYTES,
 		[MEMBER_TEXT] = SEGMENT_BYTES,
+		[MEMBER_EXTRA] = SEGMENT_EXTRA,
 		[MEMBER_PAYLOAD] = SEGMENT_PAYLOAD,
 		[MEMBER_MANIFEST] = SEGMENT_BYTES,
 		[MEMBER_SIGNATURE] = SEGMENT_SIGNATURE,

@@ -18,6 +18,7 @@
 enum segment_kind {
 	SEGMENT_BYTES,	   /* headers and small members: ptr, size bytes */
 	SEGMENT_SIGNATURE, /* BUNDLE_SIGNATURE_SIZE bytes, free in content */
+	SEGMENT_EXTRA,	   /* extras.items[extra], size bytes (never 0) */
 	SEGMENT_PAYLOAD,   /* blobs[blob], size bytes (never 0) */
 	SEGMENT_STATES,	   /* SHA-256 states of the payloads, size bytes */
 	SEGMENT_END
@@ -28,7 +29,8 @@ struct segment {
 	const void *ptr; /* BYTES: until the next layout_next() */
 	uint64_t offset; /* in the bundle */
 	uint64_t size;
-	size_t blob; /* PAYLOAD */
+	size_t blob;  /* PAYLOAD */
+	size_t extra; /* EXTRA */
 	bool again; /* PAYLOAD: a copy of a blob that came before (at most 64 KiB) */
 	const char *name; /* member it belongs to, for messages; like ptr */
 };

@@ -16,6 +16,7 @@
 #define MODE_BLOB 0444
 #define MODE_FILE 0644
 #define MODE_LINK 0777
+#define MODE_EXEC 0755
 
 static void set_path(struct members *it, const char *path)
 {
@@ -89,15 +90,15 @@ static bool stage_sums(struct members *it, struct member *out)
 	       give_special(it, out, MEMBER_SUMS, "SHA256SUMS", 0);
 }
 
-static bool stage_files(struct members *it, struct member *out)
+static bool stage_extras(struct members *it, struct member *out)
 {
-	struct layout_file f;
+	const struct bundle_extra *e = &it->m->extras.items[it->i];
 
-	if (!layout_file_at(it->i++, &f))
+	if (it->i == it->m->extras.count)
 		return false;
-	set_path(it, f.name);
-	str_add(&it->text, f.text, f.len);
-	return give_text(it, out, f.mode);
+	out->extra = it->i++;
+	out->tar.mode = e->executable ? MODE_EXEC : MODE_FILE;
+	return give_special(it, out, MEMBER_EXTRA, e->path, e->size);
 }
 
 /* --- OCI --------------------------------------------------------------------- */
@@ -372,7 +373,7 @@ static bool stage_refs(struct members *it, struct member *out)
 
 static bool (*const stages[])(struct members *it, struct member *out) = {
 	stage_manifest,	  stage_signature,     stage_sums,
-	stage_files,	  stage_oci_layout,    stage_oci_index,
+	stage_extras,	  stage_oci_layout,    stage_oci_index,
 	stage_oci_config, stage_oci_manifests, stage_payloads,
 	stage_trees,	  stage_record,	       stage_states,
 	stage_tag,	  stage_view_refs,     stage_refs,
@@ -417,5 +418,6 @@ bool members_next(struct members *it, struct member *out)
 
 bool member_is_listed(const struct member *m)
 {
-	return m->data == MEMBER_TEXT || m->data == MEMBER_PAYLOAD;
+	return m->data == MEMBER_TEXT || m->data == MEMBER_PAYLOAD ||
+	       m->data == MEMBER_EXTRA;
 }

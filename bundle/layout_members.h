@@ -13,6 +13,7 @@
 enum member_data {
 	MEMBER_NONE,	 /* links */
 	MEMBER_TEXT,	 /* made here: text */
+	MEMBER_EXTRA,	 /* its bytes are not known here */
 	MEMBER_PAYLOAD,	 /* a blob, or with again a copy of it */
 	MEMBER_MANIFEST, /* size left at 0: the caller knows it */
 	MEMBER_SIGNATURE,
@@ -25,6 +26,7 @@ struct member {
 	enum member_data data;
 	const char *text; /* TEXT: tar.size bytes; likewise */
 	size_t blob;	  /* PAYLOAD */
+	size_t extra;	  /* EXTRA */
 	bool again;
 };
 
@@ -42,14 +44,5 @@ void members_release(struct members *it); /* CLEANUP */
 bool members_next(struct members *it, struct member *out);
 /* Is it in SHA256SUMS? */
 bool member_is_listed(const struct member *m);
-
-/* Texts that are the same in every bundle (bundle/files/). */
-struct layout_file {
-	const char *name, *text;
-	size_t len;
-	unsigned mode;
-};
-bool layout_file_at(size_t i,
-		    struct layout_file *out); /* false behind the last */
 
 #endif

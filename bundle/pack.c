@@ -212,6 +212,15 @@ static int put_payload(struct pack *p, const struct segment *s,
 
 /* --- the whole ------------------------------------------------------------------ */
 
+static int put_extra(struct pack *p, const struct segment *s, struct error *err)
+{
+	struct extra_own own;
+	bool found = extra_own_find(s->name, &own);
+
+	assert(found && own.len == s->size);
+	return put_bytes(p, own.text, own.len, err);
+}
+
 static int put_segment(struct pack *p, const struct segment *s,
 		       struct error *err)
 {
@@ -224,6 +233,8 @@ static int put_segment(struct pack *p, const struct segment *s,
 	case SEGMENT_SIGNATURE:
 		memset(slot, '\n', sizeof(slot));
 		return put_bytes(p, slot, sizeof(slot), err);
+	case SEGMENT_EXTRA:
+		return put_extra(p, s, err);
 	case SEGMENT_PAYLOAD:
 		return put_payload(p, s, err);
 	case SEGMENT_STATES:

@@ -200,6 +200,38 @@ static int expect_signature(struct bundle_source *s, const struct segment *seg,
 	return 0;
 }
 
+/* Its bytes may be another program's: the digest is what counts. */
+static int expect_extra(struct bundle_source *s, const struct segment *seg,
+			unsigned char *buf, struct error *err)
+{
+	const struct digest *want =
+		&s->manifest.extras.items[seg->extra].sha256;
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
+		DIGEST_SHA256, seg->size);
+	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
+	uint64_t left = seg->size;
+	struct digest sha256;
+	size_t got;
+
+	while (left > 0) {
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+
+		if (read_some(s, buf, n, &got, err) != 0)
+			return -1;
+		if (got < n)
+			return ended(s, seg->name, err);
+		digest_update(ctx, buf, n);
+		left -= n;
+	}
+	digest_end(&ctx, &sha256);
+	if (digest_equal(&sha256, want))
+		return 0;
+	return err_set(err, ERR_INTEGRITY,
+		       "%s: %s: sha256 %s, expected %s, at byte %" PRIu64,
+		       s->name, seg->name, digest_hex(&sha256, a),
+		       digest_hex(want, b), seg->offset);
+}
+
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 			 struct error *err)
 {
@@ -209,6 +241,8 @@ int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 
 	if (seg->kind == SEGMENT_SIGNATURE)
 		return expect_signature(s, seg, (char *)buf, err);
+	if (seg->kind == SEGMENT_EXTRA)
+		return expect_extra(s, seg, buf, err);
 	while (left > 0) {
 		size_t n = left < PIECE ? (size_t)left : PIECE;
 

@@ -52,7 +52,7 @@ int bundle_source_read(struct bundle_source *s, void *buf, size_t n,
 		       struct error *err) MUST_CHECK;
 int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
 	MUST_CHECK;
-/* Reads a BYTES or SIGNATURE segment and compares. ERR_INTEGRITY naming member,
+/* Reads a BYTES, SIGNATURE or EXTRA segment and compares. ERR_INTEGRITY naming member,
  * offset. */
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 			 struct error *err) MUST_CHECK;

@@ -115,12 +115,33 @@ static void strange_fields_are_ignored(void **state)
 	}
 }
 
+struct refused {
+	const char *from, *to, *words;
+	enum err_code code;
+};
+
+static void assert_refused(const struct refused *cases, size_t count)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	make(&m, &text);
+	for (size_t i = 0; i < count; i++) {
+		struct bundle_manifest got CLEANUP(
+			bundle_manifest_release) = { 0 };
+		struct str odd CLEANUP(str_release) = STR_INIT;
+		struct error err = { 0 };
+
+		edit(&odd, &text, cases[i].from, cases[i].to);
+		assert_fails(
+			bundle_manifest_parse(&got, odd.ptr, odd.len, &err),
+			&err, cases[i].code, cases[i].words);
+	}
+}
+
 static void all_else_is_refused(void **state)
 {
-	static const struct {
-		const char *from, *to, *words;
-		enum err_code code;
-	} cases[] = {
+	static const struct refused cases[] = {
 		{ "itts-bundle", "itts-bundel", "format", ERR_FORMAT },
 		{ "\"version\":1", "\"version\":2", "as new as", ERR_FORMAT },
 		{ "\"version\":1", "\"version\": 1", "canonical form",
@@ -153,22 +174,92 @@ static void all_else_is_refused(void **state)
 		{ "\"size\":70001", "\"size\":70002", "one digest",
 		  ERR_FORMAT },
 	};
+
+	(void)state;
+	assert_refused(cases, ARRAY_LEN(cases));
+}
+
+static void extras_are_looked_at(void **state)
+{
+	static const struct refused cases[] = {
+		{ "\"extras\":", "\"extra\":", "extras: must be", ERR_FORMAT },
+		{ "\"extras\":[", "\"extras\":[7,", "extras[0]", ERR_FORMAT },
+		{ "{\"path\":\"INSTALL.txt\"",
+		  "{\"x\":1,\"path\":\"INSTALL.txt\"", "extras[0]",
+		  ERR_FORMAT },
+		{ "\"executable\":true", "\"executable\":false",
+		  "canonical form", ERR_FORMAT },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"../x\"", "extras[0]",
+		  ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"hub/x\"",
+		  "another member", ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"Blobs\"",
+		  "another member", ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"",
+		  "\"path\":\"ITTS-bundle.json.sig\"", "another member",
+		  ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"Install.sh\"",
+		  "extras: ", ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"install.sh/x\"",
+		  "extras: ", ERR_UNSAFE },
+		{ "\"path\":\"INSTALL.txt\"", "\"path\":\"two words\"",
+		  "plain name", ERR_UNSAFE },
+	};
+
+	(void)state;
+	assert_refused(cases, ARRAY_LEN(cases));
+}
+
+/* What another version of the program brings along is as good as ours. */
+static void extras_may_be_others(void **state)
+{
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct bundle_manifest got CLEANUP(bundle_manifest_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str other CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+	struct digest d;
 
 	(void)state;
 	make(&m, &text);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct bundle_manifest got CLEANUP(
-			bundle_manifest_release) = { 0 };
-		struct str odd CLEANUP(str_release) = STR_INIT;
-		struct error err = { 0 };
+	digest_buf(DIGEST_SHA256, "later", 5, &d);
+	m.extras.items[0].size = 5;
+	m.extras.items[0].sha256 = d;
+	assert_ok(
+		extra_add(&m.extras, "bin/itts-pack-x86_64", 7, &d, true, &err),
+		&err);
+	bundle_manifest_format(&m, &other);
+	assert_ok(bundle_manifest_parse(&got, other.ptr, other.len, &err),
+		  &err);
+	assert_int_equal(got.extras.count, 3);
+	assert_string_equal(got.extras.items[2].path, "bin/itts-pack-x86_64");
+	assert_true(got.extras.items[2].executable);
+	assert_false(got.extras.items[0].executable);
+	assert_true(digest_equal(&got.extras.items[0].sha256, &d));
+}
 
-		edit(&odd, &text, cases[i].from, cases[i].to);
-		assert_fails(
-			bundle_manifest_parse(&got, odd.ptr, odd.len, &err),
-			&err, cases[i].code, cases[i].words);
-	}
+static void extras_have_limits(void **state)
+{
+	struct extra_list l = { .count = 0 };
+	struct digest d = { .alg = DIGEST_SHA256 };
+	struct error err = { 0 };
+	char name[EXTRA_PATH_MAX + 2];
+
+	(void)state;
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_fails(extra_add(&l, name, 1, &d, false, &err), &err, ERR_USAGE,
+		     "too long");
+	assert_fails(extra_add(&l, "a", 0, &d, false, &err), &err, ERR_USAGE,
+		     "0 bytes");
+	assert_fails(extra_add(&l, "a", EXTRA_SIZE_MAX + 1, &d, false, &err),
+		     &err, ERR_USAGE, "are allowed");
+	for (size_t i = 0; i < EXTRA_MAX; i++)
+		assert_ok(extra_add(&l, "a", EXTRA_SIZE_MAX, &d, false, &err),
+			  &err);
+	assert_fails(extra_add(&l, "a", 1, &d, false, &err), &err, ERR_USAGE,
+		     "more than");
+	assert_fails(extra_check(&l, &err), &err, ERR_UNSAFE, "extras");
 }
 
 static void any_flipped_bit_is_seen(void **state)
@@ -240,6 +331,9 @@ int run_bmanifest_tests(void)
 		cmocka_unit_test(blobs_are_derived),
 		cmocka_unit_test(strange_fields_are_ignored),
 		cmocka_unit_test(all_else_is_refused),
+		cmocka_unit_test(extras_are_looked_at),
+		cmocka_unit_test(extras_may_be_others),
+		cmocka_unit_test(extras_have_limits),
 		cmocka_unit_test(any_flipped_bit_is_seen),
 		cmocka_unit_test(huge_members_are_refused_early),
 		cmocka_unit_test(a_lock_must_be_whole),

@@ -210,7 +210,7 @@ static void damage_is_named(void **state)
 
 	damage(f, SEGMENT_PAYLOAD, "acme/tiny-tts gpt.pth", 65000);
 	damage(f, SEGMENT_PAYLOAD, "gpt2 a.bin", 0);
-	damage(f, SEGMENT_BYTES, "INSTALL.txt", 20);
+	damage(f, SEGMENT_EXTRA, "INSTALL.txt", 20);
 	damage(f, SEGMENT_BYTES, "refs/pr/1", 3);
 	check_both(f);
 	assert_both(f, VERIFY_WRONG_DIGEST, "acme/tiny-tts", "gpt.pth", NULL);

@@ -55,7 +55,8 @@ static int walk(struct bundle_source *s, struct error *err)
 		if (layout_next(s->layout, &seg, err))
 			return -1;
 		if ((seg.kind == SEGMENT_BYTES ||
-		     seg.kind == SEGMENT_SIGNATURE) &&
+		     seg.kind == SEGMENT_SIGNATURE ||
+		     seg.kind == SEGMENT_EXTRA) &&
 		    bundle_source_expect(s, &seg, err))
 			return -1;
 		if ((seg.kind == SEGMENT_PAYLOAD ||

@@ -222,6 +222,14 @@ void sample_manifest(const struct lock *l, struct bundle_manifest *out,
 	assert_ok(bundle_manifest_parse(out, text->ptr, text->len, &err), &err);
 }
 
+static void put_extra(const char *path, struct str *out)
+{
+	struct extra_own own;
+
+	assert_true(extra_own_find(path, &own));
+	str_add(out, own.text, own.len);
+}
+
 void sample_bundle(const struct lock *l, struct str *out)
 {
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
@@ -237,6 +245,8 @@ void sample_bundle(const struct lock *l, struct str *out)
 		assert_int_equal(s.offset, out->len);
 		if (s.kind == SEGMENT_BYTES)
 			str_add(out, s.ptr, (size_t)s.size);
+		if (s.kind == SEGMENT_EXTRA)
+			put_extra(s.name, out);
 		if (s.kind == SEGMENT_SIGNATURE)
 			str_fill(out, '\n', (size_t)s.size);
 		if (s.kind == SEGMENT_PAYLOAD)
