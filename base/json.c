@@ -53,7 +53,8 @@ static const char *repeated_key(const cJSON *object)
 	return NULL;
 }
 
-/* Recursion: json_guard() has limited the depth. */
+/* json_guard() has limited the depth. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static const char *repeated_key_below(const cJSON *value)
 {
 	const char *key = cJSON_IsObject(value) ? repeated_key(value) : NULL;

@@ -138,6 +138,7 @@ static void put_hangul(struct str *out, uint32_t index)
 		put(out, 0x11A7 + index % 28);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): a decomposition is four deep at most */
 static void put_decomposed(struct str *out, uint32_t cp)
 {
 	int index = find_composed(cp);

@@ -268,6 +268,7 @@ int layout_total(struct layout *l, uint64_t *total, struct error *err)
 	if (l->total == 0) {
 		if (layout_open(&walk, l->m, l->text, l->len, err))
 			return -1;
+		assert(walk);
 		walk->sizes_only = true;
 		while (s.kind != SEGMENT_END)
 			if (layout_next(walk, &s, err))

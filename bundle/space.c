@@ -4,6 +4,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -66,6 +67,7 @@ int space_check(const struct space_need *needs, size_t count, struct error *err)
 
 		if (space_nearest(needs[i].dir, &dir, err))
 			return -1;
+		assert(dir);
 		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st))
 			return err_sys(err, errno, "%s", dir);

@@ -44,7 +44,7 @@ int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
 	MUST_CHECK;
 /* Waiting for a pipe ends with ERR_CANCELLED. Borrowed. */
 void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel);
-void tar_reader_close(struct tar_reader **r); /* CLEANUP */
+void tar_reader_close(struct tar_reader **rp); /* CLEANUP */
 /* 1: *out is the next entry (pointers until the next call); 0: end. */
 int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 		    struct error *err) MUST_CHECK;

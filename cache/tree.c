@@ -351,7 +351,7 @@ static int put_union(struct merge *m, struct error *err)
 			i++;
 		if (order >= 0)
 			k++;
-		if (order < 0 && !holds(m, f->path))
+		if (order < 0 && (!f || !holds(m, f->path)))
 			continue;
 		if (order < 0 || (!order && !says_the_same(t, f))) {
 			mine = from_lock(f);

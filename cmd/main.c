@@ -58,6 +58,7 @@ static const char *get_env(void *ctx, const char *name)
 	(void)ctx;
 	if (strcmp(name, "HOME") != 0 || (v && *v))
 		return v;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread begins */
 	pw = getpwuid(getuid());
 	return pw ? pw->pw_dir : NULL;
 }

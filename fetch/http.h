@@ -88,7 +88,7 @@ struct http_request {
 int http_open(struct http **out, const struct http_config *cfg,
 	      const struct cancel *cancel, struct error *err) MUST_CHECK;
 void http_close(
-	struct http **h); /* CLEANUP; done() is not called for what runs */
+	struct http **http); /* CLEANUP; done() is not called for what runs */
 /* Starts after delay_ms. rq is copied. */
 int http_submit(struct http *h, const struct http_request *rq,
 		unsigned delay_ms, struct error *err) MUST_CHECK;

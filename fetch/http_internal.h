@@ -56,7 +56,7 @@ struct transfer {
 };
 
 /* http_setup.c: all options of this hop. */
-int http_setup(struct transfer *t, const struct http_settings *s,
+int http_setup(struct transfer *t, const struct http_settings *cfg,
 	       struct error *err) MUST_CHECK;
 /* The proxy for an URL's scheme, or "". */
 const char *http_proxy_for(const struct http_settings *s, const char *url);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Text of one file's object; enough for LOCK_MAX_FILE_VIEWS long views, and
@@ -344,6 +345,7 @@ static int read_format(struct lock *l, struct json_reader *r, struct error *err)
 	(void)l;
 	if (read_string(r, &format, err) < 0)
 		return -1;
+	assert(format);
 	if (strcmp(format, "itts-lock") != 0)
 		return err_set(err, ERR_FORMAT,
 			       "not a lock file: it must be \"itts-lock\"");
