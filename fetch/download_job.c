@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fetch/download_answer.h"
+#include "fetch/endpoint.h"
 #include "fetch/retry.h"
 
 #include <assert.h>
@@ -95,7 +96,8 @@ static struct hub_endpoint *find_endpoint(const struct job *j)
 
 	for (size_t i = 0; i < h->count; i++)
 		if (!j->tried[i] && !h->endpoints[i].dropped &&
-		    &h->endpoints[i] != j->endpoint)
+		    &h->endpoints[i] != j->endpoint &&
+		    endpoint_has(&h->endpoints[i], j->blob->repo))
 			return &h->endpoints[i];
 	return NULL;
 }
@@ -338,18 +340,17 @@ static void submit(struct job *j, unsigned delay_ms)
 	struct hub_endpoint *e = j->endpoint;
 	struct hub *h = j->common->hub;
 	struct error err = { .code = ERR_NONE };
-	char *url CLEANUP(free_ptr) = NULL;
-	struct http_request rq = { .token = e->send_token ? h->token : NULL,
-				   .range_from = j->part.offset,
-				   .max_body = j->blob->file->size,
+	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
+	struct http_request rq = { .max_body = j->blob->file->size,
 				   .ctx = j,
 				   .headers = answer_headers,
 				   .body = answer_body,
 				   .done = on_done };
 
-	url = hub_resolve_url(e, j->blob->repo->type, j->blob->repo->id,
-			      j->blob->repo->commit, j->blob->file->path);
-	rq.url = url;
+	endpoint_file(h, e, j->blob->repo, j->blob->file, &file);
+	endpoint_request(&file, &rq);
+	if (!file.whole)
+		rq.range_from = j->part.offset;
 	if (rq.range_from > 0 && j->validator[0])
 		rq.if_range = j->validator;
 	j->mixed |= j->part.offset > 0;

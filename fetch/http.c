@@ -28,6 +28,9 @@ static void transfer_free(struct transfer *t)
 	free_ptr(&t->rq.url);
 	free_ptr(&t->rq.token);
 	free_ptr(&t->rq.if_range);
+	free_ptr(&t->rq.cookie);
+	free_ptr(&t->rq.post);
+	strlist_release(&t->extra);
 	free_ptr(&t->url);
 	free_ptr(&t->origin);
 	free_ptr(&t->home);
@@ -188,10 +191,14 @@ static void start_due(struct http *h)
 
 /* --- ending ----------------------------------------------------------------- */
 
-static bool is_redirect(long status)
+/* A body is sent on only where the server says that the method stays. */
+static bool is_redirect(const struct transfer *t)
 {
-	return status == 301 || status == 302 || status == 303 ||
-	       status == 307 || status == 308;
+	long s = t->res.status;
+
+	if (s == 307 || s == 308)
+		return true;
+	return !t->rq.post && (s == 301 || s == 302 || s == 303);
 }
 
 static int check_hop(struct transfer *t, const char *to)
@@ -226,7 +233,7 @@ static bool next_hop(struct http *h, struct transfer *t)
 {
 	const char *to = NULL;
 
-	if (!is_redirect(t->res.status) ||
+	if (!is_redirect(t) ||
 	    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to) !=
 		    CURLE_OK ||
 	    !to || check_hop(t, to) < 0)
@@ -244,7 +251,7 @@ static bool is_answer(const struct transfer *t, CURLcode rc)
 {
 	if (rc == CURLE_OK || t->enough)
 		return true;
-	return t->parser.ended && !delivers(t) && !is_redirect(t->res.status);
+	return t->parser.ended && !delivers(t) && !is_redirect(t);
 }
 
 static void end(struct http *h, struct transfer *t, CURLcode rc)
@@ -317,6 +324,12 @@ int http_submit(struct http *h, const struct http_request *rq,
 	t->rq.url = xstrdup(rq->url);
 	t->rq.token = copy_or_null(rq->token);
 	t->rq.if_range = copy_or_null(rq->if_range);
+	t->rq.cookie = copy_or_null(rq->cookie);
+	if (rq->post)
+		t->rq.post = xstrndup(rq->post, rq->post_len);
+	for (size_t i = 0; rq->lines && rq->lines[i]; i++)
+		strlist_add(&t->extra, rq->lines[i]);
+	t->rq.lines = NULL;
 	if (t->rq.max_body == 0)
 		t->rq.max_body = HTTP_API_LIMIT;
 	http_response_init(&t->res);

@@ -65,7 +65,12 @@ struct http_request {
 	const char *url;
 	const char
 		*token; /* Bearer for url's own host and port only, or NULL */
-	bool head;	/* else GET */
+	const char *cookie; /* cookie that carries the token as well, or NULL */
+	const char *const *lines; /* further header lines, NULL-terminated, for
+				   * url's own host and port only; or NULL */
+	const char *post;	  /* text to send: POST; else GET */
+	size_t post_len;
+	bool head;
 	uint64_t range_from;  /* 0: whole; else "bytes=N-" */
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "fetch/http.h"
 #include "fetch/http_response.h"
 
@@ -40,6 +41,7 @@ struct transfer {
 	struct http *http;
 	struct transfer *next;
 	struct http_request rq; /* strings owned */
+	struct strlist extra;	/* its lines */
 	uint64_t due_ms;
 	char *url;    /* of this hop */
 	char *origin; /* of this hop */

@@ -88,6 +88,11 @@ static int add_line(struct transfer *t, const char *line, struct error *err)
 	return 0;
 }
 
+static bool is_home(const struct transfer *t)
+{
+	return strcmp(t->origin, t->home) == 0;
+}
+
 static int make_lines(struct transfer *t, struct error *err)
 {
 	struct str line CLEANUP(str_release) = STR_INIT;
@@ -98,10 +103,41 @@ static int make_lines(struct transfer *t, struct error *err)
 	 * a server compresses all the same, and lengths would lie */
 	if (!t->rq.api && add_line(t, "Accept-Encoding: identity", err) < 0)
 		return -1;
+	for (size_t i = 0; is_home(t) && i < t->extra.count; i++)
+		if (add_line(t, t->extra.items[i], err) < 0)
+			return -1;
 	if (!t->rq.if_range)
 		return 0;
 	str_addf(&line, "If-Range: %s", t->rq.if_range);
 	return add_line(t, line.ptr, err);
+}
+
+static void set_token(struct setter *s, const struct transfer *t)
+{
+	struct str cookie CLEANUP(str_release) = STR_INIT;
+
+	if (!t->rq.token || !is_home(t))
+		return;
+	set_long(s, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+	set_text(s, CURLOPT_XOAUTH2_BEARER, t->rq.token);
+	if (!t->rq.cookie)
+		return;
+	str_addf(&cookie, "%s=%s", t->rq.cookie, t->rq.token);
+	set_text(s, CURLOPT_COOKIE, cookie.ptr);
+}
+
+/* libcurl does not copy the body: it lives as long as the transfer. */
+static void set_method(struct setter *s, struct transfer *t)
+{
+	if (t->rq.post) {
+		set_long(s, CURLOPT_POST, 1L);
+		set_long(s, CURLOPT_POSTFIELDSIZE, (long)t->rq.post_len);
+		set_text(s, CURLOPT_POSTFIELDS, t->rq.post);
+	} else if (t->rq.head) {
+		set_long(s, CURLOPT_NOBODY, 1L);
+	} else {
+		set_long(s, CURLOPT_HTTPGET, 1L);
+	}
 }
 
 static void set_request(struct setter *s, struct transfer *t,
@@ -114,10 +150,7 @@ static void set_request(struct setter *s, struct transfer *t,
 	set_long(s, CURLOPT_FOLLOWLOCATION, 0L);
 	set_long(s, CURLOPT_NETRC, CURL_NETRC_IGNORED);
 	set_text(s, CURLOPT_USERAGENT, cfg->user_agent);
-	if (t->rq.head)
-		set_long(s, CURLOPT_NOBODY, 1L);
-	else
-		set_long(s, CURLOPT_HTTPGET, 1L);
+	set_method(s, t);
 	if (t->rq.api)
 		set_text(s, CURLOPT_ACCEPT_ENCODING, "");
 	/* files: one connection each, so that one slow file holds up no other */
@@ -128,10 +161,7 @@ static void set_request(struct setter *s, struct transfer *t,
 			 (unsigned long long)t->rq.range_from);
 		set_text(s, CURLOPT_RANGE, range);
 	}
-	if (t->rq.token && strcmp(t->origin, t->home) == 0) {
-		set_long(s, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		set_text(s, CURLOPT_XOAUTH2_BEARER, t->rq.token);
-	}
+	set_token(s, t);
 }
 
 int http_setup(struct transfer *t, const struct http_settings *cfg,

@@ -20,7 +20,13 @@
 #define HUB_DEFAULT_ENDPOINT "https://huggingface.co"
 #define HUB_MAX_ENDPOINTS    32
 
+enum endpoint_kind {
+	ENDPOINT_HUGGINGFACE, /* and all that speak its API */
+	ENDPOINT_MODELSCOPE,
+};
+
 struct hub_endpoint {
+	enum endpoint_kind kind;
 	char *url;    /* no trailing '/', may have a path */
 	char *origin; /* for messages */
 	bool send_token;
@@ -33,15 +39,17 @@ struct hub_endpoint {
 
 struct hub {
 	struct http *http;		/* borrowed */
-	const char *token;		/* borrowed, or NULL */
+	const char *token;		/* borrowed, or NULL: Hugging Face's */
+	const char *modelscope_token;	/* likewise */
 	struct hub_endpoint *endpoints; /* in the user's order */
 	size_t count, cap;
 	unsigned max_attempts;	       /* 0: 6 */
 	const struct event_sink *sink; /* may be NULL */
 };
 
-/* token goes to the host huggingface.co over https and to endpoints that are
- * added with named = true; to nobody else. ERR_USAGE for a bad URL. */
+/* url may have its kind in front ("modelscope=https://..."), else the host tells.
+ * A token goes to its own hub's hosts over https and to endpoints of that kind
+ * that are added with named = true; to nobody else. ERR_USAGE for a bad URL. */
 int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		     struct error *err) MUST_CHECK;
 void hub_release(struct hub *h); /* CLEANUP; not http */

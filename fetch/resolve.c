@@ -112,6 +112,7 @@ static int ask_one(struct resolver *r, const struct manifest_model *m,
 
 	repo->type = m->type;
 	repo->id = xstrdup(m->id);
+	mirrors_copy(&repo->mirrors, &m->mirrors);
 	if (hub_list(r->hub, e, m->revision, repo, err) == 0)
 		return 0;
 	lock_release(answer);
@@ -206,6 +207,7 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	repo->license = copy_or_null(m->license);
 	repo->notice = copy_or_null(m->notice);
 	repo->hub_view = copy_or_null(m->hub_view);
+	mirrors_copy(&repo->mirrors, &m->mirrors);
 	for (size_t i = 0; i < listing->file_count; i++)
 		if (manifest_selects(m, r->groups, listing->files[i].path))
 			add_file(repo, m, &listing->files[i]);

@@ -22,6 +22,8 @@ static void repo_release(struct lock_repo *r)
 	free(r->license);
 	free(r->notice);
 	free(r->hub_view);
+	free(r->hub);
+	mirrors_release(&r->mirrors);
 	for (size_t i = 0; i < r->file_count; i++)
 		file_release(&r->files[i]);
 	free(r->files);
@@ -146,10 +148,12 @@ static void put_repo(const struct lock_repo *r, struct json_writer *w)
 	json_put_kv(w, "type", repo_type_name(r->type));
 	json_put_kv(w, "revision", r->revision);
 	json_put_kv(w, "commit", r->commit);
+	put_optional(w, "hub", r->hub);
 	json_put_kv_strings(w, "refs", &r->refs);
 	put_optional(w, "license", r->license);
 	put_optional(w, "notice", r->notice);
 	put_optional(w, "hub_view", r->hub_view);
+	mirrors_put(&r->mirrors, w);
 	json_put_kv_bool(w, "complete", r->complete);
 	json_put_key(w, "files");
 	json_begin_array(w);

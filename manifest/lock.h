@@ -46,6 +46,10 @@ struct lock_repo {
 	char commit[41];
 	struct strlist refs;
 	char *license, *notice, *hub_view; /* or NULL */
+	/* NULL: commit is the Hub's; MIRROR_MODELSCOPE: it is that hub's, and the
+	 * Hub knows the files as those of revision */
+	char *hub;
+	struct mirrors mirrors;
 	bool complete;		 /* files are all that the commit has */
 	struct lock_file *files; /* sorted by path bytes */
 	size_t file_count, file_cap;

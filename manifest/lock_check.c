@@ -90,6 +90,9 @@ static int check_texts(const struct lock_repo *r, struct error *err)
 	for (size_t i = 0; i < r->refs.count; i++)
 		if (rev_check(r->refs.items[i], err) < 0)
 			return -1;
+	if (r->hub && strcmp(r->hub, MIRROR_MODELSCOPE) != 0)
+		return err_set(err, ERR_FORMAT,
+			       "hub can only be \"" MIRROR_MODELSCOPE "\"");
 	if (r->license && text_check(r->license, err) < 0)
 		return err_wrap(err, "license");
 	if (r->notice && text_check(r->notice, err) < 0)

@@ -125,6 +125,17 @@ static void diff_files(struct strlist *out, const struct lock_repo *from,
 		put_file(out, '+', to, &to->files[k]);
 }
 
+static void put_mirrors(struct strlist *out, const char *what,
+			const struct mirrors *from, const struct mirrors *to)
+{
+	const struct mirror *old = mirrors_find(from, MIRROR_MODELSCOPE);
+	const struct mirror *new = mirrors_find(to, MIRROR_MODELSCOPE);
+	char *a CLEANUP(free_ptr) = old ? mirror_text(old) : NULL;
+	char *b CLEANUP(free_ptr) = new ? mirror_text(new) : NULL;
+
+	put_change(out, what, "mirrors." MIRROR_MODELSCOPE, a, b);
+}
+
 static void diff_repo(struct strlist *out, const struct lock_repo *from,
 		      const struct lock_repo *to)
 {
@@ -136,6 +147,8 @@ static void diff_repo(struct strlist *out, const struct lock_repo *from,
 	put_change(out, id, "license", from->license, to->license);
 	put_change(out, id, "notice", from->notice, to->notice);
 	put_change(out, id, "hub_view", from->hub_view, to->hub_view);
+	put_change(out, id, "hub", from->hub, to->hub);
+	put_mirrors(out, id, &from->mirrors, &to->mirrors);
 	put_change(out, id, "complete", from->complete ? "true" : "false",
 		   to->complete ? "true" : "false");
 	diff_files(out, from, to);

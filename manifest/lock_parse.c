@@ -219,9 +219,11 @@ enum repo_key {
 	KEY_LICENSE,
 	KEY_NOTICE,
 	KEY_HUB_VIEW,
+	KEY_HUB,
 	KEY_TEXTS, /* so many are strings */
 	KEY_REFS = KEY_TEXTS,
 	KEY_COMPLETE,
+	KEY_MIRRORS,
 	KEY_FILES,
 };
 
@@ -232,10 +234,30 @@ static const char *const repo_keys[] = { [KEY_ID] = "id",
 					 [KEY_LICENSE] = "license",
 					 [KEY_NOTICE] = "notice",
 					 [KEY_HUB_VIEW] = "hub_view",
+					 [KEY_HUB] = "hub",
 					 [KEY_REFS] = "refs",
 					 [KEY_COMPLETE] = "complete",
+					 [KEY_MIRRORS] = "mirrors",
 					 [KEY_FILES] = "files",
 					 NULL };
+
+static int read_mirrors(struct json_reader *r, struct mirrors *out,
+			struct error *err)
+{
+	if (json_enter_object(r, err) < 0)
+		return -1;
+	for (;;) {
+		char *hub CLEANUP(free_ptr) = NULL;
+		char *text CLEANUP(free_ptr) = NULL;
+		int more = json_next_key(r, &hub, err);
+
+		if (more <= 0)
+			return more;
+		if (read_string(r, &text, err) < 0 ||
+		    mirrors_add(out, hub, text, err) < 0)
+			return err_wrap(err, "%s", hub);
+	}
+}
 
 static int read_member(struct context *c, struct lock_repo *repo,
 		       struct strlist *texts, int key, struct error *err)
@@ -246,6 +268,8 @@ static int read_member(struct context *c, struct lock_repo *repo,
 		return read_strings(c->r, LOCK_MAX_REFS, &repo->refs, err);
 	if (key == KEY_COMPLETE)
 		return read_bool(c->r, &repo->complete, err);
+	if (key == KEY_MIRRORS)
+		return read_mirrors(c->r, &repo->mirrors, err);
 	return read_string(c->r, &texts->items[key], err);
 }
 
@@ -301,6 +325,7 @@ static int read_repo(struct context *c, struct lock_repo *repo,
 	repo->license = take_ptr(texts.items[KEY_LICENSE]);
 	repo->notice = take_ptr(texts.items[KEY_NOTICE]);
 	repo->hub_view = take_ptr(texts.items[KEY_HUB_VIEW]);
+	repo->hub = take_ptr(texts.items[KEY_HUB]);
 	return 0;
 }
 

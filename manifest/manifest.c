@@ -32,11 +32,7 @@ static void model_release(struct manifest_model *m)
 		strlist_release(&m->groups[i].files);
 	}
 	free(m->groups);
-	for (size_t i = 0; i < m->mirror_count; i++) {
-		free(m->mirrors[i].hub);
-		free(m->mirrors[i].id);
-	}
-	free(m->mirrors);
+	mirrors_release(&m->mirrors);
 }
 
 void manifest_release(struct manifest *m)

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "manifest/mirror.h"
 #include "manifest/repo.h"
 
 #define MANIFEST_VERSION      1
@@ -43,12 +44,6 @@ struct manifest_group_use {
 	struct strlist files; /* patterns: these belong to the group */
 };
 
-/* The same repository on another hub. */
-struct manifest_mirror {
-	char *hub; /* "modelscope" */
-	char *id;
-};
-
 struct manifest_model {
 	enum repo_type type;
 	char *id, *revision;
@@ -64,8 +59,7 @@ struct manifest_model {
 	size_t pin_count, pin_cap;
 	struct manifest_group_use *groups;
 	size_t group_count, group_cap;
-	struct manifest_mirror *mirrors;
-	size_t mirror_count, mirror_cap;
+	struct mirrors mirrors;
 };
 
 struct manifest_group {

@@ -83,18 +83,6 @@ static void put_group_uses(struct json_writer *w,
 	json_end_object(w);
 }
 
-static void put_mirrors(struct json_writer *w, const struct manifest_model *m)
-{
-	if (!m->mirror_count)
-		return;
-	json_put_key(w, "mirrors");
-	json_one_line(w);
-	json_begin_object(w);
-	for (size_t i = 0; i < m->mirror_count; i++)
-		json_put_kv(w, m->mirrors[i].hub, m->mirrors[i].id);
-	json_end_object(w);
-}
-
 static void put_model(struct json_writer *w, const struct manifest_model *m)
 {
 	json_begin_object(w);
@@ -110,7 +98,7 @@ static void put_model(struct json_writer *w, const struct manifest_model *m)
 	put_views(w, m);
 	put_pins(w, m);
 	put_group_uses(w, m);
-	put_mirrors(w, m);
+	mirrors_put(&m->mirrors, w);
 	json_end_object(w);
 }
 

@@ -230,24 +230,18 @@ static int parse_group_uses(struct manifest_model *m, const struct json *obj,
 static int parse_mirrors(struct manifest_model *m, const struct json *obj,
 			 const char *where, struct error *err)
 {
-	static const char *const hubs[] = { "modelscope", NULL };
 	char *place CLEANUP(free_ptr) = xasprintf("%s.mirrors", where);
 	const struct json *list;
 
-	if (field_object(obj, "mirrors", ARRAY_LEN(hubs), where, &list, err) <
-		    0 ||
-	    (list && json_only_keys(list, hubs, place, err) < 0))
+	if (field_object(obj, "mirrors", 1, where, &list, err) < 0)
 		return -1;
 	for (const struct json *e = json_first(list); e; e = json_next(e)) {
-		const char *id;
+		const char *hub = json_key(e), *text;
 
-		if (json_get_string(list, json_key(e), &id, place, err) < 0 ||
-		    field_at(place, json_key(e), id_check(id, err), err) < 0)
+		if (json_get_string(list, hub, &text, place, err) < 0 ||
+		    field_at(place, hub,
+			     mirrors_add(&m->mirrors, hub, text, err), err) < 0)
 			return -1;
-		m->mirrors = xgrow(m->mirrors, &m->mirror_cap,
-				   m->mirror_count + 1, sizeof(*m->mirrors));
-		m->mirrors[m->mirror_count].hub = xstrdup(json_key(e));
-		m->mirrors[m->mirror_count++].id = xstrdup(id);
 	}
 	return 0;
 }

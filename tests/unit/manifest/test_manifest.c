@@ -104,7 +104,7 @@ static void test_full(void **state)
 	assert_int_equal(model->include.count, 3);
 	assert_string_equal(model->hub_view, "hf_cache");
 	assert_string_equal(model->views[1].strip, "x/");
-	assert_string_equal(model->mirrors[0].id, "other/name");
+	assert_string_equal(model->mirrors.items[0].id, "other/name");
 	pin = manifest_find_pin(model, "gpt.pth");
 	assert_non_null(pin);
 	assert_int_equal(pin->size, 7);

@@ -229,7 +229,7 @@ static void test_facts(void **state)
 			    "05757cb651c602a4");
 	assert_string_equal(find(&m, MGCT)->license, "CC-BY-NC-4.0");
 	assert_non_null(strstr(find(&m, MGCT)->notice, "commercial"));
-	assert_string_equal(find(&m, VOC)->mirrors[0].id,
+	assert_string_equal(find(&m, VOC)->mirrors.items[0].id,
 			    "nv-community/bigvgan_v2_22khz_80band_256x");
 	assert_null(find(&m, MAIN)->hub_view);
 	assert_string_equal(find(&m, W2V)->hub_view, "hf_cache");

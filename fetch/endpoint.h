@@ -1,0 +1,48 @@
+/*
+ * The kinds of hub behind one interface: what a lock names is asked for in each
+ * one's own words. Bytes are judged by their digest alone, so a lock that was
+ * made from one kind can be filled from another.
+ */
+#ifndef ITTS_ENDPOINT_H
+#define ITTS_ENDPOINT_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "fetch/hub.h"
+#include "manifest/lock.h"
+
+/* How to ask one endpoint for one file. */
+struct endpoint_file {
+	char *url;
+	const char *
+		token; /* for url's own origin, or NULL; borrowed from the hub */
+	const char *cookie; /* its name, if the token goes along as one too */
+	bool whole; /* never ask for a range: what comes would not be to be trusted */
+};
+
+/* Can this endpoint have files of the repository at all? */
+bool endpoint_has(const struct hub_endpoint *e, const struct lock_repo *repo);
+/* Only if endpoint_has(). Release *out. */
+void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
+		   const struct lock_repo *repo, const struct lock_file *file,
+		   struct endpoint_file *out);
+void endpoint_file_release(struct endpoint_file *f); /* CLEANUP */
+/* Puts what is to be sent into a request; f must live until it is submitted. */
+void endpoint_request(const struct endpoint_file *f, struct http_request *rq);
+
+/* The token that this endpoint may have, or NULL. */
+const char *endpoint_token(const struct hub *h, const struct hub_endpoint *e);
+const char *endpoint_cookie(const struct hub_endpoint *e);
+/* What ModelScope calls the repository and the locked (or wanted) revision;
+ * borrowed. */
+void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
+			      const char **revision);
+const char *endpoint_kind_name(enum endpoint_kind kind);
+/* If text is a message of this kind of hub in place of a file (ModelScope sends
+ * those with status 200): what it says, else NULL. Caller frees. */
+char *endpoint_message(const struct hub_endpoint *e, const char *text,
+		       size_t len);
+
+#endif
