@@ -46,6 +46,21 @@ static void count_right(struct check_run *run, uint64_t size)
 
 /* --- segments that are not payload ------------------------------------------ */
 
+/* The message without "BUNDLE: MEMBER: ", which stand beside it. */
+static const char *cut_names(const struct bundle_source *s,
+			     const struct segment *seg, const char *msg)
+{
+	const char *const names[] = { s->name, seg->name };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (!strncmp(msg, names[i], len) && str_starts(msg + len, ": "))
+			msg += len + 2;
+	}
+	return msg;
+}
+
 /* 0: right; 1: damaged and reported; -1: the error is not about damage. */
 static int expect(struct check_run *run, const struct segment *seg,
 		  struct error *err)
@@ -56,7 +71,8 @@ static int expect(struct check_run *run, const struct segment *seg,
 		return 0;
 	if (err->code != ERR_INTEGRITY)
 		return -1;
-	check_member(run, VERIFY_WRONG_DIGEST, seg->name, seg->size, err->msg);
+	check_member(run, VERIFY_WRONG_DIGEST, seg->name, seg->size,
+		     cut_names(s, seg, err->msg));
 	err_clear(err);
 	/* the rest of it is behind what was read */
 	if (bundle_source_skip(s, seg->offset + seg->size - s->offset, err))

@@ -177,6 +177,8 @@ static int place_snapshot(struct import_run *run, const struct lock_repo *r,
 		if (cancel_check(run->o->cancel, err) ||
 		    hfcache_link(run->store, r, &r->files[i], err))
 			return -1;
+	if (hfcache_make_refs(run->store, r, err))
+		return -1;
 	if (missing > 0) {
 		event_warn(run->o->sink,
 			   "%s: snapshot %s: %zu of %zu files are not in the "

@@ -80,7 +80,8 @@ static int place_links(struct install_run *run, struct error *err)
 			if (cancel_check(run->o->cancel, err) ||
 			    hfcache_link(run->store, r, &r->files[k], err))
 				return -1;
-		if (hfcache_write_tree(run->store, r, err))
+		if (hfcache_write_tree(run->store, r, err) ||
+		    hfcache_make_refs(run->store, r, err))
 			return -1;
 	}
 	/* thousands of links and directories: once for all of them */

@@ -17,6 +17,7 @@
 #define MODE_FILE 0644
 #define MODE_LINK 0777
 #define MODE_EXEC 0755
+#define MODE_DIR  0755
 
 static void set_path(struct members *it, const char *path)
 {
@@ -345,13 +346,45 @@ static bool stage_tag(struct members *it, struct member *out)
 	return give_text(it, out, MODE_FILE);
 }
 
+/* A refs/ that would stay empty: the first such repo of its folder. npm's
+ * scanner fails where there is none. */
+static bool is_without_refs(const struct members *it, bool view)
+{
+	const struct lock_repo *r = &it->m->lock.repos[it->i];
+
+	for (size_t i = 0; i < it->m->lock.repo_count; i++) {
+		const struct lock_repo *q = &it->m->lock.repos[i];
+
+		if (q->type == r->type && !strcmp(q->id, r->id) &&
+		    (!view || same_text(q->hub_view, r->hub_view)) &&
+		    (q->refs.count > 0 || i < it->i))
+			return false;
+	}
+	return true;
+}
+
+static bool give_refs_dir(struct members *it, struct member *out, bool view)
+{
+	set_repo_path(it, &it->m->lock.repos[it->i], view);
+	str_adds(&it->path, "refs/");
+	out->data = MEMBER_NONE;
+	out->tar.type = TAR_DIR;
+	out->tar.mode = MODE_DIR;
+	return true;
+}
+
 /* refs/<ref> of all repos: i the repo, step the ref. */
 static bool give_refs(struct members *it, struct member *out, bool view)
 {
 	for (; it->i < it->m->lock.repo_count; it->i++, it->step = 0) {
 		const struct lock_repo *r = &it->m->lock.repos[it->i];
 
-		if ((view && !r->hub_view) || it->step == r->refs.count)
+		if (view && !r->hub_view)
+			continue;
+		if (r->refs.count == 0 && it->step++ == 0 &&
+		    is_without_refs(it, view))
+			return give_refs_dir(it, out, view);
+		if (it->step >= r->refs.count)
 			continue;
 		set_repo_path(it, r, view);
 		str_addf(&it->path, "refs/%s", r->refs.items[it->step++]);
@@ -406,7 +439,8 @@ bool members_next(struct members *it, struct member *out)
 		str_release(&it->text);
 		if (stages[it->stage](it, out)) {
 			out->tar.path = it->path.ptr;
-			if (out->tar.type != TAR_FILE)
+			if (out->data == MEMBER_NONE &&
+			    out->tar.type != TAR_DIR)
 				out->tar.target = it->target.ptr;
 			return true;
 		}

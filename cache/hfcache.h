@@ -141,6 +141,9 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 int hfcache_link(struct hfcache *c, const struct lock_repo *repo,
 		 const struct lock_file *file, struct error *err) MUST_CHECK;
 
+/* An empty refs/ where the lock names no ref: npm's scanner needs it. */
+int hfcache_make_refs(struct hfcache *c, const struct lock_repo *repo,
+		      struct error *err) MUST_CHECK;
 enum ref_change { REF_SAME, REF_ADDED, REF_MOVED, REF_KEPT };
 /* refs/<ref> = commit, atomically. keep: a ref that exists is left alone.
  * old: where it pointed (empty: nowhere). */

@@ -84,6 +84,14 @@ char *store_read_ref(int dirfd, const char *path, char commit[41])
 	return NULL;
 }
 
+int hfcache_make_refs(struct hfcache *c, const struct lock_repo *repo,
+		      struct error *err)
+{
+	int dirfd CLEANUP(close_fd) = -1;
+
+	return store_open_dir(c, repo, "refs", &dirfd, err);
+}
+
 /* The temporary file stands outside refs/, where clients take every file for a
  * ref. The directories of both are open. */
 static int write_ref(int repofd, int dirfd, const char *name,

@@ -124,7 +124,8 @@ static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 	for (size_t i = 0; i < repo->file_count; i++)
 		if (hfcache_link(hub, repo, &repo->files[i], err))
 			return -1;
-	if (hfcache_write_tree(hub, repo, err))
+	if (hfcache_write_tree(hub, repo, err) ||
+	    hfcache_make_refs(hub, repo, err))
 		return -1;
 	for (size_t i = 0; i < repo->refs.count; i++)
 		if (hfcache_set_ref(hub, repo, repo->refs.items[i], false,

@@ -118,6 +118,8 @@ static int link_files(const struct plan *p, struct hfcache *store,
 static int set_refs(const struct lock_repo *repo, struct hfcache *store,
 		    const struct event_sink *sink, struct error *err)
 {
+	if (hfcache_make_refs(store, repo, err) < 0)
+		return -1;
 	for (size_t i = 0; i < repo->refs.count; i++) {
 		const char *ref = repo->refs.items[i];
 		enum ref_change change;

@@ -121,6 +121,11 @@ trap 'exit 130' INT TERM
 
 echo "Installing into $models and $hub ..."
 place_all ! -path '*/refs/*'
+# also where a repository has no ref: scanners look for it
+find hub checkpoints -type d -path '*/refs' >"$list"
+while IFS= read -r dir; do
+	mkdir -p -- "$(place_of "$dir")"
+done <"$list"
 sync
 place_all -path '*/refs/*'
 sync

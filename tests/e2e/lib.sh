@@ -309,6 +309,15 @@ for arg in sys.argv[4:]:
 PYTHON
 }
 
+# make_store STORE LOCK <SPEC: a Hub cache and its lock, without a hub (store.py)
+make_store() { python3 "$ROOT/tests/e2e/store.py" "$@" || exit 1; }
+
+pack_store() { # STORE LOCK BUNDLE [OPTIONS]
+	local store=$1 lock=$2 bundle=$3
+	shift 3
+	expect 0 itts pack --offline --cache "$store" --lock "$lock" -o "$bundle" "$@"
+}
+
 # A certificate authority in $T/ca.pem, and a certificate for 127.0.0.1 and
 # localhost in $T/server.pem + $T/server.key.
 certificates() {

@@ -352,7 +352,7 @@ static void incomplete(void **state)
 	assert_non_null(strstr(f->said.ptr, "1 of 3 files are not in the "
 					    "archive"));
 	assert_int_equal(f->st.refs, 0);
-	run_silent(f->path, ". ./lib.sh; test ! -e store/$R/refs && "
+	run_silent(f->path, ". ./lib.sh; test ! -e store/$R/refs/main && "
 			    "test -e store/$R/blobs/$(git_id small)");
 }
 
