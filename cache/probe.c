@@ -164,7 +164,6 @@ static void report(const struct probe_set *s, struct verify_report *out)
 			continue;
 		}
 		out->files++;
-		out->bytes += p->size;
 	}
 }
 
@@ -191,8 +190,12 @@ int probe_run(struct probe_set *s, const struct verify_options *o,
 	run.tasks = tasks;
 	if (hash_run(&run, err))
 		return -1;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		judge(sorted[i], &tasks[of[i]]);
+		/* bytes that were read for several names count once */
+		if (sorted[i]->state == VERIFY_OK && (!i || of[i] != of[i - 1]))
+			out->bytes += sorted[i]->size;
+	}
 	report(s, out);
 	return 0;
 }

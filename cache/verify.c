@@ -51,8 +51,7 @@ static void check_link(struct checker *k, const struct lock_file *f,
 }
 
 /* A file is the blob behind a link, or (caches without links) the file itself. */
-static void check_file(struct checker *k, const struct lock_file *f,
-		       bool first_of_blob)
+static void check_file(struct checker *k, const struct lock_file *f)
 {
 	char *blob CLEANUP(free_ptr) = store_blob_path(k->repo, &f->etag);
 	char *snap CLEANUP(free_ptr) = store_snapshot_path(k->repo, f->path);
@@ -70,13 +69,12 @@ static void check_file(struct checker *k, const struct lock_file *f,
 						      .want = *want });
 		return;
 	}
-	if (first_of_blob)
-		probe_add(k->probes, &(struct probe){ .dirfd = root,
-						      .rel = (char *)blob,
-						      .where = k->where,
-						      .path = (char *)f->path,
-						      .size = f->size,
-						      .want = *want });
+	probe_add(k->probes, &(struct probe){ .dirfd = root,
+					      .rel = (char *)blob,
+					      .where = k->where,
+					      .path = (char *)f->path,
+					      .size = f->size,
+					      .want = *want });
 	if (there)
 		check_link(k, f, snap, blob);
 	else if (!fstatat(root, blob, &st, AT_SYMLINK_NOFOLLOW))
@@ -110,14 +108,6 @@ static void check_refs(struct checker *k)
 	}
 }
 
-static int by_etag(const void *a, const void *b)
-{
-	const struct lock_file *x = *(const struct lock_file *const *)a;
-	const struct lock_file *y = *(const struct lock_file *const *)b;
-
-	return digest_cmp(&x->etag, &y->etag);
-}
-
 static void check_leftovers(struct checker *k)
 {
 	char *blobs CLEANUP(free_ptr) = store_path(k->repo, "blobs");
@@ -144,8 +134,6 @@ void verify_collect_repo(struct hfcache *c, const struct lock_repo *repo,
 			 struct verify_report *out)
 {
 	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
-	const struct lock_file **sorted CLEANUP(free_ptr) = xcalloc(
-		repo->file_count + 1, sizeof(const struct lock_file *));
 	struct checker k = { .cache = c,
 			     .repo = repo,
 			     .where = where,
@@ -154,12 +142,7 @@ void verify_collect_repo(struct hfcache *c, const struct lock_repo *repo,
 			     .out = out };
 
 	for (size_t i = 0; i < repo->file_count; i++)
-		sorted[i] = &repo->files[i];
-	if (repo->file_count)
-		qsort(sorted, repo->file_count, sizeof(*sorted), by_etag);
-	for (size_t i = 0; i < repo->file_count; i++)
-		check_file(&k, sorted[i],
-			   !i || by_etag(&sorted[i - 1], &sorted[i]));
+		check_file(&k, &repo->files[i]);
 	check_refs(&k);
 	check_leftovers(&k);
 }

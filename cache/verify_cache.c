@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,12 +60,28 @@ static int list_dir(struct survey *s, const char *path, struct dirent ***names)
 	return fd < 0 ? -1 : scandirat(fd, ".", names, not_dots, alphasort);
 }
 
+/* Why can it not be looked into? A folder that is not there has nothing. */
+static void note_closed(struct survey *s, const char *path)
+{
+	char *full CLEANUP(free_ptr) = below_root(s, path);
+	int saved = errno;
+	struct stat st;
+	enum beneath b = beneath_stat(s->cache->fd, full, &st);
+
+	if (b == BENEATH_NOWHERE || b == BENEATH_OUT)
+		note(s, VERIFY_BAD_LINK, path, beneath_text(b));
+	else if (b != BENEATH_MISSING)
+		note(s, VERIFY_UNREADABLE, path, strerrordesc_np(saved));
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static void walk(struct survey *s, const char *path, unsigned depth)
 {
 	struct dirent **names;
 	int n = list_dir(s, path, &names);
 
+	if (n < 0)
+		note_closed(s, path);
 	for (int i = 0; i < n; i++) {
 		char *child CLEANUP(free_ptr) = xasprintf("%s/%s", path,
 							  names[i]->d_name);
@@ -109,35 +126,59 @@ static void visit_blob(struct survey *s, const char *path, const char *name,
 
 /* --- snapshots/ --------------------------------------------------------------- */
 
+/* The bytes in a snapshot against its listing. */
+static void add_listed(struct survey *s, const char *path,
+		       const struct tree_file *f)
+{
+	char *full CLEANUP(free_ptr) = below_root(s, path);
+
+	probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
+					      .rel = full,
+					      .where = s->where,
+					      .path = (char *)path,
+					      .size = f->size,
+					      .want = *tree_want(f) });
+}
+
+/* Does the link name the blob that the listing has for it? */
+static bool leads_to(const struct survey *s, const char *full,
+		     const struct tree_file *f)
+{
+	char hex[DIGEST_HEX_MAX], text[PATH_MAX];
+	ssize_t n = readlinkat(s->cache->fd, full, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return !strcmp(path_base(text), digest_hex(tree_want(f), hex));
+}
+
 static void visit_snapshot(struct survey *s, const char *path, const char *name,
 			   const struct stat *st)
 {
 	char *full CLEANUP(free_ptr) = below_root(s, path);
 	/* "snapshots/" + 40 digits + "/" */
 	const struct tree_file *f = tree_find(&s->listed, path + 10 + 41);
+	struct stat target;
+	enum beneath b = beneath_stat(s->cache->fd, full, &target);
 
-	(void)name;
-	if (S_ISLNK(st->st_mode)) {
-		struct stat target;
-		enum beneath b = beneath_stat(s->cache->fd, full, &target);
-
-		if (b != BENEATH_FILE)
-			note(s, VERIFY_BAD_LINK, path,
-			     b == BENEATH_FAILED ? strerrordesc_np(errno)
-						 : beneath_text(b));
-		return;
-	}
-	/* a file of its own: caches without links (Windows, FAT) */
-	if (f)
-		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
-						      .rel = (char *)full,
-						      .where = s->where,
-						      .path = (char *)path,
-						      .size = f->size,
-						      .want = *tree_want(f) });
-	else
+	if (S_ISLNK(st->st_mode) && b != BENEATH_FILE) {
+		note(s, VERIFY_BAD_LINK, path,
+		     b == BENEATH_FAILED ? strerrordesc_np(errno)
+					 : beneath_text(b));
+	} else if (S_ISLNK(st->st_mode)) {
+		/* a blob by another name, or the blob of another file */
+		if (f && !leads_to(s, full, f))
+			add_listed(s, path, f);
+	} else if (verify_is_leftover(name)) {
+		note(s, VERIFY_LEFTOVER, path, NULL);
+	} else if (f) {
+		/* a file of its own: caches without links (Windows, FAT) */
+		add_listed(s, path, f);
+	} else {
 		note(s, VERIFY_EXTRA, path,
 		     "no digest is known for it, cannot be checked");
+	}
 }
 
 /* Files of the listing that the snapshot lacks. */
@@ -181,6 +222,8 @@ static void survey_snapshots(struct survey *s)
 	struct dirent **names;
 	int n = list_dir(s, "snapshots", &names);
 
+	if (n < 0)
+		note_closed(s, "snapshots");
 	s->visit = visit_snapshot;
 	for (int i = 0; i < n; i++) {
 		if (is_commit_id(names[i]->d_name)) {
@@ -221,6 +264,17 @@ static void visit_ref(struct survey *s, const char *path, const char *name,
 
 static void survey_repo(struct survey *s)
 {
+	struct stat st;
+	enum beneath b = beneath_stat(s->cache->fd, s->folder, &st);
+
+	if (b == BENEATH_NOWHERE || b == BENEATH_OUT)
+		note(s, VERIFY_BAD_LINK, s->folder, beneath_text(b));
+	else if (b != BENEATH_DIR)
+		note(s, VERIFY_UNREADABLE, s->folder,
+		     b == BENEATH_FAILED ? strerrordesc_np(errno)
+					 : "is not a directory");
+	if (b != BENEATH_DIR)
+		return;
 	s->visit = visit_blob;
 	walk(s, "blobs", 0);
 	survey_snapshots(s);

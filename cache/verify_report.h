@@ -35,7 +35,8 @@ struct verify_report {
 	struct verify_item
 		*items; /* all that are not OK, sorted by where, path */
 	size_t count, cap;
-	uint64_t files, bytes; /* checked and right */
+	uint64_t files, bytes; /* checked and right; what was read once counts
+				  once in bytes */
 	uint64_t damaged;      /* items that are damage */
 };
 void verify_report_release(struct verify_report *r); /* CLEANUP */

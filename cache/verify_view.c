@@ -59,10 +59,14 @@ static bool is_known(const struct extras *x, const char *path)
 					 sizeof(*x->files.items), by_name);
 }
 
-/* Kept by an install, or under way. */
-static bool is_ours(const char *name)
+/* Set aside by an install: "NAME.orig", "NAME.orig.7". */
+static bool is_set_aside(const char *name)
 {
-	return strstr(name, ".orig") || str_ends(name, ".tmp");
+	const char *orig = strstr(name, ".orig");
+
+	if (orig && orig[5] == '.' && orig[6])
+		return !orig[6 + strspn(orig + 6, "0123456789")];
+	return str_ends(name, ".orig");
 }
 
 static int not_dots(const struct dirent *d)
@@ -91,10 +95,13 @@ static void find_extras(struct extras *x, const char *dir, unsigned depth)
 			    !strlist_has(&x->folders, path) &&
 			    depth < DEPTH_MAX)
 				find_extras(x, path, depth + 1);
-		} else if (!is_known(x, path) && !is_ours(name)) {
+		} else if (!is_known(x, path) && !is_set_aside(name)) {
 			x->found++;
-			verify_report_add(x->out, VERIFY_EXTRA, x->where, path,
-					  (uint64_t)st.st_size, NULL);
+			verify_report_add(
+				x->out,
+				verify_is_leftover(name) ? VERIFY_LEFTOVER
+							 : VERIFY_EXTRA,
+				x->where, path, (uint64_t)st.st_size, NULL);
 		}
 		free(names[i]);
 	}

@@ -200,13 +200,12 @@ static int open_nearest(const char *dir, struct error *err)
 
 		if (fd >= 0)
 			return fd;
-		if (errno != ENOENT)
-			return err_sys(err, errno, "%s", path);
+		if (errno != ENOENT || !*path || !strcmp(path, "."))
+			return err_sys(err, errno, "%s", dir);
 		if (!slash)
-			return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (slash == path)
-			return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		*slash = '\0';
+			memcpy(path, ".", 2);
+		else
+			slash[slash == path] = '\0';
 	}
 }
 
@@ -218,6 +217,34 @@ static bool is_there(const char *model_dir, const char *view, uint64_t size)
 
 	return !lstat(path, &st) && S_ISREG(st.st_mode) &&
 	       (uint64_t)st.st_size == size;
+}
+
+/* Files of its own that a file of the lock will need: one for each view that
+ * people edit; for all others together one, and only where links do not reach. */
+static unsigned count_copies(const char *model_dir, const struct lock_repo *r,
+			     const struct lock_file *f, bool linked)
+{
+	bool shared = false, shared_there = linked;
+	unsigned n = 0;
+
+	for (char **view = f->views; view && *view; view++) {
+		bool there = is_there(model_dir, *view, f->size);
+
+		if (lock_file_is_editable(f)) {
+			n += !there;
+			continue;
+		}
+		shared = true;
+		shared_there |= there;
+	}
+	if (r->hub_view) {
+		const struct placement at = { .repo = r, .file = f };
+		char *blob CLEANUP(free_ptr) = placement_path(&at);
+
+		shared = true;
+		shared_there |= is_there(model_dir, blob, f->size);
+	}
+	return n + (shared && !shared_there);
 }
 
 int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
@@ -238,14 +265,11 @@ int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 
 		for (size_t k = 0; k < r->file_count; k++) {
 			const struct lock_file *f = &r->files[k];
-			bool copied = !linked || lock_file_is_editable(f);
+			unsigned copies = count_copies(model_dir, r, f, linked);
 
-			*inodes += r->hub_view ? 2 : 0;
-			if (!f->views || !copied ||
-			    is_there(model_dir, f->views[0], f->size))
-				continue;
-			*bytes += f->size;
-			*inodes += 1;
+			*bytes += f->size * copies;
+			/* the Hub view's link */
+			*inodes += copies + (r->hub_view ? 1 : 0);
 		}
 	}
 	return 0;

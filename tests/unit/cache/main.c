@@ -15,5 +15,9 @@ int main(void)
 	failed += run_part_tests();
 	failed += run_link_tests();
 	failed += run_tree_tests();
+	failed += run_view_tests();
+	failed += run_verify_tests();
+	failed += run_verify_cache_tests();
+	failed += run_verify_view_tests();
 	return failed != 0;
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cache/verify.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -389,4 +390,20 @@ void heard_event(void *ctx, const struct event *ev)
 void heard_release(struct heard *h)
 {
 	str_release(&h->texts);
+}
+
+void assert_report(const struct verify_report *r, const char *want)
+{
+	struct str got CLEANUP(str_release) = STR_INIT;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct verify_item *item = &r->items[i];
+		const char *detail = item->detail ? item->detail : "";
+
+		if (str_starts(detail, "found "))
+			detail = "found ";
+		str_addf(&got, "%s|%s|%s|%s\n", verify_state_name(item->state),
+			 item->where, item->path, detail);
+	}
+	assert_string_equal(got.ptr, want ? want : "");
 }

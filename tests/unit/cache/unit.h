@@ -80,6 +80,11 @@ struct heard {
 void heard_event(void *ctx, const struct event *ev);
 void heard_release(struct heard *h);
 
+/* The report says exactly this, one "state|where|path|detail" a line, found
+ * digests left out; NULL: nothing. */
+struct verify_report;
+void assert_report(const struct verify_report *r, const char *want);
+
 int run_hashrun_tests(void);
 int run_link_tests(void);
 int run_part_tests(void);
