@@ -127,17 +127,18 @@ static int open_file(struct hfcache_part *p, struct error *err)
 	return take_up(p, err);
 }
 
-int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
-		      const struct lock_repo *repo,
-		      const struct lock_file *file, bool resumable, int lockfd,
-		      struct error *err)
+static struct hfcache_part make_part(struct hfcache *c,
+				     const struct lock_repo *repo,
+				     const struct lock_file *file)
 {
 	char hex[DIGEST_HEX_MAX];
-	struct hfcache_part p CLEANUP(hfcache_part_close) = {
+
+	assert(file->etag.alg != DIGEST_NONE);
+	return (struct hfcache_part){
 		.cache = c,
 		.dirfd = -1,
 		.fd = -1,
-		.lockfd = lockfd,
+		.lockfd = -1,
 		.name = xstrdup(digest_hex(&file->etag, hex)),
 		.temp = xasprintf("%s" PART_SUFFIX, hex),
 		.path = store_blob_path(repo, &file->etag),
@@ -145,15 +146,41 @@ int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
 		.size = file->size,
 		.etag = file->etag,
 		.sha256 = file->sha256,
-		.resumable = resumable,
 	};
+}
 
-	assert(file->etag.alg != DIGEST_NONE);
+int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
+		      const struct lock_repo *repo,
+		      const struct lock_file *file, bool resumable, int lockfd,
+		      struct error *err)
+{
+	struct hfcache_part p CLEANUP(hfcache_part_close) = make_part(c, repo,
+								      file);
+
+	p.lockfd = lockfd;
+	p.resumable = resumable;
 	if (p.lockfd < 0 && hfcache_blob_lock(c, repo, &file->etag,
 					      LOCK_WAIT_MS, &p.lockfd, err))
 		return -1;
 	if (store_open_dir(c, repo, "blobs", &p.dirfd, err) ||
 	    open_file(&p, err))
+		return -1;
+	*out = p;
+	p = (struct hfcache_part)HFCACHE_PART_INIT;
+	return 0;
+}
+
+int store_part_open(struct hfcache_part *out, struct hfcache *c,
+		    const struct lock_repo *repo, const struct lock_file *file,
+		    int lockfd, struct error *err)
+{
+	struct hfcache_part p CLEANUP(hfcache_part_close) = make_part(c, repo,
+								      file);
+
+	p.lockfd = lockfd;
+	p.resumable = true;
+	if (store_open_dir(c, repo, "blobs", &p.dirfd, err) ||
+	    open_named(&p, err))
 		return -1;
 	*out = p;
 	p = (struct hfcache_part)HFCACHE_PART_INIT;

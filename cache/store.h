@@ -11,7 +11,8 @@
 #include "cache/beneath.h"
 #include "cache/hfcache.h"
 
-#define PART_SUFFIX ".itts-part"
+#define PART_SUFFIX    ".itts-part"
+#define JOURNAL_SUFFIX ".journal" PART_SUFFIX /* what is known of a part */
 
 struct hfcache {
 	int fd;
@@ -31,6 +32,11 @@ char *store_snapshot_path(const struct lock_repo *repo, const char *path);
 /* Opens (makes) a directory of the repo. Follows no link. Caller closes *out. */
 int store_open_dir(const struct hfcache *c, const struct lock_repo *repo,
 		   const char *sub, int *out, struct error *err) MUST_CHECK;
+/* A part that its caller fills, with all that it holds already. lockfd is taken
+ * over, also on failure. */
+int store_part_open(struct hfcache_part *out, struct hfcache *c,
+		    const struct lock_repo *repo, const struct lock_file *file,
+		    int lockfd, struct error *err) MUST_CHECK;
 /* "org/name path", for messages; caller frees. */
 char *store_label(const struct lock_repo *repo, const struct lock_file *file);
 

@@ -69,6 +69,7 @@ int main(void)
 	failed += run_json_writer_tests();
 	failed += run_path_tests();
 	failed += run_pool_tests();
+	failed += run_xxh64_tests();
 	failed += run_str_tests();
 	return failed != 0;
 }

@@ -34,6 +34,7 @@ int run_json_reader_tests(void);
 int run_json_writer_tests(void);
 int run_path_tests(void);
 int run_pool_tests(void);
+int run_xxh64_tests(void);
 int run_str_tests(void);
 
 #endif

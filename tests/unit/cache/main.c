@@ -13,6 +13,8 @@ int main(void)
 	failed += run_hashrun_tests();
 	failed += run_store_tests();
 	failed += run_part_tests();
+	failed += run_journal_tests();
+	failed += run_blocks_tests();
 	failed += run_link_tests();
 	failed += run_tree_tests();
 	failed += run_view_tests();
