@@ -65,6 +65,8 @@ int main(void)
 	failed += run_retry_tests();
 	failed += run_hub_parse_tests();
 	failed += run_hub_tests();
+	failed += run_segment_tests();
+	failed += run_pace_tests();
 	failed += run_plan_tests();
 	failed += run_download_tests();
 	failed += run_resume_tests();

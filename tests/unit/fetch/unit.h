@@ -23,11 +23,13 @@ void assert_fails(int result, struct error *err, enum err_code code,
 void assert_contains(const char *text, const char *part);
 
 int run_response_tests(void);
+int run_segment_tests(void);
 int run_url_tests(void);
 int run_http_tests(void);
 int run_retry_tests(void);
 int run_hub_parse_tests(void);
 int run_hub_tests(void);
+int run_pace_tests(void);
 int run_plan_tests(void);
 int run_download_tests(void);
 int run_resume_tests(void);

@@ -1,0 +1,85 @@
+#include "fetch/pace.h"
+
+#define MEASURE_MS 300	/* long enough for a new connection to show */
+#define HOLD_MS	   3000 /* after a step back */
+#define MOST_HOLDS 3	/* doublings of that */
+#define TRIES	   2	/* measurements that a step has to show something */
+#define QUIET_MS   1000 /* refusals that come together are one */
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static void measure_anew(struct pace *p, uint64_t now_ms)
+{
+	p->since_ms = now_ms;
+	p->bytes = 0;
+	p->busy = true;
+}
+
+void pace_init(struct pace *p, unsigned cap, uint64_t now_ms)
+{
+	*p = (struct pace){ .cap = cap ? least(cap, PACE_MAX_CAP) : PACE_CAP };
+	p->limit = least(PACE_START, p->cap);
+	measure_anew(p, now_ms);
+}
+
+void pace_count(struct pace *p, uint64_t bytes)
+{
+	p->bytes += bytes;
+}
+
+/* The step up must have brought a tenth, or it is taken back. true: on trial yet,
+ * or taken back. */
+static bool try_step(struct pace *p, uint64_t rate, uint64_t now_ms)
+{
+	if (!p->best)
+		return false;
+	if (rate >= p->best + p->best / 10) {
+		p->holds = 0;
+		return false;
+	}
+	if (++p->in_vain < TRIES)
+		return true;
+	p->limit = p->limit / 2;
+	p->best = 0;
+	p->hold_ms = now_ms + ((uint64_t)HOLD_MS << p->holds);
+	p->holds += p->holds < MOST_HOLDS;
+	return true;
+}
+
+static void step(struct pace *p, uint64_t rate, uint64_t now_ms)
+{
+	if (try_step(p, rate, now_ms))
+		return;
+	p->best = 0;
+	if (p->limit == p->cap || now_ms < p->hold_ms)
+		return;
+	p->best = rate;
+	p->in_vain = 0;
+	p->limit = least(p->limit * 2, p->cap);
+}
+
+void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms)
+{
+	uint64_t ms = now_ms - p->since_ms;
+
+	p->busy &= in_use >= p->limit;
+	if (ms < MEASURE_MS)
+		return;
+	if (p->busy && p->bytes > 0)
+		step(p, p->bytes * 1000 / ms, now_ms);
+	measure_anew(p, now_ms);
+}
+
+bool pace_back_off(struct pace *p, uint64_t now_ms)
+{
+	if (p->hold_ms > now_ms + HOLD_MS - QUIET_MS)
+		return false;
+	p->limit = p->limit > 1 ? p->limit / 2 : 1;
+	p->best = 0;
+	p->hold_ms = now_ms + HOLD_MS;
+	measure_anew(p, now_ms);
+	return true;
+}

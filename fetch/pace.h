@@ -1,0 +1,35 @@
+/*
+ * How many connections to one endpoint: few at first, more while that makes all
+ * of them together faster, half as many when it has had enough. Pure: time is
+ * told.
+ */
+#ifndef ITTS_PACE_H
+#define ITTS_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PACE_START   4u
+#define PACE_CAP     16u /* where nobody says otherwise */
+#define PACE_MAX_CAP 64u
+
+struct pace {
+	unsigned limit; /* connections that may be open now */
+	unsigned cap;
+	uint64_t since_ms; /* when the running measurement began */
+	uint64_t bytes;	   /* that came since then */
+	uint64_t best;	   /* bytes a second before a step up that is on trial, 0: none */
+	uint64_t hold_ms;  /* no step up before this */
+	unsigned in_vain;  /* measurements since a step that showed nothing */
+	unsigned holds;	   /* steps in a row that were taken back */
+	bool busy;	   /* all of them were in use all the time */
+};
+void pace_init(struct pace *p, unsigned cap, uint64_t now_ms);
+void pace_count(struct pace *p, uint64_t bytes);
+/* About ten times a second: in_use of limit connections are, and more would be if
+ * they might. */
+void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms);
+/* 429, 503, a reset: only the first of several counts. true if it did. */
+bool pace_back_off(struct pace *p, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,119 @@
+#include "tests/unit/fetch/unit.h"
+
+#include "fetch/pace.h"
+
+/* One second in which each connection brings `each` bytes a second, but all
+ * together at most `top`. */
+static void second(struct pace *p, uint64_t *now, uint64_t each, uint64_t top)
+{
+	for (int i = 0; i < 10; i++) {
+		uint64_t rate = p->limit * each;
+
+		*now += 100;
+		pace_count(p, (rate < top ? rate : top) / 10);
+		pace_tick(p, p->limit, *now);
+	}
+}
+
+static void limited_each(void **state)
+{
+	struct pace p;
+	uint64_t now = 5000;
+
+	(void)state;
+	pace_init(&p, 0, now);
+	assert_int_equal(p.limit, 4);
+	second(&p, &now, 1000000, UINT64_MAX);
+	assert_int_equal(p.limit, 16);
+	second(&p, &now, 1000000, UINT64_MAX);
+	assert_int_equal(p.limit, 16);
+}
+
+/* The line is full with four: eight bring nothing, so it goes back. */
+static void limited_together(void **state)
+{
+	struct pace p;
+	uint64_t now = 5000;
+	unsigned eights = 0;
+
+	(void)state;
+	pace_init(&p, 16, now);
+	for (int i = 0; i < 60; i++) {
+		second(&p, &now, 1000000, 4000000);
+		assert_in_range(p.limit, 4, 8);
+		eights += p.limit == 8;
+	}
+	/* a look now and then whether more would help, ever more rarely */
+	assert_in_range(eights, 2, 12);
+	/* and when it does */
+	for (int i = 0; i < 30; i++)
+		second(&p, &now, 1000000, UINT64_MAX);
+	assert_int_equal(p.limit, 16);
+}
+
+static void caps(void **state)
+{
+	static const struct {
+		unsigned cap, start, end;
+	} rows[] = { { 1, 1, 1 }, { 3, 3, 3 }, { 6, 4, 6 }, { 1000, 4, 64 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pace p;
+		uint64_t now = 0;
+
+		pace_init(&p, rows[i].cap, now);
+		assert_int_equal(p.limit, rows[i].start);
+		for (int k = 0; k < 3; k++)
+			second(&p, &now, 1000000, UINT64_MAX);
+		assert_int_equal(p.limit, rows[i].end);
+	}
+}
+
+static void idle(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 0, 0);
+	for (uint64_t now = 100; now < 5000; now += 100) {
+		pace_count(&p, 1000000);
+		pace_tick(&p, 2, now); /* two of four have nothing to do */
+	}
+	assert_int_equal(p.limit, 4);
+}
+
+static void refused(void **state)
+{
+	struct pace p;
+	uint64_t now = 0;
+
+	(void)state;
+	pace_init(&p, 0, now);
+	second(&p, &now, 1000000, UINT64_MAX);
+	assert_true(pace_back_off(&p, now));
+	assert_int_equal(p.limit, 8);
+	/* those that were under way say the same */
+	assert_false(pace_back_off(&p, now + 500));
+	assert_int_equal(p.limit, 8);
+	assert_true(pace_back_off(&p, now + 1500));
+	assert_int_equal(p.limit, 4);
+	for (unsigned i = 2; i < 8; i++)
+		assert_true(pace_back_off(&p, now + i * 1500));
+	assert_int_equal(p.limit, 1);
+	now += 8 * 1500;
+	for (int i = 0; i < 8; i++)
+		second(&p, &now, 1000000, UINT64_MAX);
+	assert_int_equal(p.limit, 16);
+}
+
+int run_pace_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limited_each), cmocka_unit_test(limited_together),
+		cmocka_unit_test(caps),		cmocka_unit_test(idle),
+		cmocka_unit_test(refused),
+	};
+
+	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+}
