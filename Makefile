@@ -52,7 +52,7 @@ manifest_src := glob repo check twins field mirror manifest manifest_parse manif
 	manifest_format recipes lock lock_parse lock_check lock_diff
 cache_src := beneath hfcache part blocks follow journal ref tree view place hashrun probe verify_report verify verify_cache verify_view
 fetch_src := endpoint ask \
-	http http_error http_get http_open http_response http_setup http_url retry hub \
+	http http_error http_get http_open http_rate http_response http_setup http_url retry hub \
 	hub_parse resolve segment pace download download_plan download_fetch download_job download_answer
 bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar tar_reader \
 	oci copy pack sniff source space install install_plan install_payload import import_name import_scan import_plan import_load check check_pieces

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ static int ask_headers(struct transfer *t)
 	if (t->asked || !t->rq.headers)
 		return 0;
 	t->asked = true;
+	t->res.url = t->url;
 	return t->rq.headers(t->rq.ctx, &t->res, &t->err);
 }
 
@@ -91,6 +93,7 @@ size_t http_on_body(char *p, size_t size, size_t n, void *transfer)
 
 	n *= size;
 	t->res.body_bytes += n;
+	http_rate_spend(t, n);
 	if (delivers(t))
 		return deliver(t, p, n) == 0 ? n : 0;
 	if (t->res.body_bytes > DROP_LIMIT) {
@@ -160,6 +163,7 @@ static void conclude(struct http *h, struct transfer *t)
 	unlink_active(h, t);
 	free_ptr(&t->res.location);
 	t->res.location = http_redact(t->url);
+	t->res.url = t->url;
 	t->rq.done(t->rq.ctx, &t->res, &t->err);
 	transfer_free(t);
 }
@@ -242,6 +246,7 @@ static bool next_hop(struct http *h, struct transfer *t)
 	t->url = xstrdup(to); /* dies with the reset of the handle */
 	t->hops++;
 	t->res.redirected = true;
+	t->paused = false;
 	http_response_next(&t->res, &t->parser);
 	return begin_hop(h, t) == 0;
 }
@@ -283,23 +288,35 @@ static void end_finished(struct http *h)
 	}
 }
 
+/* Takes those of ctx out of a list (NULL: all). */
+static void drop_from(struct http *h, struct transfer **list, const void *ctx)
+{
+	while (*list) {
+		struct transfer *t = *list;
+
+		if (ctx && t->rq.ctx != ctx) {
+			list = &t->next;
+			continue;
+		}
+		*list = t->next;
+		if (t->easy) {
+			curl_multi_remove_handle(h->multi, t->easy);
+			give_easy(h, t);
+			h->active_count--;
+		}
+		transfer_free(t);
+	}
+}
+
+void http_drop(struct http *h, const void *ctx)
+{
+	drop_from(h, &h->active, ctx);
+	drop_from(h, &h->waiting, ctx);
+}
+
 void http_drop_all(struct http *h)
 {
-	while (h->active) {
-		struct transfer *t = h->active;
-
-		h->active = t->next;
-		curl_multi_remove_handle(h->multi, t->easy);
-		give_easy(h, t);
-		transfer_free(t);
-	}
-	while (h->waiting) {
-		struct transfer *t = h->waiting;
-
-		h->waiting = t->next;
-		transfer_free(t);
-	}
-	h->active_count = 0;
+	http_drop(h, NULL);
 }
 
 /* --- the door --------------------------------------------------------------- */
@@ -348,10 +365,12 @@ int http_submit(struct http *h, const struct http_request *rq,
 	return 0;
 }
 
-static int wait_ms(const struct http *h)
+static int wait_ms(struct http *h)
 {
 	uint64_t now = clock_ms();
 
+	if (http_rate_refill(h))
+		return HTTP_RATE_MS;
 	if (!h->waiting || h->active_count >= h->settings.max_connections)
 		return IDLE_MS;
 	if (h->waiting->due_ms <= now)
@@ -375,7 +394,9 @@ static int step(struct http *h, bool ticking, struct error *err)
 		timeout = wait_ms(h);
 		if (ticking && timeout > TICK_MS)
 			timeout = TICK_MS;
-		if (h->active || h->waiting)
+		if (atomic_load(&h->woken))
+			timeout = 0;
+		if (h->active || h->waiting || h->held > 0)
 			rc = curl_multi_poll(h->multi, &stop, stop.fd >= 0,
 					     timeout, NULL);
 	}
@@ -390,16 +411,19 @@ static int run(struct http *h, void (*tick)(void *), void *ctx,
 {
 	uint64_t ticked = clock_ms();
 
-	while (h->active || h->waiting) {
+	while (h->active || h->waiting || h->held > 0) {
 		if (cancel_check(h->cancel, err) < 0 ||
 		    step(h, tick != NULL, err) < 0)
 			return -1;
-		if (tick && clock_ms() - ticked >= TICK_MS) {
+		if (tick && (atomic_exchange(&h->woken, false) ||
+			     clock_ms() - ticked >= TICK_MS)) {
 			ticked = clock_ms();
 			tick(ctx);
 		}
-		if (h->stopping)
+		if (h->stopping) {
 			http_drop_all(h);
+			break;
+		}
 	}
 	return cancel_check(h->cancel, err);
 }
@@ -417,6 +441,18 @@ int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
 	if (rc < 0)
 		http_drop_all(h);
 	return rc;
+}
+
+void http_hold(struct http *h, int change)
+{
+	h->held += change;
+	assert(h->held >= 0);
+}
+
+void http_wake(struct http *h)
+{
+	atomic_store(&h->woken, true);
+	curl_multi_wakeup(h->multi);
 }
 
 void http_stop(struct http *h)

@@ -31,7 +31,8 @@ struct http_config {
 	unsigned connect_timeout_ms; /* 0: 15 s */
 	unsigned low_speed_bytes;    /* per second; 0: 1000 */
 	unsigned low_speed_s;	     /* 0: 30 */
-	unsigned max_connections;    /* in all; 0: 16 */
+	unsigned max_connections;    /* in all; 0: 64 */
+	uint64_t limit_rate; /* bytes of bodies a second, together; 0: none */
 };
 
 /* What a server said, complete when done() is called. Pointers live until
@@ -53,6 +54,8 @@ struct http_response {
 	char error_message[256];
 	char *link_next; /* URL of Link: rel="next", or NULL */
 	char *location; /* where the last hop was (effective URL), query cut off */
+	const char *url; /* the same with its query, which may be a secret;
+			  * during callbacks only */
 	bool redirected;
 	uint64_t
 		retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
@@ -71,7 +74,8 @@ struct http_request {
 	const char *post;	  /* text to send: POST; else GET */
 	size_t post_len;
 	bool head;
-	uint64_t range_from;  /* 0: whole; else "bytes=N-" */
+	uint64_t range_from; /* "bytes=N-", 0 without range_to: whole */
+	uint64_t range_to;   /* first byte behind, 0: to the end */
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */
 	bool api;	      /* JSON: HTTP/2 and compression allowed */
@@ -104,6 +108,13 @@ int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
 /* From a callback: drops what is left, so that http_run() returns 0 soon. done()
  * is not called. */
 void http_stop(struct http *h);
+/* Drops all requests of this ctx, on the wire or waiting; done() is not called.
+ * From done(), tick or outside of http_run(). */
+void http_drop(struct http *h, const void *ctx);
+/* Work of another kind keeps http_run() running: each +1 needs its -1. */
+void http_hold(struct http *h, int change);
+/* From any thread: tick is called soon. */
+void http_wake(struct http *h);
 /* One request after delay_ms, whole body of a 200/206 appended to body (may be
  * NULL). *res: http_response_release() it, also on failure (what came of an
  * answer). The callbacks in rq are ignored. */

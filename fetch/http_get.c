@@ -31,6 +31,7 @@ static void get_done(void *ctx, const struct http_response *res,
 	struct get *g = ctx;
 
 	*g->res = *res;
+	g->res->url = NULL; /* dies with the transfer */
 	g->res->link_next = copy_text(res->link_next);
 	g->res->location = copy_text(res->location);
 	g->err = *err;

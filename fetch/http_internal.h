@@ -19,9 +19,17 @@ struct http_settings {
 	char *ca_bundle, *ca_dir, *user_agent; /* NULL: libcurl's */
 	long connect_timeout_ms, low_speed_bytes, low_speed_s;
 	unsigned max_connections;
+	uint64_t limit_rate;
 };
 
 struct transfer;
+
+/* A bucket that bytes of bodies are paid from (http_rate.c). */
+struct http_rate {
+	uint64_t limit; /* bytes a second; 0: none */
+	int64_t credit; /* bytes; negative: all wait */
+	uint64_t at_ms;
+};
 
 struct http {
 	CURLM *multi;
@@ -34,6 +42,9 @@ struct http {
 	CURL **idle; /* easy handles for reuse */
 	size_t idle_count, idle_cap;
 	bool running, stopping;
+	int held;
+	_Atomic bool woken;
+	struct http_rate rate;
 };
 
 /* One request on its way through its hops. */
@@ -55,6 +66,7 @@ struct transfer {
 	struct error err; /* what a callback failed with */
 	bool asked;	  /* rq.headers() was called */
 	bool enough;	  /* stopped on purpose: only the status matters */
+	bool paused;	  /* until there is credit again */
 };
 
 /* http_setup.c: all options of this hop. */
@@ -66,6 +78,12 @@ const char *http_proxy_for(const struct http_settings *s, const char *url);
 /* http_error.c: what the transfer ended with, in words. Returns -1. */
 int http_explain(const struct transfer *t, const struct http_settings *s,
 		 CURLcode rc, struct http_response *res, struct error *err);
+
+/* http_rate.c: n bytes have come; pauses the transfer if that was too much. */
+void http_rate_spend(struct transfer *t, size_t n);
+/* Lets go on what may. true: something has to wait yet. */
+bool http_rate_refill(struct http *h);
+#define HTTP_RATE_MS 20 /* between two looks at what waits */
 
 /* http.c: forgets all requests without a word to their owners. */
 void http_drop_all(struct http *h);

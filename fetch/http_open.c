@@ -1,6 +1,7 @@
 /* The engine's settings, and its beginning and end. */
 #include "fetch/http_internal.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <unistd.h>
@@ -23,7 +24,8 @@ static void take_settings(struct http_settings *s, const struct http_config *c)
 	s->connect_timeout_ms = (long)DEFAULT(c->connect_timeout_ms, 15000u);
 	s->low_speed_bytes = (long)DEFAULT(c->low_speed_bytes, 1000u);
 	s->low_speed_s = (long)DEFAULT(c->low_speed_s, 30u);
-	s->max_connections = DEFAULT(c->max_connections, 16u);
+	s->max_connections = DEFAULT(c->max_connections, 64u);
+	s->limit_rate = c->limit_rate;
 }
 
 static int check_readable(const char *path, struct error *err)
@@ -60,6 +62,8 @@ int http_open(struct http **out, const struct http_config *cfg,
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	h->cancel = cancel;
 	take_settings(&h->settings, cfg);
+	h->rate = (struct http_rate){ .limit = h->settings.limit_rate,
+				      .at_ms = clock_ms() };
 	if (check_readable(h->settings.ca_bundle, err) < 0 ||
 	    check_readable(h->settings.ca_dir, err) < 0 ||
 	    open_curl(h, err) < 0)

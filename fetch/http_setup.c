@@ -13,7 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define BUFFER_BYTES (128l << 10)
+#define BUFFER_BYTES (256l << 10)
+#define BUFFER_LEAST (4l << 10)
 
 struct setter {
 	CURL *easy;
@@ -51,6 +52,16 @@ const char *http_proxy_for(const struct http_settings *s, const char *url)
 						  : s->proxy_http;
 }
 
+/* Under a limit small, so that no connection takes more than its share. */
+static long buffer_bytes(const struct http_settings *cfg)
+{
+	uint64_t share = cfg->limit_rate / 64;
+
+	if (!cfg->limit_rate || share > (uint64_t)BUFFER_BYTES)
+		return BUFFER_BYTES;
+	return share < (uint64_t)BUFFER_LEAST ? BUFFER_LEAST : (long)share;
+}
+
 static void set_network(struct setter *s, const struct transfer *t,
 			const struct http_settings *cfg)
 {
@@ -59,7 +70,7 @@ static void set_network(struct setter *s, const struct transfer *t,
 	set_long(s, CURLOPT_LOW_SPEED_LIMIT, cfg->low_speed_bytes);
 	set_long(s, CURLOPT_LOW_SPEED_TIME, cfg->low_speed_s);
 	set_long(s, CURLOPT_TCP_KEEPALIVE, 1L);
-	set_long(s, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	set_long(s, CURLOPT_BUFFERSIZE, buffer_bytes(cfg));
 	set_text(s, CURLOPT_PROXY, http_proxy_for(cfg, t->url));
 	set_text(s, CURLOPT_NOPROXY, cfg->no_proxy);
 	set_long(s, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -140,11 +151,25 @@ static void set_method(struct setter *s, struct transfer *t)
 	}
 }
 
+static void set_range(struct setter *s, const struct http_request *rq)
+{
+	char range[64];
+
+	if (rq->range_to > 0)
+		snprintf(range, sizeof(range), "%llu-%llu",
+			 (unsigned long long)rq->range_from,
+			 (unsigned long long)rq->range_to - 1);
+	else if (rq->range_from > 0)
+		snprintf(range, sizeof(range), "%llu-",
+			 (unsigned long long)rq->range_from);
+	else
+		return;
+	set_text(s, CURLOPT_RANGE, range);
+}
+
 static void set_request(struct setter *s, struct transfer *t,
 			const struct http_settings *cfg)
 {
-	char range[32];
-
 	set_text(s, CURLOPT_URL, t->url);
 	set_text(s, CURLOPT_PROTOCOLS_STR, "http,https");
 	set_long(s, CURLOPT_FOLLOWLOCATION, 0L);
@@ -156,11 +181,7 @@ static void set_request(struct setter *s, struct transfer *t,
 	/* files: one connection each, so that one slow file holds up no other */
 	set_long(s, CURLOPT_HTTP_VERSION,
 		 t->rq.api ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
-	if (t->rq.range_from > 0) {
-		snprintf(range, sizeof(range), "%llu-",
-			 (unsigned long long)t->rq.range_from);
-		set_text(s, CURLOPT_RANGE, range);
-	}
+	set_range(s, &t->rq);
 	set_token(s, t);
 }
 
