@@ -74,8 +74,8 @@ struct http_request {
 	const char *post;	  /* text to send: POST; else GET */
 	size_t post_len;
 	bool head;
-	uint64_t range_from; /* "bytes=N-", 0 without range_to: whole */
-	uint64_t range_to;   /* first byte behind, 0: to the end */
+	uint64_t range_from;  /* "bytes=N-", 0 without range_to: whole */
+	uint64_t range_to;    /* first byte behind, 0: to the end */
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */
 	bool api;	      /* JSON: HTTP/2 and compression allowed */

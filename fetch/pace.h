@@ -18,11 +18,12 @@ struct pace {
 	unsigned cap;
 	uint64_t since_ms; /* when the running measurement began */
 	uint64_t bytes;	   /* that came since then */
-	uint64_t best;	   /* bytes a second before a step up that is on trial, 0: none */
-	uint64_t hold_ms;  /* no step up before this */
-	unsigned in_vain;  /* measurements since a step that showed nothing */
-	unsigned holds;	   /* steps in a row that were taken back */
-	bool busy;	   /* all of them were in use all the time */
+	uint64_t
+		best; /* bytes a second before a step up that is on trial, 0: none */
+	uint64_t hold_ms; /* no step up before this */
+	unsigned in_vain; /* measurements since a step that showed nothing */
+	unsigned holds;	  /* steps in a row that were taken back */
+	bool busy;	  /* all of them were in use all the time */
 };
 void pace_init(struct pace *p, unsigned cap, uint64_t now_ms);
 void pace_count(struct pace *p, uint64_t bytes);

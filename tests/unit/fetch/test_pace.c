@@ -110,8 +110,10 @@ static void refused(void **state)
 int run_pace_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(limited_each), cmocka_unit_test(limited_together),
-		cmocka_unit_test(caps),		cmocka_unit_test(idle),
+		cmocka_unit_test(limited_each),
+		cmocka_unit_test(limited_together),
+		cmocka_unit_test(caps),
+		cmocka_unit_test(idle),
 		cmocka_unit_test(refused),
 	};
 
