@@ -1,14 +1,13 @@
 #include "tests/unit/cache/unit.h"
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "cache/journal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "base/file.h"
-#include "base/mem.h"
 
 #define SIZE ((5u << 20) + 7)
 
