@@ -80,12 +80,12 @@ struct heard {
 void heard_event(void *ctx, const struct event *ev);
 void heard_release(struct heard *h);
 
-
- * digests left out; NULL: nothing. */
 /* The report says exactly this, one "state|where|path|detail" a line, found
-int run_blocks_tests(void);
+ * digests left out; NULL: nothing. */
 struct verify_report;
 void assert_report(const struct verify_report *r, const char *want);
+
+int run_blocks_tests(void);
 int run_hashrun_tests(void);
 int run_journal_tests(void);
 int run_link_tests(void);
