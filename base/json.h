@@ -80,6 +80,10 @@ int json_next_item(struct json_reader *r, struct error *err) MUST_CHECK;
 /* The value that comes next, as a document of its own; json_free() it. */
 int json_read_value(struct json_reader *r, struct json **out, struct error *err)
 	MUST_CHECK;
+/* The same for one whose text has at most limit bytes, so that no value can ask
+ * for much memory. */
+int json_read_short(struct json_reader *r, size_t limit, struct json **out,
+		    struct error *err) MUST_CHECK;
 /* Nothing but white space is left. */
 int json_reader_end(struct json_reader *r, struct error *err) MUST_CHECK;
 

@@ -98,6 +98,20 @@ int json_read_value(struct json_reader *r, struct json **out, struct error *err)
 	return 0;
 }
 
+int json_read_short(struct json_reader *r, size_t limit, struct json **out,
+		    struct error *err)
+{
+	struct json_reader near = *r;
+
+	if ((size_t)(near.end - near.p) > limit)
+		near.end = near.p + limit;
+	if (json_read_value(&near, out, err))
+		return -1;
+	r->p = near.p;
+	r->first = near.first;
+	return 0;
+}
+
 int json_reader_end(struct json_reader *r, struct error *err)
 {
 	peek(r);

@@ -3,8 +3,10 @@
  *
  *   {"format":"itts-bundle","version":1,"name":...,"serial":...,"epoch":...,
  *    "align":4096,"tool":"itts-pack","lock_digest":...,"groups":[...],
- *    "manifest":...,"extras":[...],"repos":[...]}
+ *    "manifest":...,"extras":[...],"repos":[...],"requires":[...]}
  *
+ * "requires" is only in thin bundles (thin.h): SHA-256 of the blobs that are left
+ * out, in the order of the bundle.
  * "repos" is the lock's, "extras" is described in extra.c. Whoever reads it writes it again from what was
  * understood and compares, so that one meaning has one text; fields of the
  * same version that are not known are left out of that comparison.
@@ -13,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "bundle/layout.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -166,6 +169,23 @@ size_t bundle_find_blob(const struct bundle_manifest *m,
 	return SIZE_MAX;
 }
 
+bool bundle_leave_out(struct bundle_manifest *m, size_t blob)
+{
+	struct bundle_blob *b = &m->blobs[blob];
+
+	if (b->absent || b->size < BUNDLE_ABSENT_MIN)
+		return false;
+	b->absent = true;
+	m->absent_count++;
+	m->absent_bytes += b->size;
+	return true;
+}
+
+uint64_t bundle_blob_states(const struct bundle_blob *b)
+{
+	return b->absent ? 0 : layout_state_count(b->size);
+}
+
 void bundle_manifest_release(struct bundle_manifest *m)
 {
 	if (!m->borrowed)
@@ -227,6 +247,19 @@ static void put_digest(struct json_writer *w, const char *key,
 	json_put_kv(w, key, text);
 }
 
+static void put_requires(struct json_writer *w, const struct bundle_manifest *m)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	json_put_key(w, "requires");
+	json_begin_array(w);
+	for (size_t i = 0; i < m->blob_count; i++)
+		if (m->blobs[i].absent)
+			json_put_string(w,
+					digest_hex(&m->blobs[i].sha256, hex));
+	json_end_array(w);
+}
+
 void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
 {
 	struct json_writer w;
@@ -249,6 +282,8 @@ void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
 	extra_format(&m->extras, &w);
 	json_put_key(&w, "repos");
 	lock_put_repos(&m->lock, &w);
+	if (m->absent_count)
+		put_requires(&w, m);
 	json_end_object(&w);
 	str_addc(out, '\n');
 }

@@ -37,6 +37,7 @@ struct bundle_blob {
 	uint64_t size;
 	const struct bundle_use *uses; /* in the order of the lock; borrowed */
 	size_t use_count;	       /* at least 1 */
+	bool absent; /* left out of a thin bundle: the target has it */
 };
 
 struct bundle_manifest {
@@ -50,7 +51,17 @@ struct bundle_manifest {
 	size_t blob_count;
 	struct bundle_use *uses; /* of all blobs, one after the other */
 	size_t *by_digest;	 /* indexes of blobs, sorted */
+	size_t absent_count;	 /* not 0: a thin bundle */
+	uint64_t absent_bytes;
 };
+
+/* Smaller ones are in every bundle: not worth a trip that fails. */
+#define BUNDLE_ABSENT_MIN (LOCK_EDITABLE_MAX + 1)
+/* Takes a blob out of the bundle. false: it is too small for that, or was taken
+ * out before. Before the manifest is formatted. */
+bool bundle_leave_out(struct bundle_manifest *m, size_t blob);
+/* SHA-256 states that a blob has in the states member. */
+uint64_t bundle_blob_states(const struct bundle_blob *b);
 
 /* From a lock that went through lock_parse() or lock_finish(); borrows all that
  * is in it. Its extras are those of this program; more may be added with

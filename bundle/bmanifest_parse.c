@@ -15,18 +15,22 @@ static const char *const known_keys[] = { "format",   "version",     "name",
 					  "tool",     "lock_digest", "groups",
 					  "manifest", "extras",	     NULL };
 
-#define HEAD_LIMIT 65536u /* bytes of everything but "repos" */
+/* bytes of everything but "repos" and "requires" */
+#define HEAD_LIMIT 65536u
 
 struct reading {
 	struct str head; /* the members but "repos", as a document */
 	struct str rest; /* the text without members that are not known */
-	bool repos, strangers;
+	struct digest *required;
+	size_t required_count, required_cap;
+	bool repos, requires, strangers;
 };
 
 static void reading_release(struct reading *r)
 {
 	str_release(&r->head);
 	str_release(&r->rest);
+	free_ptr(&r->required);
 }
 
 static bool is_known(const char *key)
@@ -41,20 +45,80 @@ static bool is_known(const char *key)
 static int read_small(struct reading *in, struct json_reader *r,
 		      const char *begin, const char *key, struct error *err)
 {
-	struct json_reader near = *r;
 	struct json *value CLEANUP(json_free) = NULL;
 
-	/* a short view of the text, so that no value can ask for much memory */
-	if ((size_t)(near.end - near.p) > HEAD_LIMIT)
-		near.end = near.p + HEAD_LIMIT;
-	if (json_read_value(&near, &value, err))
+	if (json_read_short(r, HEAD_LIMIT, &value, err))
 		return err_wrap(err, "%s", key);
-	r->p = near.p;
-	r->first = near.first;
 	if (in->head.len + (size_t)(r->p - begin) > HEAD_LIMIT)
 		return err_set(err, ERR_FORMAT, "%s: too long", key);
 	str_add(&in->head, begin, (size_t)(r->p - begin));
 	return 0;
+}
+
+static int read_requires(struct reading *in, struct json_reader *r,
+			 struct error *err)
+{
+	int more;
+
+	if (json_enter_array(r, err))
+		return -1;
+	while ((more = json_next_item(r, err)) > 0) {
+		struct json *value CLEANUP(json_free) = NULL;
+		struct digest d = { .alg = DIGEST_NONE };
+
+		if (in->required_count == LOCK_MAX_FILES)
+			return err_set(err, ERR_FORMAT, "more than %d",
+				       LOCK_MAX_FILES);
+		if (json_read_short(r, HEAD_LIMIT, &value, err))
+			return -1;
+		if (!digest_from_hex(&d, json_string_or(value, "")) ||
+		    d.alg != DIGEST_SHA256)
+			return err_set(err, ERR_FORMAT,
+				       "must be a list of 64 hex digits");
+		in->required = xgrow(in->required, &in->required_cap,
+				     in->required_count + 1, sizeof(d));
+		in->required[in->required_count++] = d;
+	}
+	return more;
+}
+
+/* Order and twice the same are seen by check_canonical(). */
+static int leave_out(struct bundle_manifest *m, const struct reading *in,
+		     struct error *err)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	for (size_t i = 0; i < in->required_count; i++) {
+		size_t blob = bundle_find_blob(m, &in->required[i]);
+
+		if (blob == SIZE_MAX || !bundle_leave_out(m, blob))
+			return err_set(err, ERR_FORMAT,
+				       "requires: %s is not a file of this "
+				       "bundle, stands there twice or is too "
+				       "small to be left out",
+				       digest_hex(&in->required[i], hex));
+	}
+	return 0;
+}
+
+/* The two large members: begun is set once. 1: it was one of them. */
+static int read_large(struct reading *in, struct lock *l, struct json_reader *r,
+		      const char *key, struct error *err)
+{
+	bool repos = !strcmp(key, "repos");
+	bool *begun = repos ? &in->repos : &in->requires;
+
+	if (!repos && strcmp(key, "requires") != 0)
+		return 0;
+	if (*begun)
+		return err_set(err, ERR_FORMAT, "key \"%s\" appears twice",
+			       key);
+	*begun = true;
+	if (repos)
+		return lock_read_repos(l, r, err) ? -1 : 1;
+	if (read_requires(in, r, err))
+		return err_wrap(err, "requires");
+	return 1;
 }
 
 static int read_members(struct reading *in, struct lock *l, const char *text,
@@ -70,20 +134,17 @@ static int read_members(struct reading *in, struct lock *l, const char *text,
 	str_addc(&in->head, '{');
 	for (;;) {
 		char *key CLEANUP(free_ptr) = NULL;
+		int large;
 
 		begin = r.p;
 		more = json_next_key(&r, &key, err);
 		if (more <= 0)
 			break;
-		if (in->repos && !strcmp(key, "repos"))
-			return err_set(err, ERR_FORMAT,
-				       "key \"repos\" appears twice");
-		if (!strcmp(key, "repos")) {
-			in->repos = true;
-			if (lock_read_repos(l, &r, err))
-				return -1;
+		large = read_large(in, l, &r, key, err);
+		if (large < 0)
+			return -1;
+		if (large)
 			continue;
-		}
 		if (read_small(in, &r, begin, key, err))
 			return -1;
 		if (!is_known(key)) {
@@ -190,8 +251,8 @@ static int check_canonical(const struct bundle_manifest *m, const char *text,
 static int parse(struct bundle_manifest *m, const char *text, size_t len,
 		 struct error *err)
 {
-	struct reading in CLEANUP(reading_release) = { STR_INIT, STR_INIT,
-						       false, false };
+	struct reading in CLEANUP(reading_release) = { .head = STR_INIT,
+						       .rest = STR_INIT };
 
 	if (len > BUNDLE_MANIFEST_LIMIT)
 		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
@@ -201,7 +262,8 @@ static int parse(struct bundle_manifest *m, const char *text, size_t len,
 		return -1;
 	if (!in.repos)
 		return err_set(err, ERR_FORMAT, "repos: is missing");
-	if (lock_finish(&m->lock, err) || bundle_manifest_derive(m, err))
+	if (lock_finish(&m->lock, err) || bundle_manifest_derive(m, err) ||
+	    leave_out(m, &in, err))
 		return -1;
 	if (in.strangers)
 		return check_canonical(m, in.rest.ptr, in.rest.len, err);

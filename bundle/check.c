@@ -180,7 +180,7 @@ static int stream_payload(struct check_run *run, const struct segment *seg,
 	}
 	/* where it begins is known when the states have come */
 	run->payload_at[seg->blob] = seg->offset;
-	if (layout_state_count(b->size) == 0)
+	if (bundle_blob_states(b) == 0)
 		check_payload(run, VERIFY_WRONG_DIGEST, seg->blob, NULL);
 	return 0;
 }
@@ -209,7 +209,7 @@ static int stream_states(struct check_run *run, const struct segment *seg,
 	const struct bundle_manifest *m = &run->s->manifest;
 
 	for (size_t i = 0; i < m->blob_count; i++) {
-		uint64_t count = layout_state_count(m->blobs[i].size);
+		uint64_t count = bundle_blob_states(&m->blobs[i]);
 		uint64_t first, from, to;
 		char detail[96];
 
@@ -320,7 +320,7 @@ static uint64_t payload_total(const struct bundle_manifest *m)
 
 	for (size_t i = 0; i < m->blob_count; i++)
 		sum += m->blobs[i].size;
-	return sum;
+	return sum - m->absent_bytes;
 }
 
 static void run_release(struct check_run *run)
@@ -347,11 +347,12 @@ int bundle_check(struct bundle_source *s, const struct verify_options *o,
 	s->cancel = o->cancel;
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
-	event_emit(o->sink,
-		   &(struct event){ .type = EVENT_PLAN,
-				    .name = "verifying",
-				    .total = payload_total(&s->manifest),
-				    .items = count });
+	event_emit(
+		o->sink,
+		&(struct event){ .type = EVENT_PLAN,
+				 .name = "verifying",
+				 .total = payload_total(&s->manifest),
+				 .items = count - s->manifest.absent_count });
 	if (walk(&run, err) || (s->seekable && check_pieces(&run, err)))
 		return -1;
 	/* payloads of no bytes are all header */

@@ -214,7 +214,7 @@ static void list_entries(struct pieces *p)
 	p->entries = xcalloc(m->blob_count + 1, sizeof(*p->entries));
 	p->bad = xcalloc(m->blob_count + 1, sizeof(*p->bad));
 	for (size_t i = 0; i < m->blob_count; i++) {
-		uint64_t count = layout_state_count(m->blobs[i].size);
+		uint64_t count = bundle_blob_states(&m->blobs[i]);
 
 		if (p->run->payload_at[i]) {
 			p->entries[p->count++] = (struct entry){

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/install_run.h"
+#include "bundle/record.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -100,6 +101,8 @@ static int place_all(struct install_run *run, struct error *err)
 	if (o->model_dir && view_place(run->store, l, o->model_dir, o->cancel,
 				       o->sink, &run->st->views, err))
 		return -1;
+	if (record_write(run->store, run->s, err))
+		return -1;
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (install_refs(run->store, &l->repos[i], o, err))
 			return -1;
@@ -171,7 +174,7 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	s->cancel = o->cancel;
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
-	if (bundle_source_check_size(s, err) ||
+	if (bundle_source_check_size(s, err) || install_check_thin(&run, err) ||
 	    install_open_store(&run.store, o, err))
 		return -1;
 	return run_install(&run, err);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/copy.h"
+#include "bundle/record.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -132,7 +133,7 @@ static int take_payload(struct arrival *a, struct error *err)
 	struct install_run *run = a->run;
 	struct hfcache_part part CLEANUP(
 		hfcache_part_close) = HFCACHE_PART_INIT;
-	uint64_t states = layout_state_count(a->blob->size);
+	uint64_t states = bundle_blob_states(a->blob);
 	unsigned char *mem CLEANUP(free_ptr) = NULL;
 	struct digest sha256;
 
@@ -202,7 +203,7 @@ static int compare_states(struct install_run *run, const struct segment *seg,
 {
 	struct bundle_source *s = run->s;
 	const unsigned char *mine = run->states[blob];
-	uint64_t left = layout_state_count(s->manifest.blobs[blob].size) *
+	uint64_t left = bundle_blob_states(&s->manifest.blobs[blob]) *
 			DIGEST_STATE_LEN;
 	unsigned char buf[PIECE / 16];
 
@@ -228,7 +229,7 @@ static int check_states(struct install_run *run, const struct segment *seg,
 			struct error *err)
 {
 	for (size_t i = 0; i < run->s->manifest.blob_count; i++)
-		if (layout_state_count(run->s->manifest.blobs[i].size) > 0 &&
+		if (bundle_blob_states(&run->s->manifest.blobs[i]) > 0 &&
 		    compare_states(run, seg, i, err))
 			return -1;
 	return 0;
@@ -242,6 +243,8 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 		return (seg->again ? check_copy : arrive)(run, seg, err);
 	if (seg->kind == SEGMENT_STATES)
 		return check_states(run, seg, err);
+	if (seg->kind == SEGMENT_EXTRA)
+		return record_take_extra(run->store, run->s, seg, err);
 	return bundle_source_expect(run->s, seg, err);
 }
 

@@ -49,9 +49,9 @@ static int open_task(void *ctx, const struct hash_task *task, int *fd,
 		bundle_use_file(&run->s->manifest, use), fd, err);
 }
 
-/* Is there a blob of the right size to be hashed? A file in a snapshot without
- * one (caches made without links) does not do: links have to lead somewhere. */
-static bool is_candidate(struct install_run *run, const struct bundle_use *use)
+/* A file in a snapshot without a blob (caches made without links) does not do:
+ * links have to lead somewhere. */
+bool install_is_candidate(struct install_run *run, const struct bundle_use *use)
 {
 	const struct lock_repo *r = bundle_use_repo(&run->s->manifest, use);
 	const struct lock_file *f = bundle_use_file(&run->s->manifest, use);
@@ -93,8 +93,7 @@ static int hash_tasks(struct install_run *run, struct hash_task *tasks,
 	return 0;
 }
 
-/* Every place of every blob; what has the right size is hashed. */
-static int find_places(struct install_run *run, struct error *err)
+int install_find_places(struct install_run *run, bool absent, struct error *err)
 {
 	const struct bundle_manifest *m = &run->s->manifest;
 	struct hash_task *tasks CLEANUP(free_ptr) = NULL;
@@ -103,14 +102,15 @@ static int find_places(struct install_run *run, struct error *err)
 	for (size_t i = 0; i < m->blob_count; i++) {
 		const struct bundle_blob *b = &m->blobs[i];
 
-		for (size_t k = 0; k < b->use_count; k++) {
+		for (size_t k = 0; k < b->use_count && b->absent == absent;
+		     k++) {
 			const struct bundle_use *use = &b->uses[k];
 
 			if (k > 0 && same_place(m, use - 1, use))
 				continue;
 			run->places[install_use_index(run, use)] =
 				PLACE_MISSING;
-			if (!run->store || !is_candidate(run, use))
+			if (!run->store || !install_is_candidate(run, use))
 				continue;
 			tasks = xgrow(tasks, &cap, count + 1, sizeof(*tasks));
 			tasks[count++] = (struct hash_task){
@@ -216,7 +216,8 @@ int install_plan(struct install_run *run, struct error *err)
 	};
 	size_t count = run->o->model_dir ? 2 : 1;
 
-	if (find_places(run, err))
+	if (install_recheck_thin(run, err) ||
+	    install_find_places(run, false, err))
 		return -1;
 	run->can_clone = probe_clone(run);
 	count_blobs(run, &needs[0]);
@@ -225,6 +226,11 @@ int install_plan(struct install_run *run, struct error *err)
 	if (run->o->model_dir &&
 	    install_view_needs(run->store, run->o, l, &needs[1], err))
 		return -1;
+	for (size_t i = 0; i < run->s->manifest.extras.count; i++) {
+		needs[0].bytes += on_disk(
+			run->s->manifest.extras.items[i].size);
+		needs[0].inodes++;
+	}
 	run->st->need_bytes = needs[0].bytes + needs[1].bytes;
 	run->st->need_inodes = needs[0].inodes + needs[1].inodes;
 	return space_check(needs, count, err);

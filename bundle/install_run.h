@@ -34,6 +34,19 @@ const struct bundle_use *install_find_right(const struct install_run *run,
 size_t install_use_index(const struct install_run *run,
 			 const struct bundle_use *use);
 
+/* Of a thin bundle: hashes what it leaves out in the store, before anything is
+ * locked or written. ERR_NOT_FOUND, ERR_INTEGRITY naming what lacks. */
+int install_check_thin(struct install_run *run, struct error *err) MUST_CHECK;
+/* Still all there? Only looks. */
+int install_recheck_thin(struct install_run *run, struct error *err) MUST_CHECK;
+/* The blobs (absent: those that a thin bundle leaves out) in all their places:
+ * what has the right size is hashed. */
+int install_find_places(struct install_run *run, bool absent, struct error *err)
+	MUST_CHECK;
+/* Is there a blob of the right size to be hashed? */
+bool install_is_candidate(struct install_run *run,
+			  const struct bundle_use *use);
+
 /* Fills places, can_clone, had_*, new_*, need_*; ERR_IO where space lacks. */
 int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
 /* Walks the bundle to its end; all blobs are in the store then. */

@@ -52,6 +52,7 @@ static uint64_t sums_size(const struct bundle_manifest *m)
 	uint64_t size = 0;
 
 	members_init(&it, m, true);
+	it.absent = true;
 	while (members_next(&it, &one))
 		if (member_is_listed(&one))
 			size += 64 + 2 + strlen(one.tar.path) + 1;
@@ -74,6 +75,7 @@ int layout_open(struct layout **out, const struct bundle_manifest *m,
 	l->buf = (struct str)STR_INIT;
 	members_init(&l->members, m, false);
 	members_init(&l->sums, m, false);
+	l->sums.absent = true; /* the list is of the whole tree */
 	*out = l;
 	return 0;
 }
@@ -94,6 +96,7 @@ void layout_rewind(struct layout *l)
 	members_release(&l->sums);
 	members_init(&l->members, l->m, false);
 	members_init(&l->sums, l->m, false);
+	l->sums.absent = true;
 	l->phase = AT_HEADER;
 	l->offset = 0;
 }

@@ -269,6 +269,8 @@ static bool stage_payloads(struct members *it, struct member *out)
 		const struct bundle_blob *b = &it->m->blobs[it->i];
 		bool end;
 
+		if (it->step == 0 && b->absent && !it->absent)
+			it->step = 1;
 		if (it->step == 0) {
 			set_blob_path(&it->path, &b->sha256);
 			give_payload(it, out, MODE_BLOB);
@@ -332,7 +334,7 @@ static bool stage_states(struct members *it, struct member *out)
 	if (it->i++)
 		return false;
 	for (size_t i = 0; i < it->m->blob_count; i++)
-		count += layout_state_count(it->m->blobs[i].size);
+		count += bundle_blob_states(&it->m->blobs[i]);
 	return give_special(it, out, MEMBER_STATES, "itts-bundle.states",
 			    count * DIGEST_STATE_LEN);
 }

@@ -33,6 +33,7 @@ struct member {
 struct members {
 	const struct bundle_manifest *m; /* borrowed */
 	bool names_only;
+	bool absent; /* give the payloads that a thin bundle leaves out too */
 	size_t stage, i, use, step;
 	struct str path, target, text;
 };

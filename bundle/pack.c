@@ -7,6 +7,7 @@
 #include "bundle/bmanifest.h"
 #include "bundle/copy.h"
 #include "bundle/layout.h"
+#include "bundle/pack_extra.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -214,11 +215,35 @@ static int put_payload(struct pack *p, const struct segment *s,
 
 static int put_extra(struct pack *p, const struct segment *s, struct error *err)
 {
-	struct extra_own own;
-	bool found = extra_own_find(s->name, &own);
+	const struct bundle_extra *e = &p->manifest.extras.items[s->extra];
+	struct pack_extra_source from CLEANUP(
+		pack_extra_release) = { .fd = -1 };
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
+		DIGEST_SHA256, e->size);
+	char piece[SMALL_MAX];
+	struct digest got;
 
-	assert(found && own.len == s->size);
-	return put_bytes(p, own.text, own.len, err);
+	if (pack_extra_open(&from, p->store, p->manifest.lock.name, p->o, e,
+			    err))
+		return -1;
+	if (from.text)
+		return put_bytes(p, from.text, (size_t)e->size, err);
+	for (uint64_t at = 0, n; at < e->size; at += n) {
+		size_t have;
+
+		n = e->size - at < sizeof(piece) ? e->size - at : sizeof(piece);
+		if (file_pread_full(from.fd, piece, (size_t)n, at, &have,
+				    e->path, err))
+			return -1;
+		digest_update(ctx, piece, have);
+		if (put_bytes(p, piece, (size_t)n, err))
+			return -1;
+	}
+	digest_end(&ctx, &got);
+	if (digest_equal(&got, &e->sha256))
+		return 0;
+	return err_set(err, ERR_INTEGRITY, "%s: has changed meanwhile",
+		       e->path);
 }
 
 static int put_segment(struct pack *p, const struct segment *s,
@@ -264,9 +289,20 @@ static int put_all(struct pack *p, struct error *err)
 
 static int prepare(struct pack *p, const struct lock *l, struct error *err)
 {
-	if (bundle_manifest_from_lock(&p->manifest, l, p->o->serial,
-				      p->o->epoch, err))
+	const struct bundle_manifest *again = p->o->again;
+
+	if (bundle_manifest_from_lock(&p->manifest, l,
+				      again ? again->serial : p->o->serial,
+				      again ? again->epoch : p->o->epoch, err))
 		return -1;
+	if (again)
+		p->manifest.extras = again->extras;
+	if (pack_extra_add(&p->manifest, p->o->extras, p->o->extra_count, err))
+		return -1;
+	for (size_t i = 0; p->o->have && i < p->manifest.blob_count; i++)
+		if (inventory_has(p->o->have, &p->manifest.blobs[i].sha256,
+				  p->manifest.blobs[i].size))
+			bundle_leave_out(&p->manifest, i);
 	bundle_manifest_format(&p->manifest, &p->text);
 	if (p->text.len > BUNDLE_MANIFEST_LIMIT)
 		return err_set(err, ERR_FORMAT,
@@ -277,10 +313,14 @@ static int prepare(struct pack *p, const struct lock *l, struct error *err)
 			err) ||
 	    layout_total(p->layout, &p->stats.bytes, err))
 		return -1;
-	p->stats.payloads = p->manifest.blob_count;
+	p->stats.payloads = p->manifest.blob_count - p->manifest.absent_count;
+	p->stats.absent = p->manifest.absent_count;
+	p->stats.absent_bytes = p->manifest.absent_bytes;
 	for (size_t i = 0; i < p->manifest.blob_count; i++) {
 		int fd CLEANUP(close_fd) = -1;
 
+		if (p->manifest.blobs[i].absent)
+			continue;
 		p->stats.payload_bytes += p->manifest.blobs[i].size;
 		/* better now than after gigabytes */
 		if (cancel_check(p->o->cancel, err) ||
@@ -299,7 +339,8 @@ static uint64_t try_clone(struct pack *p)
 		int fd CLEANUP(close_fd) = -1;
 		struct error ignored = { 0 };
 
-		if (p->manifest.blobs[i].size <= SMALL_MAX)
+		if (p->manifest.blobs[i].size <= SMALL_MAX ||
+		    p->manifest.blobs[i].absent)
 			continue;
 		shared += p->manifest.blobs[i].size;
 		if (p->clone)

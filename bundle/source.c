@@ -202,8 +202,9 @@ static int expect_signature(struct bundle_source *s, const struct segment *seg,
 
 /* Its bytes may be another program's: the digest is what counts. */
 static int expect_extra(struct bundle_source *s, const struct segment *seg,
-			unsigned char *buf, struct error *err)
+			int keep, struct error *err)
 {
+	unsigned char *buf CLEANUP(free_ptr) = xmalloc(PIECE);
 	const struct digest *want =
 		&s->manifest.extras.items[seg->extra].sha256;
 	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
@@ -221,6 +222,9 @@ static int expect_extra(struct bundle_source *s, const struct segment *seg,
 		if (got < n)
 			return ended(s, seg->name, err);
 		digest_update(ctx, buf, n);
+		if (keep >= 0 &&
+		    file_write_all(keep, buf, n, seg->name, err) != 0)
+			return -1;
 		left -= n;
 	}
 	digest_end(&ctx, &sha256);
@@ -230,6 +234,12 @@ static int expect_extra(struct bundle_source *s, const struct segment *seg,
 		       "%s: %s: sha256 %s, expected %s, at byte %" PRIu64,
 		       s->name, seg->name, digest_hex(&sha256, a),
 		       digest_hex(want, b), seg->offset);
+}
+
+int bundle_source_copy_extra(struct bundle_source *s, const struct segment *seg,
+			     int fd, struct error *err)
+{
+	return expect_extra(s, seg, fd, err);
 }
 
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
@@ -242,7 +252,7 @@ int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 	if (seg->kind == SEGMENT_SIGNATURE)
 		return expect_signature(s, seg, (char *)buf, err);
 	if (seg->kind == SEGMENT_EXTRA)
-		return expect_extra(s, seg, buf, err);
+		return expect_extra(s, seg, -1, err);
 	while (left > 0) {
 		size_t n = left < PIECE ? (size_t)left : PIECE;
 

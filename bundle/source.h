@@ -56,6 +56,9 @@ int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
  * offset. */
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 			 struct error *err) MUST_CHECK;
+/* Reads an EXTRA segment into fd as well. */
+int bundle_source_copy_extra(struct bundle_source *s, const struct segment *seg,
+			     int fd, struct error *err) MUST_CHECK;
 /* For messages: "org/name path" of a payload, else the member's name; appended. */
 void bundle_source_describe(const struct bundle_source *s,
 			    const struct segment *seg, struct str *out);

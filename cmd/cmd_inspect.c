@@ -129,6 +129,8 @@ static void put_json(struct app *app, const struct bundle_source *s,
 	json_put_kv_u64(&j, "files", count_files(l));
 	json_put_kv_u64(&j, "payloads", s->manifest.blob_count);
 	json_put_kv_u64(&j, "payload_bytes", lock_total(l));
+	json_put_kv_u64(&j, "left_out", s->manifest.absent_count);
+	json_put_kv_u64(&j, "left_out_bytes", s->manifest.absent_bytes);
 	json_put_kv_u64(&j, "places", f->places.files);
 	json_put_kv_strings(&j, "hub_views", &f->places.hub);
 	json_put_key(&j, "repos");
@@ -207,6 +209,12 @@ static void put_text(struct app *app, const struct bundle_source *s,
 		 human_size(lock_total(l), size));
 	str_addf(&text, "; the bundle has %llu bytes\n",
 		 (unsigned long long)f->bytes);
+	if (s->manifest.absent_count)
+		str_addf(&text,
+			 "a thin bundle: %zu payloads, %s, are not in it; the "
+			 "target must have them\n",
+			 s->manifest.absent_count,
+			 human_size(s->manifest.absent_bytes, size));
 	if (f->places.files || f->places.hub.count) {
 		str_addf(&text, "model directory: %llu files",
 			 (unsigned long long)f->places.files);

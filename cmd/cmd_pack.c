@@ -4,6 +4,7 @@
 #include "bundle/pack.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/pack_choice.h"
 #include "cmd/report.h"
 #include "cmd/work.h"
 #include "fetch/download.h"
@@ -21,6 +22,23 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .help = "write the bundle here (default: NAME.tar with the "
 		  "manifest's name); - is standard output" },
+	{ .name = "for",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, for_site),
+	  .value = "FILE",
+	  .help = "leave out what a site has: its inventory, or the bundle "
+		  "that was installed there last" },
+	{ .name = "from-store",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, from_store),
+	  .help = "make the bundle (NAME, if there are several) that was "
+		  "installed into the cache again, whole" },
+	{ .name = "installer",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, installer),
+	  .value = "FILE",
+	  .help = "carry this static itts-pack in the bundle, for a server "
+		  "that has none" },
 	{ .name = "serial",
 	  .kind = OPTION_NUMBER,
 	  .field = offsetof(struct options, serial),
@@ -50,6 +68,10 @@ static const char *const examples[] = {
 	"itts-pack pack --offline --lock itts-pack.lock.json -o bundle.tar",
 	"Compressed on the way to another machine:",
 	"itts-pack pack -o - | zstd | ssh HOST 'cat > bundle.tar.zst'",
+	"Only what is new to a server:",
+	"itts-pack pack -o update.tar --for site.json",
+	"On a server, for the next one:",
+	"itts-pack pack --from-store -o indextts-2.tar",
 	NULL
 };
 
@@ -105,10 +127,17 @@ static void say_licences(struct app *app, const struct lock *l)
 /* What one run has made. */
 struct made {
 	const char *path;
+	char *name; /* owned: path, if nobody gave one */
+	uint64_t serial;
 	struct pack_stats pack;
 	struct download_stats download;
 	bool downloaded;
 };
+
+static void made_release(struct made *m)
+{
+	free_ptr(&m->name);
+}
 
 static void put_json(struct app *app, const struct lock *l,
 		     const struct made *m)
@@ -122,10 +151,12 @@ static void put_json(struct app *app, const struct lock *l,
 	app_json_begin(app, &j, &text);
 	json_put_kv(&j, "name", l->name);
 	json_put_kv(&j, "file", m->path);
-	json_put_kv_u64(&j, "serial", app->options->serial);
+	json_put_kv_u64(&j, "serial", m->serial);
 	json_put_kv_u64(&j, "bytes", m->pack.bytes);
 	json_put_kv_u64(&j, "payloads", m->pack.payloads);
 	json_put_kv_u64(&j, "payload_bytes", m->pack.payload_bytes);
+	json_put_kv_u64(&j, "left_out", m->pack.absent);
+	json_put_kv_u64(&j, "left_out_bytes", m->pack.absent_bytes);
 	json_put_kv_u64(&j, "cloned_bytes", m->pack.cloned_bytes);
 	json_put_kv(&j, "lock_digest", digest_hex(&d, hex));
 	if (m->downloaded) {
@@ -154,6 +185,11 @@ static void put_text(struct app *app, const struct lock *l,
 		 l->name, human_size(m->pack.bytes, size),
 		 (unsigned long long)m->pack.bytes,
 		 (unsigned long long)m->pack.payloads);
+	if (m->pack.absent)
+		app_note(app,
+			 "left out: %llu payloads, %s, that the target has",
+			 (unsigned long long)m->pack.absent,
+			 human_size(m->pack.absent_bytes, size));
 	app_note(app, "lock sha256 %s", digest_hex(&d, hex));
 	if (app->stdout_taken)
 		return;
@@ -183,44 +219,90 @@ static int get_files(struct app *app, struct work *w, struct made *m,
 			     err);
 }
 
+/* -o, or NAME.tar; looked at as early as it is known. */
+static int choose_output(struct app *app, struct made *m, const char *name,
+			 struct error *err)
+{
+	if (m->path && strcmp(m->path, "-") == 0)
+		return app->stdout_taken ? 0 : check_stdout(app, err);
+	if (!m->path && name)
+		m->path = m->name = xasprintf("%s.tar", name);
+	return check_output(m->path, err);
+}
+
+static int write_bundle(struct app *app, struct hfcache *store,
+			const struct lock *l, struct pack_options *o,
+			struct made *m, struct error *err)
+{
+	struct thin_choice thin CLEANUP(thin_choice_release) = { 0 };
+	char *path CLEANUP(free_ptr) = NULL;
+	struct pack_extra installer = { 0 };
+
+	if (thin_choose(&thin, app, err) != 0 ||
+	    installer_extra(app->options->installer, &installer, &path, err) !=
+		    0)
+		return -1;
+	o->have = thin.given ? &thin.have : NULL;
+	o->extras = &installer;
+	o->extra_count = path ? 1 : 0;
+	if (pack_lock(store, l, m->path, STDOUT_FILENO, o, &m->pack, err) != 0)
+		return -1;
+	m->serial = o->again ? o->again->serial : o->serial;
+	if (app->options->json)
+		put_json(app, l, m);
+	else
+		put_text(app, l, m);
+	return 0;
+}
+
+static int run_from_store(struct app *app, struct pack_options *o,
+			  struct made *m, struct error *err)
+{
+	struct bundle_manifest old CLEANUP(bundle_manifest_release) = { 0 };
+	struct hfcache *store CLEANUP(hfcache_close) = NULL;
+	const struct options *given = app->options;
+
+	if (given->manifest || given->recipe || given->lock || given->installer)
+		return err_set(err, ERR_USAGE,
+			       "--from-store makes what was installed; leave "
+			       "out --manifest, --recipe, --lock and "
+			       "--installer");
+	if (app_open_store(app, false, &store, err) != 0 ||
+	    installed_find(store,
+			   given->args.count ? given->args.items[0] : NULL,
+			   &old, err) != 0 ||
+	    choose_output(app, m, old.lock.name, err) != 0)
+		return -1;
+	o->again = &old;
+	say_licences(app, &old.lock);
+	return write_bundle(app, store, &old.lock, o, m, err);
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct work w CLEANUP(work_release) = WORK_INIT;
-	char *name CLEANUP(free_ptr) = NULL;
-	struct made m = { .path = app->options->output };
+	struct made m CLEANUP(made_release) = { .path = app->options->output };
 	struct pack_options o = { .serial = app->options->serial,
 				  .cancel = &app->cancel,
 				  .sink = &app->sink };
-	bool to_stdout = m.path && strcmp(m.path, "-") == 0;
 
-	if (config_epoch(app->env, &o.epoch, err) != 0)
+	if (config_epoch(app->env, &o.epoch, err) != 0 ||
+	    choose_output(app, &m, NULL, err) != 0)
 		return -1;
-	if (to_stdout && check_stdout(app, err) != 0)
-		return -1;
-	if (!to_stdout && check_output(m.path, err) != 0)
-		return -1;
-	if (work_begin(&w, app, err) != 0)
-		return -1;
-	name = xasprintf("%s.tar", w.lock.name);
-	if (!m.path)
-		m.path = name;
-	if (!to_stdout && check_output(m.path, err) != 0)
+	if (app->options->from_store)
+		return run_from_store(app, &o, &m, err);
+	if (work_begin(&w, app, err) != 0 ||
+	    choose_output(app, &m, w.lock.name, err) != 0)
 		return -1;
 	say_licences(app, &w.lock);
-	if (get_files(app, &w, &m, err) != 0 ||
-	    pack_lock(w.store, &w.lock, m.path, STDOUT_FILENO, &o, &m.pack,
-		      err) != 0)
+	if (get_files(app, &w, &m, err) != 0)
 		return -1;
-	if (app->options->json)
-		put_json(app, &w.lock, &m);
-	else
-		put_text(app, &w.lock, &m);
-	return 0;
+	return write_bundle(app, w.store, &w.lock, &o, &m, err);
 }
 
 const struct command cmd_pack = {
 	.name = "pack",
-	.args = "[RECIPE | REPO[@REVISION]]",
+	.args = "[RECIPE | REPO[@REVISION] | NAME]",
 	.summary = "lock, fetch, and write everything into one tar",
 	.about =
 		"The one command for the connected machine: resolves the "
@@ -232,7 +314,9 @@ const struct command cmd_pack = {
 		"The same lock gives the same bytes, on any machine. Every "
 		"payload is hashed once more while it is written, and the file "
 		"has a temporary name until it is complete. Licences and "
-		"notices of the models are shown before.",
+		"notices of the models are shown before.\n\n"
+		"With --for the bundle is a thin one: it lists everything and "
+		"leaves out the files over 64 KiB that the site has.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_RECIPES,

@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&cmd_completion, &cmd_env,     &cmd_fetch,   &cmd_help,
-	&cmd_init,	 &cmd_inspect, &cmd_install, &cmd_lock,
-	&cmd_pack,	 &cmd_recipes, &cmd_verify,  &cmd_version,
+	&cmd_completion, &cmd_env,     &cmd_fetch,     &cmd_help, &cmd_init,
+	&cmd_inspect,	 &cmd_install, &cmd_inventory, &cmd_lock, &cmd_pack,
+	&cmd_recipes,	 &cmd_verify,  &cmd_version,
 };
 
 const struct command *command_at(size_t i)

@@ -38,7 +38,7 @@ const struct command *command_at(size_t i); /* sorted; NULL behind the last */
 int command_unknown(const char *name, struct error *err);
 
 extern const struct command cmd_completion, cmd_env, cmd_fetch, cmd_help,
-	cmd_init, cmd_inspect, cmd_install, cmd_lock, cmd_pack, cmd_recipes,
-	cmd_verify, cmd_version;
+	cmd_init, cmd_inspect, cmd_install, cmd_inventory, cmd_lock, cmd_pack,
+	cmd_recipes, cmd_verify, cmd_version;
 
 #endif

@@ -15,5 +15,6 @@ int main(void)
 	failed += run_source_tests();
 	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
+	failed += run_thin_tests();
 	return failed != 0;
 }

@@ -59,5 +59,6 @@ int run_pack_tests(void);
 int run_source_tests(void);
 int run_tar_reader_tests(void);
 int run_tar_tests(void);
+int run_thin_tests(void);
 
 #endif

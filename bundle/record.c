@@ -1,0 +1,159 @@
+#include "bundle/record.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_DIR ".locks/itts-pack"
+
+static int open_record(struct hfcache *store, const char *name, bool create,
+		       int *fd, struct error *err)
+{
+	char *dir CLEANUP(free_ptr) = xasprintf(RECORD_DIR "/%s", name);
+
+	if (path_check(name, err))
+		return -1;
+	if (file_open_beneath(hfcache_fd(store), dir, create, fd, err))
+		return err_wrap(err, "%s", hfcache_root(store));
+	return 0;
+}
+
+/* Is it there already? Then it is left alone. */
+static bool is_kept(int dir, const char *name, size_t size,
+		    const struct digest *sha256)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error ignored = { 0 };
+	struct digest got;
+
+	if (file_read_all(dir, name, size, &text, &ignored))
+		return false;
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
+	return digest_equal(&got, sha256);
+}
+
+static int put(int dir, const struct str *text, struct error *err)
+{
+	struct digest d;
+
+	digest_buf(DIGEST_SHA256, text->ptr, text->len, &d);
+	if (is_kept(dir, BUNDLE_MANIFEST_NAME, text->len, &d))
+		return 0;
+	return file_replace(dir, BUNDLE_MANIFEST_NAME, text->ptr, text->len,
+			    err);
+}
+
+int record_write(struct hfcache *store, const struct bundle_source *s,
+		 struct error *err)
+{
+	struct bundle_manifest full = s->manifest;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	int dir CLEANUP(close_fd) = -1;
+
+	if (open_record(store, full.lock.name, true, &dir, err))
+		return -1;
+	if (full.absent_count == 0)
+		return put(dir, &s->text, err);
+	full.absent_count = 0;
+	bundle_manifest_format(&full, &text);
+	return put(dir, &text, err);
+}
+
+int record_take_extra(struct hfcache *store, struct bundle_source *s,
+		      const struct segment *seg, struct error *err)
+{
+	const struct bundle_extra *e = &s->manifest.extras.items[seg->extra];
+	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+	int dir CLEANUP(close_fd) = -1;
+	char hex[DIGEST_HEX_MAX];
+
+	if (open_record(store, s->manifest.lock.name, true, &dir, err))
+		return -1;
+	digest_hex(&e->sha256, hex);
+	if (is_kept(dir, hex, (size_t)e->size, &e->sha256))
+		return bundle_source_expect(s, seg, err);
+	if (atomic_open(&f, dir, hex, 0644, err) ||
+	    bundle_source_copy_extra(s, seg, f.fd, err))
+		return -1;
+	return atomic_commit(&f, err);
+}
+
+static int not_dots(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+int record_list(struct hfcache *store, struct strlist *out, struct error *err)
+{
+	struct dirent **names = NULL;
+	int dir CLEANUP(close_fd) = -1;
+	int n;
+
+	if (file_open_beneath(hfcache_fd(store), RECORD_DIR, false, &dir,
+			      err)) {
+		if (err->code != ERR_NOT_FOUND)
+			return err_wrap(err, "%s", hfcache_root(store));
+		err_clear(err);
+		return 0;
+	}
+	n = scandirat(dir, ".", &names, not_dots, alphasort);
+	if (n < 0)
+		return err_sys(err, errno, "%s/" RECORD_DIR,
+			       hfcache_root(store));
+	for (int i = 0; i < n; i++) {
+		strlist_add(out, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return 0;
+}
+
+static int no_record(const struct hfcache *store, const char *name,
+		     struct error *err)
+{
+	if (err->code != ERR_NOT_FOUND)
+		return -1;
+	err_clear(err);
+	return err_set(err, ERR_NOT_FOUND,
+		       "%s: no bundle named \"%s\" was installed there",
+		       hfcache_root(store), name);
+}
+
+int record_read(struct hfcache *store, const char *name,
+		struct bundle_manifest *out, struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	int dir CLEANUP(close_fd) = -1;
+
+	if (open_record(store, name, false, &dir, err) ||
+	    file_read_all(dir, BUNDLE_MANIFEST_NAME, BUNDLE_MANIFEST_LIMIT,
+			  &text, err))
+		return no_record(store, name, err);
+	if (bundle_manifest_parse(out, text.ptr, text.len, err))
+		return err_wrap(err, "%s: record of \"%s\"",
+				hfcache_root(store), name);
+	return 0;
+}
+
+int record_open_extra(struct hfcache *store, const char *name,
+		      const struct bundle_extra *e, int *fd, struct error *err)
+{
+	int dir CLEANUP(close_fd) = -1;
+	char hex[DIGEST_HEX_MAX];
+
+	if (open_record(store, name, false, &dir, err))
+		return no_record(store, name, err);
+	*fd = openat(dir, digest_hex(&e->sha256, hex),
+		     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (*fd < 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: its bytes (sha256 %s) are not at hand",
+			       e->path, hex);
+	return 0;
+}

@@ -1,0 +1,185 @@
+#include "cmd/pack_choice.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/record.h"
+#include "bundle/source.h"
+
+#include <elf.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void thin_choice_release(struct thin_choice *t)
+{
+	inventory_release(&t->have);
+}
+
+/* -1: it cannot be read. */
+static int first_byte(const char *path, char *out, struct error *err)
+{
+	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC);
+	size_t got;
+
+	*out = '\0';
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	/* a directory: of volumes */
+	if (fd < 0 || (file_read_full(fd, out, 1, &got, path, err) != 0 &&
+		       err->sys != EISDIR))
+		return err->code ? -1 : err_sys(err, errno, "%s", path);
+	err_clear(err);
+	return 0;
+}
+
+static int from_inventory(struct inventory *out, const char *path,
+			  struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (file_read_all(AT_FDCWD, path, INVENTORY_LIMIT, &text, err) != 0)
+		return -1;
+	if (inventory_parse(out, text.ptr, text.len, err) != 0)
+		return err_wrap(err, "%s", path);
+	return 0;
+}
+
+static int from_bundle(struct inventory *out, struct app *app, const char *path,
+		       struct error *err)
+{
+	struct bundle_source s CLEANUP(
+		bundle_source_close) = BUNDLE_SOURCE_INIT;
+
+	s.cancel = &app->cancel;
+	if (bundle_source_open(&s, path, err) != 0)
+		return -1;
+	return inventory_of_bundle(out, &s.manifest, err);
+}
+
+int thin_choose(struct thin_choice *out, struct app *app, struct error *err)
+{
+	const char *path = app->options->for_site;
+	char first;
+
+	if (!path)
+		return 0;
+	out->given = true;
+	if (first_byte(path, &first, err) != 0)
+		return -1;
+	return first == '{' ? from_inventory(&out->have, path, err)
+			    : from_bundle(&out->have, app, path, err);
+}
+
+/* --- the installer ----------------------------------------------------------- */
+
+/* ELF's e_machine and what `uname -m` says there. */
+static const struct {
+	unsigned machine;
+	bool little;
+	const char *name;
+} machines[] = {
+	{ EM_X86_64, true, "x86_64" }, { EM_AARCH64, true, "aarch64" },
+	{ EM_PPC64, true, "ppc64le" }, { EM_RISCV, true, "riscv64" },
+	{ EM_S390, false, "s390x" },   { EM_LOONGARCH, true, "loongarch64" },
+};
+
+/* Name of the architecture; NULL: no 64-bit program for a known one. */
+static const char *elf_machine(const Elf64_Ehdr *h, bool *little)
+{
+	unsigned machine = h->e_machine;
+
+	*little = h->e_ident[EI_DATA] == ELFDATA2LSB;
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    h->e_ident[EI_CLASS] != ELFCLASS64)
+		return NULL;
+	machine = *little ? le16toh(h->e_machine) : be16toh(h->e_machine);
+	for (size_t i = 0; i < ARRAY_LEN(machines); i++)
+		if (machines[i].machine == machine &&
+		    machines[i].little == *little)
+			return machines[i].name;
+	return NULL;
+}
+
+/* A program that asks for an interpreter needs a libc on the other side. */
+static int has_interpreter(int fd, const Elf64_Ehdr *h, bool little, bool *out,
+			   const char *file, struct error *err)
+{
+	uint64_t at = little ? le64toh(h->e_phoff) : be64toh(h->e_phoff);
+	unsigned count = little ? le16toh(h->e_phnum) : be16toh(h->e_phnum);
+	Elf64_Phdr p;
+	size_t got;
+
+	*out = false;
+	for (unsigned i = 0; i < count; i++, at += sizeof(p)) {
+		if (file_pread_full(fd, &p, sizeof(p), at, &got, file, err) !=
+		    0)
+			return -1;
+		if (got < sizeof(p))
+			return err_set(err, ERR_USAGE, "%s: a cut program",
+				       file);
+		if ((little ? le32toh(p.p_type) : be32toh(p.p_type)) ==
+		    PT_INTERP)
+			*out = true;
+	}
+	return 0;
+}
+
+int installer_extra(const char *file, struct pack_extra *out, char **path,
+		    struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+	Elf64_Ehdr h = { 0 };
+	bool little, dynamic = false;
+	const char *arch;
+	size_t got;
+
+	if (!file)
+		return 0;
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return err_sys(err, errno, "%s", file);
+	if (file_pread_full(fd, &h, sizeof(h), 0, &got, file, err) != 0)
+		return -1;
+	arch = got == sizeof(h) ? elf_machine(&h, &little) : NULL;
+	if (!arch)
+		return err_set(err, ERR_USAGE,
+			       "%s: not a program for a 64-bit machine that "
+			       "is known",
+			       file);
+	if (has_interpreter(fd, &h, little, &dynamic, file, err) != 0)
+		return -1;
+	if (dynamic) {
+		err_set(err, ERR_USAGE, "%s: is not linked statically", file);
+		return err_hint(err, "`make static` builds one");
+	}
+	*path = xasprintf("bin/itts-pack-%s", arch);
+	*out = (struct pack_extra){ .path = *path,
+				    .file = file,
+				    .executable = true };
+	return 0;
+}
+
+/* --- what was installed ---------------------------------------------------------- */
+
+int installed_find(struct hfcache *store, const char *name,
+		   struct bundle_manifest *out, struct error *err)
+{
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+	struct str list CLEANUP(str_release) = STR_INIT;
+
+	if (name)
+		return record_read(store, name, out, err);
+	if (record_list(store, &names, err) != 0)
+		return -1;
+	if (names.count == 1)
+		return record_read(store, names.items[0], out, err);
+	if (names.count == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: no bundle was installed there",
+			       hfcache_root(store));
+	for (size_t i = 0; i < names.count; i++)
+		str_addf(&list, "%s%s", i ? ", " : "", names.items[i]);
+	return err_set(err, ERR_USAGE, "which one? %s", list.ptr);
+}
