@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define RECORD_DIR ".locks/itts-pack"
 
@@ -25,17 +26,19 @@ static int open_record(struct hfcache *store, const char *name, bool create,
 }
 
 /* Is it there already? Then it is left alone. */
-static bool is_kept(int dir, const char *name, size_t size,
+static bool is_kept(int dir, const char *name, uint64_t size,
 		    const struct digest *sha256)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	int fd CLEANUP(close_fd) = openat(
+		dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct error ignored = { 0 };
 	struct digest got;
+	struct stat st;
 
-	if (file_read_all(dir, name, size, &text, &ignored))
-		return false;
-	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
-	return digest_equal(&got, sha256);
+	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size &&
+	       !digest_fd(DIGEST_SHA256, fd, 0, size, &got, &ignored) &&
+	       digest_equal(&got, sha256);
 }
 
 static int put(int dir, const struct str *text, struct error *err)
@@ -76,7 +79,7 @@ int record_take_extra(struct hfcache *store, struct bundle_source *s,
 	if (open_record(store, s->manifest.lock.name, true, &dir, err))
 		return -1;
 	digest_hex(&e->sha256, hex);
-	if (is_kept(dir, hex, (size_t)e->size, &e->sha256))
+	if (is_kept(dir, hex, e->size, &e->sha256))
 		return bundle_source_expect(s, seg, err);
 	if (atomic_open(&f, dir, hex, 0644, err) ||
 	    bundle_source_copy_extra(s, seg, f.fd, err))
