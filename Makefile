@@ -60,6 +60,8 @@ cmd_src := main app commands options groups help config text progress render ren
 	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
 	cmd_verify cmd_version
+# the kinds of hub
+fetch_src += modelscope modelscope_parse learn
 
 -include $(wildcard */files.mk)
 

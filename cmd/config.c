@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
+#include "fetch/endpoint.h"
 #include "fetch/hub.h"
 
 #include <fcntl.h>
@@ -17,8 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOKEN_LIMIT 4096
-#define SECONDS_MAX 86400
+#define MODELSCOPE_TOKEN "MODELSCOPE_API_TOKEN"
+#define TOKEN_LIMIT	 4096
+#define SECONDS_MAX	 86400
 
 /* An empty variable is none. */
 static const char *get(const struct env *e, const char *name)
@@ -189,9 +191,10 @@ int config_epoch(const struct env *e, uint64_t *out, struct error *err)
 
 /* --- token ----------------------------------------------------------------- */
 
-/* Takes over a token as it was found; names where, never what. */
-static int take_token(struct config_network *n, const char *text, size_t len,
-		      const char *from, struct error *err)
+/* A token as it was found, without white space around it; NULL: empty. Messages
+ * name where, never what. */
+static int clean_token(const char *text, size_t len, const char *from,
+		       char **out, struct error *err)
 {
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		len--;
@@ -212,8 +215,17 @@ static int take_token(struct config_network *n, const char *text, size_t len,
 				"token can have (control byte, space or "
 				"not ASCII)",
 				from);
-	n->token = xstrndup(text, len);
-	n->token_from = xstrdup(from);
+	*out = xstrndup(text, len);
+	return 0;
+}
+
+static int take_token(struct config_network *n, const char *text, size_t len,
+		      const char *from, struct error *err)
+{
+	if (clean_token(text, len, from, &n->token, err) != 0)
+		return -1;
+	if (n->token)
+		n->token_from = xstrdup(from);
 	return 0;
 }
 
@@ -248,7 +260,11 @@ static int load_token(struct config_network *n, const struct env *e,
 {
 	static const char *const names[] = { "HF_TOKEN",
 					     "HUGGING_FACE_HUB_TOKEN", NULL };
+	const char *other = get(e, MODELSCOPE_TOKEN);
 
+	if (other && clean_token(other, strlen(other), MODELSCOPE_TOKEN,
+				 &n->modelscope_token, err) != 0)
+		return -1;
 	if (is_true(get(e, "HF_HUB_DISABLE_IMPLICIT_TOKEN")))
 		return 0;
 	for (size_t i = 0; names[i] && !n->token; i++) {
@@ -365,10 +381,15 @@ static unsigned seconds(const struct env *e, const char *name)
 
 /* --- endpoints ------------------------------------------------------------- */
 
-/* Equal but for trailing slashes? */
+/* Equal but for trailing slashes and a kind in front? */
 static bool same_url(const char *a, const char *b)
 {
-	size_t la = strlen(a), lb = strlen(b);
+	size_t la, lb;
+
+	a = endpoint_bare_url(a);
+	b = endpoint_bare_url(b);
+	la = strlen(a);
+	lb = strlen(b);
 
 	while (la > 0 && a[la - 1] == '/')
 		la--;
@@ -407,7 +428,7 @@ static int load_endpoints(struct config_network *n, const struct env *e,
 		if (!found)
 			return not_an_endpoint(url, err);
 	}
-	if (o->token_for.count && !n->token)
+	if (o->token_for.count && !n->token && !n->modelscope_token)
 		return err_set(
 			err, ERR_USAGE,
 			"--token-for: there is no token; set HF_TOKEN or "
@@ -433,7 +454,11 @@ void config_network_release(struct config_network *n)
 	strlist_release(&n->named);
 	if (n->token)
 		explicit_bzero(n->token, strlen(n->token));
+	if (n->modelscope_token)
+		explicit_bzero(n->modelscope_token,
+			       strlen(n->modelscope_token));
 	free_ptr(&n->token);
+	free_ptr(&n->modelscope_token);
 	free_ptr(&n->token_from);
 	str_release(&n->ca_bundle);
 	str_release(&n->ca_dir);

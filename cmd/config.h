@@ -35,6 +35,7 @@ struct config_network {
 	struct strlist named;	  /* those that may have the token */
 	char *token;		  /* or NULL */
 	char *token_from;	  /* where it is from, or NULL */
+	char *modelscope_token;	  /* from MODELSCOPE_API_TOKEN, or NULL */
 	struct http_config http;  /* strings: borrowed from the rest */
 	struct str ca_bundle, ca_dir;
 };

@@ -115,13 +115,15 @@ static const struct option network[] = {
 	  .field = offsetof(struct options, endpoints),
 	  .value = "URL",
 	  .help = "hub to ask, first choice first (repeatable; default: "
-		  "HF_ENDPOINT, https://huggingface.co)" },
+		  "HF_ENDPOINT, https://huggingface.co); modelscope=URL if "
+		  "it speaks ModelScope's API and its host does not tell" },
 	{ .name = "token-for",
 	  .kind = OPTION_LIST,
 	  .field = offsetof(struct options, token_for),
 	  .value = "URL",
 	  .help = "send the token to this endpoint too; without this only "
-		  "huggingface.co gets it (repeatable)" },
+		  "huggingface.co gets it, and modelscope.cn and .ai get "
+		  "their own (repeatable)" },
 	{ .name = "proxy",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, proxy),

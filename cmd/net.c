@@ -1,6 +1,7 @@
 #include "cmd/net.h"
 
 #include "base/mem.h"
+#include "fetch/endpoint.h"
 
 static void say_proxy(struct app *app, const char *scheme, const char *url)
 {
@@ -19,7 +20,7 @@ static void say_settings(struct app *app, const struct net *n)
 	for (size_t i = 0; i < n->hub.count; i++)
 		event_info(&app->sink, "endpoint: %s%s",
 			   n->hub.endpoints[i].origin,
-			   n->hub.endpoints[i].send_token && c->token
+			   endpoint_token(&n->hub, &n->hub.endpoints[i])
 				   ? ", with token"
 				   : "");
 	if (c->token)
@@ -51,6 +52,7 @@ int net_open(struct net *n, struct app *app, struct error *err)
 		return -1;
 	n->hub.http = n->http;
 	n->hub.token = c->token;
+	n->hub.modelscope_token = c->modelscope_token;
 	n->hub.sink = &app->sink;
 	if (app->options->verbose)
 		say_settings(app, n);

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "fetch/modelscope.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,22 +64,29 @@ static bool take_kind(const char **url, enum endpoint_kind *out)
 	return false;
 }
 
-/* Is origin scheme://[x.]host, or https only and nothing in front of it? */
-static bool is_at(const char *origin, const char *host, bool exact)
+const char *endpoint_bare_url(const char *url)
+{
+	enum endpoint_kind ignored;
+
+	(void)take_kind(&url, &ignored);
+	return url;
+}
+
+/* Is origin scheme://[x.]host? */
+static bool is_at(const char *origin, const char *host)
 {
 	const char *name = strstr(origin, "://") + 3;
 	size_t n = strlen(name), m = strlen(host);
 
-	if (n == m)
+	if (n <= m)
 		return strcmp(name, host) == 0;
-	return !exact && n > m && strcmp(name + n - m, host) == 0 &&
-	       name[n - m - 1] == '.';
+	return strcmp(name + n - m, host) == 0 && name[n - m - 1] == '.';
 }
 
 static bool is_of_kind(const char *origin, enum endpoint_kind kind)
 {
 	for (const char *const *h = kinds[kind].hosts; *h; h++)
-		if (is_at(origin, *h, false))
+		if (is_at(origin, *h))
 			return true;
 	return false;
 }
@@ -227,6 +235,43 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq)
 	rq->url = f->url;
 	rq->token = f->token;
 	rq->cookie = f->cookie;
+}
+
+/* --- listing -------------------------------------------------------------------- */
+
+static int compare_paths(const void *a, const void *b)
+{
+	const struct lock_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+static int sort_files(const struct hub_endpoint *e, struct lock_repo *repo,
+		      struct error *err)
+{
+	if (repo->file_count > 1)
+		qsort(repo->files, repo->file_count, sizeof(*repo->files),
+		      compare_paths);
+	for (size_t i = 1; i < repo->file_count; i++)
+		if (compare_paths(&repo->files[i - 1], &repo->files[i]) == 0)
+			return err_set(err, ERR_FORMAT,
+				       "%s: %s: the listing has %s twice",
+				       e->origin, repo->id,
+				       repo->files[i].path);
+	return 0;
+}
+
+int endpoint_list(struct hub *h, struct hub_endpoint *e, const char *revision,
+		  struct lock_repo *repo, struct error *err)
+{
+	if (e->kind == ENDPOINT_MODELSCOPE) {
+		if (modelscope_list(h, e, repo, err) < 0)
+			return -1;
+		repo->hub = xstrdup(MIRROR_MODELSCOPE);
+	} else if (hub_list(h, e, revision, repo, err) < 0) {
+		return -1;
+	}
+	return sort_files(e, repo, err);
 }
 
 /* --- refusals ----------------------------------------------------------------- */

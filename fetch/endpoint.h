@@ -39,7 +39,15 @@ const char *endpoint_cookie(const struct hub_endpoint *e);
  * borrowed. */
 void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 			      const char **revision);
+/* Without "kind=" in front; borrowed. */
+const char *endpoint_bare_url(const char *url);
 const char *endpoint_kind_name(enum endpoint_kind kind);
+/* What the endpoint says of a revision of repo->type, repo->id: commit (and hub)
+ * and all files, sorted. The revision is the Hub's own; repo->mirrors say what
+ * it is called elsewhere. From ModelScope sha256 is known and etag is DIGEST_NONE
+ * for files that are not LFS; from the Hub it is the other way round. */
+int endpoint_list(struct hub *h, struct hub_endpoint *e, const char *revision,
+		  struct lock_repo *repo, struct error *err) MUST_CHECK;
 /* If text is a message of this kind of hub in place of a file (ModelScope sends
  * those with status 200): what it says, else NULL. Caller frees. */
 char *endpoint_message(const struct hub_endpoint *e, const char *text,

@@ -112,28 +112,6 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 	return 1;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-	const struct lock_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-static int sort_files(const struct query *q, struct lock_repo *repo,
-		      struct error *err)
-{
-	if (repo->file_count > 1)
-		qsort(repo->files, repo->file_count, sizeof(*repo->files),
-		      compare_paths);
-	for (size_t i = 1; i < repo->file_count; i++)
-		if (compare_paths(&repo->files[i - 1], &repo->files[i]) == 0)
-			return err_set(err, ERR_FORMAT,
-				       "%s: %s: the listing has %s twice",
-				       q->q.endpoint->origin, q->q.what,
-				       repo->files[i].path);
-	return 0;
-}
-
 int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 	     struct lock_repo *repo, struct error *err)
 {
@@ -158,5 +136,5 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		if (ask_info(&q, commit, true, repo, err) < 0)
 			return -1;
 	}
-	return sort_files(&q, repo, err);
+	return 0;
 }

@@ -23,6 +23,7 @@
 enum endpoint_kind {
 	ENDPOINT_HUGGINGFACE, /* and all that speak its API */
 	ENDPOINT_MODELSCOPE,
+	ENDPOINT_KINDS,
 };
 
 struct hub_endpoint {
@@ -61,7 +62,7 @@ char *hub_resolve_url(const struct hub_endpoint *e, enum repo_type type,
 /* What one endpoint says of a revision of repo->type, repo->id: commit and all
  * files (path, size, etag; sha256 for LFS files). Tree API with pages, each
  * re-hosted onto the endpoint, else revision?blobs=true. Fills repo->commit and
- * repo->files, sorted. */
+ * repo->files. */
 int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 	     struct lock_repo *repo, struct error *err) MUST_CHECK;
 

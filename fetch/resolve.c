@@ -6,9 +6,10 @@
 
 #include "base/mem.h"
 #include "fetch/download.h"
+#include "fetch/endpoint.h"
+#include "fetch/learn.h"
 #include "manifest/glob.h"
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -113,7 +114,7 @@ static int ask_one(struct resolver *r, const struct manifest_model *m,
 	repo->type = m->type;
 	repo->id = xstrdup(m->id);
 	mirrors_copy(&repo->mirrors, &m->mirrors);
-	if (hub_list(r->hub, e, m->revision, repo, err) == 0)
+	if (endpoint_list(r->hub, e, m->revision, repo, err) == 0)
 		return 0;
 	lock_release(answer);
 	return -1;
@@ -127,44 +128,84 @@ static void leave_out(struct resolver *r, struct hub_endpoint *e,
 	event_warn(r->sink, "%s; going on without %s", why->msg, e->origin);
 }
 
+struct round {
+	const struct manifest_model *model;
+	enum endpoint_kind kind;
+	struct error *silence; /* of each endpoint that did not answer */
+	struct story told;
+	struct lock *listing;
+};
+
+static int ask_endpoint(struct resolver *r, struct round *now, size_t i,
+			struct error *err)
+{
+	struct hub_endpoint *e = &r->hub->endpoints[i];
+	struct lock answer CLEANUP(lock_release) = { 0 };
+	struct story also = { .from = e };
+
+	if (ask_one(r, now->model, e, &answer, &now->silence[i]) < 0) {
+		if (is_silence(&now->silence[i]))
+			return 0;
+		*err = now->silence[i];
+		return -1;
+	}
+	if (now->told.from) {
+		also.repo = &answer.repos[0];
+		return compare_stories(&now->told, &also, now->model->revision,
+				       err);
+	}
+	*now->listing = answer;
+	answer = (struct lock){ 0 };
+	now->told.from = e;
+	now->told.repo = &now->listing->repos[0];
+	return 0;
+}
+
+/* Hubs of different kinds have commits of their own and need not agree: those of
+ * one kind are asked, and others only where they are all silent. */
+static int ask_kind(struct resolver *r, struct round *now, struct error *err)
+{
+	for (size_t i = 0; i < r->hub->count; i++)
+		if (r->hub->endpoints[i].kind == now->kind &&
+		    !r->hub->endpoints[i].dropped &&
+		    ask_endpoint(r, now, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The error of the first that was silent. */
+static int nobody(const struct resolver *r, const struct round *now,
+		  struct error *err)
+{
+	for (size_t i = 0; i < r->hub->count; i++)
+		if (now->silence[i].code != ERR_NONE) {
+			*err = now->silence[i];
+			return -1;
+		}
+	return err_set(err, ERR_NET, "%s: no endpoint is left to ask",
+		       now->model->id);
+}
+
 static int ask_all(struct resolver *r, const struct manifest_model *m,
 		   struct lock *listing, struct error *err)
 {
-	struct error *silence CLEANUP(free_ptr) = xcalloc(r->hub->count,
+	struct error *silence CLEANUP(free_ptr) = xcalloc(r->hub->count + 1,
 							  sizeof(*silence));
-	struct error *first = NULL;
-	struct story told = { .from = NULL };
+	struct round now = { .model = m,
+			     .silence = silence,
+			     .listing = listing };
+	bool asked[ENDPOINT_KINDS] = { false };
 
-	for (size_t i = 0; i < r->hub->count; i++) {
-		struct hub_endpoint *e = &r->hub->endpoints[i];
-		struct lock answer CLEANUP(lock_release) = { 0 };
-		struct story also = { .from = e };
-
-		if (e->dropped)
+	for (size_t i = 0; i < r->hub->count && !now.told.from; i++) {
+		now.kind = r->hub->endpoints[i].kind;
+		if (asked[now.kind])
 			continue;
-		if (ask_one(r, m, e, &answer, &silence[i]) < 0) {
-			first = first ? first : &silence[i];
-			if (is_silence(&silence[i]))
-				continue;
-			*err = silence[i];
-			return -1;
-		}
-		if (!told.from) {
-			*listing = answer;
-			answer = (struct lock){ 0 };
-			told.from = e;
-			told.repo = &listing->repos[0];
-			continue;
-		}
-		also.repo = &answer.repos[0];
-		if (compare_stories(&told, &also, m->revision, err) < 0)
+		asked[now.kind] = true;
+		if (ask_kind(r, &now, err) < 0)
 			return -1;
 	}
-	if (!told.from) {
-		assert(first);
-		*err = *first;
-		return -1;
-	}
+	if (!now.told.from)
+		return nobody(r, &now, err);
 	for (size_t i = 0; i < r->hub->count; i++)
 		if (silence[i].code != ERR_NONE)
 			leave_out(r, &r->hub->endpoints[i], &silence[i]);
@@ -203,6 +244,7 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	repo->id = xstrdup(m->id);
 	repo->revision = xstrdup(m->revision);
 	memcpy(repo->commit, listing->commit, sizeof(repo->commit));
+	repo->hub = copy_or_null(listing->hub);
 	strlist_copy(&repo->refs, &m->refs);
 	repo->license = copy_or_null(m->license);
 	repo->notice = copy_or_null(m->notice);
@@ -339,7 +381,8 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 
 /* --- all models ------------------------------------------------------------- */
 
-/* Git names small files by SHA-1 only: their SHA-256 has to be learned. */
+/* Git names small files by SHA-1 only, ModelScope by SHA-256 only: the other has
+ * to be learned. */
 static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
 		 struct error *err)
 {
@@ -349,7 +392,8 @@ static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
 				      .sink = r->sink };
 	struct download_stats stats;
 
-	if (download_lock(r->hub, store, r->out, &o, &stats, err) < 0)
+	if (learn_names(r->hub, r->out, err) < 0 ||
+	    download_lock(r->hub, store, r->out, &o, &stats, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->out->repo_count; i++)
 		if (check_pins(r, &r->out->repos[i], r->models[i], err) < 0)

@@ -2,7 +2,8 @@
 """Writes the repositories of IndexTTS2 for the local hub, with their real ids,
 commits and file lists, in small: files above 16 KiB shrink by 2^SHIFT, and the
 content is pseudo-random, the same on each machine. Beside them goes a manifest
-for each recipe, which is the recipe without the digests of the real content.
+for each recipe, which is the recipe without the digests of the real content and its commits on
+other hubs.
 
     fixtures.py [--shift N] RECIPES_DIR OUT_DIR"""
 
@@ -93,6 +94,8 @@ def main():
             write_repo(args.out, model.get("type", "model") + "s", model["id"],
                        model["revision"], args.shift)
             model.pop("digests", None)
+            for hub, there in model.get("mirrors", {}).items():
+                model["mirrors"][hub] = there.partition("@")[0]
         with open(os.path.join(args.out, name), "w", encoding="utf-8") as f:
             json.dump(manifest, f, indent=2, ensure_ascii=False)
             f.write("\n")

@@ -78,7 +78,8 @@ class Handler(BaseHTTPRequestHandler):
         self.log.write(
             origin=self.origin, method=self.command, path=self.path.split("?")[0],
             range=self.headers.get("Range"), status=status, sent=sent,
-            auth="Authorization" in self.headers, via=self.headers.get("Via"),
+            auth="Authorization" in self.headers, cookie="Cookie" in self.headers,
+            via=self.headers.get("Via"),
             peer="%s:%d" % self.client_address[:2], **more)
 
     def answer(self, status, body=b"", headers=(), kind="application/json"):

@@ -62,6 +62,9 @@ int main(void)
 	failed += run_response_tests();
 	failed += run_url_tests();
 	failed += run_http_tests();
+	failed += run_http_post_tests();
+	failed += run_endpoint_tests();
+	failed += run_modelscope_tests();
 	failed += run_retry_tests();
 	failed += run_hub_parse_tests();
 	failed += run_hub_tests();

@@ -1,7 +1,7 @@
 #include "tests/unit/fetch/unit.h"
 
 #include "base/mem.h"
-#include "fetch/hub.h"
+#include "fetch/endpoint.h"
 #include "tests/unit/fetch/fake_hub.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static int list(struct fake_hub *f, const char *revision, struct lock *l,
 	assert_ok(hub_add_endpoint(&h, url, true, err), err);
 	repo = lock_add_repo(l);
 	repo->id = xstrdup(f->id);
-	return hub_list(&h, &h.endpoints[0], revision, repo, err);
+	return endpoint_list(&h, &h.endpoints[0], revision, repo, err);
 }
 
 static void assert_listed(const struct lock *l)

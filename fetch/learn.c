@@ -1,0 +1,219 @@
+/*
+ * ModelScope lists small files with their SHA-256 but without their git SHA-1,
+ * which is their name in a cache. Nothing but the bytes tells it.
+ */
+#include "fetch/learn.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fetch/endpoint.h"
+#include "fetch/retry.h"
+
+#include <string.h>
+
+/* Enough to hide the way there and back; the engine bounds connections. */
+#define AT_ONCE 16
+
+struct lesson {
+	struct learner *all;
+	struct lock_repo *repo;
+	struct lock_file *file;
+	char *what;
+	struct hub_endpoint *endpoint;
+	unsigned attempt;
+	struct digest_ctx *git, *sha256;
+	uint64_t got;
+};
+
+struct learner {
+	struct hub *hub;
+	struct lesson lessons[AT_ONCE];
+	struct lock *lock;
+	size_t repo, next; /* the next file to look at */
+	struct error err;  /* the first that failed */
+};
+
+static void start(struct lesson *s, unsigned delay_ms);
+
+static void lesson_clear(struct lesson *s)
+{
+	digest_free(&s->git);
+	digest_free(&s->sha256);
+	free_ptr(&s->what);
+}
+
+static void learner_release(struct learner *l)
+{
+	for (size_t i = 0; i < AT_ONCE; i++)
+		lesson_clear(&l->lessons[i]);
+}
+
+/* The first at or behind at that may have the file; NULL: none is left. */
+static void choose(struct lesson *s, size_t at)
+{
+	struct hub *h = s->all->hub;
+
+	while (at < h->count && (h->endpoints[at].dropped ||
+				 !endpoint_has(&h->endpoints[at], s->repo)))
+		at++;
+	s->endpoint = at < h->count ? &h->endpoints[at] : NULL;
+	s->attempt = 0;
+}
+
+static void fail(struct learner *l, const struct error *err)
+{
+	if (l->err.code == ERR_NONE)
+		l->err = *err;
+	http_stop(l->hub->http);
+}
+
+/* The next file that has no name, or NULL. */
+static struct lock_file *next_file(struct learner *l, struct lock_repo **repo)
+{
+	for (; l->repo < l->lock->repo_count; l->repo++, l->next = 0) {
+		*repo = &l->lock->repos[l->repo];
+		while (l->next < (*repo)->file_count) {
+			struct lock_file *f = &(*repo)->files[l->next++];
+
+			if (f->etag.alg != DIGEST_NONE)
+				continue;
+			if (f->size > 0)
+				return f;
+			digest_buf(DIGEST_GIT_SHA1, "", 0, &f->etag);
+		}
+	}
+	return NULL;
+}
+
+static void take_next(struct lesson *s)
+{
+	struct learner *l = s->all;
+
+	lesson_clear(s);
+	s->file = next_file(l, &s->repo);
+	if (!s->file)
+		return;
+	s->what = xasprintf("%s %s", s->repo->id, s->file->path);
+	choose(s, 0);
+	start(s, 0);
+}
+
+/* --- one answer --------------------------------------------------------------- */
+
+static int on_body(void *ctx, const void *p, size_t n, struct error *err)
+{
+	struct lesson *s = ctx;
+
+	(void)err;
+	s->got += n;
+	digest_update(s->git, p, n);
+	digest_update(s->sha256, p, n);
+	return 0;
+}
+
+/* Is what came the file? Then it gets its name. */
+static int judge(struct lesson *s, struct error *err)
+{
+	struct digest git, sha256;
+
+	digest_end(&s->git, &git);
+	digest_end(&s->sha256, &sha256);
+	if (s->got != s->file->size)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s: got %llu bytes, expected %llu",
+			       s->endpoint->origin, s->what,
+			       (unsigned long long)s->got,
+			       (unsigned long long)s->file->size);
+	if (!digest_equal(&sha256, &s->file->sha256))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s: its SHA-256 is not that of the listing",
+			       s->endpoint->origin, s->what);
+	s->file->etag = git;
+	return 0;
+}
+
+static void go_on(struct lesson *s, const struct http_response *res,
+		  struct error *err)
+{
+	struct learner *l = s->all;
+	struct retry_decision d = retry_decide(
+		res, err, s->attempt,
+		l->hub->max_attempts ? l->hub->max_attempts : RETRY_ATTEMPTS,
+		clock_jitter());
+
+	if (d.verdict == RETRY_NEVER) {
+		fail(l, err);
+		return;
+	}
+	if (d.verdict == RETRY_ELSEWHERE || d.verdict == RETRY_OK) {
+		choose(s, (size_t)(s->endpoint - l->hub->endpoints) + 1);
+	}
+	if (!s->endpoint) {
+		fail(l, err);
+		return;
+	}
+	start(s, d.delay_ms);
+}
+
+static void on_done(void *ctx, const struct http_response *res,
+		    const struct error *raw)
+{
+	struct lesson *s = ctx;
+	struct hub_endpoint *e = s->endpoint;
+	struct error err = *raw;
+
+	e->bytes += res->body_bytes;
+	if (err.code == ERR_NONE && res->status != 200)
+		retry_explain(res, s->what, e->origin, &err);
+	else if (err.code == ERR_NONE)
+		(void)judge(s, &err);
+	if (err.code == ERR_NONE)
+		take_next(s);
+	else
+		go_on(s, res, &err);
+}
+
+static void start(struct lesson *s, unsigned delay_ms)
+{
+	struct hub *h = s->all->hub;
+	struct hub_endpoint *e = s->endpoint;
+	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
+	struct error err = { .code = ERR_NONE };
+	struct http_request rq = { .ctx = s,
+				   .max_body = s->file->size,
+				   .body = on_body,
+				   .done = on_done };
+
+	if (!e) {
+		err_set(&err, ERR_NET, "%s: no endpoint is left to ask",
+			s->what);
+		fail(s->all, &err);
+		return;
+	}
+	endpoint_file(h, e, s->repo, s->file, &file);
+	endpoint_request(&file, &rq);
+	digest_free(&s->git);
+	digest_free(&s->sha256);
+	s->git = digest_begin(DIGEST_GIT_SHA1, s->file->size);
+	s->sha256 = digest_begin(DIGEST_SHA256, s->file->size);
+	s->got = 0;
+	s->attempt++;
+	if (http_submit(h->http, &rq, delay_ms, &err) < 0)
+		fail(s->all, &err);
+}
+
+int learn_names(struct hub *h, struct lock *l, struct error *err)
+{
+	struct learner all CLEANUP(learner_release) = { .hub = h, .lock = l };
+
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		all.lessons[i].all = &all;
+		take_next(&all.lessons[i]);
+	}
+	if (http_run(h->http, NULL, NULL, err) < 0)
+		return -1;
+	if (all.err.code == ERR_NONE)
+		return 0;
+	*err = all.err;
+	return -1;
+}

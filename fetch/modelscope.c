@@ -1,0 +1,145 @@
+/* Questions to ModelScope: which commit, which files. */
+#include "fetch/modelscope.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "fetch/ask.h"
+#include "fetch/endpoint.h"
+#include "fetch/retry.h"
+
+#include <string.h>
+
+#define PAGE_SIZE 200
+#define MAX_PAGES (LOCK_MAX_FILES / PAGE_SIZE * 2)
+/* What the listing of a model gives at most, it is told. */
+#define LISTING_CAP 3000
+
+/* One repository there. */
+struct site {
+	struct question q;
+	const char *type, *id; /* in URLs */
+	struct lock_repo *repo;
+};
+
+static void site_release(struct site *s)
+{
+	question_release(&s->q);
+}
+
+static void begin_url(const struct site *s, const char *verb,
+		      const char *revision, struct str *url)
+{
+	str_addf(url, "%s/api/v1/%s/%s/%s", s->q.endpoint->url, s->type, s->id,
+		 verb);
+	url_escape(url, revision, false);
+}
+
+/* The body of a refusal is JSON with any status, and a web page is one of a
+ * captive portal or of a site that has no such API. */
+static int ask_site(const struct site *s, const char *url, struct str *body,
+		    struct error *err)
+{
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+
+	if (ask_url(&s->q, url, body, &res, err) < 0)
+		return -1;
+	if (ask_first_byte(body) == '<')
+		return retry_explain(&res, s->q.what, s->q.endpoint->origin,
+				     err);
+	return 0;
+}
+
+static int wrap(const struct site *s, struct error *err)
+{
+	return err_wrap(err, "%s: %s", s->q.endpoint->origin, s->q.what);
+}
+
+static int find_commit(const struct site *s, const char *revision,
+		       struct error *err)
+{
+	struct str url CLEANUP(str_release) = STR_INIT;
+	struct str body CLEANUP(str_release) = STR_INIT;
+
+	if (is_commit_id(revision)) {
+		memcpy(s->repo->commit, revision, sizeof(s->repo->commit));
+		return 0;
+	}
+	begin_url(s, "commits?Ref=", revision, &url);
+	str_adds(&url, "&PageNumber=1&PageSize=1");
+	if (ask_site(s, url.ptr, &body, err) < 0)
+		return -1;
+	if (modelscope_parse_commit(body.ptr, body.len, s->repo->commit, err) <
+	    0)
+		return wrap(s, err);
+	return 0;
+}
+
+static int list_model(const struct site *s, struct error *err)
+{
+	struct str url CLEANUP(str_release) = STR_INIT;
+	struct str body CLEANUP(str_release) = STR_INIT;
+	size_t rows;
+
+	begin_url(s, "repo/files?Revision=", s->repo->commit, &url);
+	str_adds(&url, "&Recursive=True");
+	if (ask_site(s, url.ptr, &body, err) < 0)
+		return -1;
+	if (modelscope_parse_files(body.ptr, body.len, s->repo, &rows, err) < 0)
+		return wrap(s, err);
+	if (rows >= LISTING_CAP)
+		event_warn(s->q.hub->sink,
+			   "%s: %s: %zu files and more; ModelScope may not "
+			   "have named them all",
+			   s->q.endpoint->origin, s->q.what, rows);
+	return 0;
+}
+
+static int list_dataset(const struct site *s, struct error *err)
+{
+	struct str body CLEANUP(str_release) = STR_INIT;
+	size_t rows = PAGE_SIZE;
+
+	for (unsigned page = 1; rows == PAGE_SIZE; page++) {
+		struct str url CLEANUP(str_release) = STR_INIT;
+
+		if (page > MAX_PAGES)
+			return err_set(err, ERR_FORMAT,
+				       "%s: %s: the listing has no end",
+				       s->q.endpoint->origin, s->q.what);
+		begin_url(s, "repo/tree?Revision=", s->repo->commit, &url);
+		str_addf(&url,
+			 "&Root=/&Recursive=True&PageNumber=%u"
+			 "&PageSize=%d",
+			 page, PAGE_SIZE);
+		if (ask_site(s, url.ptr, &body, err) < 0)
+			return -1;
+		if (modelscope_parse_files(body.ptr, body.len, s->repo, &rows,
+					   err) < 0)
+			return wrap(s, err);
+	}
+	return 0;
+}
+
+int modelscope_list(struct hub *h, struct hub_endpoint *e,
+		    struct lock_repo *repo, struct error *err)
+{
+	const char *id, *revision;
+	struct site s CLEANUP(site_release) = {
+		.q = { .hub = h, .endpoint = e },
+		.type = repo_type_plural(repo->type),
+		.repo = repo,
+	};
+
+	if (repo->type == REPO_SPACE)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: %s is a space, and ModelScope has none",
+			       e->origin, repo->id);
+	endpoint_modelscope_name(repo, &id, &revision);
+	s.id = id;
+	s.q.what = xasprintf("%s@%s", id, revision);
+	if (find_commit(&s, revision, err) < 0)
+		return -1;
+	return repo->type == REPO_DATASET ? list_dataset(&s, err)
+					  : list_model(&s, err);
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# ModelScope: locks made there, locks of the Hub filled from there and the other
+# way round, its refusals with status 200, its token.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq curl
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 sub/a.txt=5000 empty.txt=0 big.safetensors=3000000
+repo "$TOP" acme/secret $A config.json=300 model.safetensors=100000
+echo '{"private": true}' >"$TOP/models/acme/secret/hub.json"
+mkdir -p "$TOP/datasets/acme/clips/$A"
+for i in 1 2 3 4 5; do echo "clip $i" >"$TOP/datasets/acme/clips/$A/$i.txt"; done
+SRC=$TOP/models/acme/voice/$A
+CANARY=ms-CaNaRy$RANDOM$RANDOM
+HF_CANARY=hf_CaNaRy$RANDOM$RANDOM
+printf '%s\n%s\n' "$CANARY" "$HF_CANARY" >"$T/canary"
+
+# start_site NAME ROOT [OPTIONS]
+start_site() {
+	local name=$1 top=$2
+	shift 2
+	start "$name" python3 "$SERVERS/modelscope.py" --root "$top" --ready "$T/$name.ready" \
+		--log "$T/log/$name.requests" "$@"
+	await test -e "$T/$name.ready" || exit 1
+	eval "$name=$(ready "$name" modelscope)"
+}
+start_hub hub "$TOP"
+start_site site "$TOP" --name acme/voice=other/mini --token "$CANARY"
+start_fault relay --upstream "$site" --follow
+# shellcheck disable=SC2154
+MS=modelscope=$site
+cat >"$T/m.json" <<JSON
+{"format": "itts-manifest", "version": 1, "name": "m", "models": [
+ {"id": "acme/voice", "mirrors": {"modelscope": "other/mini"}}]}
+JSON
+rows() { jq -S '.repos[0].files' "$1"; }
+right() { # CACHE COMMIT
+	cache_is_honest "$1"
+	local f
+	for f in config.json sub/a.txt empty.txt big.safetensors; do
+		cmp "$SRC/$f" "$1/models--acme--voice/snapshots/$2/$f"
+	done
+}
+
+lock_there() { # the same files, digests and names as from the Hub
+	expect 0 itts lock -m "$T/m.json" --lock "$T/ms.json" --endpoint "$MS" --cache "$T/c1"
+	expect 0 itts lock -m "$T/m.json" --lock "$T/hub.json" --endpoint "$hub" --cache "$T/c2"
+	same "$(rows "$T/ms.json")" "$(rows "$T/hub.json")"
+	same "$(jq -r '.repos[0].hub' "$T/ms.json")" modelscope
+	same "$(jq -r '.repos[0].mirrors.modelscope' "$T/ms.json")" other/mini
+	same "$(jq -r '.repos[0].hub' "$T/hub.json")" null
+	test "$(jq -r '.repos[0].commit' "$T/ms.json")" != $A
+	# what its own pen wrote, it reads
+	expect 0 itts lock -m "$T/m.json" --lock "$T/ms.json" --endpoint "$MS" --cache "$T/c1" --check
+}
+fill() { # LOCK ENDPOINT
+	rm -rf "$T/c-$BASHPID"
+	expect 0 itts fetch --lock "$1" --endpoint "$2" --cache "$T/c-$BASHPID"
+	right "$T/c-$BASHPID" "$(jq -r '.repos[0].commit' "$1")"
+}
+both_forms() {
+	: >"$T/log/site.requests"
+	fill "$T/hub.json" "$MS"
+	same "$(requests site GET '/models/other/mini/resolve/master/big.safetensors$')" 1
+	same "$(requests site GET '/api/v1/models/other/mini/repo$')" 2
+	same "$(requests site HEAD .)" 0
+}
+refused() { # 200 with a message in place of the file: the other endpoint has it
+	faults "$relay" '[{"path": "big.safetensors", "fault": "redirect", "to": "'"$site"'/models/other/mini/resolve/master/none"}]'
+	rm -rf "$T/c-$BASHPID"
+	expect 9 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --cache "$T/c-$BASHPID"
+	one_error
+	says big.safetensors "error message"
+	cache_is_honest "$T/c-$BASHPID"
+	expect 0 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --endpoint "$hub" \
+		--cache "$T/c-$BASHPID"
+	right "$T/c-$BASHPID" $A
+}
+unknown_repo() {
+	expect 6 itts lock acme/none --lock "$T/none.json" --endpoint "$MS" --cache "$T/c1"
+	one_error
+	says acme/none
+	test ! -e "$T/none.json"
+}
+unknown_revision() {
+	sed 's|other/mini|other/mini@v9|' "$T/m.json" >"$T/m9.json"
+	expect 6 itts lock -m "$T/m9.json" --lock "$T/none.json" --endpoint "$MS" --cache "$T/c1"
+	one_error
+	says "the server says" "other/mini@v9"
+}
+pinned() { # the manifest can name a commit there
+	sed "s|other/mini|other/mini@$(jq -r '.repos[0].commit' "$T/ms.json")|" "$T/m.json" >"$T/mp.json"
+	: >"$T/log/site.requests"
+	expect 0 itts lock -m "$T/mp.json" --lock "$T/mp.lock" --endpoint "$MS" --cache "$T/c1"
+	same "$(requests site GET commits)" 0
+	same "$(rows "$T/mp.lock")" "$(rows "$T/ms.json")"
+}
+hub_first() { # commits of the Hub count where it answers; else ModelScope's
+	expect 0 itts lock -m "$T/m.json" --lock "$T/both.json" --endpoint "$hub" --endpoint "$MS" --cache "$T/c2"
+	cmp "$T/both.json" "$T/hub.json"
+	expect 0 itts lock -m "$T/m.json" --lock "$T/other.json" --endpoint "http://127.0.0.1:$(free_port)" \
+		--endpoint "$MS" --cache "$T/c1"
+	cmp "$T/other.json" "$T/ms.json"
+	says "going on without"
+}
+one_moved() { # a file that is other bytes there comes from the Hub
+	cp -r "$TOP" "$T/repos2"
+	head -c 5000 /dev/zero >"$T/repos2/models/acme/voice/$A/sub/a.txt"
+	start_site moved "$T/repos2"
+	rm -rf "$T/c-$BASHPID"
+	sed 's|other/mini|acme/voice|' "$T/hub.json" >"$T/same-id.json"
+	expect 0 itts fetch --lock "$T/same-id.json" --endpoint "modelscope=$moved" --endpoint "$hub" \
+		--cache "$T/c-$BASHPID"
+	right "$T/c-$BASHPID" $A
+	same "$(requests moved GET 'lfs-objects|/prod/')" 1
+}
+with_token() {
+	export HF_TOKEN=$HF_CANARY
+	MODELSCOPE_API_TOKEN=$CANARY expect 0 itts fetch acme/secret --endpoint "$MS" --token-for "$site" \
+		--cache "$T/c-$BASHPID" --verbose
+	cp "$T/out" "$T/err" "$T/log"
+	same "$(jq -r 'select(.origin == "cdn" and (.auth or .cookie)) | .path' "$T/log/site.requests")" ""
+	same "$(jq -r 'select(.origin == "modelscope" and .auth and .cookie) | .path' "$T/log/site.requests" |
+		grep -c resolve)" 1
+	: >"$T/log/site.requests"
+	# not named: no token, and none of the Hub's
+	MODELSCOPE_API_TOKEN=$CANARY expect 6 itts lock acme/secret --endpoint "$MS" --cache "$T/c9" --lock "$T/x.json"
+	says "not authorized"
+	expect 2 itts lock acme/secret --endpoint "$MS" --token-for "$hub" --cache "$T/c9" --lock "$T/x.json"
+	same "$(jq -r 'select(.auth or .cookie) | .path' "$T/log/site.requests")" ""
+	same "$(grep -rlaFf "$T/canary" "$T" | grep -vxF "$T/canary")" ""
+}
+dataset() { # listed in pages
+	expect 0 itts lock acme/clips --type dataset --endpoint "$MS" --lock "$T/d.json" --cache "$T/c3"
+	expect 0 itts lock acme/clips --type dataset --endpoint "$hub" --lock "$T/dh.json" --cache "$T/c3"
+	same "$(rows "$T/d.json")" "$(rows "$T/dh.json")"
+	expect 0 itts fetch --lock "$T/d.json" --endpoint "$MS" --cache "$T/c3"
+	cache_is_honest "$T/c3"
+}
+bundled() { # a lock from there goes all the way
+	expect 0 itts pack --lock "$T/ms.json" --endpoint "$MS" --cache "$T/c4" -o "$T/b.tar"
+	expect 0 itts install "$T/b.tar" --cache "$T/c5"
+	right "$T/c5" "$(jq -r '.repos[0].commit' "$T/ms.json")"
+}
+
+check "a lock from ModelScope has the files and names of one from the Hub" lock_there
+check "a lock from the Hub is filled from ModelScope, by both forms of URL" both_forms
+check "a lock from ModelScope is filled from there" fill "$T/ms.json" "$MS"
+check "a lock from ModelScope is filled from the Hub" fill "$T/ms.json" "$hub"
+check "status 200 with a refusal is no file" refused
+check "no such repository" unknown_repo
+check "no such revision" unknown_revision
+check "a commit of ModelScope in the manifest" pinned
+check "the first kind of hub that answers names the commit" hub_first
+check "a file that differs there comes from elsewhere" one_moved
+check "a dataset" dataset
+check "pack and install" bundled
+check "its token: as bearer and cookie, to it alone" with_token
+finish

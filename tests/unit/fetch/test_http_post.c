@@ -1,0 +1,127 @@
+#include "tests/unit/fetch/unit.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "fetch/http.h"
+#include "tests/unit/fetch/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct fixture {
+	struct server *a, *b;
+	struct http *http;
+};
+
+/* The server of these tests reads headers only: the bodies are a few bytes that
+ * it sees as the next request's first line and never answers. */
+static bool serve(const struct exchange *x)
+{
+	struct fixture *f = x->ctx;
+	const char *status = strstr(x->path, "307") ? "307 Temporary Redirect"
+						    : "302 Found";
+	char *to CLEANUP(free_ptr) = server_url(f->b, "/there");
+	char line[256];
+
+	if (strncmp(x->path, "/to", 3) != 0) {
+		answer(x, "200 OK", "Connection: close\r\n", "done", 4);
+		return false;
+	}
+	snprintf(line, sizeof(line), "Connection: close\r\nLocation: %s\r\n",
+		 to);
+	answer(x, status, line, "", 0);
+	return false;
+}
+
+static int begin(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct http_config cfg = { .user_agent = "test" };
+	struct error err = { .code = ERR_NONE };
+
+	f->a = server_start(serve, f);
+	f->b = server_start(serve, f);
+	assert_ok(http_open(&f->http, &cfg, NULL, &err), &err);
+	*state = f;
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct fixture *f = *state;
+
+	http_close(&f->http);
+	server_stop(&f->a);
+	server_stop(&f->b);
+	free_ptr(&f);
+	return 0;
+}
+
+static long post(struct fixture *f, const char *path, struct str *body)
+{
+	static const char *const lines[] = { "Content-Type: text/x", "X-Own: 1",
+					     NULL };
+	char *url CLEANUP(free_ptr) = server_url(f->a, path);
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct error err = { .code = ERR_NONE };
+	struct http_request rq = { .url = url,
+				   .token = "secret",
+				   .cookie = "sid",
+				   .lines = lines,
+				   .post = "question",
+				   .post_len = 8 };
+
+	assert_ok(http_get(f->http, &rq, 0, body, &res, &err), &err);
+	return res.status;
+}
+
+static void test_post(void **state)
+{
+	struct fixture *f = *state;
+	struct str body CLEANUP(str_release) = STR_INIT;
+
+	assert_int_equal(post(f, "/ask", &body), 200);
+	assert_string_equal(body.ptr, "done");
+	assert_int_equal(server_saw(f->a, "POST /ask"), 1);
+	assert_int_equal(server_saw(f->a, "Content-Length: 8\r\n"), 1);
+	assert_int_equal(server_saw(f->a, "Content-Type: text/x\r\n"), 1);
+	assert_int_equal(server_saw(f->a, "Cookie: sid=secret\r\n"), 1);
+	assert_int_equal(server_saw(f->a, "Authorization: Bearer secret\r\n"),
+			 1);
+}
+
+/* Own lines and credentials stay at home, the body goes where it was sent on. */
+static void test_sent_on(void **state)
+{
+	struct fixture *f = *state;
+	struct str body CLEANUP(str_release) = STR_INIT;
+
+	assert_int_equal(post(f, "/to?307", &body), 200);
+	assert_int_equal(server_saw(f->b, "POST /there"), 1);
+	assert_int_equal(server_saw(f->b, "Content-Length: 8\r\n"), 1);
+	assert_int_equal(server_saw(f->b, "X-Own"), 0);
+	assert_int_equal(server_saw(f->b, "Cookie"), 0);
+	assert_int_equal(server_saw(f->b, "Authorization"), 0);
+}
+
+/* A redirect that would turn it into a GET is an answer like any other. */
+static void test_not_sent_on(void **state)
+{
+	struct fixture *f = *state;
+	struct str body CLEANUP(str_release) = STR_INIT;
+
+	assert_int_equal(post(f, "/to?302", &body), 302);
+	assert_int_equal(server_saw(f->b, ""), 0);
+}
+
+int run_http_post_tests(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_post, begin, finish),
+		cmocka_unit_test_setup_teardown(test_sent_on, begin, finish),
+		cmocka_unit_test_setup_teardown(test_not_sent_on, begin,
+						finish),
+	};
+
+	return cmocka_run_group_tests_name("http post", tests, NULL, NULL);
+}
