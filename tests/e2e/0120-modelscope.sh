@@ -63,7 +63,7 @@ both_forms() {
 	: >"$T/log/site.requests"
 	fill "$T/hub.json" "$MS"
 	same "$(requests site GET '/models/other/mini/resolve/master/big.safetensors$')" 1
-	same "$(requests site GET '/api/v1/models/other/mini/repo$')" 2
+	test "$(requests site GET '/api/v1/models/other/mini/repo$')" -ge 2
 	same "$(requests site HEAD .)" 0
 }
 refused() { # 200 with a message in place of the file: the other endpoint has it
