@@ -12,7 +12,10 @@
 
 #define DISK_BLOCK 4096u
 /* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
-#define REPO_INODES 16
+#define REPO_INODES  16
+#define STORE_INODES 6
+/* Of a file in a listing, but for its name. */
+#define TREE_ENTRY 256
 
 size_t install_use_index(const struct install_run *run,
 			 const struct bundle_use *use)
@@ -165,6 +168,14 @@ static void count_blobs(struct install_run *run, struct space_need *need)
 	}
 }
 
+static bool is_there(const struct install_run *run, const char *path)
+{
+	struct stat st;
+
+	return run->store &&
+	       !fstatat(hfcache_fd(run->store), path, &st, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Snapshot links that lack, and the directories they stand in. */
 static void count_links(const struct install_run *run,
 			const struct lock_repo *r, struct space_need *need)
@@ -172,9 +183,12 @@ static void count_links(const struct install_run *run,
 	char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
 	struct str path CLEANUP(str_release) = STR_INIT;
 	const char *dir = "";
-	struct stat st;
 
-	need->inodes += REPO_INODES;
+	str_addf(&path, "%s/trees/%s.json", folder, r->commit);
+	if (!is_there(run, path.ptr)) {
+		need->inodes += REPO_INODES;
+		need->bytes += REPO_INODES * DISK_BLOCK;
+	}
 	for (size_t i = 0; i < r->file_count; i++) {
 		const char *p = r->files[i].path;
 		const char *slash = strrchr(p, '/');
@@ -182,10 +196,11 @@ static void count_links(const struct install_run *run,
 
 		str_clear(&path);
 		str_addf(&path, "%s/snapshots/%s/%s", folder, r->commit, p);
-		if (run->store && fstatat(hfcache_fd(run->store), path.ptr, &st,
-					  AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_there(run, path.ptr))
 			continue;
 		need->inodes++;
+		/* ext4 gives a link that names a SHA-256 a block of its own */
+		need->bytes += DISK_BLOCK + TREE_ENTRY + strlen(p);
 		if (len > 0 && strncmp(dir, p, len) != 0)
 			need->inodes++;
 		dir = p;
@@ -220,6 +235,10 @@ int install_plan(struct install_run *run, struct error *err)
 	    install_find_places(run, false, err))
 		return -1;
 	run->can_clone = probe_clone(run);
+	if (!run->store) { /* the directory itself, its tag, the lock file */
+		needs[0].bytes += STORE_INODES * DISK_BLOCK;
+		needs[0].inodes += STORE_INODES;
+	}
 	count_blobs(run, &needs[0]);
 	for (size_t i = 0; i < l->repo_count; i++)
 		count_links(run, &l->repos[i], &needs[0]);

@@ -426,8 +426,9 @@ static void test_plan(void **state)
 	(void)state;
 	fixture_open(&x, 0);
 	plan(&x, &bytes, &inodes);
-	assert_int_equal(bytes, 700 + 2900);
-	assert_int_equal(inodes, 2 + 4);
+	/* two copies that people edit, and what links and listings take */
+	assert_in_range(bytes, 2 * 4096, 100000);
+	assert_in_range(inodes, 2 + 4, 40);
 	place(&x);
 	plan(&x, &bytes, &inodes);
 	assert_int_equal(bytes, 0);
@@ -466,7 +467,8 @@ static void test_plan_no_directory(void **state)
 	free_ptr(&x.model);
 	x.model = xasprintf("%s/model/a/b/c", x.path);
 	plan(&x, &bytes, &inodes);
-	assert_int_equal(bytes, 700 + 2900);
+	/* two copies that people edit, and what links and listings take */
+	assert_in_range(bytes, 2 * 4096, 100000);
 	assert_false(is_there(x.dir, "a")); /* nothing is made */
 	free_ptr(&x.model);
 	x.model = xstrdup("not-there");
