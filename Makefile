@@ -63,6 +63,10 @@ cmd_src := main app commands options groups help config text progress render ren
 # the kinds of hub
 fetch_src += modelscope modelscope_parse learn
 
+# the keeper of the cache
+cache_src += census lease inuse gc_plan gc_run
+cmd_src += claims listing clean cmd_du cmd_gc cmd_ls cmd_rm
+
 -include $(wildcard */files.mk)
 
 lib_names := $(filter-out cmd,$(folders))

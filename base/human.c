@@ -108,3 +108,55 @@ int human_parse_size(const char *text, uint64_t *bytes, struct error *err)
 	*bytes = (uint64_t)total;
 	return 0;
 }
+
+int human_parse_time(const char *text, uint64_t *seconds, struct error *err)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} factors[] = { { 's', 1 },
+			{ 'm', 60 },
+			{ 'h', 3600 },
+			{ 'd', 86400 },
+			{ 'w', 604800 } };
+	uint64_t value, scale, factor = *text ? 1 : 0;
+	const char *p = text;
+	bool good = parse_digits(&p, &value, &scale);
+
+	if (good && *p) {
+		factor = 0;
+		for (size_t i = 0; i < ARRAY_LEN(factors); i++)
+			if (*p == factors[i].letter && !p[1])
+				factor = factors[i].seconds;
+	}
+	if (!good || !factor)
+		return err_set(err, ERR_USAGE,
+			       "\"%s\" is no time: write 90, 30m, 2h or 7d",
+			       text);
+	if (value > UINT64_MAX / 2 / factor)
+		return err_set(err, ERR_USAGE, "time \"%s\" is too long", text);
+	*seconds = value * factor;
+	return 0;
+}
+
+char *human_ago(uint64_t seconds, char out[HUMAN_MAX])
+{
+	static const struct {
+		uint64_t from, unit;
+		const char *name;
+	} steps[] = { { 730 * 86400ull, 365 * 86400ull, "years" },
+		      { 60 * 86400ull, 30 * 86400ull, "months" },
+		      { 2 * 86400ull, 86400, "days" },
+		      { 2 * 3600ull, 3600, "hours" },
+		      { 120, 60, "minutes" },
+		      { 5, 1, "seconds" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (seconds >= steps[i].from) {
+			snprintf(out, HUMAN_MAX, "%" PRIu64 " %s",
+				 seconds / steps[i].unit, steps[i].name);
+			return out;
+		}
+	snprintf(out, HUMAN_MAX, "now");
+	return out;
+}

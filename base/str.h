@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
@@ -30,6 +31,9 @@ char *str_detach(struct str *s); /* caller frees; s is empty again */
 
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Decimal digits at the beginning of s (none: 0; too many: UINT64_MAX). Returns
+ * where they end. */
+const char *str_digits(const char *s, uint64_t *value);
 
 /* A list of strings that it owns. */
 struct strlist {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/hashrun.h"
+#include "cache/lease.h"
 #include "cache/store.h"
 
 #include <assert.h>
@@ -48,6 +49,7 @@ void store_from_fd(struct hfcache **out, int fd, const char *root,
 	c->fd = fd;
 	c->root = xstrdup(root);
 	c->writable = writable;
+	c->lease = LEASE_NEVER;
 	*out = c;
 }
 
@@ -71,6 +73,8 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 	if (create)
 		write_tag(fd);
 	store_from_fd(out, take_fd(&fd), full, create);
+	if (create)
+		(*out)->lease = LEASE_CLOSED;
 	return 0;
 }
 
@@ -79,6 +83,8 @@ void hfcache_close(struct hfcache **c)
 	if (!*c)
 		return;
 	close_fd(&(*c)->fd);
+	if ((*c)->lease >= 0)
+		close((*c)->lease);
 	free_ptr(&(*c)->root);
 	free_ptr(c);
 }
@@ -135,12 +141,15 @@ const char *store_split(const char *path, char **dir)
 	return base;
 }
 
-int store_open_dir(const struct hfcache *c, const struct lock_repo *repo,
+int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 		   const char *sub, int *out, struct error *err)
 {
+	char *folder CLEANUP(free_ptr) = store_path(repo, NULL);
 	char *path CLEANUP(free_ptr) = store_path(repo, sub);
 
 	assert(c->writable);
+	if (lease_share(c, folder, err))
+		return -1;
 	if (file_open_beneath(c->fd, path, true, out, err))
 		return err_wrap(err, "cache %s", c->root);
 	return 0;
@@ -267,11 +276,16 @@ int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
 		       const struct cancel *cancel, enum blob_state *out,
 		       struct error *err)
 {
+	char *folder CLEANUP(free_ptr) = store_path(repo, NULL);
 	char *label CLEANUP(free_ptr) = store_label(repo, file);
 	int fd CLEANUP(close_fd) = -1;
 	struct stat st;
-	enum beneath b = store_find(c, repo, file, &fd, &st);
+	enum beneath b;
 
+	/* what is found right must not be cleaned away before it has a link */
+	if (lease_share(c, folder, err))
+		return -1;
+	b = store_find(c, repo, file, &fd, &st);
 	if (b == BENEATH_FAILED)
 		return err_sys(err, errno, "%s in the cache %s", label,
 			       c->root);
@@ -315,6 +329,8 @@ int hfcache_blob_lock(struct hfcache *c, const struct lock_repo *repo,
 	int dirfd CLEANUP(close_fd) = -1;
 
 	assert(c->writable);
+	if (lease_share(c, folder, err))
+		return -1;
 	if (file_open_beneath(c->fd, dir, true, &dirfd, err))
 		return err_wrap(err, "cache %s", c->root);
 	if (file_lock(dirfd, name, wait_ms, fd_out, err))

@@ -13,11 +13,15 @@
 
 #define PART_SUFFIX    ".itts-part"
 #define JOURNAL_SUFFIX ".journal" PART_SUFFIX /* what is known of a part */
+#define TRASH_SUFFIX   ".itts-trash" /* gc: first renamed, then deleted */
 
 struct hfcache {
 	int fd;
 	char *root;
 	bool writable;
+	_Atomic int lease; /* descriptor, or one of these */
+#define LEASE_CLOSED (-1)  /* not open yet */
+#define LEASE_NEVER  (-2)  /* nobody deletes here */
 };
 
 /* A store that is a directory already open (a Hub view): takes fd. No tag file
@@ -30,7 +34,7 @@ char *store_path(const struct lock_repo *repo, const char *sub);
 char *store_blob_path(const struct lock_repo *repo, const struct digest *etag);
 char *store_snapshot_path(const struct lock_repo *repo, const char *path);
 /* Opens (makes) a directory of the repo. Follows no link. Caller closes *out. */
-int store_open_dir(const struct hfcache *c, const struct lock_repo *repo,
+int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 		   const char *sub, int *out, struct error *err) MUST_CHECK;
 /* A part that its caller fills, with all that it holds already. lockfd is taken
  * over, also on failure. */

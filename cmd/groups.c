@@ -109,6 +109,21 @@ static const struct option lock[] = {
 		  "it" },
 };
 
+static const struct option claims[] = {
+	{ .name = "lock",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, lock),
+	  .value = "FILE",
+	  .help = "what this lock names is needed (default: "
+		  "itts-pack.lock.json in the current directory, if it is "
+		  "there)" },
+	{ .name = "model-dir",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, model_dir),
+	  .value = "DIR",
+	  .help = "what install recorded in this model directory is needed" },
+};
+
 static const struct option network[] = {
 	{ .name = "endpoint",
 	  .kind = OPTION_LIST,
@@ -149,5 +164,8 @@ const struct option_group group_common = { "Common options", common,
 const struct option_group group_selection = { "What to work on", selection,
 					      ARRAY_LEN(selection) };
 const struct option_group group_lock = { "Lock file", lock, ARRAY_LEN(lock) };
+const struct option_group group_claims = { "Who needs what is there", claims,
+					   ARRAY_LEN(claims) };
+
 const struct option_group group_network = { "Network", network,
 					    ARRAY_LEN(network) };

@@ -8,5 +8,6 @@ extern const struct option_group group_common;
 extern const struct option_group group_selection; /* what to work on */
 extern const struct option_group group_lock;	  /* --lock, --locked */
 extern const struct option_group group_network;
+extern const struct option_group group_claims; /* who needs what is there */
 
 #endif

@@ -33,6 +33,10 @@ struct options {
 	uint64_t serial;
 	bool from_store, quick;
 	bool dry_run, keep_refs, import, all;
+	/* the cache's keeper */
+	const char *sort, *grace;
+	struct strlist filters;
+	bool revisions, yes, force, detached;
 	/* what is no option */
 	struct strlist args;
 };

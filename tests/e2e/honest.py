@@ -7,7 +7,7 @@ import re
 import sys
 
 NAME = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-PART = re.compile(r".*\.(itts-part|incomplete|itts-tmp[^/]*)")
+PART = re.compile(r".*\.(itts-part|itts-trash|incomplete|itts-tmp[^/]*)")
 
 
 def digest(path, name):

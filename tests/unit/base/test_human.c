@@ -112,6 +112,55 @@ static void test_parse_bad(void **state)
 	assert_int_equal(bytes, 77);
 }
 
+static void test_parse_time(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t seconds;
+	} good[] = { { "0", 0 },       { "90", 90 },   { "90s", 90 },
+		     { "30m", 1800 },  { "2h", 7200 }, { "7d", 604800 },
+		     { "1w", 604800 }, { "007", 7 } };
+	static const char *const bad[] = {
+		"",	"h",   "-1",
+		"1.5h", "1hh", " 1",
+		"1 h",	"1y",  "999999999999999999d"
+	};
+	struct error err = { 0 };
+	uint64_t seconds = 77;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_fails(human_parse_time(bad[i], &seconds, &err), &err,
+			     ERR_USAGE, bad[i]);
+	assert_int_equal(seconds, 77);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(human_parse_time(good[i].text, &seconds, &err), &err);
+		assert_int_equal(seconds, good[i].seconds);
+	}
+}
+
+static void test_ago(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} table[] = { { 0, "now" },
+		      { 4, "now" },
+		      { 5, "5 seconds" },
+		      { 119, "119 seconds" },
+		      { 120, "2 minutes" },
+		      { 7200, "2 hours" },
+		      { 172800, "2 days" },
+		      { 60 * 86400, "2 months" },
+		      { 730 * 86400, "2 years" } };
+	char text[HUMAN_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		assert_string_equal(human_ago(table[i].seconds, text),
+				    table[i].text);
+}
+
 int run_human_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +168,8 @@ int run_human_tests(void)
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_bad),
+		cmocka_unit_test(test_parse_time),
+		cmocka_unit_test(test_ago),
 	};
 
 	return cmocka_run_group_tests_name("human", tests, NULL, NULL);

@@ -129,6 +129,32 @@ static void test_overflow(void **state)
 	assert_false(mul_overflows(0, SIZE_MAX));
 }
 
+static void test_digits(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+		size_t len;
+	} table[] = { { "", 0, 0 },
+		      { "x1", 0, 0 },
+		      { "-1", 0, 0 },
+		      { "0", 0, 1 },
+		      { "12 34", 12, 2 },
+		      { "0012x", 12, 4 },
+		      { "18446744073709551615", UINT64_MAX, 20 },
+		      { "18446744073709551616", UINT64_MAX, 20 },
+		      { "99999999999999999999999", UINT64_MAX, 23 } };
+	uint64_t value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		const char *end = str_digits(table[i].text, &value);
+
+		assert_int_equal(end - table[i].text, table[i].len);
+		assert_int_equal(value, table[i].value);
+	}
+}
+
 int run_str_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +165,7 @@ int run_str_tests(void)
 		cmocka_unit_test(test_xgrow),
 		cmocka_unit_test(test_hand_over),
 		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_digits),
 	};
 
 	return cmocka_run_group_tests_name("str, mem", tests, NULL, NULL);

@@ -86,6 +86,7 @@ struct verify_report;
 void assert_report(const struct verify_report *r, const char *want);
 
 int run_blocks_tests(void);
+int run_census_tests(void);
 int run_hashrun_tests(void);
 int run_journal_tests(void);
 int run_link_tests(void);

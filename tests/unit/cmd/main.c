@@ -28,5 +28,6 @@ int main(void)
 	failed += run_completion_tests();
 	failed += run_work_tests();
 	failed += run_report_tests();
+	failed += run_listing_tests();
 	return failed;
 }

@@ -23,5 +23,6 @@ int run_envfile_tests(void);
 int run_completion_tests(void);
 int run_work_tests(void);
 int run_report_tests(void);
+int run_listing_tests(void);
 
 #endif

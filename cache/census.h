@@ -1,0 +1,117 @@
+/*
+ * What the cache holds, from names and at most one fstatat() or readlinkat() an
+ * entry: for ls, gc and the quick check. Opens no file but listings and refs.
+ * Reads all that Python's client has written since 0.8: links or files of their
+ * own in snapshots/, trees/, .no_exist/, blobs that are links into a shared store.
+ */
+#ifndef ITTS_CENSUS_H
+#define ITTS_CENSUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "cache/hfcache.h"
+#include "manifest/repo.h"
+
+#define CENSUS_NONE SIZE_MAX
+
+enum census_kind {
+	CENSUS_BLOB,  /* named by a digest */
+	CENSUS_PART,  /* .itts-part, .incomplete */
+	CENSUS_TRASH, /* .itts-trash: gc was interrupted */
+	CENSUS_OTHER,
+};
+
+/* Of a file, as the kernel tells it. */
+struct census_stat {
+	uint64_t size, disk, dev, ino;
+	int64_t mtime, ctime, atime; /* ns since 1970 */
+	bool single;		     /* one name only: its space can be freed */
+};
+
+struct census_blob {
+	char *name; /* in blobs/ */
+	enum census_kind kind;
+	bool there;    /* a regular file stands behind the name */
+	bool is_link;  /* into a shared store */
+	unsigned uses; /* by files of snapshots */
+	struct census_stat st;
+};
+
+struct census_file {
+	char *path;  /* in the snapshot */
+	size_t blob; /* index; CENSUS_NONE: a file of its own, or broken */
+	const char *problem;   /* or NULL; text of static storage */
+	char *wants;	       /* name of the blob that lacks, or NULL */
+	struct census_stat st; /* of a file of its own */
+};
+
+struct census_revision {
+	char *commit; /* name of the directory */
+	struct census_file *files;
+	size_t file_count, file_cap;
+	struct strlist refs;
+	uint64_t bytes;	       /* each blob once */
+	size_t broken;	       /* files that lead to nothing */
+	bool listed;	       /* trees/ has a listing that counts */
+	size_t listed_missing; /* files that only the listing has */
+	int64_t changed;       /* ns */
+};
+
+struct census_ref {
+	char *name;
+	char commit[41]; /* "" if it says none */
+	char *problem;	 /* or NULL */
+};
+
+struct census {
+	char *folder;
+	enum repo_type type;
+	char *id;
+	struct census_blob *blobs; /* sorted by name */
+	size_t blob_count, blob_cap;
+	struct census_revision *revisions; /* sorted by commit */
+	size_t revision_count, revision_cap;
+	struct census_ref *refs; /* sorted by name */
+	size_t ref_count, ref_cap;
+	struct strlist problems; /* what could not be read, and strangers */
+	uint64_t bytes;		 /* all blobs and files of their own, once */
+	uint64_t disk;		 /* the same in blocks of the disk */
+	uint64_t unused;	 /* of these: blobs that no snapshot uses */
+	uint64_t parts;		 /* unfinished downloads */
+	uint64_t detached;	 /* only for revisions that no ref names */
+	int64_t used, changed;	 /* ns: last access, last change */
+};
+void census_release(struct census *c); /* CLEANUP */
+
+enum census_flag {
+	CENSUS_LISTINGS = 1, /* also read trees/ */
+	CENSUS_FILES = 2,    /* keep blobs and files, not only their sums */
+};
+/* One repo; what cannot be read is in problems. false: no such folder. */
+bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
+		 struct census *out);
+
+struct census_all {
+	struct census *repos; /* sorted by folder */
+	size_t count;
+	struct strlist strangers; /* what else stands in the cache directory */
+	uint64_t shared_bytes;	  /* shared blob store at the top */
+};
+void census_all_release(struct census_all *a); /* CLEANUP */
+/* All of it, on several threads (0: all cores). */
+int census_all(struct hfcache *c, unsigned flags, unsigned threads,
+	       struct census_all *out, struct error *err) MUST_CHECK;
+
+/* Borrowed, or NULL. */
+const struct census_revision *census_find(const struct census *c,
+					  const char *commit);
+/* Everything that it should hold is there, as far as links and listing tell. */
+bool census_is_whole(const struct census_revision *r);
+void census_read_stat(const struct stat *from, struct census_stat *to);
+
+#endif

@@ -1,0 +1,460 @@
+#include "cache/gc.h"
+#include "cache/gc_priv.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/lease.h"
+#include "cache/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longer than any client needs from finding a blob to linking to it. */
+#define SETTLE_NS 400000000L
+#define DEPTH_MAX 66
+
+struct runner {
+	struct hfcache *cache;
+	const struct gc_rules *rules;
+	struct gc_report *out;
+	struct strlist leased; /* folders */
+};
+
+static void runner_release(struct runner *r)
+{
+	for (size_t i = 0; i < r->leased.count; i++)
+		lease_drop(r->cache, r->leased.items[i]);
+	strlist_release(&r->leased);
+}
+
+static void fail(struct gc_item *it, int errnum)
+{
+	it->state = GC_FAILED;
+	free_ptr(&it->detail);
+	it->detail = xstrdup(strerrordesc_np(errnum));
+}
+
+/* Below the root. Caller frees. */
+static char *path_of(const struct gc_item *it)
+{
+	return *it->path ? xasprintf("%s/%s", it->folder, it->path)
+			 : xstrdup(it->folder);
+}
+
+/* --- deleting trees ------------------------------------------------------------ */
+
+/* 0 or an errno. NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static int delete_tree(int parent, const char *name, unsigned depth)
+{
+	int fd = openat(parent, name,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	int failed = 0;
+
+	if (!dir) {
+		failed = errno;
+		close_fd(&fd);
+		if (failed == ENOTDIR || failed == ELOOP)
+			failed = unlinkat(parent, name, 0) ? errno : 0;
+		return failed == ENOENT ? 0 : failed;
+	}
+	while (!failed && (d = readdir(dir))) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		if (depth == DEPTH_MAX)
+			failed = ELOOP;
+		else
+			failed = delete_tree(dirfd(dir), d->d_name, depth + 1);
+	}
+	closedir(dir);
+	if (!failed && unlinkat(parent, name, AT_REMOVEDIR) && errno != ENOENT)
+		failed = errno;
+	return failed;
+}
+
+/* --- first: only names change -------------------------------------------------- */
+
+/* The lock of Python's client for a blob, if nobody has it. "": no blob. */
+static int try_blob_lock(struct runner *r, const struct gc_item *it, int *fd)
+{
+	const char *name = path_base(it->path);
+	char *dir CLEANUP(free_ptr) = xasprintf(".locks/%s", it->folder);
+	char *lock CLEANUP(free_ptr) = xasprintf("%.*s.lock",
+						 (int)strcspn(name, "."), name);
+	int dirfd CLEANUP(close_fd) = -1;
+	struct error why = { 0 };
+
+	if (file_open_beneath(r->cache->fd, dir, true, &dirfd, &why) ||
+	    file_lock(dirfd, lock, 0, fd, &why))
+		return why.code == ERR_BUSY ? EBUSY : why.sys ? why.sys : EIO;
+	return 0;
+}
+
+static void hide_blob(struct runner *r, struct gc_item *it)
+{
+	char *path CLEANUP(free_ptr) = path_of(it);
+	int lockfd CLEANUP(close_fd) = -1;
+	int failed = try_blob_lock(r, it, &lockfd);
+
+	if (failed == EBUSY) {
+		it->state = GC_LOCKED;
+		return;
+	}
+	it->trash = xasprintf("%s.%08" PRIx32 TRASH_SUFFIX, path,
+			      clock_jitter());
+	if (!failed && renameat(r->cache->fd, path, r->cache->fd, it->trash))
+		failed = errno;
+	if (failed)
+		free_ptr(&it->trash);
+	if (failed == ENOENT)
+		it->state = GC_DELETED;
+	else if (failed)
+		fail(it, failed);
+}
+
+/* A part belongs to whoever has the lock; nobody has. */
+static void delete_part(struct runner *r, struct gc_item *it)
+{
+	char *path CLEANUP(free_ptr) = path_of(it);
+	int lockfd CLEANUP(close_fd) = -1;
+	int failed = try_blob_lock(r, it, &lockfd);
+
+	it->state = failed == EBUSY ? GC_LOCKED : GC_DELETED;
+	if (!failed && unlinkat(r->cache->fd, path, 0) && errno != ENOENT)
+		failed = errno;
+	if (failed && failed != EBUSY)
+		fail(it, failed);
+}
+
+static void delete_link(struct runner *r, struct gc_item *it)
+{
+	char *path CLEANUP(free_ptr) = path_of(it);
+
+	it->state = GC_DELETED;
+	if (unlinkat(r->cache->fd, path, 0) && errno != ENOENT)
+		fail(it, errno);
+}
+
+/* What makes a revision visible goes first: whatever happens then, no ref leads
+ * to nothing. */
+static int delete_refs(struct runner *r, const struct gc_item *it,
+		       const struct census *repo)
+{
+	const char *commit = path_base(it->path);
+
+	for (size_t i = 0; i < repo->ref_count; i++) {
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s/refs/%s", it->folder, repo->refs[i].name);
+
+		if (!strcmp(repo->refs[i].commit, commit) &&
+		    unlinkat(r->cache->fd, path, 0) && errno != ENOENT)
+			return errno;
+	}
+	return 0;
+}
+
+static void delete_listing(struct runner *r, const struct gc_item *it)
+{
+	const char *commit = path_base(it->path);
+	char *tree CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json", it->folder,
+						 commit);
+	char *none CLEANUP(free_ptr) = xasprintf("%s/.no_exist", it->folder);
+	int fd CLEANUP(close_fd) = -1;
+
+	/* harmless where they stay */
+	if (unlinkat(r->cache->fd, tree, 0))
+		errno = 0;
+	fd = openat(r->cache->fd, none,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && delete_tree(fd, commit, 0))
+		errno = 0;
+}
+
+static void hide_dir(struct runner *r, struct gc_item *it)
+{
+	char *path CLEANUP(free_ptr) = path_of(it);
+	char *name CLEANUP(free_ptr) = *it->path
+					       ? xasprintf("%s.%s", it->folder,
+							   path_base(path))
+					       : xstrdup(it->folder);
+	int locks CLEANUP(close_fd) = -1;
+	struct error why = { 0 };
+
+	if (file_open_beneath(r->cache->fd, ".locks", true, &locks, &why)) {
+		fail(it, why.sys ? why.sys : EIO);
+		return;
+	}
+	it->trash = xasprintf(".locks/%s.%08" PRIx32 TRASH_SUFFIX, name,
+			      clock_jitter());
+	if (renameat(r->cache->fd, path, r->cache->fd, it->trash)) {
+		int failed = errno;
+
+		free_ptr(&it->trash);
+		if (failed == ENOENT)
+			it->state = GC_DELETED;
+		else
+			fail(it, failed);
+	}
+}
+
+static void hide_revision(struct runner *r, struct gc_item *it,
+			  const struct census *repo)
+{
+	int failed = delete_refs(r, it, repo);
+
+	if (failed) {
+		fail(it, failed);
+		return;
+	}
+	hide_dir(r, it);
+	if (it->trash)
+		delete_listing(r, it);
+}
+
+static void begin(struct runner *r, struct gc_item *it,
+		  const struct census *repo)
+{
+	if (it->state != GC_PLANNED)
+		return;
+	switch (it->kind) {
+	case GC_BLOB:
+		hide_blob(r, it);
+		break;
+	case GC_PART:
+		delete_part(r, it);
+		break;
+	case GC_LINK:
+		delete_link(r, it);
+		break;
+	case GC_TRASH:
+		/* decided by the second look */
+		it->trash = path_of(it);
+		break;
+	case GC_REVISION:
+		hide_revision(r, it, repo);
+		break;
+	case GC_REPO:
+		hide_dir(r, it);
+		break;
+	case GC_KINDS:
+		break;
+	}
+}
+
+static void lock_out(struct runner *r, size_t from)
+{
+	for (size_t i = from; i < r->out->count; i++)
+		if (r->out->items[i].state == GC_PLANNED)
+			r->out->items[i].state = GC_LOCKED;
+}
+
+static int begin_repo(struct runner *r, const char *folder,
+		      const struct inuse *inuse, struct error *err)
+{
+	struct census repo CLEANUP(census_release) = { 0 };
+	size_t from = r->out->count;
+	bool mine = false;
+
+	if (!lease_take(r->cache, folder, err)) {
+		strlist_add(&r->leased, folder);
+		mine = true;
+	} else if (err->code != ERR_BUSY) {
+		return -1;
+	}
+	err_clear(err);
+	/* a look of its own: what was shown before may be out of date */
+	if (!census_repo(r->cache, folder, CENSUS_FILES, &repo))
+		return 0;
+	gc_plan_repo(r->cache, &repo, r->rules, inuse, r->out);
+	if (!mine)
+		lock_out(r, from);
+	for (size_t i = from; i < r->out->count; i++)
+		begin(r, &r->out->items[i], &repo);
+	return 0;
+}
+
+/* --- then: the second look ------------------------------------------------------ */
+
+static void put_back(struct runner *r, struct gc_item *it, const char *name)
+{
+	int root = r->cache->fd;
+
+	it->state = GC_NEEDED;
+	if (!renameat2(root, it->trash, root, name, RENAME_NOREPLACE))
+		return;
+	if (errno == EINVAL || errno == ENOSYS) {
+		/* a file system that does not know it */
+		if (!linkat(root, it->trash, root, name, 0) &&
+		    !unlinkat(root, it->trash, 0))
+			return;
+	}
+	if (errno != EEXIST) {
+		fail(it, errno);
+		return;
+	}
+	/* someone has brought it anew */
+	it->state = GC_DELETED;
+	if (delete_tree(root, it->trash, 0))
+		fail(it, errno);
+}
+
+static bool wants(const struct census *repo, const char *blob)
+{
+	for (size_t i = 0; i < repo->revision_count; i++)
+		for (size_t k = 0; k < repo->revisions[i].file_count; k++) {
+			const char *w = repo->revisions[i].files[k].wants;
+
+			if (w && !strcmp(w, blob))
+				return true;
+		}
+	return false;
+}
+
+static bool has_ref(const struct census *repo, const char *commit)
+{
+	for (size_t i = 0; i < repo->ref_count; i++)
+		if (!strcmp(repo->refs[i].commit, commit))
+			return true;
+	return false;
+}
+
+/* Is a file in this tree open? NOLINTNEXTLINE(misc-no-recursion): see above */
+static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
+			unsigned depth)
+{
+	int fd = openat(parent, name,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	struct stat st;
+	bool found = false;
+
+	if (!dir) {
+		close_fd(&fd);
+		return !fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) &&
+		       inuse_by(inuse, st.st_dev, st.st_ino);
+	}
+	while (!found && (d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 &&
+		    strcmp(d->d_name, "..") != 0 && depth < DEPTH_MAX)
+			found = tree_in_use(inuse, dirfd(dir), d->d_name,
+					    depth + 1);
+	closedir(dir);
+	return found;
+}
+
+/* The name that it had, if it must get it back. Caller frees. */
+static char *name_again(const struct runner *r, const struct gc_item *it,
+			const struct census *repo, const struct inuse *inuse)
+{
+	char origin[512];
+	bool open = it->ino && inuse_by(inuse, it->dev, it->ino);
+
+	if (!strcmp(it->folder, ".locks"))
+		return NULL;
+	if (it->kind == GC_REPO)
+		return tree_in_use(inuse, r->cache->fd, it->trash, 0)
+			       ? xstrdup(it->folder)
+			       : NULL;
+	if (it->kind == GC_REVISION)
+		return has_ref(repo, path_base(it->path)) ? path_of(it) : NULL;
+	if (!gc_trash_origin(path_base(it->trash), origin, sizeof(origin)))
+		return NULL;
+	if (!open && !wants(repo, origin))
+		return NULL;
+	return xasprintf("%s/blobs/%s", it->folder, origin);
+}
+
+static void finish(struct runner *r, struct gc_item *it,
+		   const struct census *repo, const struct inuse *inuse)
+{
+	char *name CLEANUP(free_ptr) = name_again(r, it, repo, inuse);
+	int failed;
+
+	if (name) {
+		put_back(r, it, name);
+		return;
+	}
+	it->state = GC_DELETED;
+	failed = delete_tree(r->cache->fd, it->trash, 0);
+	if (failed)
+		fail(it, failed);
+}
+
+/* Items of one repo follow one another. */
+static void finish_all(struct runner *r)
+{
+	struct inuse inuse CLEANUP(inuse_release) = { 0 };
+	struct census repo CLEANUP(census_release) = { 0 };
+	const char *folder = "";
+
+	inuse_read(&inuse);
+	for (size_t i = 0; i < r->out->count; i++) {
+		struct gc_item *it = &r->out->items[i];
+
+		if (!it->trash)
+			continue;
+		if (strcmp(folder, it->folder) != 0) {
+			census_release(&repo);
+			folder = it->folder;
+			if (!census_repo(r->cache, folder, CENSUS_FILES, &repo))
+				repo = (struct census){ 0 };
+		}
+		finish(r, it, &repo, &inuse);
+		/* a snapshot that is back has links again */
+		if (it->kind == GC_REVISION && it->state == GC_NEEDED)
+			folder = "";
+	}
+}
+
+/* ------------------------------------------------------------------------------- */
+
+int gc_run(struct hfcache *c, const struct gc_rules *rules,
+	   struct gc_report *out, struct error *err)
+{
+	const struct timespec settle = { .tv_nsec = SETTLE_NS };
+	struct runner r CLEANUP(
+		runner_release) = { .cache = c, .rules = rules, .out = out };
+	struct strlist folders CLEANUP(strlist_release) = { 0 };
+	struct inuse inuse CLEANUP(inuse_release) = { 0 };
+	bool hidden = false;
+	int rc = 0;
+
+	/* one at a time: what another has renamed waits for its second look */
+	if (lease_take(c, ".locks", err))
+		return -1;
+	strlist_add(&r.leased, ".locks");
+	if (gc_folders(c, rules, &folders, err))
+		return -1;
+	inuse_read(&inuse);
+	out->blind = inuse.blind;
+	for (size_t i = 0; i < folders.count && !rc; i++) {
+		rc = cancel_check(rules->cancel, err);
+		if (!rc)
+			rc = begin_repo(&r, folders.items[i], &inuse, err);
+	}
+	if (!rc) {
+		size_t from = out->count;
+
+		gc_plan_trash(c, rules, out);
+		for (size_t i = from; i < out->count; i++)
+			begin(&r, &out->items[i], NULL);
+	}
+	for (size_t i = 0; i < out->count; i++)
+		hidden |= out->items[i].trash != NULL;
+	if (hidden)
+		nanosleep(&settle, NULL);
+	finish_all(&r);
+	return rc;
+}

@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# gc and rm: what goes, what stays, and that Python's and npm's clients can still
+# use what is left.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq
+A=1111111111111111111111111111111111111111
+B=2222222222222222222222222222222222222222
+D=dddddddddddddddddddddddddddddddddddddddd
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.bin=2000000 same.bin=900
+repo "$TOP" acme/other $A a.bin=5000
+start_hub hub "$TOP"
+must itts lock acme/voice --lock "$T/voice.json" --endpoint "$hub" --cache "$T/c0"
+
+fill() { # CACHE: two repositories, and what clients leave behind
+	local repo=$1/models--acme--voice
+	itts fetch --lock "$T/voice.json" --endpoint "$hub" --cache "$1"
+	itts fetch acme/other --endpoint "$hub" --cache "$1"
+	# an older revision, without ref: shares one blob, has one of its own
+	mkdir "$repo/snapshots/$B"
+	cp -P "$repo/snapshots/$A/same.bin" "$repo/snapshots/$B"
+	printf old >"$repo/blobs/$D"
+	ln -s ../../blobs/$D "$repo/snapshots/$B/old.bin"
+	printf unused >"$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+	printf part >"$repo/blobs/$A.0a1b2c3d.incomplete"
+	printf part >"$repo/blobs/$B.itts-part"
+	printf part >"$repo/blobs/$B.incomplete"
+	printf %s $A >"$repo/refs/main.0a1b2c3d.tmp"
+}
+judge() { # CACHE: npm's scanner reads it without a warning
+	if [ -d "$JUDGES/node_modules" ]; then node "$ROOT/tests/judges/scan.mjs" "$1" >"$T/scan.json"; fi
+	cache_is_honest "$1"
+}
+gc() { expect 0 itts gc --cache "$T/$1" "${@:2}"; }
+
+shown_first() {
+	fill "$T/c1"
+	before=$(picture "$T/c1")
+	gc c1 --grace 0
+	prints "would be freed" "--yes"
+	gc c1 --grace 0 --json
+	jq -e '.done == false and (.items | length) == 5 and .detached_revisions == 1' "$T/out"
+	same "$(picture "$T/c1")" "$before"
+}
+young() { # all of it was made just now
+	gc c1 --yes --json
+	jq -e '[.items[].state] | unique == ["too young"]' "$T/out"
+	test -e "$T/c1/models--acme--voice/blobs/$A.0a1b2c3d.incomplete"
+}
+collects() {
+	local repo=$T/c1/models--acme--voice
+	gc c1 --grace 0 --yes --json
+	jq -e '.done and .bytes == 6 + 4 * 3 + 40 and ([.items[].state] | unique == ["deleted"])' "$T/out"
+	same "$(find "$repo/blobs" -type f | wc -l)" 4
+	test -e "$repo/snapshots/$B/old.bin"
+	test ! -e "$repo/refs/main.0a1b2c3d.tmp"
+	rm -r "$repo/snapshots/$B" "$repo/blobs/$D"
+	judge "$T/c1"
+	gc c1 --grace 0
+	prints "nothing to delete"
+}
+detached() {
+	local repo=$T/c2/models--acme--voice
+	fill "$T/c2"
+	gc c2 --grace 0 --yes --detached
+	test ! -e "$repo/snapshots/$B"
+	test ! -e "$repo/blobs/$D"
+	test -e "$repo/snapshots/$A/same.bin"
+	judge "$T/c2"
+	# without a ref, but a lock needs it
+	rm "$repo/refs/main"
+	gc c2 --grace 0 --yes --detached --lock "$T/voice.json"
+	test -e "$repo/snapshots/$A/big.bin"
+	gc c2 --grace 0 --yes --detached
+	test ! -e "$repo/snapshots/$A"
+	test -z "$(find "$repo/blobs" -type f)"
+	test -e "$T/c2/models--acme--other/snapshots/$A/a.bin"
+}
+open_files() {
+	local repo=$T/c3/models--acme--voice unused
+	fill "$T/c3"
+	unused=$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee
+	sleep 60 <"$unused" &
+	PIDS="$PIDS $!"
+	gc c3 --grace 0 --yes --json
+	jq -e '[.items[] | select(.state == "open")] | length == 1 and (.[0].detail | startswith("process "))' "$T/out"
+	test -e "$unused"
+	# mapped, and the descriptor closed
+	python3 - "$repo/blobs/$D" "$T/mapped" <<'PYTHON' &
+import mmap, sys, time
+f = open(sys.argv[1], "rb")
+m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+f.close()
+open(sys.argv[2], "w").close()
+time.sleep(60)
+PYTHON
+	PIDS="$PIDS $!"
+	await test -e "$T/mapped"
+	gc c3 --grace 0 --yes --detached --json
+	jq -e '.items[] | select(.kind == "revision") | .state == "open"' "$T/out"
+	test -e "$repo/snapshots/$B/old.bin"
+	expect 10 itts rm acme/voice --cache "$T/c3" --yes
+	prints open
+	test -e "$repo/snapshots/$A/big.bin"
+}
+locked() { # as Python's filelock does
+	local repo=$T/c4/models--acme--voice locks=$T/c4/.locks/models--acme--voice
+	fill "$T/c4"
+	mkdir -p "$locks"
+	python3 - "$locks/$A.lock" "$T/held" <<'PYTHON' &
+import fcntl, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o664)
+fcntl.flock(fd, fcntl.LOCK_EX)
+open(sys.argv[2], "w").close()
+time.sleep(60)
+PYTHON
+	PIDS="$PIDS $!"
+	await test -e "$T/held"
+	gc c4 --grace 0 --yes --json
+	jq -e --arg n "$A.0a1b2c3d.incomplete" \
+		'.items[] | select(.path | endswith($n)) | .state == "in use"' "$T/out"
+	test -e "$repo/blobs/$A.0a1b2c3d.incomplete"
+	test ! -e "$repo/blobs/$B.itts-part"
+}
+interrupted() { # trash of a run that was killed: back where it is wanted, else gone
+	local repo=$T/c5/models--acme--voice blob
+	fill "$T/c5"
+	blob=$(basename "$(readlink "$repo/snapshots/$A/big.bin")")
+	mv "$repo/blobs/$blob" "$repo/blobs/$blob.0badf00d.itts-trash"
+	printf x >"$repo/blobs/$D$D.0badf00d.itts-trash"
+	mkdir -p "$T/c5/.locks/models--gone.0badf00d.itts-trash/blobs"
+	gc c5 --yes
+	cmp "$TOP/models/acme/voice/$A/big.bin" "$repo/snapshots/$A/big.bin"
+	test -z "$(find "$T/c5" -name '*.itts-trash')"
+}
+removes() {
+	local repo=$T/c6/models--acme--voice
+	fill "$T/c6"
+	printf %s $B >"$repo/refs/old"
+	expect 0 itts rm acme/voice@old --cache "$T/c6"
+	prints "would be freed"
+	test -e "$repo/refs/old"
+	expect 0 itts rm acme/voice@old --cache "$T/c6" --yes
+	test ! -e "$repo/refs/old"
+	test ! -e "$repo/snapshots/$B"
+	test ! -e "$repo/blobs/$D"
+	test -e "$repo/snapshots/$A/same.bin"
+	# only what belonged to it: garbage is gc's business
+	test -e "$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+	rm "$repo/refs/main.0a1b2c3d.tmp" "$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+	judge "$T/c6"
+	expect 2 itts rm acme/voice --cache "$T/c6" --lock "$T/voice.json" --yes
+	says "needed by" --force
+	expect 0 itts rm acme/voice --cache "$T/c6" --lock "$T/voice.json" --force --yes
+	test ! -e "$repo"
+	judge "$T/c6"
+	expect 6 itts rm acme/voice --cache "$T/c6" --yes
+	one_error
+	expect 6 itts rm acme/other@nope --cache "$T/c6" --yes
+	expect 0 itts rm $A --cache "$T/c6" --yes
+	test ! -e "$T/c6/models--acme--other"
+	judge "$T/c6"
+	expect 2 itts rm --cache "$T/c6"
+	expect 2 itts rm ../x --cache "$T/c6"
+	expect 6 itts gc --cache "$T/nowhere" --yes
+	test ! -e "$T/nowhere"
+}
+while_fetching() { # a fetch that is under way keeps its repository to itself
+	local repo=$T/c7/models--acme--voice pid
+	start_hub slow "$TOP" --rate 500000
+	"$PROGRAM" fetch --lock "$T/voice.json" --endpoint "$slow" --cache "$T/c7" 2>"$T/log/slow.err" &
+	pid=$!
+	await sh -c "ls '$repo'/blobs/*.itts-part"
+	gc c7 --grace 0 --yes --json
+	jq -e '[.items[] | select(.state == "deleted")] | length == 0' "$T/out"
+	wait $pid
+	judge "$T/c7"
+	cmp "$TOP/models/acme/voice/$A/big.bin" "$repo/snapshots/$A/big.bin"
+	stop slow
+}
+
+check "shown first" shown_first
+check "what is young stays" young
+check "unused blobs, parts, temporary refs" collects
+check "detached revisions, but not those of a lock" detached
+check "what is open or mapped stays" open_files
+check "what Python's client has locked stays" locked
+check "what an interrupted run left" interrupted
+check "rm" removes
+check "gc while a fetch runs" while_fetching
+finish
