@@ -89,6 +89,9 @@ static int by_bytes(const void *a, const void *b)
 
 	if (order)
 		return order;
+	/* in the lock's order, not in that of the heap */
+	if (x->repo != y->repo)
+		return x->repo < y->repo ? -1 : 1;
 	if (x->file != y->file)
 		return x->file < y->file ? -1 : 1;
 	/* the blob of the Hub view first */
