@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Traps of public mirrors of the Hub, each played by nginx before the local hub:
+# pages and headers that are not rewritten, left out or made up, censored names,
+# web pages with status 200, a prefix.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq nginx
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.safetensors=3000000 wav/xJpDPrwLJh4.bin=50000 z.txt=5
+SRC=$TOP/models/acme/voice/$A
+PORT=$(free_port)
+MIRROR=http://127.0.0.1:$PORT
+start_hub hub "$TOP" --page-size 2
+# shellcheck disable=SC2154
+cat >"$T/nginx.conf" <<CONF
+daemon off;
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	log_format full '\$request_uri|\$http_referer|\$http_authorization|\$http_cookie';
+	access_log $T/log/nginx.access full;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	proxy_http_version 1.1;
+	proxy_max_temp_file_size 0;
+	server {
+		listen 127.0.0.1:$PORT;
+		# the Hub's own path in Link, whatever the prefix; a censor
+		location /csg/ {
+			if (\$request_uri ~* (xjp|xijin|jinpin)) { return 403 "invalid request"; }
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /csg/\$1;
+		}
+		# no header that a client could lean on
+		location /bare/ {
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /bare/\$1;
+			proxy_hide_header X-Repo-Commit; proxy_hide_header X-Linked-ETag;
+			proxy_hide_header X-Linked-Size; proxy_hide_header ETag;
+			proxy_hide_header Accept-Ranges; proxy_hide_header X-Error-Code;
+			proxy_hide_header Content-Length;
+		}
+		# metadata here, files at the Hub itself
+		location ~ ^/away/(api/.*)\$ { proxy_pass $hub/\$1\$is_args\$args; }
+		location ~ ^/away/(.*)\$ { return 308 $hub/\$1; }
+		# a name of another content where the SHA-256 is said to stand
+		location /xet/ {
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /xet/\$1;
+			proxy_hide_header X-Linked-ETag;
+			add_header X-Linked-ETag '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"' always;
+		}
+		# edits what it passes on under the name of a branch
+		location ~ ^/edit/(.*/tree/main.*)\$ { return 500; }
+		location /edit/ {
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /edit/\$1;
+		}
+		location / { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
+		location /page/api/ { proxy_pass $hub/api/; }
+		location /page/ { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
+	}
+}
+CONF
+start nginx nginx -c "$T/nginx.conf"
+await listens "$PORT"
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+
+lock_same() { # ENDPOINT: the lock made there is the Hub's, byte for byte
+	rm -rf "$T/l-$BASHPID.json"
+	expect 0 itts lock acme/voice --lock "$T/l-$BASHPID.json" --endpoint "$@" --cache "$T/c0"
+	cmp "$T/l-$BASHPID.json" "$T/lock.json"
+}
+fetch() { # ENDPOINTS...
+	rm -rf "$T/c-$BASHPID"
+	expect 0 itts fetch --lock "$T/lock.json" "$@" --cache "$T/c-$BASHPID"
+	cache_is_honest "$T/c-$BASHPID"
+	diff -r "$SRC" "$T/c-$BASHPID/models--acme--voice/snapshots/$A"
+}
+both() {
+	lock_same "$1"
+	fetch --endpoint "$1"
+}
+prefix() { # Link names huggingface.co; pages are asked for below the prefix all the same
+	lock_same "$MIRROR/csg"
+	test "$(grep -c '^/csg/api/.*cursor=' "$T/log/nginx.access")" -ge 1
+}
+censored() {
+	fetch --endpoint "$MIRROR/csg" --endpoint "$hub"
+	same "$(jq -r 'select(.path | test("xJp")) | .path' "$T/log/hub.requests" | sort -u | grep -c resolve/)" 1
+	# all else came through the mirror, and it is not dropped for it
+	grep -q '^/csg/.*big.safetensors' "$T/log/nginx.access"
+	grep -q '^/csg/.*z.txt' "$T/log/nginx.access"
+	rm -rf "$T/c-$BASHPID"
+	expect 5 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/csg" --cache "$T/c-$BASHPID"
+	one_error
+	says xJpDPrwLJh4 403
+	test -L "$T/c-$BASHPID/models--acme--voice/snapshots/$A/z.txt" || test -e "$T/c-$BASHPID"
+}
+sent_away() { # 308 to another host: followed, without the token
+	HF_TOKEN=hf_CaNaRy0 expect 0 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/away" \
+		--token-for "$MIRROR/away" --cache "$T/c-$BASHPID"
+	cache_is_honest "$T/c-$BASHPID"
+	same "$(jq -r 'select(.auth) | .path' "$T/log/hub.requests" | grep -c resolve)" 0
+	lock_same "$MIRROR/away"
+}
+by_commit() { # listings are asked for by commit, which no mirror edits
+	lock_same "$MIRROR/edit"
+	same "$(grep -c '^/edit/.*/tree/main' "$T/log/nginx.access")" 0
+}
+web_page() {
+	expect 4 itts lock acme/voice --lock "$T/w.json" --endpoint "$MIRROR" --cache "$T/c9"
+	one_error
+	says "web page" "127.0.0.1:$PORT"
+	expect 4 itts lock acme/voice --lock "$T/w.json" --endpoint "modelscope=$MIRROR" --cache "$T/c9"
+	one_error
+	says "web page"
+	fetch --endpoint "$MIRROR/page" --endpoint "$hub"
+	rm -rf "$T/c-$BASHPID"
+	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/page" --cache "$T/c-$BASHPID"
+	one_error
+	says "a web page instead of the file"
+}
+no_referer() { # some mirrors answer it with a page
+	same "$(awk -F'|' '$2 != "-"' "$T/log/nginx.access")" ""
+}
+
+check "a prefix, and Link headers that name the Hub" prefix
+check "missing headers: commit, etag, length" both "$MIRROR/bare"
+check "an X-Linked-ETag that looks like a SHA-256 and is none" both "$MIRROR/xet"
+check "files by 308 to another host, without the token" sent_away
+check "listings by commit" by_commit
+check "a censored path: this file from the next endpoint, the others from here" censored
+check "web pages with status 200" web_page
+check "no Referer" no_referer
+finish
