@@ -3,6 +3,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "fetch/download_fetch.h"
+#include "fetch/endpoint.h"
 #include "fetch/download_plan.h"
 
 #include <string.h>
@@ -182,6 +183,8 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 	struct error failed = { .code = ERR_NONE };
 
 	*out = (struct download_stats){ 0 };
+	if (!o->offline && endpoint_add_links(h, l, err) < 0)
+		return -1;
 	plan_make(&p, l, o->learn);
 	if (plan_check(&p, store, o, err) < 0)
 		return -1;

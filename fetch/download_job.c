@@ -97,7 +97,8 @@ static struct hub_endpoint *find_endpoint(const struct job *j)
 	for (size_t i = 0; i < h->count; i++)
 		if (!j->tried[i] && !h->endpoints[i].dropped &&
 		    &h->endpoints[i] != j->endpoint &&
-		    endpoint_has(&h->endpoints[i], j->blob->repo))
+		    endpoint_has(h, &h->endpoints[i], j->blob->repo,
+				 j->blob->file))
 			return &h->endpoints[i];
 	return NULL;
 }

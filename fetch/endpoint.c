@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "fetch/modelscope.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +41,7 @@ static const struct {
 				  (const char *const[]){ "modelscope.cn",
 							 "modelscope.ai",
 							 NULL } },
+	[ENDPOINT_DIRECT] = { "direct", (const char *const[]){ NULL } },
 };
 
 const char *endpoint_kind_name(enum endpoint_kind kind)
@@ -52,7 +54,7 @@ const char *endpoint_kind_name(enum endpoint_kind kind)
 /* "kind=URL": takes the kind off. */
 static bool take_kind(const char **url, enum endpoint_kind *out)
 {
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+	for (size_t i = 0; i < ENDPOINT_DIRECT; i++) {
 		size_t n = strlen(kinds[i].name);
 
 		if (strncmp(*url, kinds[i].name, n) != 0 || (*url)[n] != '=')
@@ -137,14 +139,23 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 	return 0;
 }
 
+static void link_release(struct hub_link *l)
+{
+	free_ptr(&l->url);
+	strlist_release(&l->lines);
+}
+
 void hub_release(struct hub *h)
 {
 	for (size_t i = 0; i < h->count; i++) {
 		free_ptr(&h->endpoints[i].url);
 		free_ptr(&h->endpoints[i].origin);
 	}
+	for (size_t i = 0; i < h->link_count; i++)
+		link_release(&h->links[i]);
 	free_ptr(&h->endpoints);
-	h->count = h->cap = 0;
+	free_ptr(&h->links);
+	h->count = h->cap = h->link_count = h->link_cap = 0;
 }
 
 /* --- asking for files --------------------------------------------------------- */
@@ -161,8 +172,115 @@ const char *endpoint_cookie(const struct hub_endpoint *e)
 	return e->kind == ENDPOINT_MODELSCOPE ? MODELSCOPE_COOKIE : NULL;
 }
 
-bool endpoint_has(const struct hub_endpoint *e, const struct lock_repo *repo)
+/* --- single files ------------------------------------------------------------- */
+
+/* Of the first link that is not in front of it. */
+static size_t link_place(const struct hub *h, const struct digest *sha256)
 {
+	size_t low = 0, high = h->link_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (digest_cmp(&h->links[mid].sha256, sha256) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_below(const char *url, const char *origin)
+{
+	char *own CLEANUP(free_ptr) = NULL;
+	struct error ignored = { .code = ERR_NONE };
+
+	return http_origin(url, &own, &ignored) == 0 &&
+	       strcmp(own, origin) == 0;
+}
+
+static const struct hub_link *find_link(const struct hub *h,
+					const struct hub_endpoint *e,
+					const struct digest *sha256)
+{
+	for (size_t i = link_place(h, sha256); i < h->link_count; i++) {
+		const struct hub_link *l = &h->links[i];
+
+		if (!digest_equal(&l->sha256, sha256))
+			break;
+		if (is_below(l->url, e->origin))
+			return l;
+	}
+	return NULL;
+}
+
+static int add_host(struct hub *h, const char *url, struct error *err)
+{
+	char *origin CLEANUP(free_ptr) = NULL;
+
+	if (http_origin(url, &origin, err) < 0)
+		return -1;
+	for (size_t i = 0; i < h->count; i++)
+		if (h->endpoints[i].kind == ENDPOINT_DIRECT &&
+		    strcmp(h->endpoints[i].origin, origin) == 0)
+			return 0;
+	if (hub_add_endpoint(h, origin, false, err) < 0)
+		return -1;
+	h->endpoints[h->count - 1].kind = ENDPOINT_DIRECT;
+	h->endpoints[h->count - 1].send_token = false;
+	return 0;
+}
+
+int endpoint_add_link(struct hub *h, const struct digest *sha256, char *url,
+		      struct strlist *lines, struct error *err)
+{
+	struct hub_link mine CLEANUP(link_release) = { .sha256 = *sha256,
+						       .url = url };
+	size_t at = link_place(h, sha256);
+
+	for (size_t i = at; i < h->link_count; i++)
+		if (digest_equal(&h->links[i].sha256, sha256) &&
+		    strcmp(h->links[i].url, url) == 0)
+			return 0;
+	if (lines) {
+		mine.lines = *lines;
+		*lines = (struct strlist){ 0 };
+	}
+	if (add_host(h, url, err) < 0)
+		return -1;
+	h->links = xgrow(h->links, &h->link_cap, h->link_count + 1,
+			 sizeof(*h->links));
+	memmove(&h->links[at + 1], &h->links[at],
+		(h->link_count - at) * sizeof(*h->links));
+	h->links[at] = mine;
+	h->link_count++;
+	mine = (struct hub_link){ 0 };
+	return 0;
+}
+
+int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)
+{
+	for (size_t i = 0; i < l->repo_count; i++)
+		for (size_t k = 0; k < l->repos[i].file_count; k++) {
+			const struct lock_file *f = &l->repos[i].files[k];
+
+			if (f->url &&
+			    endpoint_add_link(h, &f->sha256, xstrdup(f->url),
+					      NULL, err) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* --- one file -------------------------------------------------------------------- */
+
+bool endpoint_has(const struct hub *h, const struct hub_endpoint *e,
+		  const struct lock_repo *repo, const struct lock_file *file)
+{
+	if (e->kind == ENDPOINT_DIRECT)
+		return find_link(h, e, &file->sha256) != NULL;
+	if (file->url || repo->git)
+		return false;
 	return e->kind != ENDPOINT_MODELSCOPE || repo->type != REPO_SPACE;
 }
 
@@ -215,7 +333,13 @@ void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
 
 	*out = (struct endpoint_file){ .token = endpoint_token(h, e),
 				       .cookie = endpoint_cookie(e) };
-	if (e->kind == ENDPOINT_MODELSCOPE) {
+	if (e->kind == ENDPOINT_DIRECT) {
+		const struct hub_link *l = find_link(h, e, &file->sha256);
+
+		assert(l);
+		out->url = xstrdup(l->url);
+		out->lines = &l->lines;
+	} else if (e->kind == ENDPOINT_MODELSCOPE) {
 		out->whole = !lock_file_is_lfs(file);
 		modelscope_file(e, repo, file, &url);
 		out->url = str_detach(&url);
@@ -235,6 +359,7 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq)
 	rq->url = f->url;
 	rq->token = f->token;
 	rq->cookie = f->cookie;
+	rq->lines = f->lines;
 }
 
 /* --- listing -------------------------------------------------------------------- */

@@ -19,11 +19,13 @@ struct endpoint_file {
 	const char *
 		token; /* for url's own origin, or NULL; borrowed from the hub */
 	const char *cookie; /* its name, if the token goes along as one too */
+	const struct strlist *lines; /* of the header, for url's own origin */
 	bool whole; /* never ask for a range: what comes would not be to be trusted */
 };
 
-/* Can this endpoint have files of the repository at all? */
-bool endpoint_has(const struct hub_endpoint *e, const struct lock_repo *repo);
+/* Can this endpoint have the file at all? */
+bool endpoint_has(const struct hub *h, const struct hub_endpoint *e,
+		  const struct lock_repo *repo, const struct lock_file *file);
 /* Only if endpoint_has(). Release *out. */
 void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
 		   const struct lock_repo *repo, const struct lock_file *file,
@@ -31,6 +33,14 @@ void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
 void endpoint_file_release(struct endpoint_file *f); /* CLEANUP */
 /* Puts what is to be sent into a request; f must live until it is submitted. */
 void endpoint_request(const struct endpoint_file *f, struct http_request *rq);
+
+/* Adds the links of a lock's files that have a URL of their own, and endpoints
+ * for their hosts. No pointers to endpoints may be held. ERR_USAGE: too many. */
+int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)
+	MUST_CHECK;
+/* The same for one; takes url and lines. */
+int endpoint_add_link(struct hub *h, const struct digest *sha256, char *url,
+		      struct strlist *lines, struct error *err) MUST_CHECK;
 
 /* The token that this endpoint may have, or NULL. */
 const char *endpoint_token(const struct hub *h, const struct hub_endpoint *e);

@@ -344,8 +344,8 @@ int http_submit(struct http *h, const struct http_request *rq,
 	t->rq.cookie = copy_or_null(rq->cookie);
 	if (rq->post)
 		t->rq.post = xstrndup(rq->post, rq->post_len);
-	for (size_t i = 0; rq->lines && rq->lines[i]; i++)
-		strlist_add(&t->extra, rq->lines[i]);
+	if (rq->lines)
+		strlist_copy(&t->extra, rq->lines);
 	t->rq.lines = NULL;
 	if (t->rq.max_body == 0)
 		t->rq.max_body = HTTP_API_LIMIT;

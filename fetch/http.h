@@ -69,9 +69,9 @@ struct http_request {
 	const char
 		*token; /* Bearer for url's own host and port only, or NULL */
 	const char *cookie; /* cookie that carries the token as well, or NULL */
-	const char *const *lines; /* further header lines, NULL-terminated, for
-				   * url's own host and port only; or NULL */
-	const char *post;	  /* text to send: POST; else GET */
+	const struct strlist *lines; /* further header lines, for url's own host
+				      * and port only; or NULL */
+	const char *post;	     /* text to send: POST; else GET */
 	size_t post_len;
 	bool head;
 	uint64_t range_from;  /* "bytes=N-", 0 without range_to: whole */

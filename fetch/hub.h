@@ -23,6 +23,7 @@
 enum endpoint_kind {
 	ENDPOINT_HUGGINGFACE, /* and all that speak its API */
 	ENDPOINT_MODELSCOPE,
+	ENDPOINT_DIRECT, /* a host that single files are at, see hub_link */
 	ENDPOINT_KINDS,
 };
 
@@ -38,12 +39,21 @@ struct hub_endpoint {
 	uint64_t bytes;	  /* received from it */
 };
 
+/* Where single bytes are: plain URLs, objects of Git LFS. */
+struct hub_link {
+	struct digest sha256;
+	char *url;
+	struct strlist lines; /* of the header, for that host alone */
+};
+
 struct hub {
 	struct http *http;		/* borrowed */
 	const char *token;		/* borrowed, or NULL: Hugging Face's */
 	const char *modelscope_token;	/* likewise */
 	struct hub_endpoint *endpoints; /* in the user's order */
 	size_t count, cap;
+	struct hub_link *links; /* by SHA-256 */
+	size_t link_count, link_cap;
 	unsigned max_attempts;	       /* 0: 6 */
 	const struct event_sink *sink; /* may be NULL */
 };

@@ -53,8 +53,9 @@ static void choose(struct lesson *s, size_t at)
 {
 	struct hub *h = s->all->hub;
 
-	while (at < h->count && (h->endpoints[at].dropped ||
-				 !endpoint_has(&h->endpoints[at], s->repo)))
+	while (at < h->count &&
+	       (h->endpoints[at].dropped ||
+		!endpoint_has(h, &h->endpoints[at], s->repo, s->file)))
 		at++;
 	s->endpoint = at < h->count ? &h->endpoints[at] : NULL;
 	s->attempt = 0;

@@ -8,6 +8,7 @@
 #include "fetch/download.h"
 #include "fetch/endpoint.h"
 #include "fetch/learn.h"
+#include "fetch/plain.h"
 #include "manifest/glob.h"
 
 #include <string.h>
@@ -186,8 +187,8 @@ static int nobody(const struct resolver *r, const struct round *now,
 		       now->model->id);
 }
 
-static int ask_all(struct resolver *r, const struct manifest_model *m,
-		   struct lock *listing, struct error *err)
+static int ask_hubs(struct resolver *r, const struct manifest_model *m,
+		    struct lock *listing, struct error *err)
 {
 	struct error *silence CLEANUP(free_ptr) = xcalloc(r->hub->count + 1,
 							  sizeof(*silence));
@@ -212,6 +213,14 @@ static int ask_all(struct resolver *r, const struct manifest_model *m,
 	return 0;
 }
 
+static int ask_all(struct resolver *r, const struct manifest_model *m,
+		   struct lock *listing, struct error *err)
+{
+	if (!m->has_urls)
+		return ask_hubs(r, m, listing, err);
+	return plain_list(r->hub, m, lock_add_repo(listing), err);
+}
+
 /* --- one model -------------------------------------------------------------- */
 
 static char *copy_or_null(const char *s)
@@ -228,6 +237,7 @@ static void add_file(struct lock_repo *repo, const struct manifest_model *m,
 	file->size = listed->size;
 	file->etag = listed->etag;
 	file->sha256 = listed->sha256;
+	file->url = copy_or_null(listed->url);
 	manifest_place(m, listed->path, &views);
 	for (size_t i = 0; i < views.count; i++)
 		lock_file_add_view(file, views.items[i]);

@@ -45,6 +45,31 @@ int text_check(const char *text, struct error *err)
 	return 0;
 }
 
+int url_check(const char *url, struct error *err)
+{
+	const char *rest = strstr(url, "://");
+	size_t authority;
+
+	if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+		return err_set(err, ERR_FORMAT,
+			       "must begin with https:// or http://");
+	if (strlen(url) > URL_LIMIT)
+		return err_set(err, ERR_FORMAT, "URL of more than %d bytes",
+			       URL_LIMIT);
+	for (const char *p = url; *p; p++)
+		if (*p <= ' ' || *p > '~' || strchr("\"\\#<>", *p))
+			return err_set(err, ERR_FORMAT,
+				       "a character that no URL has, or "
+				       "a fragment");
+	rest += strlen("://");
+	authority = strcspn(rest, "/?");
+	if (authority == 0 || memchr(rest, '@', authority))
+		return err_set(err, ERR_FORMAT,
+			       "a URL with a host, and without user and "
+			       "password, is needed");
+	return 0;
+}
+
 int id_check(const char *id, struct error *err)
 {
 	int status = repo_id_check(id, err);

@@ -9,6 +9,7 @@
 static void file_release(struct lock_file *f)
 {
 	free(f->path);
+	free(f->url);
 	for (char **v = f->views; v && *v; v++)
 		free(*v);
 	free(f->views);
@@ -23,6 +24,7 @@ static void repo_release(struct lock_repo *r)
 	free(r->notice);
 	free(r->hub_view);
 	free(r->hub);
+	free(r->git);
 	mirrors_release(&r->mirrors);
 	for (size_t i = 0; i < r->file_count; i++)
 		file_release(&r->files[i]);
@@ -115,6 +117,13 @@ static void put_digest(struct json_writer *w, const char *key,
 		json_put_kv(w, key, digest_hex(d, hex));
 }
 
+static void put_optional(struct json_writer *w, const char *key,
+			 const char *text)
+{
+	if (text)
+		json_put_kv(w, key, text);
+}
+
 static void put_file(const struct lock_file *f, struct json_writer *w)
 {
 	json_one_line(w);
@@ -124,6 +133,7 @@ static void put_file(const struct lock_file *f, struct json_writer *w)
 	put_digest(w, "sha256", &f->sha256);
 	if (!digest_equal(&f->etag, &f->sha256))
 		put_digest(w, "etag", &f->etag);
+	put_optional(w, "url", f->url);
 	if (view_count(f)) {
 		json_put_key(w, "views");
 		json_begin_array(w);
@@ -134,13 +144,6 @@ static void put_file(const struct lock_file *f, struct json_writer *w)
 	json_end_object(w);
 }
 
-static void put_optional(struct json_writer *w, const char *key,
-			 const char *text)
-{
-	if (text)
-		json_put_kv(w, key, text);
-}
-
 static void put_repo(const struct lock_repo *r, struct json_writer *w)
 {
 	json_begin_object(w);
@@ -149,6 +152,7 @@ static void put_repo(const struct lock_repo *r, struct json_writer *w)
 	json_put_kv(w, "revision", r->revision);
 	json_put_kv(w, "commit", r->commit);
 	put_optional(w, "hub", r->hub);
+	put_optional(w, "git", r->git);
 	json_put_kv_strings(w, "refs", &r->refs);
 	put_optional(w, "license", r->license);
 	put_optional(w, "notice", r->notice);

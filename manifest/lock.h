@@ -36,6 +36,7 @@ struct lock_file {
 	uint64_t size;
 	struct digest etag;   /* name of the blob: SHA-256 (LFS) or git SHA-1 */
 	struct digest sha256; /* DIGEST_NONE only while locking */
+	char *url;	      /* where it is, for files of no hub; or NULL */
 	char **views; /* sorted, NULL-terminated, or NULL: paths in a model dir */
 };
 
@@ -49,6 +50,7 @@ struct lock_repo {
 	/* NULL: commit is the Hub's; MIRROR_MODELSCOPE: it is that hub's, and the
 	 * Hub knows the files as those of revision */
 	char *hub;
+	char *git; /* URL of a git repository, whose commit it is; or NULL */
 	struct mirrors mirrors;
 	bool complete;		 /* files are all that the commit has */
 	struct lock_file *files; /* sorted by path bytes */

@@ -63,7 +63,8 @@ static int check_file(struct lock_file *f, uint64_t *views, struct error *err)
 
 	if (path_check(f->path, err) < 0)
 		return -1;
-	if (check_digests(f, err) < 0 ||
+	if ((f->url && url_check(f->url, err) < 0) ||
+	    check_digests(f, err) < 0 ||
 	    check_limit("bytes", f->size, JSON_MAX_INT, err) < 0)
 		return err_wrap(err, "%s", f->path);
 	while (f->views && f->views[n])
@@ -93,6 +94,8 @@ static int check_texts(const struct lock_repo *r, struct error *err)
 	if (r->hub && strcmp(r->hub, MIRROR_MODELSCOPE) != 0)
 		return err_set(err, ERR_FORMAT,
 			       "hub can only be \"" MIRROR_MODELSCOPE "\"");
+	if (r->git && url_check(r->git, err) < 0)
+		return err_wrap(err, "git");
 	if (r->license && text_check(r->license, err) < 0)
 		return err_wrap(err, "license");
 	if (r->notice && text_check(r->notice, err) < 0)

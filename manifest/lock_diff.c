@@ -96,6 +96,7 @@ static void diff_file(struct strlist *out, const struct lock_repo *r,
 				       what, from->size, to->size));
 	put_digests(out, what, "sha256", &from->sha256, &to->sha256);
 	put_digests(out, what, "etag", &from->etag, &to->etag);
+	put_change(out, what, "url", from->url, to->url);
 	put_lists(out, what, "views", &a, &b);
 }
 
@@ -148,6 +149,7 @@ static void diff_repo(struct strlist *out, const struct lock_repo *from,
 	put_change(out, id, "notice", from->notice, to->notice);
 	put_change(out, id, "hub_view", from->hub_view, to->hub_view);
 	put_change(out, id, "hub", from->hub, to->hub);
+	put_change(out, id, "git", from->git, to->git);
 	put_mirrors(out, id, &from->mirrors, &to->mirrors);
 	put_change(out, id, "complete", from->complete ? "true" : "false",
 		   to->complete ? "true" : "false");

@@ -148,9 +148,9 @@ static int parse_views(struct context *c, struct lock_file *f,
 static int parse_file(struct context *c, struct lock_repo *repo,
 		      const struct json *obj, struct error *err)
 {
-	static const char *const keys[] = { "path", "size",  "sha256",
-					    "etag", "views", NULL };
-	const char *path;
+	static const char *const keys[] = { "path", "size",  "sha256", "etag",
+					    "url",  "views", NULL };
+	const char *path, *url = NULL;
 	struct lock_file *f;
 
 	if (!json_is_object(obj))
@@ -159,8 +159,11 @@ static int parse_file(struct context *c, struct lock_repo *repo,
 	    json_get_string(obj, "path", &path, "", err) < 0)
 		return -1;
 	f = lock_add_file(repo, path);
-	if (json_get_u64(obj, "size", &f->size, path, err) < 0)
+	if (json_get_u64(obj, "size", &f->size, path, err) < 0 ||
+	    json_opt_string(obj, "url", &url, path, err) < 0)
 		return -1;
+	if (url)
+		f->url = xstrdup(url);
 	if (get_digest(obj, "sha256", &f->sha256, err) < 0 ||
 	    get_digest(obj, "etag", &f->etag, err) < 0)
 		return err_wrap(err, "%s", path);
@@ -220,6 +223,7 @@ enum repo_key {
 	KEY_NOTICE,
 	KEY_HUB_VIEW,
 	KEY_HUB,
+	KEY_GIT,
 	KEY_TEXTS, /* so many are strings */
 	KEY_REFS = KEY_TEXTS,
 	KEY_COMPLETE,
@@ -235,6 +239,7 @@ static const char *const repo_keys[] = { [KEY_ID] = "id",
 					 [KEY_NOTICE] = "notice",
 					 [KEY_HUB_VIEW] = "hub_view",
 					 [KEY_HUB] = "hub",
+					 [KEY_GIT] = "git",
 					 [KEY_REFS] = "refs",
 					 [KEY_COMPLETE] = "complete",
 					 [KEY_MIRRORS] = "mirrors",
@@ -326,6 +331,7 @@ static int read_repo(struct context *c, struct lock_repo *repo,
 	repo->notice = take_ptr(texts.items[KEY_NOTICE]);
 	repo->hub_view = take_ptr(texts.items[KEY_HUB_VIEW]);
 	repo->hub = take_ptr(texts.items[KEY_HUB]);
+	repo->git = take_ptr(texts.items[KEY_GIT]);
 	return 0;
 }
 

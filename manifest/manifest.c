@@ -24,8 +24,10 @@ static void model_release(struct manifest_model *m)
 		free(m->views[i].to);
 	}
 	free(m->views);
-	for (size_t i = 0; i < m->pin_count; i++)
+	for (size_t i = 0; i < m->pin_count; i++) {
 		free(m->pins[i].path);
+		free(m->pins[i].url);
+	}
 	free(m->pins);
 	for (size_t i = 0; i < m->group_count; i++) {
 		free(m->groups[i].group);
@@ -33,6 +35,7 @@ static void model_release(struct manifest_model *m)
 	}
 	free(m->groups);
 	mirrors_release(&m->mirrors);
+	free(m->git);
 }
 
 void manifest_release(struct manifest *m)

@@ -37,6 +37,7 @@ struct manifest_pin {
 	char *path;
 	uint64_t size;		   /* UINT64_MAX: not known */
 	struct digest sha256, git; /* DIGEST_NONE: not known */
+	char *url;		   /* where the file is, or NULL: on the hub */
 };
 
 struct manifest_group_use {
@@ -60,6 +61,8 @@ struct manifest_model {
 	struct manifest_group_use *groups;
 	size_t group_count, group_cap;
 	struct mirrors mirrors;
+	char *git; /* URL of a git repository: the files are there; or NULL */
+	bool has_urls; /* the files are those pins that have a url, no others */
 };
 
 struct manifest_group {

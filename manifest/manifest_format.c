@@ -71,6 +71,18 @@ static void put_pins(struct json_writer *w, const struct manifest_model *m)
 	json_end_object(w);
 }
 
+static void put_urls(struct json_writer *w, const struct manifest_model *m)
+{
+	if (!m->has_urls)
+		return;
+	json_put_key(w, "urls");
+	json_begin_object(w);
+	for (size_t i = 0; i < m->pin_count; i++)
+		if (m->pins[i].url)
+			json_put_kv(w, m->pins[i].path, m->pins[i].url);
+	json_end_object(w);
+}
+
 static void put_group_uses(struct json_writer *w,
 			   const struct manifest_model *m)
 {
@@ -99,6 +111,8 @@ static void put_model(struct json_writer *w, const struct manifest_model *m)
 	put_pins(w, m);
 	put_group_uses(w, m);
 	mirrors_put(&m->mirrors, w);
+	put_optional(w, "git", m->git);
+	put_urls(w, m);
 	json_end_object(w);
 }
 

@@ -177,6 +177,48 @@ static int parse_pin(struct manifest_model *m, const struct json *obj,
 	return 0;
 }
 
+/* Files of no hub: every one needs its URL and its SHA-256. */
+static int parse_urls(struct manifest_model *m, const struct json *obj,
+		      const char *where, struct error *err)
+{
+	char *place CLEANUP(free_ptr) = xasprintf("%s.urls", where);
+	const struct json *list;
+
+	if (field_object(obj, "urls", MANIFEST_MAX_PINS, where, &list, err) < 0)
+		return -1;
+	m->has_urls = list != NULL;
+	for (const struct json *u = json_first(list); u; u = json_next(u)) {
+		const char *path = json_key(u), *url;
+		struct manifest_pin *pin =
+			(struct manifest_pin *)manifest_find_pin(m, path);
+
+		if (json_get_string(list, path, &url, place, err) < 0 ||
+		    field_at(place, path, url_check(url, err), err) < 0)
+			return -1;
+		if (!pin || pin->sha256.alg == DIGEST_NONE)
+			return field_fail(place, path,
+					  "needs a sha256 in digests", err);
+		pin->url = xstrdup(url);
+	}
+	return 0;
+}
+
+static int parse_git(struct manifest_model *m, const struct json *obj,
+		     const char *where, struct error *err)
+{
+	if (field_text(obj, "git", &m->git, where, err) < 0)
+		return -1;
+	if (m->git && field_at(where, "git", url_check(m->git, err), err) < 0)
+		return -1;
+	if (m->git && m->has_urls)
+		return field_fail(where, "git", "cannot stand beside urls",
+				  err);
+	if ((m->git || m->has_urls) && m->mirrors.count)
+		return field_fail(where, "mirrors",
+				  "are for repositories of the Hub", err);
+	return 0;
+}
+
 static int compare_pins(const void *a, const void *b)
 {
 	const struct manifest_pin *x = a, *y = b;
@@ -253,7 +295,8 @@ int manifest_parse_model(struct manifest_model *m, const struct json *obj,
 					    "refs",	"include", "exclude",
 					    "license",	"notice",  "views",
 					    "hub_view", "digests", "groups",
-					    "mirrors",	NULL };
+					    "mirrors",	"git",	   "urls",
+					    NULL };
 
 	if (!json_is_object(obj))
 		return err_set(err, ERR_FORMAT, "%s: must be an object", where);
@@ -267,5 +310,8 @@ int manifest_parse_model(struct manifest_model *m, const struct json *obj,
 	    parse_pins(m, obj, where, err) < 0 ||
 	    parse_group_uses(m, obj, where, err) < 0)
 		return -1;
-	return parse_mirrors(m, obj, where, err);
+	if (parse_mirrors(m, obj, where, err) < 0 ||
+	    parse_urls(m, obj, where, err) < 0)
+		return -1;
+	return parse_git(m, obj, where, err);
 }

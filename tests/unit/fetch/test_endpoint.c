@@ -136,7 +136,8 @@ static void test_file(void **state)
 		fill_lock(&files[i], &l);
 		assert_ok(hub_add_endpoint(&h, files[i].endpoint, false, &err),
 			  &err);
-		assert_true(endpoint_has(&h.endpoints[0], &l.repos[0]));
+		assert_true(endpoint_has(&h, &h.endpoints[0], &l.repos[0],
+					 &l.repos[0].files[0]));
 		endpoint_file(&h, &h.endpoints[0], &l.repos[0],
 			      &l.repos[0].files[0], &f);
 		assert_string_equal(f.url, files[i].url);
@@ -149,10 +150,16 @@ static void test_has(void **state)
 	struct hub_endpoint hub = { .kind = ENDPOINT_HUGGINGFACE };
 	struct hub_endpoint site = { .kind = ENDPOINT_MODELSCOPE };
 	struct lock_repo space = { .type = REPO_SPACE };
+	struct lock_repo git = { .git = (char[]){ "https://g/x.git" } };
+	struct lock_file file = { .path = NULL };
+	struct lock_file own = { .url = (char[]){ "https://f/x" } };
+	struct hub h = { .http = NULL };
 
 	(void)state;
-	assert_true(endpoint_has(&hub, &space));
-	assert_false(endpoint_has(&site, &space));
+	assert_true(endpoint_has(&h, &hub, &space, &file));
+	assert_false(endpoint_has(&h, &hub, &git, &file));
+	assert_false(endpoint_has(&h, &hub, &space, &own));
+	assert_false(endpoint_has(&h, &site, &space, &file));
 }
 
 static void test_message(void **state)

@@ -59,18 +59,19 @@ static int finish(void **state)
 
 static long post(struct fixture *f, const char *path, struct str *body)
 {
-	static const char *const lines[] = { "Content-Type: text/x", "X-Own: 1",
-					     NULL };
+	struct strlist lines CLEANUP(strlist_release) = { 0 };
 	char *url CLEANUP(free_ptr) = server_url(f->a, path);
 	struct http_response res CLEANUP(http_response_release) = { 0 };
 	struct error err = { .code = ERR_NONE };
 	struct http_request rq = { .url = url,
 				   .token = "secret",
 				   .cookie = "sid",
-				   .lines = lines,
+				   .lines = &lines,
 				   .post = "question",
 				   .post_len = 8 };
 
+	strlist_add(&lines, "Content-Type: text/x");
+	strlist_add(&lines, "X-Own: 1");
 	assert_ok(http_get(f->http, &rq, 0, body, &res, &err), &err);
 	return res.status;
 }

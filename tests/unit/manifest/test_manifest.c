@@ -145,7 +145,7 @@ static void test_defaults(void **state)
 
 #define KNOWN_MODEL                                                     \
 	"id, type, revision, refs, include, exclude, license, notice, " \
-	"views, hub_view, digests, groups, mirrors"
+	"views, hub_view, digests, groups, mirrors, git, urls"
 
 static const struct {
 	const char *text, *message;
@@ -255,6 +255,23 @@ static const struct {
 	  "models[0].groups.x: must be a list of strings" },
 	{ MODEL(",\"mirrors\":{\"gitee\":\"a/b\"}"),
 	  "models[0].mirrors.gitee: unknown key; known here: modelscope" },
+	{ MODEL(",\"mirrors\":{\"modelscope\":\"a/b@..\"}"),
+	  "models[0].mirrors.modelscope: " },
+	{ MODEL(",\"urls\":{\"a\":\"https://h/a\"}"),
+	  "models[0].urls.a: needs a sha256 in digests" },
+	{ MODEL(",\"urls\":{\"a\":\"ftp://h/a\"}"),
+	  "models[0].urls.a: must begin with https:// or http://" },
+	{ MODEL(",\"git\":\"https://u:p@h/a\""),
+	  "models[0].git: a URL with a host, and without user and password" },
+	{ MODEL(",\"git\":\"https:///a\""),
+	  "models[0].git: a URL with a host" },
+	{ MODEL(",\"git\":\"https://h/a b\""),
+	  "models[0].git: a character that no URL has" },
+	{ MODEL(",\"git\":\"https://h/a\",\"urls\":{}"),
+	  "models[0].git: cannot stand beside urls" },
+	{ MODEL(",\"git\":\"https://h/a\",\"mirrors\":{\"modelscope\":"
+		"\"a/b\"}"),
+	  "models[0].mirrors: are for repositories of the Hub" },
 	{ MODEL(",\"mirrors\":{\"modelscope\":\"a b\"}"),
 	  "models[0].mirrors.modelscope: repo id \"a b\" may only contain "
 	  "letters, digits, '.', '_', '-'" },

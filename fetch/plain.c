@@ -1,0 +1,99 @@
+/*
+ * A repository of such files has no commit. Snapshots in a cache need one: it is
+ * the git SHA-1 of the lines "<SHA-256> <size> <path>\n", sorted by path, so that
+ * the same files have the same commit wherever they are.
+ */
+#include "fetch/plain.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "fetch/retry.h"
+
+#include <string.h>
+
+static int ask_once(struct hub *h, const struct manifest_pin *pin,
+		    struct http_response *res, unsigned delay_ms,
+		    struct error *err)
+{
+	const struct http_request rq = { .url = pin->url, .head = true };
+
+	http_response_release(res);
+	return http_get(h->http, &rq, delay_ms, NULL, res, err);
+}
+
+static int explain(const struct manifest_pin *pin,
+		   const struct http_response *res, struct error *err)
+{
+	char *origin CLEANUP(free_ptr) = NULL;
+
+	if (http_origin(pin->url, &origin, err) < 0)
+		return -1;
+	return retry_explain(res, pin->path, origin, err);
+}
+
+static int ask_size(struct hub *h, const struct manifest_pin *pin,
+		    uint64_t *out, struct error *err)
+{
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	unsigned delay_ms = 0;
+
+	for (unsigned attempt = 1;; attempt++) {
+		int rc = ask_once(h, pin, &res, delay_ms, err);
+		struct retry_decision d = retry_decide(
+			&res, err, attempt,
+			h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS,
+			clock_jitter());
+
+		if (d.verdict == RETRY_OK)
+			break;
+		if (d.verdict != RETRY_AGAIN)
+			return rc < 0 ? -1 : explain(pin, &res, err);
+		err_clear(err);
+		delay_ms = d.delay_ms;
+	}
+	if (res.length == UINT64_MAX || res.encoded) {
+		err_set(err, ERR_HTTP, "%s: the server does not say its size",
+			pin->path);
+		return err_hint(err, "put it into the manifest's digests");
+	}
+	*out = res.length;
+	return 0;
+}
+
+static void make_commit(struct lock_repo *repo)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char hex[DIGEST_HEX_MAX];
+	struct digest d;
+
+	for (size_t i = 0; i < repo->file_count; i++) {
+		const struct lock_file *f = &repo->files[i];
+
+		str_addf(&text, "%s %llu %s\n", digest_hex(&f->sha256, hex),
+			 (unsigned long long)f->size, f->path);
+	}
+	digest_buf(DIGEST_GIT_SHA1, text.ptr, text.len, &d);
+	memcpy(repo->commit, digest_hex(&d, hex), sizeof(repo->commit));
+}
+
+int plain_list(struct hub *h, const struct manifest_model *m,
+	       struct lock_repo *repo, struct error *err)
+{
+	for (size_t i = 0; i < m->pin_count; i++) {
+		const struct manifest_pin *pin = &m->pins[i];
+		struct lock_file *f;
+
+		if (!pin->url)
+			continue;
+		f = lock_add_file(repo, pin->path);
+		f->url = xstrdup(pin->url);
+		f->sha256 = f->etag = pin->sha256;
+		f->size = pin->size;
+		if (f->size == UINT64_MAX &&
+		    ask_size(h, pin, &f->size, err) < 0)
+			return err_wrap(err, "%s", m->id);
+	}
+	make_commit(repo);
+	return 0;
+}

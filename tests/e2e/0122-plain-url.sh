@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Files of no hub, each by its URL and SHA-256, beside a repository of the Hub.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq nginx
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300
+mkdir -p "$T/www/files"
+head -c 3000000 /dev/urandom >"$T/www/files/g.pth"
+echo small >"$T/www/files/notes v1.txt"
+BIG=$(sha256sum <"$T/www/files/g.pth" | cut -d' ' -f1)
+SMALL=$(sha256sum <"$T/www/files/notes v1.txt" | cut -d' ' -f1)
+PORT=$(free_port)
+PORT2=$(free_port)
+WEB=http://127.0.0.1:$PORT
+echo "hf_canary granted" >"$T/tokens"
+start_hub hub "$TOP" --tokens "$T/tokens"
+USER_LINE=
+[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
+cat >"$T/nginx.conf" <<CONF
+daemon off;
+$USER_LINE
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	log_format full '\$request_method \$request_uri \$status "\$http_authorization" "\$http_cookie"';
+	access_log $T/log/nginx.access full;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	server {
+		listen 127.0.0.1:$PORT;
+		root $T/www;
+		location /moved/ { rewrite ^/moved/(.*)\$ http://127.0.0.1:$PORT2/files/\$1?sig=s3cret redirect; }
+		location /gone/ { return 404; }
+		location /page/ { default_type text/html; return 200 "<!doctype html>sorry"; }
+	}
+	server { listen 127.0.0.1:$PORT2; root $T/www; }
+}
+CONF
+start nginx nginx -c "$T/nginx.conf"
+await listens "$PORT"
+
+manifest() { # FILE URL: g.pth from there
+	cat >"$1" <<JSON
+{"format": "itts-manifest", "version": 1, "name": "mine", "models": [
+ {"id": "acme/voice"},
+ {"id": "my/vocoder", "urls": {"g.pth": "$2", "doc/notes.txt": "$WEB/files/notes%20v1.txt"},
+  "digests": {"g.pth": {"sha256": "$BIG"}, "doc/notes.txt": {"sha256": "$SMALL", "size": 6}},
+  "views": [{"files": "g.pth", "to": "vocoder/"}]}]}
+JSON
+}
+manifest "$T/m.json" "$WEB/files/g.pth"
+manifest "$T/moved.json" "$WEB/moved/g.pth"
+manifest "$T/gone.json" "$WEB/gone/g.pth"
+
+whole_way() {
+	HF_TOKEN=hf_canary expect 0 itts lock -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" \
+		--token-for "$hub" --cache "$T/c1"
+	same "$(jq -r '.repos[1].files[] | "\(.path) \(.size) \(.sha256) \(.url)"' "$T/lock.json")" \
+		"doc/notes.txt 6 $SMALL $WEB/files/notes%20v1.txt
+g.pth 3000000 $BIG $WEB/files/g.pth"
+	HF_TOKEN=hf_canary expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --token-for "$hub" --cache "$T/c1"
+	cache_is_honest "$T/c1"
+	expect 0 itts pack --lock "$T/lock.json" --cache "$T/c1" --offline -o "$T/b.tar"
+	expect 0 itts install "$T/b.tar" --cache "$T/c2" --model-dir "$T/model"
+	cmp "$T/www/files/g.pth" "$T/model/vocoder/g.pth"
+	cmp "$T/www/files/notes v1.txt" "$T"/c2/models--my--vocoder/snapshots/*/doc/notes.txt
+	same "$(grep -vc '"-" "-"$' "$T/log/nginx.access")" 0 # no token, no cookie
+}
+again() { # same files, same bytes of the lock, wherever they are
+	expect 0 itts lock -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c1" --check
+	expect 0 itts lock -m "$T/moved.json" --lock "$T/moved.lock" --endpoint "$hub" --cache "$T/c1"
+	same "$(jq -r '.repos[1].commit' "$T/moved.lock")" "$(jq -r '.repos[1].commit' "$T/lock.json")"
+}
+redirected() {
+	expect 0 itts fetch --lock "$T/moved.lock" --endpoint "$hub" --cache "$T/c3" --verbose
+	cache_is_honest "$T/c3"
+	cp "$T/out" "$T/err" "$T/log"
+	same "$(grep -rl s3cret "$T/c3" "$T/out" "$T/err" "$T/moved.lock")" ""
+}
+gone() {
+	expect 6 itts lock -m "$T/gone.json" --lock "$T/gone.lock" --endpoint "$hub" --cache "$T/c4"
+	one_error
+	says g.pth "127.0.0.1:$PORT"
+}
+changed() { # other bytes of the same length: never in the cache
+	cp "$T/www/files/g.pth" "$T/kept"
+	printf x | dd of="$T/www/files/g.pth" bs=1 seek=99 conv=notrunc 2>/dev/null
+	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c5"
+	one_error
+	says g.pth sha256
+	cache_is_honest "$T/c5"
+	cp "$T/kept" "$T/www/files/g.pth"
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c5"
+	cache_is_honest "$T/c5"
+}
+hub_as_source() { # the hub is never asked for them
+	same "$(jq -r .path "$T/log/hub.requests" | grep -c vocoder)" 0
+}
+check "lock, fetch, pack, install" whole_way
+check "the commit follows from the files" again
+check "a redirect to a signed URL" redirected
+check "not there" gone
+check "changed since: refused, then repaired" changed
+check "the hub is not asked for them" hub_as_source
+finish
