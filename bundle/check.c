@@ -239,6 +239,8 @@ static int take_segment(struct check_run *run, const struct segment *seg,
 {
 	struct bundle_source *s = run->s;
 
+	if (!bundle_source_has(s, seg))
+		return bundle_source_skip(s, seg->size, err);
 	if (seg->kind == SEGMENT_PAYLOAD && seg->again)
 		return expect_copy(run, seg, err);
 	if (seg->kind == SEGMENT_PAYLOAD && !s->seekable)
@@ -323,6 +325,24 @@ static uint64_t payload_total(const struct bundle_manifest *m)
 	return sum - m->absent_bytes;
 }
 
+/* Volumes that are elsewhere or cut. */
+static void report_volumes(struct check_run *run)
+{
+	const struct volumes *v = run->s->volumes;
+
+	for (size_t i = 0; v && i < v->card.count; i++) {
+		const struct volume *one = &v->card.volumes[i];
+
+		if (v->states[i] != VOLUME_HERE)
+			verify_report_add(run->out,
+					  v->states[i] == VOLUME_WRONG_SIZE
+						  ? VERIFY_WRONG_SIZE
+						  : VERIFY_MISSING,
+					  run->s->name, one->file, one->size,
+					  NULL);
+	}
+}
+
 static void run_release(struct check_run *run)
 {
 	for (size_t i = 0; i < run->s->manifest.blob_count; i++)
@@ -353,6 +373,7 @@ int bundle_check(struct bundle_source *s, const struct verify_options *o,
 				 .name = "verifying",
 				 .total = payload_total(&s->manifest),
 				 .items = count - s->manifest.absent_count });
+	report_volumes(&run);
 	if (walk(&run, err) || (s->seekable && check_pieces(&run, err)))
 		return -1;
 	/* payloads of no bytes are all header */

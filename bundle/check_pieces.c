@@ -88,8 +88,7 @@ static int read_state(const struct pieces *p, const struct entry *e,
 		      (e->first_state + piece) * DIGEST_STATE_LEN;
 	size_t got;
 
-	if (file_pread_full(s->fd, out, DIGEST_STATE_LEN, at, &got, s->name,
-			    err))
+	if (bundle_source_pread(s, out, DIGEST_STATE_LEN, at, &got, err))
 		return -1;
 	return got == DIGEST_STATE_LEN
 		       ? 0
@@ -109,7 +108,7 @@ static int hash_range(struct pieces *p, struct digest_ctx *ctx, uint64_t at,
 		size_t n = size < room ? (size_t)size : room;
 
 		if (cancel_check(p->run->o->cancel, err) ||
-		    file_pread_full(s->fd, buf, n, at, &got, s->name, err))
+		    bundle_source_pread(s, buf, n, at, &got, err))
 			return -1;
 		if (got < n)
 			return err_set(err, ERR_FORMAT, "%s: was cut meanwhile",

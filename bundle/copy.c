@@ -59,6 +59,8 @@ static int spill(const struct copy_job *job, const void *buf, size_t n,
 
 	if (job->cloned)
 		return 0;
+	if (job->write)
+		return job->write(job->write_ctx, buf, n, err);
 	if (job->append)
 		return file_write_all(job->dst_fd, buf, n, job->dst_name, err);
 	if (file_pwrite_all(job->dst_fd, buf, n, job->dst_offset + at,
@@ -224,7 +226,7 @@ int copy_run(struct copy_job *job, struct error *err)
 		DIGEST_SHA256, job->size);
 	bool small = job->size <= COPY_BUFFER;
 
-	job->cloned = job->clone && !job->read && !job->append &&
+	job->cloned = job->clone && !job->read && !job->append && !job->write &&
 		      job->size > 0 &&
 		      file_clone_range(job->src_fd, job->src_offset,
 				       job->dst_fd, job->dst_offset, job->size);

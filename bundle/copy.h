@@ -33,6 +33,9 @@ struct copy_job {
 	int dst_fd;
 	uint64_t dst_offset;
 	bool append;
+	/* If set, instead of both: n bytes a call, in order, on the second thread. */
+	int (*write)(void *ctx, const void *buf, size_t n, struct error *err);
+	void *write_ctx;
 	/* Share extents if the file system can (src_fd, not append); then nothing
 	 * is written, and what is hashed is the destination. */
 	bool clone;

@@ -142,6 +142,7 @@ static void run_release(struct install_run *run)
 		free_ptr(&run->states[i]);
 	free_ptr(&run->states);
 	free_ptr(&run->places);
+	free_ptr(&run->needed);
 	if (run->batch)
 		hfcache_batch_release(run->batch);
 	free_ptr(&run->batch);
@@ -174,7 +175,8 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	s->cancel = o->cancel;
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
-	if (bundle_source_check_size(s, err) || install_check_thin(&run, err) ||
+	if ((s->volumes && volumes_check_sizes(s->volumes, err)) ||
+	    bundle_source_check_size(s, err) || install_check_thin(&run, err) ||
 	    install_open_store(&run.store, o, err))
 		return -1;
 	return run_install(&run, err);

@@ -46,15 +46,20 @@ static void emit(const struct arrival *a, enum event_type type, uint64_t done)
 		});
 }
 
-static int wrong_digest(const struct bundle_source *s, const char *what,
-			const struct digest *got, const struct digest *want,
-			uint64_t offset, struct error *err)
+static int wrong_digest(const struct bundle_source *s,
+			const struct segment *seg, const char *what,
+			const struct digest *got, struct error *err)
 {
+	const struct digest *want = &s->manifest.blobs[seg->blob].sha256;
 	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
 
 	err_set(err, ERR_INTEGRITY,
 		"%s: %s: sha256 %s, expected %s, at byte %" PRIu64, s->name,
-		what, digest_hex(got, a), digest_hex(want, b), offset);
+		what, digest_hex(got, a), digest_hex(want, b), seg->offset);
+	if (s->volumes) {
+		volumes_blame(s->volumes, seg->offset, seg->size, err);
+		return -1;
+	}
 	return err_hint(err, "the bundle is damaged; verify says where, then "
 			     "copy it again");
 }
@@ -77,14 +82,14 @@ static int copy_payload(struct arrival *a, struct hfcache_part *part,
 			struct error *err)
 {
 	struct bundle_source *s = a->run->s;
+	int volume CLEANUP(close_fd) = -1;
 	struct copy_job job = {
 		.src_fd = s->fd,
 		.src_offset = a->seg->offset,
-		.read = s->seekable ? NULL : read_source,
 		.read_ctx = s,
 		.size = a->blob->size,
 		.dst_fd = part->fd,
-		.clone = a->run->can_clone &&
+		.clone = (a->run->can_clone || s->volumes) &&
 			 a->seg->offset % BUNDLE_ALIGN == 0,
 		.src_name = s->name,
 		.dst_name = a->label,
@@ -94,12 +99,21 @@ static int copy_payload(struct arrival *a, struct hfcache_part *part,
 		.states = states,
 	};
 
+	if (s->volumes &&
+	    volumes_open_whole(s->volumes, a->seg->offset, job.size, &volume,
+			       &job.src_offset, err))
+		return -1;
+	if (volume >= 0)
+		job.src_fd = volume;
+	/* a stream, or across volumes: the next bytes of the source */
+	if (job.src_fd < 0 || !s->seekable)
+		job.read = read_source;
 	/* what is shared needs no space of its own */
 	if (!job.clone && hfcache_part_reserve(part, err))
 		return -1;
 	if (copy_run(&job, err))
 		return -1;
-	if (s->seekable && bundle_source_skip(s, job.size, err))
+	if (!job.read && bundle_source_skip(s, job.size, err))
 		return -1;
 	if (job.cloned)
 		a->run->st->cloned_bytes += job.size;
@@ -145,11 +159,11 @@ static int take_payload(struct arrival *a, struct error *err)
 	if (copy_payload(a, &part, mem, &sha256, err))
 		return -1;
 	if (!digest_equal(&sha256, &a->blob->sha256))
-		return wrong_digest(run->s, a->label, &sha256, &a->blob->sha256,
-				    a->seg->offset, err);
+		return wrong_digest(run->s, a->seg, a->label, &sha256, err);
 	if (hfcache_part_adopt(&part, &sha256, a->blob->size, err) ||
 	    finish_part(run, &part, a->blob->size, err))
 		return -1;
+	install_forget_part(run, a->blob);
 	run->states[a->blob - run->s->manifest.blobs] = take_ptr(mem);
 	run->places[install_use_index(run, &a->blob->uses[0])] = PLACE_RIGHT;
 	emit(a, EVENT_DONE, a->blob->size);
@@ -193,8 +207,7 @@ static int check_copy(struct install_run *run, const struct segment *seg,
 		return -1;
 	digest_buf(DIGEST_SHA256, buf, (size_t)seg->size, &got);
 	if (!digest_equal(&got, &b->sha256))
-		return wrong_digest(run->s, seg->name, &got, &b->sha256,
-				    seg->offset, err);
+		return wrong_digest(run->s, seg, seg->name, &got, err);
 	return 0;
 }
 
@@ -239,6 +252,8 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 			struct error *err)
 {
 	assert(run->s->offset == seg->offset);
+	if (!bundle_source_has(run->s, seg))
+		return install_part_of_volumes(run, seg, err);
 	if (seg->kind == SEGMENT_PAYLOAD)
 		return (seg->again ? check_copy : arrive)(run, seg, err);
 	if (seg->kind == SEGMENT_STATES)
@@ -351,5 +366,7 @@ int install_payloads(struct install_run *run, struct error *err)
 	}
 	if (hfcache_batch_flush(run->batch, err))
 		return -1;
+	if (run->needed)
+		return install_waiting(run, err);
 	return share_all(run, err);
 }

@@ -132,7 +132,8 @@ static bool probe_clone(const struct install_run *run)
 {
 	int fd CLEANUP(close_fd) = -1;
 
-	if (!run->store || !run->s->seekable)
+	/* what lies across volumes cannot be shared: then count all as new */
+	if (!run->store || !run->s->seekable || run->s->volumes)
 		return false;
 	fd = openat(hfcache_fd(run->store), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
 		    0600);
@@ -164,7 +165,8 @@ static void count_blobs(struct install_run *run, struct space_need *need)
 		st->new_bytes += b->size;
 		need->inodes += 2; /* and its lock file */
 		if (!run->can_clone || b->size < m->align)
-			need->bytes += on_disk(b->size);
+			need->bytes += on_disk(b->size) -
+				       install_part_on_disk(run, b);
 	}
 }
 

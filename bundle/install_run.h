@@ -25,6 +25,7 @@ struct install_run {
 	unsigned char *places;	/* enum place, one a use */
 	unsigned char **states; /* one a blob; NULL: not computed in this run */
 	bool can_clone;
+	unsigned char *needed; /* one a volume: waited for; NULL: none is */
 	struct hfcache_batch *batch;
 };
 
@@ -33,6 +34,19 @@ const struct bundle_use *install_find_right(const struct install_run *run,
 					    const struct bundle_blob *b);
 size_t install_use_index(const struct install_run *run,
 			 const struct bundle_use *use);
+
+/* A segment that is not all here (install_volumes.c): of a payload that lacks, what
+ * is here is kept for the next visit. */
+int install_part_of_volumes(struct install_run *run, const struct segment *seg,
+			    struct error *err) MUST_CHECK;
+/* The blob has come in one piece: removes what such visits have left. */
+void install_forget_part(const struct install_run *run,
+			 const struct bundle_blob *b);
+/* ERR_NOT_FOUND naming the volumes that are still needed. */
+int install_waiting(struct install_run *run, struct error *err);
+/* Bytes that such visits have on disk already for a blob. */
+uint64_t install_part_on_disk(const struct install_run *run,
+			      const struct bundle_blob *b);
 
 /* Of a thin bundle: hashes what it leaves out in the store, before anything is
  * locked or written. ERR_NOT_FOUND, ERR_INTEGRITY naming what lacks. */

@@ -62,9 +62,10 @@ static int hint_pipe(struct error *err)
 static int write_out(struct pack *p, const void *ptr, size_t n,
 		     struct error *err)
 {
-	int rc = p->append ? file_write_all(p->fd, ptr, n, p->name, err)
-			   : file_pwrite_all(p->fd, ptr, n, p->offset, p->name,
-					     err);
+	int rc = p->o->volumes ? volume_writer_write(p->o->volumes, ptr, n, err)
+		 : p->append   ? file_write_all(p->fd, ptr, n, p->name, err)
+			       : file_pwrite_all(p->fd, ptr, n, p->offset,
+						 p->name, err);
 
 	if (rc)
 		return hint_pipe(err);
@@ -167,6 +168,11 @@ static int put_small(struct pack *p, int fd, size_t size, struct error *err)
 	return put_bytes(p, bytes, size, err);
 }
 
+static int write_volume(void *ctx, const void *buf, size_t n, struct error *err)
+{
+	return volume_writer_write(ctx, buf, n, err);
+}
+
 static int put_big(struct pack *p, int fd, uint64_t size, struct error *err)
 {
 	size_t states = (size_t)layout_state_count(size) * DIGEST_STATE_LEN;
@@ -175,6 +181,8 @@ static int put_big(struct pack *p, int fd, uint64_t size, struct error *err)
 				.dst_fd = p->fd,
 				.append = p->append,
 				.clone = p->clone,
+				.write = p->o->volumes ? write_volume : NULL,
+				.write_ctx = p->o->volumes,
 				.src_name = p->label,
 				.dst_name = p->name,
 				.cancel = p->o->cancel,
@@ -392,6 +400,17 @@ static int pack_to_fd(struct pack *p, int fd, struct error *err)
 	return 0;
 }
 
+static int pack_to_volumes(struct pack *p, struct error *err)
+{
+	struct volume_writer *w = p->o->volumes;
+
+	if (volume_writer_begin(w, p->manifest.lock.name, &p->text,
+				p->stats.bytes, err) ||
+	    put_all(p, err))
+		return -1;
+	return volume_writer_commit(w, err);
+}
+
 /* A pipe or device that has a name must not be replaced by a file. */
 static int pack_to_device(struct pack *p, struct error *err)
 {
@@ -423,7 +442,9 @@ int pack_lock(struct hfcache *store, const struct lock *l, const char *path,
 
 	if (prepare(&p, l, err))
 		return -1;
-	if (!strcmp(path, "-")) {
+	if (o->volumes) {
+		rc = pack_to_volumes(&p, err);
+	} else if (!strcmp(path, "-")) {
 		p.name = "standard output";
 		rc = pack_to_fd(&p, out_fd, err);
 	} else {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "bundle/inventory.h"
+#include "bundle/volumes_write.h"
 #include "cache/hfcache.h"
 #include "manifest/lock.h"
 
@@ -27,6 +28,8 @@ struct pack_options {
 	const struct inventory *have;
 	const struct pack_extra *extras; /* beside this program's own */
 	size_t extra_count;
+	/* Cut it: the writer's path counts then, not the one given to pack_lock(). */
+	struct volume_writer *volumes;
 	/* The very same bundle again: its serial, epoch and extras. May be NULL. */
 	const struct bundle_manifest *again;
 	const struct cancel *cancel;

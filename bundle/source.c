@@ -43,10 +43,23 @@ static size_t from_memory(struct bundle_source *s, void *buf, size_t n)
 	return n;
 }
 
+int bundle_source_pread(const struct bundle_source *s, void *buf, size_t n,
+			uint64_t offset, size_t *got, struct error *err)
+{
+	if (s->volumes)
+		return volumes_pread(s->volumes, buf, n, offset, got, err);
+	return file_pread_full(s->fd, buf, n, offset, got, s->name, err);
+}
+
+bool bundle_source_has(const struct bundle_source *s, const struct segment *seg)
+{
+	return !s->volumes || volumes_have(s->volumes, seg->offset, seg->size);
+}
+
 static int read_file(struct bundle_source *s, void *buf, size_t n, size_t *got,
 		     struct error *err)
 {
-	if (file_pread_full(s->fd, buf, n, s->offset, got, s->name, err) != 0)
+	if (bundle_source_pread(s, buf, n, s->offset, got, err) != 0)
 		return err_wrap(err, "reading at byte %" PRIu64, s->offset);
 	return 0;
 }
@@ -413,6 +426,57 @@ static int choose_reader(struct bundle_source *s, struct error *err)
 	return 0;
 }
 
+static int take_manifest(struct bundle_source *s, struct error *err)
+{
+	if (bundle_manifest_parse(&s->manifest, s->text.ptr, s->text.len,
+				  err) != 0)
+		return err_wrap(err, "%s: %s", s->name, BUNDLE_MANIFEST_NAME);
+	s->offset = 0;
+	return layout_open(&s->layout, &s->manifest, s->text.ptr, s->text.len,
+			   err);
+}
+
+/* The first volume is elsewhere: its manifest lies beside the card. Nobody will ask
+ * for the header in front of it, which is in that volume. */
+static int head_beside_card(struct bundle_source *s, struct error *err)
+{
+	str_fill(&s->ahead, '\0', HEADER);
+	return volumes_manifest(s->volumes, &s->text, err);
+}
+
+static int check_set(const struct bundle_source *s, struct error *err)
+{
+	const struct volcard *card = &s->volumes->card;
+	struct digest d;
+
+	digest_buf(DIGEST_SHA256, s->text.ptr, s->text.len, &d);
+	if (digest_equal(&d, &card->set))
+		return 0;
+	return err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s",
+		       card->volumes[0].file, s->volumes->card_file);
+}
+
+static int open_volumes(struct bundle_source *s, const char *path,
+			struct error *err)
+{
+	size_t size = 0;
+
+	s->name = xstrdup(path);
+	if (volumes_open(&s->volumes, path, s->more, err) != 0)
+		return -1;
+	s->seekable = true;
+	s->file_size = s->volumes->card.bytes;
+	if (s->volumes->states[0] != VOLUME_HERE) {
+		if (head_beside_card(s, err) != 0)
+			return -1;
+	} else if (read_head(s, err) != 0 ||
+		   manifest_size(s, &size, err) != 0 ||
+		   read_text(s, size, err) != 0) {
+		return -1;
+	}
+	return check_set(s, err) != 0 ? -1 : take_manifest(s, err);
+}
+
 static int open_content(struct bundle_source *s, struct error *err)
 {
 	size_t size = 0;
@@ -420,12 +484,7 @@ static int open_content(struct bundle_source *s, struct error *err)
 	if (choose_reader(s, err) != 0 || read_head(s, err) != 0 ||
 	    manifest_size(s, &size, err) != 0 || read_text(s, size, err) != 0)
 		return -1;
-	if (bundle_manifest_parse(&s->manifest, s->text.ptr, s->text.len,
-				  err) != 0)
-		return err_wrap(err, "%s: %s", s->name, BUNDLE_MANIFEST_NAME);
-	s->offset = 0;
-	return layout_open(&s->layout, &s->manifest, s->text.ptr, s->text.len,
-			   err);
+	return take_manifest(s, err);
 }
 
 int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
@@ -444,6 +503,8 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 	if (strcmp(path, "-") == 0)
 		return bundle_source_open_fd(s, STDIN_FILENO, "standard input",
 					     err);
+	if (volumes_is(path))
+		return open_volumes(s, path, err);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
@@ -461,6 +522,7 @@ void bundle_source_close(struct bundle_source *s)
 	str_release(&s->text);
 	str_release(&s->ahead);
 	free_ptr(&s->name);
+	volumes_close(&s->volumes);
 	if (s->owned)
 		close_fd(&s->fd);
 	*s = (struct bundle_source)BUNDLE_SOURCE_INIT;

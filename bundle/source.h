@@ -14,12 +14,17 @@
 #include "bundle/bmanifest.h"
 #include "bundle/layout.h"
 #include "bundle/tar.h"
+#include "bundle/volumes.h"
 
 struct bundle_source {
-	char *name;	      /* for messages */
-	int fd;		      /* owned unless it was stdin */
-	bool owned, seekable; /* seekable: a regular file, not compressed */
-	uint64_t file_size;   /* if seekable */
+	char *name; /* for messages */
+	int fd;	    /* owned unless it was stdin */
+	bool owned,
+		seekable; /* seekable: a regular file, not compressed, or: */
+	struct volumes *volumes; /* a set of volumes, and fd is -1 */
+	const struct strlist
+		*more;	    /* where volumes may lie; borrowed, or NULL */
+	uint64_t file_size; /* if seekable */
 	struct tar_reader *stream;   /* else */
 	const struct cancel *cancel; /* borrowed; set before opening, or NULL */
 	uint64_t offset;	     /* of the next byte */
@@ -34,7 +39,7 @@ struct bundle_source {
 		.fd = -1, .ahead = STR_INIT, .text = STR_INIT \
 	}
 
-/* path "-": stdin. ERR_NOT_FOUND, ERR_FORMAT ("not a bundle of itts-pack": with
+/* path "-": stdin; a directory, a card, a volume: a bundle in volumes. ERR_NOT_FOUND, ERR_FORMAT ("not a bundle of itts-pack": with
  * the advice to use --import if it is an archive). Reads at most manifest + 4 KiB.
  * *s must be BUNDLE_SOURCE_INIT; close it also after a failure. */
 int bundle_source_open(struct bundle_source *s, const char *path,
@@ -50,6 +55,13 @@ int bundle_source_check_size(struct bundle_source *s, struct error *err)
  * *offset is where it ended. */
 int bundle_source_read(struct bundle_source *s, void *buf, size_t n,
 		       struct error *err) MUST_CHECK;
+/* Of a seekable one, from any place and on any thread. Fewer only at the end. */
+int bundle_source_pread(const struct bundle_source *s, void *buf, size_t n,
+			uint64_t offset, size_t *got, struct error *err)
+	MUST_CHECK;
+/* false: these bytes are in a volume that is elsewhere. */
+bool bundle_source_has(const struct bundle_source *s,
+		       const struct segment *seg);
 int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
 	MUST_CHECK;
 /* Reads a BYTES, SIGNATURE or EXTRA segment and compares. ERR_INTEGRITY naming member,

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAX_PLACES 64
+
 static const struct option options[] = {
 	{ .name = "model-dir",
 	  .kind = OPTION_STRING,
@@ -54,6 +56,8 @@ static const char *const examples[] = {
 	"itts-pack install indextts-2.tar --dry-run",
 	"From a compressed stream:",
 	"ssh HOST cat bundle.tar.zst | itts-pack install - --cache /srv/hub",
+	"From two sticks, one after the other:",
+	"itts-pack install /media/usb1; itts-pack install /media/usb2",
 	"A colleague's archive of a cache:",
 	"itts-pack install --import cache.tar.gz",
 	NULL
@@ -196,6 +200,8 @@ static int import(struct app *app, const char *path,
 	struct import_stats stats = { 0 };
 	const char *file = app->options->lock;
 
+	if (app->options->args.count > 1)
+		return err_set(err, ERR_USAGE, "--import takes one FILE");
 	if (o->model_dir && !file)
 		return err_set(err, ERR_USAGE,
 			       "--import with --model-dir needs --lock FILE, "
@@ -213,14 +219,22 @@ static int install(struct app *app, const char *path,
 {
 	struct bundle_source s CLEANUP(
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
+	struct strlist more CLEANUP(strlist_release) = { 0 };
 	struct install_stats stats = { 0 };
 
+	if (app->options->args.count > 1 && !volumes_is(path))
+		return err_set(err, ERR_USAGE,
+			       "%s is no bundle in volumes: give one FILE",
+			       path);
 	if (app->options->lock)
 		return err_set(
 			err, ERR_USAGE,
 			"--lock goes with --import; a bundle carries its "
 			"own");
 	s.cancel = &app->cancel;
+	for (size_t i = 1; i < app->options->args.count; i++)
+		strlist_add(&more, app->options->args.items[i]);
+	s.more = &more;
 	if (bundle_source_open(&s, path, err) != 0 ||
 	    install_bundle(&s, o, &stats, err) != 0)
 		return -1;
@@ -263,7 +277,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_install = {
 	.name = "install",
-	.args = "FILE | -",
+	.args = "FILE | - | DIR [DIR...]",
 	.summary =
 		"check a bundle and put it into a cache and a model directory",
 	.about =
@@ -278,10 +292,13 @@ const struct command cmd_install = {
 		"last "
 		"of all, appear only when their bytes are right and on disk; "
 		"running it again finishes an interrupted run. Refs that "
-		"pointed elsewhere are moved and named.",
+		"pointed elsewhere are moved and named.\n\n"
+		"A bundle in volumes is read where they lie: give the "
+		"directory, or several; volumes that are elsewhere can be read "
+		"in a later run, in any order. Nothing is joined or deleted.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,
-	.max_args = 1,
+	.max_args = MAX_PLACES,
 	.run = run,
 };

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
 #include "bundle/pack.h"
+#include "bundle/volumes.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/pack_choice.h"
@@ -39,6 +40,12 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .help = "carry this static itts-pack in the bundle, for a server "
 		  "that has none" },
+	{ .name = "volume-size",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, volume_size),
+	  .value = "SIZE",
+	  .help = "cut the bundle into FILE.001, FILE.002, ... of at most this "
+		  "size: a number with K, M or G, or fat32, dvd, bd25" },
 	{ .name = "serial",
 	  .kind = OPTION_NUMBER,
 	  .field = offsetof(struct options, serial),
@@ -70,6 +77,8 @@ static const char *const examples[] = {
 	"itts-pack pack -o - | zstd | ssh HOST 'cat > bundle.tar.zst'",
 	"Only what is new to a server:",
 	"itts-pack pack -o update.tar --for site.json",
+	"On several sticks:",
+	"itts-pack pack -o indextts-2.tar --volume-size fat32",
 	"On a server, for the next one:",
 	"itts-pack pack --from-store -o indextts-2.tar",
 	NULL
@@ -128,7 +137,7 @@ static void say_licences(struct app *app, const struct lock *l)
 struct made {
 	const char *path;
 	char *name; /* owned: path, if nobody gave one */
-	uint64_t serial;
+	uint64_t serial, volumes;
 	struct pack_stats pack;
 	struct download_stats download;
 	bool downloaded;
@@ -155,6 +164,8 @@ static void put_json(struct app *app, const struct lock *l,
 	json_put_kv_u64(&j, "bytes", m->pack.bytes);
 	json_put_kv_u64(&j, "payloads", m->pack.payloads);
 	json_put_kv_u64(&j, "payload_bytes", m->pack.payload_bytes);
+	if (m->volumes)
+		json_put_kv_u64(&j, "volumes", m->volumes);
 	json_put_kv_u64(&j, "left_out", m->pack.absent);
 	json_put_kv_u64(&j, "left_out_bytes", m->pack.absent_bytes);
 	json_put_kv_u64(&j, "cloned_bytes", m->pack.cloned_bytes);
@@ -185,6 +196,12 @@ static void put_text(struct app *app, const struct lock *l,
 		 l->name, human_size(m->pack.bytes, size),
 		 (unsigned long long)m->pack.bytes,
 		 (unsigned long long)m->pack.payloads);
+	if (m->volumes)
+		app_note(app,
+			 "cut into %llu volumes; copy the card "
+			 "(NAME" VOLUMES_CARD ") and NAME" VOLUMES_MANIFEST
+			 " with each",
+			 (unsigned long long)m->volumes);
 	if (m->pack.absent)
 		app_note(app,
 			 "left out: %llu payloads, %s, that the target has",
@@ -194,10 +211,13 @@ static void put_text(struct app *app, const struct lock *l,
 	if (app->stdout_taken)
 		return;
 	app_next(app, "On the server",
-		 views ? (const char *const[]){ "itts-pack", "install", m->path,
-						"--model-dir", "DIR", NULL }
-		       : (const char *const[]){ "itts-pack", "install", m->path,
-						NULL });
+		 m->volumes ? (const char *const[]){ "itts-pack", "install",
+						     "DIRECTORY", NULL }
+		 : views    ? (const char *const[]){ "itts-pack", "install",
+						     m->path, "--model-dir", "DIR",
+						     NULL }
+			    : (const char *const[]){ "itts-pack", "install",
+						     m->path, NULL });
 }
 
 /* --- the job ---------------------------------------------------------------- */
@@ -235,18 +255,32 @@ static int write_bundle(struct app *app, struct hfcache *store,
 			struct made *m, struct error *err)
 {
 	struct thin_choice thin CLEANUP(thin_choice_release) = { 0 };
+	struct volume_writer volumes CLEANUP(volume_writer_release) = { 0 };
 	char *path CLEANUP(free_ptr) = NULL;
 	struct pack_extra installer = { 0 };
+	uint64_t size;
 
 	if (thin_choose(&thin, app, err) != 0 ||
 	    installer_extra(app->options->installer, &installer, &path, err) !=
 		    0)
 		return -1;
+	if (app->options->volume_size) {
+		if (app->stdout_taken)
+			return err_set(err, ERR_USAGE,
+				       "volumes cannot go to standard output; "
+				       "give -o FILE");
+		if (volume_size_parse(app->options->volume_size, &size, err) !=
+		    0)
+			return -1;
+		volume_writer_init(&volumes, m->path, size);
+		o->volumes = &volumes;
+	}
 	o->have = thin.given ? &thin.have : NULL;
 	o->extras = &installer;
 	o->extra_count = path ? 1 : 0;
 	if (pack_lock(store, l, m->path, STDOUT_FILENO, o, &m->pack, err) != 0)
 		return -1;
+	m->volumes = volumes.count;
 	m->serial = o->again ? o->again->serial : o->serial;
 	if (app->options->json)
 		put_json(app, l, m);

@@ -29,7 +29,7 @@ struct options {
 	bool offline;
 	/* of one command */
 	const char *output, *model_dir, *format;
-	const char *for_site, *installer;
+	const char *for_site, *installer, *volume_size;
 	uint64_t serial;
 	bool from_store, quick;
 	bool dry_run, keep_refs, import, all;

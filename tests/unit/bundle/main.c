@@ -16,5 +16,6 @@ int main(void)
 	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
 	failed += run_thin_tests();
+	failed += run_volumes_tests();
 	return failed != 0;
 }

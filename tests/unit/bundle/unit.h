@@ -60,5 +60,6 @@ int run_source_tests(void);
 int run_tar_reader_tests(void);
 int run_tar_tests(void);
 int run_thin_tests(void);
+int run_volumes_tests(void);
 
 #endif
