@@ -192,13 +192,16 @@ static int give_header(struct layout *l, struct segment *out, struct error *err)
 	return give_buf(l, out);
 }
 
-static void add_sum(struct str *out, const struct bundle_manifest *m,
-		    const struct member *one)
+static void add_sum(const struct layout *l, const struct member *one,
+		    struct str *out)
 {
+	const struct bundle_manifest *m = l->m;
 	struct digest d;
 	char hex[DIGEST_HEX_MAX];
 
-	if (one->data == MEMBER_PAYLOAD)
+	if (one->data == MEMBER_MANIFEST)
+		digest_buf(DIGEST_SHA256, l->text, l->len, &d);
+	else if (one->data == MEMBER_PAYLOAD)
 		d = m->blobs[one->blob].sha256;
 	else if (one->data == MEMBER_EXTRA)
 		d = m->extras.items[one->extra].sha256;
@@ -219,7 +222,7 @@ static int give_sums(struct layout *l, struct segment *out)
 	str_clear(&l->buf);
 	while (l->buf.len < SUMS_PIECE && members_next(&l->sums, &one))
 		if (member_is_listed(&one))
-			add_sum(&l->buf, l->m, &one);
+			add_sum(l, &one, &l->buf);
 	assert(l->buf.len > 0 && l->buf.len <= l->left);
 	l->left -= l->buf.len;
 	l->phase = l->left ? AT_DATA : AT_TAIL;

@@ -455,5 +455,5 @@ bool members_next(struct members *it, struct member *out)
 bool member_is_listed(const struct member *m)
 {
 	return m->data == MEMBER_TEXT || m->data == MEMBER_PAYLOAD ||
-	       m->data == MEMBER_EXTRA;
+	       m->data == MEMBER_EXTRA || m->data == MEMBER_MANIFEST;
 }

@@ -340,7 +340,7 @@ static const char listing[] =
 	"-printf '%P %s %n\\n' | LC_ALL=C sort";
 
 static const char checks[] = "LC_ALL=C sha256sum -c --quiet SHA256SUMS && "
-			     "[ $(wc -l < SHA256SUMS) = 29 ] && "
+			     "[ $(wc -l < SHA256SUMS) = 30 ] && "
 			     "[ -z \"$(find . -xtype l)\" ] && "
 			     "[ \"$(cat hub/models--gpt2/refs/refs/pr/1)\" = "
 			     "cccccccccccccccccccccccccccccccccccccccc ]";
