@@ -6,6 +6,7 @@
  *   ROOT/.locks/models--O--N/<etag>.lock       flock(2), as Python's filelock
  *   ROOT/models--O--N/blobs/<etag>             the bytes
  *   ROOT/models--O--N/blobs/<etag>.itts-part   ours, while fetching
+ *   ROOT/models--O--N/blobs/<etag>.journal.itts-part  what is known of it
  *   ROOT/models--O--N/snapshots/<commit>/<path> -> ../../blobs/<etag>
  *   ROOT/models--O--N/refs/<ref>               40 hex digits, no newline
  *   ROOT/models--O--N/trees/<commit>.json      exactly what the snapshot holds

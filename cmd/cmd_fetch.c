@@ -1,12 +1,31 @@
 #include "base/human.h"
+#include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/report.h"
 #include "cmd/work.h"
 #include "fetch/download.h"
+#include "fetch/endpoint.h"
 
+static const struct option options[] = {
+	{ .name = "dry-run",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, dry_run),
+	  .help = "list what would be downloaded and from where; the cache "
+		  "gets no file of the lock" },
+	{ .name = "deadline",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, deadline),
+	  .value = "TIME",
+	  .help = "give up after this long (90s, 30m, 2h); the next run goes "
+		  "on where this one stopped" },
+};
+
+static const struct option_group fetch_group = { "Fetching", options,
+						 ARRAY_LEN(options) };
 static const struct option_group *const groups[] = {
-	&group_selection, &group_lock, &group_network, &group_common, NULL
+	&fetch_group,	&group_selection, &group_lock,
+	&group_network, &group_common,	  NULL
 };
 
 static const char *const examples[] = {
@@ -22,6 +41,21 @@ static const char *const examples[] = {
 	NULL
 };
 
+/* What each endpoint has sent, in the user's order. */
+static void put_sources(struct json_writer *j, const struct hub *h)
+{
+	json_put_key(j, "sources");
+	json_begin_array(j);
+	for (size_t i = 0; i < h->count; i++) {
+		json_begin_object(j);
+		json_put_kv(j, "origin", h->endpoints[i].origin);
+		json_put_kv_u64(j, "received_bytes", h->endpoints[i].bytes);
+		json_put_kv_bool(j, "dropped", h->endpoints[i].dropped);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 static void put_json(struct app *app, const struct work *w,
 		     const struct download_stats *s)
 {
@@ -32,6 +66,7 @@ static void put_json(struct app *app, const struct work *w,
 	json_put_kv(&j, "name", w->lock.name);
 	json_put_kv(&j, "cache", hfcache_root(w->store));
 	report_download(&j, s);
+	put_sources(&j, &w->net.hub);
 	app_json_end(app, &j);
 }
 
@@ -56,10 +91,128 @@ static void put_text(struct app *app, const struct work *w,
 			 (unsigned long long)s->retries);
 }
 
+static void note_sources(struct app *app, const struct hub *h)
+{
+	char size[HUMAN_MAX];
+
+	for (size_t i = 0; app->options->verbose && i < h->count; i++)
+		app_note(app, "from %s: %s%s", h->endpoints[i].origin,
+			 human_size(h->endpoints[i].bytes, size),
+			 h->endpoints[i].dropped ? ", then no more" : "");
+}
+
+/* --- dry run ------------------------------------------------------------------ */
+
+/* Files that are missing, collected for the table or the document. */
+struct missing {
+	const struct hub *hub;
+	struct table table;
+	struct json_writer *json; /* NULL: the table */
+};
+
+static bool may_come_from(const struct missing *m, size_t i,
+			  const struct lock_repo *repo,
+			  const struct lock_file *file)
+{
+	return endpoint_has(m->hub, &m->hub->endpoints[i], repo, file);
+}
+
+static void table_missing(struct missing *m, const struct lock_repo *repo,
+			  const struct lock_file *file)
+{
+	struct str from CLEANUP(str_release) = STR_INIT;
+	char *name CLEANUP(free_ptr) = xasprintf("%s %s", repo->id, file->path);
+	char size[HUMAN_MAX];
+
+	for (size_t i = 0; i < m->hub->count; i++)
+		if (may_come_from(m, i, repo, file))
+			str_addf(&from, "%s%s", from.len ? ", " : "",
+				 m->hub->endpoints[i].origin);
+	table_add(&m->table, name);
+	table_add(&m->table, human_size(file->size, size));
+	table_add(&m->table, from.ptr);
+}
+
+static void json_missing(struct missing *m, const struct lock_repo *repo,
+			 const struct lock_file *file)
+{
+	json_begin_object(m->json);
+	json_put_kv(m->json, "repo", repo->id);
+	json_put_kv(m->json, "path", file->path);
+	json_put_kv_u64(m->json, "bytes", file->size);
+	json_put_key(m->json, "from");
+	json_begin_array(m->json);
+	for (size_t i = 0; i < m->hub->count; i++)
+		if (may_come_from(m, i, repo, file))
+			json_put_string(m->json, m->hub->endpoints[i].origin);
+	json_end_array(m->json);
+	json_end_object(m->json);
+}
+
+static void on_missing(void *ctx, const struct lock_repo *repo,
+		       const struct lock_file *file, enum blob_state state)
+{
+	struct missing *m = ctx;
+
+	(void)state;
+	if (m->json)
+		json_missing(m, repo, file);
+	else
+		table_missing(m, repo, file);
+}
+
+static int dry_json(struct app *app, struct work *w,
+		    const struct download_options *o, struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+	struct missing m = { .hub = &w->net.hub, .json = &j };
+	struct download_survey survey = { on_missing, &m };
+	struct download_stats s;
+
+	app_json_begin(app, &j, &text);
+	json_put_kv(&j, "name", w->lock.name);
+	json_put_kv_bool(&j, "dry_run", true);
+	json_put_key(&j, "missing");
+	json_begin_array(&j);
+	if (download_survey(w->store, &w->lock, o, &survey, &s, err) != 0)
+		return -1;
+	json_end_array(&j);
+	json_put_kv_u64(&j, "files", s.files);
+	json_put_kv_u64(&j, "bytes", s.bytes);
+	json_put_kv_u64(&j, "missing_files", s.got_files);
+	json_put_kv_u64(&j, "missing_bytes", s.got_bytes);
+	app_json_end(app, &j);
+	return 0;
+}
+
+static int dry_text(struct app *app, struct work *w,
+		    const struct download_options *o, struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct table table CLEANUP(table_release) = { .columns = 3 };
+	struct missing m = { .hub = &w->net.hub, .table = table };
+	struct download_survey survey = { on_missing, &m };
+	struct download_stats s;
+	char size[HUMAN_MAX];
+	int rc = download_survey(w->store, &w->lock, o, &survey, &s, err);
+
+	table = m.table;
+	if (rc != 0)
+		return -1;
+	table_format(&table, &text);
+	app_print(app, &text);
+	app_note(app, "%llu of %llu files would be downloaded, %s",
+		 (unsigned long long)s.got_files, (unsigned long long)s.files,
+		 human_size(s.got_bytes, size));
+	return 0;
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct work w CLEANUP(work_release) = WORK_INIT;
 	struct download_stats s = { 0 };
+	uint64_t seconds = 0;
 	struct download_options o = {
 		.jobs = (unsigned)app->options->jobs,
 		.offline = config_offline(app->env, app->options),
@@ -67,13 +220,23 @@ static int run(struct app *app, struct error *err)
 		.sink = &app->sink,
 	};
 
-	if (work_begin(&w, app, err) != 0 ||
-	    download_lock(&w.net.hub, w.store, &w.lock, &o, &s, err) != 0)
+	if (app->options->deadline &&
+	    human_parse_time(app->options->deadline, &seconds, err) != 0)
+		return err_wrap(err, "--deadline");
+	o.deadline_ms = seconds < UINT32_MAX ? seconds * 1000 : 0;
+	if (work_begin(&w, app, err) != 0)
 		return -1;
-	if (app->options->json)
+	if (app->options->dry_run)
+		return app->options->json ? dry_json(app, &w, &o, err)
+					  : dry_text(app, &w, &o, err);
+	if (download_lock(&w.net.hub, w.store, &w.lock, &o, &s, err) != 0)
+		return -1;
+	if (app->options->json) {
 		put_json(app, &w, &s);
-	else
-		put_text(app, &w, &s);
+		return 0;
+	}
+	put_text(app, &w, &s);
+	note_sources(app, &w.net.hub);
 	return 0;
 }
 
@@ -87,9 +250,12 @@ const struct command cmd_fetch = {
 		"already is hashed and not fetched again; what an interrupted "
 		"run left is continued; every byte is hashed as it comes, and "
 		"nothing gets its final name before it is right.\n\n"
+		"Large files come in pieces over several connections, as many "
+		"as make it faster, and from all endpoints at once: each gets "
+		"as much to do as it can deliver.\n\n"
 		"Without a lock file the hub is asked first, as itts-pack lock "
-		"does. Endpoints are tried in the order given; one that fails "
-		"or lies is left for the next.",
+		"does. Small files are asked of the endpoints in the order "
+		"given; one that fails or lies is left for the next.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_RECIPES,

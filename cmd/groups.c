@@ -17,7 +17,7 @@ static const struct option common[] = {
 	  .field = offsetof(struct options, jobs),
 	  .value = "N",
 	  .max = 256,
-	  .help = "files to download at a time (default 8), threads that "
+	  .help = "files to download at a time (default 16), threads that "
 		  "hash (default: all cores)" },
 	{ .name = "json",
 	  .kind = OPTION_FLAG,
@@ -153,6 +153,19 @@ static const struct option network[] = {
 	  .help = "trust these certificates (PEM) instead of the system's "
 		  "(default: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, "
 		  "CURL_CA_BUNDLE)" },
+	{ .name = "connections",
+	  .kind = OPTION_NUMBER,
+	  .field = offsetof(struct options, connections),
+	  .value = "N",
+	  .max = 64,
+	  .help = "connections to one endpoint at most (default 16); fewer are "
+		  "used while more would not help" },
+	{ .name = "limit-rate",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, limit_rate),
+	  .value = "RATE",
+	  .help = "receive no more than this in a second, all connections "
+		  "together: 500K, 2M, 1.5G" },
 	{ .name = "offline",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, offline),

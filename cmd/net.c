@@ -1,5 +1,6 @@
 #include "cmd/net.h"
 
+#include "base/human.h"
 #include "base/mem.h"
 #include "fetch/endpoint.h"
 
@@ -48,9 +49,14 @@ int net_open(struct net *n, struct app *app, struct error *err)
 				     err) != 0)
 			return -1;
 	}
+	if (app->options->limit_rate &&
+	    human_parse_size(app->options->limit_rate, &c->http.limit_rate,
+			     err) != 0)
+		return err_wrap(err, "--limit-rate");
 	if (http_open(&n->http, &c->http, &app->cancel, err) != 0)
 		return -1;
 	n->hub.http = n->http;
+	n->hub.connections = (unsigned)app->options->connections;
 	n->hub.token = c->token;
 	n->hub.modelscope_token = c->modelscope_token;
 	n->hub.sink = &app->sink;

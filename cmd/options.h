@@ -26,10 +26,13 @@ struct options {
 	/* network */
 	struct strlist endpoints, token_for;
 	const char *proxy, *ca_bundle;
+	const char *limit_rate;
+	uint64_t connections; /* 0: not given */
 	bool offline;
 	/* of one command */
 	const char *output, *model_dir, *format;
 	const char *for_site, *installer, *volume_size;
+	const char *deadline;
 	uint64_t serial;
 	bool from_store, quick;
 	bool dry_run, keep_refs, import, all;

@@ -204,3 +204,27 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 		return -1;
 	return report_failed(&p, out, &failed, err);
 }
+
+int download_survey(struct hfcache *store, struct lock *l,
+		    const struct download_options *o,
+		    const struct download_survey *survey,
+		    struct download_stats *out, struct error *err)
+{
+	struct plan p CLEANUP(plan_release) = { 0 };
+
+	*out = (struct download_stats){ 0 };
+	plan_make(&p, l, false);
+	if (plan_check(&p, store, o, err) < 0 || plan_share(&p, NULL, err) < 0)
+		return -1;
+	count_had(&p, out);
+	for (size_t i = 0; i < p.blob_count; i++) {
+		const struct plan_blob *b = &p.blobs[i];
+
+		if (b->state == BLOB_OK || b->same_as != PLAN_NONE)
+			continue;
+		survey->missing(survey->ctx, b->repo, b->file, b->state);
+		out->got_files++;
+		out->got_bytes += b->file->size;
+	}
+	return plan_space(&p, store, err);
+}

@@ -13,7 +13,7 @@
 #include "fetch/hub.h"
 #include "manifest/lock.h"
 
-#define DOWNLOAD_JOBS	  8 /* files at a time where nobody says otherwise */
+#define DOWNLOAD_JOBS	  16 /* files at a time where nobody says otherwise */
 #define DOWNLOAD_MAX_JOBS 64
 
 struct download_options {
@@ -21,6 +21,7 @@ struct download_options {
 	bool offline; /* only check what is there: ERR_NOT_FOUND if files lack */
 	bool learn; /* only files whose sha256 is DIGEST_NONE: it is filled in.
 			* Blobs only: no snapshots, refs, listings. */
+	uint64_t deadline_ms; /* from now on; then ERR_NET. 0: none */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 };
@@ -43,5 +44,17 @@ struct download_stats {
 int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 		  const struct download_options *o, struct download_stats *out,
 		  struct error *err) MUST_CHECK;
+
+/* Looks at what the store has and writes nothing: missing() is told of each file
+ * that would be fetched. ERR_IO if there is no room for them. */
+struct download_survey {
+	void (*missing)(void *ctx, const struct lock_repo *repo,
+			const struct lock_file *file, enum blob_state state);
+	void *ctx;
+};
+int download_survey(struct hfcache *store, struct lock *l,
+		    const struct download_options *o,
+		    const struct download_survey *survey,
+		    struct download_stats *out, struct error *err) MUST_CHECK;
 
 #endif

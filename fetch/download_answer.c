@@ -1,126 +1,330 @@
 /*
  * Which answer may be believed:
- *   206  only if Content-Range begins where the part ends and names the size
- *        that the lock has;
- *   200  to a range request: the part begins anew;
+ *   206  only if Content-Range is exactly what was asked for, of a file of the
+ *        size that the lock has, with the validator that this endpoint's other
+ *        answers had;
+ *   200  to a range request: all of the file. Either the endpoint ignores ranges,
+ *        then one stream brings what is missing, or the file there has become
+ *        another (If-Range), then what it sent before counts no more;
  *   any  length that is not the lock's, or a Content-Encoding: the endpoint has
  *        another file. Its first bytes tell what it is (web page, LFS pointer).
- * Without a validator a range may join bytes of two files. The digest finds out;
- * then the file is fetched once more from 0 before the endpoint is blamed
- * (download_job.c).
+ * All of that is decided before a byte is written.
  */
 #include "fetch/download_answer.h"
 
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "fetch/download_repair.h"
 #include "fetch/retry.h"
 
 #include <string.h>
 
-static int take_whole(struct job *j, const struct http_response *res,
-		      struct error *err)
+/* --- headers ----------------------------------------------------------------- */
+
+/* Strong validators only: RFC 9110 forbids others in If-Range. */
+static bool is_strong(const char *etag)
 {
-	if (res->encoded ||
-	    (res->length != UINT64_MAX && res->length != j->blob->file->size)) {
-		j->foreign = true;
-		return 0;
-	}
-	return j->part.offset > 0 ? job_restart_part(j, err) : 0;
+	return etag[0] == '"';
 }
 
-static int take_range(struct job *j, const struct http_response *res,
+static bool has_changed(const struct lane *l, const struct http_response *res)
+{
+	return l->source->validator[0] && is_strong(res->etag) &&
+	       strcmp(l->source->validator, res->etag) != 0;
+}
+
+/* The endpoint is one that bytes may come from. */
+static int open_source(struct lane *l, const struct http_response *res,
+		       struct error *err)
+{
+	struct job_source *s = l->source;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (is_strong(res->etag))
+		memcpy(s->validator, res->etag, sizeof(s->validator));
+	if (res->redirected && res->url && !s->direct)
+		s->direct = xstrdup(res->url);
+	if (!s->open)
+		/* others may ask it now */
+		http_wake(l->job->common->hub->http);
+	s->open = true;
+	s->opening = false;
+	l->job->last = l->endpoint;
+	l->began_ms = clock_ms();
+	if (!l->job->blocks)
+		return 0;
+	text = xasprintf("%s %s", l->endpoint->origin,
+			 s->validator[0] ? s->validator : "-");
+	return blocks_source(l->job->blocks, text, &s->id, err);
+}
+
+static bool is_foreign(const struct lane *l, const struct http_response *res)
+{
+	return res->encoded || (res->length != UINT64_MAX &&
+				res->length != l->job->blob->file->size);
+}
+
+/* From here on what comes is the file from its first byte. */
+static int take_all(struct lane *l, const struct http_response *res,
+		    struct error *err)
+{
+	struct job *j = l->job;
+
+	switch (l->kind) {
+	case LANE_SMALL:
+		if (j->part.offset > 0 && job_restart_part(j, err) < 0)
+			return -1;
+		l->pos = 0;
+		break;
+	case LANE_RANGE:
+		l->source->streams = true;
+		segments_give_back(&j->segments, l->run);
+		l->run = (struct segment){ 0, 0 };
+		l->kind = LANE_STREAM;
+		l->pos = 0;
+		l->end = j->blob->file->size;
+		break;
+	case LANE_COPY:
+		l->source->streams = true;
+		l->skip = l->pos;
+		break;
+	case LANE_STREAM:
+		l->pos = 0;
+		break;
+	}
+	return open_source(l, res, err);
+}
+
+static int take_whole(struct lane *l, const struct http_response *res,
 		      struct error *err)
 {
-	uint64_t size = j->blob->file->size;
-
-	if (j->from > 0 && res->range_start == j->from &&
-	    res->range_end == size - 1 && res->range_total == size &&
-	    !res->encoded)
+	if (is_foreign(l, res)) {
+		l->foreign = true;
 		return 0;
-	return err_set(
-		err, ERR_INTEGRITY,
-		"%s: %s: asked for bytes from %llu of %llu, got another range",
-		j->endpoint->origin, j->name, (unsigned long long)j->from,
-		(unsigned long long)size);
+	}
+	if (has_changed(l, res)) {
+		l->source->changes++;
+		if (job_forget_source(l->job, l->source, err) < 0)
+			return -1;
+		l->source->validator[0] = '\0';
+	} else if (l->kind == LANE_RANGE && l->to > 0 && l->source->lanes > 1) {
+		/* another lane is enough */
+		l->source->streams = true;
+		return err_set(err, ERR_CANCELLED, "ranges are ignored");
+	}
+	if (l->to == 0 && l->kind == LANE_RANGE)
+		return open_source(l, res, err);
+	return take_all(l, res, err);
+}
+
+static bool is_wanted_range(const struct lane *l,
+			    const struct http_response *res)
+{
+	uint64_t size = l->job->blob->file->size;
+	uint64_t to = l->to ? l->to : size;
+
+	return (l->from > 0 || l->to > 0) && res->range_start == l->from &&
+	       res->range_end == to - 1 && res->range_total == size &&
+	       !res->encoded &&
+	       (res->length == UINT64_MAX || res->length == to - l->from);
+}
+
+static int take_range(struct lane *l, const struct http_response *res,
+		      struct error *err)
+{
+	if (!is_wanted_range(l, res))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s: asked for bytes from %llu of %llu, got "
+			       "another range",
+			       l->endpoint->origin, l->job->name,
+			       (unsigned long long)l->from,
+			       (unsigned long long)l->job->blob->file->size);
+	if (has_changed(l, res)) {
+		l->changed = true;
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s: changed while it was fetched",
+			       l->endpoint->origin, l->job->name);
+	}
+	return open_source(l, res, err);
 }
 
 int answer_headers(void *ctx, const struct http_response *res,
 		   struct error *err)
 {
-	struct job *j = ctx;
+	struct lane *l = ctx;
 
 	if (res->status == 206)
-		return take_range(j, res, err);
+		return take_range(l, res, err);
 	if (res->status == 200)
-		return take_whole(j, res, err);
+		return take_whole(l, res, err);
 	return 0;
 }
 
-/* Strong validators only: RFC 9110 forbids others in If-Range. */
-void answer_keep_validator(struct job *j, const struct http_response *res)
+/* --- body -------------------------------------------------------------------- */
+
+static int peek(struct lane *l, const void *p, size_t n, struct error *err)
 {
-	if (res->etag[0] == '"' && (res->status == 206 || res->status == 200))
-		memcpy(j->validator, res->etag, sizeof(j->validator));
+	size_t room = sizeof(l->head) - l->head_len;
+	size_t take = n < room ? n : room;
+
+	memcpy(l->head + l->head_len, p, take);
+	l->head_len += take;
+	return take < n ? err_set(err, ERR_INTEGRITY, "foreign") : 0;
 }
 
-int answer_body(void *ctx, const void *p, size_t n, struct error *err)
+static void begin_block(struct lane *l, uint32_t i)
 {
-	struct job *j = ctx;
+	struct job *j = l->job;
 
-	if (j->foreign) {
-		size_t room = sizeof(j->head) - j->head_len;
-		size_t take = n < room ? n : room;
+	xxh64_begin(&l->sum, blocks_journal(j->blocks)->seed);
+	l->block_ms = clock_ms();
+	l->hedged = false;
+	if (l->kind == LANE_STREAM)
+		l->own = segments_take_one(&j->segments, i);
+}
 
-		memcpy(j->head + j->head_len, p, take);
-		j->head_len += take;
-		return take < n ? err_set(err, ERR_INTEGRITY, "foreign") : 0;
+/* Is the block at pos to be written by this lane? It may have come from elsewhere
+ * meanwhile. */
+static bool writes(const struct lane *l, uint32_t i)
+{
+	if (l->kind == LANE_COPY || (l->kind == LANE_STREAM && !l->own))
+		return false;
+	return l->job->segments.state[i] == SEGMENT_TAKEN;
+}
+
+static int end_block(struct lane *l, uint32_t i, struct error *err)
+{
+	struct job *j = l->job;
+
+	if (l->kind == LANE_COPY)
+		return repair_take_copy(l, i, xxh64_end(&l->sum), err);
+	if (!writes(l, i)) {
+		j->common->stats->wasted_bytes += journal_block_len(
+			blocks_journal(j->blocks), i);
+		return 0;
 	}
-	if (hfcache_part_write(&j->part, p, n, err) < 0)
+	segments_have(&j->segments, i);
+	return blocks_done(j->blocks, i, xxh64_end(&l->sum), l->source->id,
+			   err);
+}
+
+/* n bytes that do not reach beyond the block at pos. */
+static int take_bytes(struct lane *l, const void *p, size_t n,
+		      struct error *err)
+{
+	struct job *j = l->job;
+	uint32_t i;
+	uint64_t start = job_block_at(j, l->pos, &i);
+	uint64_t len = journal_block_len(blocks_journal(j->blocks), i);
+
+	if (l->pos == start)
+		begin_block(l, i);
+	if (l->kind == LANE_COPY)
+		memcpy(l->buffer + (l->pos - start), p, n);
+	else if (writes(l, i) && blocks_write(j->blocks, l->pos, p, n, err) < 0)
 		return -1;
+	xxh64_update(&l->sum, p, n);
+	l->pos += n;
+	return l->pos == start + len ? end_block(l, i, err) : 0;
+}
+
+static int take_blocks(struct lane *l, const unsigned char *p, size_t n,
+		       struct error *err)
+{
+	uint64_t block = blocks_journal(l->job->blocks)->block_size;
+
+	while (n > 0) {
+		uint64_t room = block - l->pos % block;
+		size_t k;
+
+		/* the end may have come nearer since it was asked for */
+		if (l->pos >= l->end)
+			return err_set(err, ERR_CANCELLED, "enough");
+		room = room < l->end - l->pos ? room : l->end - l->pos;
+		k = n < room ? n : (size_t)room;
+		if (take_bytes(l, p, k, err) < 0)
+			return -1;
+		p += k;
+		n -= k;
+	}
+	return 0;
+}
+
+int answer_body(void *ctx, const void *bytes, size_t n, struct error *err)
+{
+	struct lane *l = ctx;
+	struct job *j = l->job;
+	const unsigned char *p = bytes;
+
+	if (l->foreign)
+		return peek(l, p, n, err);
+	l->got += n;
+	pace_count(&j->common->endpoints[job_index(j, l->endpoint)].pace, n);
+	if (l->skip > 0) {
+		size_t k = n < l->skip ? n : (size_t)l->skip;
+
+		l->skip -= k;
+		j->common->stats->wasted_bytes += k;
+		p += k;
+		n -= k;
+	}
+	if (l->kind != LANE_SMALL) {
+		if (take_blocks(l, p, n, err) < 0)
+			return -1;
+	} else if (hfcache_part_write(&j->part, p, n, err) < 0) {
+		return -1;
+	} else {
+		l->pos += n;
+	}
 	job_tell_progress(j);
 	return 0;
 }
 
-static void explain_foreign(const struct job *j,
+/* --- end --------------------------------------------------------------------- */
+
+static void explain_foreign(const struct lane *l,
 			    const struct http_response *res, struct error *err)
 {
-	const char *kind = retry_foreign_body(j->head, j->head_len);
+	const char *kind = retry_foreign_body(l->head, l->head_len);
+	const char *origin = l->endpoint->origin, *name = l->job->name;
 
 	if (!kind && strcasestr(res->content_type, "text/html"))
 		kind = "a web page";
 	err_clear(err);
 	if (kind)
 		err_set(err, ERR_INTEGRITY,
-			"%s: %s: sent %s instead of the file",
-			j->endpoint->origin, j->name, kind);
+			"%s: %s: sent %s instead of the file", origin, name,
+			kind);
 	else if (res->encoded)
 		err_set(err, ERR_INTEGRITY,
 			"%s: %s: sent compressed, which was not asked for",
-			j->endpoint->origin, j->name);
+			origin, name);
 	else
 		err_set(err, ERR_INTEGRITY,
 			"%s: %s: the file there has %llu bytes, expected %llu",
-			j->endpoint->origin, j->name,
-			(unsigned long long)res->length,
-			(unsigned long long)j->blob->file->size);
+			origin, name, (unsigned long long)res->length,
+			(unsigned long long)l->job->blob->file->size);
 }
 
-static void explain_short(const struct job *j, struct error *err)
+static void explain_short(const struct lane *l, struct error *err)
 {
 	err_set(err, ERR_NET, "%s: %s: ended after %llu of %llu bytes",
-		j->endpoint->origin, j->name,
-		(unsigned long long)j->part.offset,
-		(unsigned long long)j->blob->file->size);
+		l->endpoint->origin, l->job->name, (unsigned long long)l->pos,
+		(unsigned long long)l->job->blob->file->size);
 }
 
-/* Puts into err what is wrong with the answer, if anything. */
-void answer_judge(const struct job *j, const struct http_response *res,
+void answer_judge(const struct lane *l, const struct http_response *res,
 		  struct error *err)
 {
 	bool delivered = res->status == 200 || res->status == 206;
 
-	if (j->foreign)
-		explain_foreign(j, res, err);
+	if (l->foreign)
+		explain_foreign(l, res, err);
 	else if (err->code == ERR_NONE && !delivered)
-		retry_explain(res, j->name, j->endpoint->origin, err);
-	else if (err->code == ERR_NONE && j->part.offset < j->part.size)
-		explain_short(j, err);
+		retry_explain(res, l->job->name, l->endpoint->origin, err);
+	else if (err->code == ERR_CANCELLED && l->pos == l->end && l->got > 0)
+		err_clear(err); /* stopped because it was enough */
+	else if (err->code == ERR_NONE && l->pos < l->end)
+		explain_short(l, err);
 }

@@ -1,17 +1,15 @@
-/* Is an answer the file that a job asked for? */
+/* Is an answer the part of the file that a lane asked for? */
 #ifndef ITTS_DOWNLOAD_ANSWER_H
 #define ITTS_DOWNLOAD_ANSWER_H
 
-#include "fetch/download_job.h"
+#include "fetch/download_lane.h"
 
-/* Callbacks of the request; ctx is the job. */
+/* Callbacks of the request; ctx is the lane. */
 int answer_headers(void *ctx, const struct http_response *res,
 		   struct error *err);
 int answer_body(void *ctx, const void *p, size_t n, struct error *err);
 /* At its end: puts into err what is wrong with it, if anything. */
-void answer_judge(const struct job *j, const struct http_response *res,
+void answer_judge(const struct lane *l, const struct http_response *res,
 		  struct error *err);
-/* Remembers the ETag for If-Range. */
-void answer_keep_validator(struct job *j, const struct http_response *res);
 
 #endif

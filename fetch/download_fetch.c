@@ -1,8 +1,11 @@
 #include "fetch/download_fetch.h"
 
 #include "base/clock.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "fetch/download_job.h"
+#include "fetch/download_lane.h"
+#include "fetch/download_pump.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -16,14 +19,13 @@ struct fetch {
 	const struct download_options *options;
 	struct download_stats *stats;
 	struct job_common common;
-	struct job *jobs;
-	unsigned slots;
 	uint32_t *queue; /* blobs to fetch; the place in it is the item's id */
 	size_t count, next;
 	uint32_t *busy; /* places of blobs that other processes hold */
 	size_t busy_count;
 	uint64_t busy_ms; /* when they were looked at last */
 	bool stopped, filling;
+	uint64_t began_ms;
 	struct job_end kept[HFCACHE_BATCH_CAP]; /* wait for a flush */
 	size_t kept_count;
 	uint64_t kept_ms;     /* when the first of them came */
@@ -33,9 +35,11 @@ struct fetch {
 
 static void fetch_release(struct fetch *f)
 {
-	for (unsigned i = 0; f->jobs && i < f->slots; i++)
-		job_release(&f->jobs[i]);
-	free_ptr(&f->jobs);
+	for (unsigned i = 0; f->common.jobs && i < f->common.job_count; i++)
+		job_release(&f->common.jobs[i]);
+	free_ptr(&f->common.jobs);
+	free_ptr(&f->common.lanes);
+	free_ptr(&f->common.endpoints);
 	free_ptr(&f->queue);
 	free_ptr(&f->busy);
 }
@@ -121,9 +125,9 @@ static void job_ended(void *ctx, const struct job_end *e,
 
 static struct job *free_job(struct fetch *f)
 {
-	for (unsigned i = 0; i < f->slots; i++)
-		if (!f->jobs[i].used)
-			return &f->jobs[i];
+	for (unsigned i = 0; i < f->common.job_count; i++)
+		if (f->common.jobs[i].state == JOB_UNUSED)
+			return &f->common.jobs[i];
 	return NULL;
 }
 
@@ -193,22 +197,42 @@ static void fill(struct fetch *f)
 	f->filling = false;
 }
 
+static void look_at_clock(struct fetch *f)
+{
+	struct error err = { .code = ERR_NONE };
+	char limit[HUMAN_MAX];
+
+	if (f->stopped || !f->options->deadline_ms ||
+	    clock_ms() - f->began_ms < f->options->deadline_ms)
+		return;
+	err_set(&err, ERR_NET, "not complete after %s, which was the deadline",
+		human_time(f->options->deadline_ms, limit));
+	err_hint(&err, "what has come is kept: run the command again");
+	stop(f, &err);
+}
+
 static void on_tick(void *ctx)
 {
 	struct fetch *f = ctx;
+
+	look_at_clock(f);
 
 	f->filling = true;
 	if (f->kept_count > 0 && clock_ms() - f->kept_ms >= FLUSH_MS)
 		flush(f);
 	retry_busy(f);
+	for (unsigned i = 0; i < f->common.job_count && !f->stopped; i++)
+		job_tick(&f->common.jobs[i]);
 	f->filling = false;
 	fill(f);
+	if (!f->stopped)
+		pump_tick(&f->common);
 }
 
 static bool is_idle(const struct fetch *f)
 {
-	for (unsigned i = 0; i < f->slots; i++)
-		if (f->jobs[i].used)
+	for (unsigned i = 0; i < f->common.job_count; i++)
+		if (f->common.jobs[i].state != JOB_UNUSED)
 			return false;
 	return true;
 }
@@ -276,14 +300,19 @@ static void make_queue(struct fetch *f)
 
 static void make_jobs(struct fetch *f)
 {
-	unsigned jobs = f->options->jobs;
+	const struct download_options *o = f->options;
+	struct job_common *c = &f->common;
+	unsigned jobs = o->jobs ? o->jobs : DOWNLOAD_JOBS;
 
-	f->slots = jobs == 0		      ? DOWNLOAD_JOBS
-		   : jobs < DOWNLOAD_MAX_JOBS ? jobs
-					      : DOWNLOAD_MAX_JOBS;
-	f->jobs = xcalloc(f->slots, sizeof(*f->jobs));
-	for (unsigned i = 0; i < f->slots; i++)
-		f->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;
+	c->job_count = jobs < DOWNLOAD_MAX_JOBS ? jobs : DOWNLOAD_MAX_JOBS;
+	c->jobs = xcalloc(c->job_count, sizeof(*c->jobs));
+	for (unsigned i = 0; i < c->job_count; i++)
+		c->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;
+	c->lanes = xcalloc(JOB_LANES, sizeof(*c->lanes));
+	c->endpoints = xcalloc(c->hub->count + 1, sizeof(*c->endpoints));
+	for (size_t i = 0; i < c->hub->count; i++)
+		pace_init(&c->endpoints[i].pace, c->hub->connections,
+			  clock_ms());
 }
 
 static void free_batch(struct hfcache_batch **batch)
@@ -304,6 +333,7 @@ int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
 		.options = o,
 		.stats = stats,
 		.failed = failed,
+		.began_ms = clock_ms(),
 		.common = { .hub = h,
 			    .store = store,
 			    .sink = o->sink,

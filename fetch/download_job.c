@@ -2,36 +2,54 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "fetch/download_answer.h"
+#include "fetch/download_lane.h"
+#include "fetch/download_repair.h"
 #include "fetch/endpoint.h"
-#include "fetch/retry.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define RESUMABLE_MIN (1u << 20)  /* smaller files are not worth a part */
-#define CREDIT	      (64u << 10) /* progress that earns new attempts */
-#define SOON_MS	      100
-#define TELL_MS	      100
-#define MAX_LIES      2
-#define MAX_FAILURES  2
-/* On a connection that fails, while another endpoint is at hand. */
-#define ATTEMPTS_OF_MANY 2
-
-static void submit(struct job *j, unsigned delay_ms);
-static void ask_first(struct job *j);
+#define LARGE_MIN    (1u << 20) /* smaller files come in one piece */
+#define TELL_MS	     100
+#define MAX_LIES     2
+#define MAX_FAILURES 2
 
 /* --- telling ---------------------------------------------------------------- */
 
-static void tell(const struct job *j, enum event_type type, const char *text,
-		 unsigned delay_ms)
+/* Bytes that are there, those of blocks on their way included. */
+static uint64_t bytes_done(const struct job *j)
+{
+	const struct journal *journal;
+	uint64_t done;
+
+	if (j->state == JOB_SMALL)
+		return j->part.offset;
+	if (j->state != JOB_FILLING)
+		return 0;
+	journal = blocks_journal(j->blocks);
+	done = (uint64_t)j->segments.have_count * journal->block_size;
+	if (journal->blocks[journal->count - 1].have)
+		done -= journal->block_size -
+			journal_block_len(journal, journal->count - 1);
+	for (unsigned i = 0; i < JOB_LANES; i++) {
+		const struct lane *l = &j->common->lanes[i];
+
+		if (l->job == j && l->kind != LANE_COPY &&
+		    (l->kind == LANE_RANGE || l->own) && l->pos < l->end)
+			done += l->pos % journal->block_size;
+	}
+	return done < journal->size ? done : journal->size;
+}
+
+void job_tell(const struct job *j, enum event_type type, const char *text,
+	      unsigned delay_ms)
 {
 	struct event ev = { .type = type,
 			    .id = j->id,
 			    .name = j->name,
 			    .text = text,
-			    .source = j->endpoint ? j->endpoint->origin : NULL,
-			    .done = j->part.offset,
+			    .source = j->last ? j->last->origin : NULL,
+			    .done = bytes_done(j),
 			    .total = j->blob->file->size,
 			    .delay_ms = delay_ms };
 	event_emit(j->common->sink, &ev);
@@ -44,13 +62,38 @@ void job_tell_progress(struct job *j)
 	if (now - j->told_ms < TELL_MS)
 		return;
 	j->told_ms = now;
-	tell(j, EVENT_PROGRESS, NULL, 0);
+	job_tell(j, EVENT_PROGRESS, NULL, 0);
 }
 
 /* --- ending ----------------------------------------------------------------- */
 
+static void drop_lanes(struct job *j, const struct hub_endpoint *only)
+{
+	for (unsigned i = 0; i < JOB_LANES && j->lanes > 0; i++) {
+		struct lane *l = &j->common->lanes[i];
+
+		if (l->job == j && (!only || l->endpoint == only))
+			lane_abandon(l);
+	}
+}
+
+static void release_sources(struct job *j)
+{
+	for (size_t i = 0; j->sources && i < j->common->hub->count; i++)
+		free_ptr(&j->sources[i].direct);
+	free_ptr(&j->sources);
+}
+
 void job_release(struct job *j)
 {
+	if (j->state != JOB_UNUSED) {
+		drop_lanes(j, NULL);
+		http_hold(j->common->hub->http, -1);
+	}
+	repair_release(j);
+	release_sources(j);
+	segments_release(&j->segments);
+	blocks_close(&j->blocks);
 	hfcache_part_close(&j->part);
 	free_ptr(&j->name);
 	*j = (struct job){ .part = HFCACHE_PART_INIT };
@@ -61,7 +104,7 @@ static void end_with(struct job *j, const struct error *err, bool in_batch)
 	struct job_common *common = j->common;
 	struct job_end e = { .blob = j->blob,
 			     .id = j->id,
-			     .source = j->endpoint ? j->endpoint->origin : NULL,
+			     .source = j->last ? j->last->origin : NULL,
 			     .resumed = j->resumed,
 			     .in_batch = in_batch };
 
@@ -70,12 +113,12 @@ static void end_with(struct job *j, const struct error *err, bool in_batch)
 	common->ended(common->ctx, &e, err);
 }
 
-static void end(struct job *j, const struct error *err)
+void job_end(struct job *j, const struct error *err)
 {
 	struct error named = *err;
 
 	if (err->code != ERR_CANCELLED)
-		tell(j, EVENT_FAIL, err->msg, 0);
+		job_tell(j, EVENT_FAIL, err->msg, 0);
 	/* what the engine says names the host only */
 	if (!strstr(err->msg, j->name))
 		err_wrap(&named, "%s", j->name);
@@ -84,23 +127,42 @@ static void end(struct job *j, const struct error *err)
 
 /* --- endpoints -------------------------------------------------------------- */
 
-static size_t index_of(const struct job *j, const struct hub_endpoint *e)
+size_t job_index(const struct job *j, const struct hub_endpoint *e)
 {
 	return (size_t)(e - j->common->hub->endpoints);
 }
 
-/* The first in the user's order that this file has not been refused by. */
-static struct hub_endpoint *find_endpoint(const struct job *j)
+bool job_may_use(const struct job *j, size_t endpoint)
 {
-	struct hub *h = j->common->hub;
+	const struct hub_endpoint *e = &j->common->hub->endpoints[endpoint];
+
+	return !j->sources[endpoint].refused && !e->dropped &&
+	       endpoint_has(j->common->hub, e, j->blob->repo, j->blob->file);
+}
+
+bool job_has_other(const struct job *j, const struct hub_endpoint *but)
+{
+	const struct hub *h = j->common->hub;
 
 	for (size_t i = 0; i < h->count; i++)
-		if (!j->tried[i] && !h->endpoints[i].dropped &&
-		    &h->endpoints[i] != j->endpoint &&
-		    endpoint_has(h, &h->endpoints[i], j->blob->repo,
-				 j->blob->file))
-			return &h->endpoints[i];
-	return NULL;
+		if (&h->endpoints[i] != but && job_may_use(j, i))
+			return true;
+	return false;
+}
+
+size_t job_first(const struct job *j)
+{
+	const struct job_common *c = j->common;
+	size_t first = SIZE_MAX;
+	uint64_t now = clock_ms();
+
+	for (size_t i = c->hub->count; i-- > 0;)
+		if (job_may_use(j, i) && c->endpoints[i].wait_ms <= now)
+			first = i;
+	for (size_t i = 0; first == SIZE_MAX && i < c->hub->count; i++)
+		if (job_may_use(j, i))
+			first = i;
+	return first;
 }
 
 static bool others_in_use(const struct hub *h, const struct hub_endpoint *but)
@@ -120,11 +182,19 @@ static void drop(struct job *j, struct hub_endpoint *e, const char *why)
 		   why);
 }
 
-/* This endpoint has failed the job; what does that say of it? */
-static void blame(struct job *j, const struct error *why)
+void job_drop_endpoint(struct job *j, struct hub_endpoint *e, const char *why)
 {
-	struct hub_endpoint *e = j->endpoint;
+	e->lies = MAX_LIES;
+	if (others_in_use(j->common->hub, e))
+		drop(j, e, why);
+	else
+		event_warn(j->common->sink, "%s: %s", e->origin, why);
+}
 
+/* This endpoint has failed the job; what does that say of it? */
+static void blame(struct job *j, struct hub_endpoint *e,
+		  const struct error *why)
+{
 	if (why->code == ERR_NET && ++e->failures >= MAX_FAILURES)
 		drop(j, e, why->msg);
 	/* digests protect us from a liar, so the last one may stay */
@@ -133,32 +203,24 @@ static void blame(struct job *j, const struct error *why)
 		drop(j, e, "what it sends is not what it should be");
 }
 
-static void use_endpoint(struct job *j, struct hub_endpoint *e)
+void job_refuse(struct job *j, struct hub_endpoint *e, const struct error *why)
 {
-	j->endpoint = e;
-	j->attempt = 0;
-	j->credit = j->part.offset;
-	j->validator[0] = '\0';
-}
+	struct job_source *s = &j->sources[job_index(j, e)];
 
-static void try_elsewhere(struct job *j, const struct error *why)
-{
-	struct hub_endpoint *next;
-
-	j->tried[index_of(j, j->endpoint)] = true;
-	blame(j, why);
-	next = find_endpoint(j);
-	if (!next) {
-		end(j, why);
+	if (s->refused)
+		return;
+	s->refused = true;
+	drop_lanes(j, e);
+	blame(j, e, why);
+	if (job_first(j) == SIZE_MAX) {
+		job_end(j, why);
 		return;
 	}
 	j->common->stats->retries++;
-	tell(j, EVENT_RETRY, why->msg, 0);
-	use_endpoint(j, next);
-	submit(j, 0);
+	job_tell(j, EVENT_RETRY, why->msg, 0);
 }
 
-/* --- the part --------------------------------------------------------------- */
+/* --- small files -------------------------------------------------------------- */
 
 /* ERR_BUSY where another process holds the blob. */
 static int lock_blob(struct job *j, int *lockfd, struct error *err)
@@ -169,11 +231,8 @@ static int lock_blob(struct job *j, int *lockfd, struct error *err)
 
 static int open_part(struct job *j, int *lockfd, struct error *err)
 {
-	bool resumable = j->blob->file->size >= RESUMABLE_MIN;
-
 	return hfcache_part_open(&j->part, j->common->store, j->blob->repo,
-				 j->blob->file, resumable, take_fd(lockfd),
-				 err);
+				 j->blob->file, false, take_fd(lockfd), err);
 }
 
 static int reopen_part(struct job *j, struct error *err)
@@ -182,8 +241,6 @@ static int reopen_part(struct job *j, struct error *err)
 
 	hfcache_part_close(&j->part);
 	j->part = (struct hfcache_part)HFCACHE_PART_INIT;
-	j->resumed = 0;
-	j->mixed = false;
 	if (lock_blob(j, &lockfd, err) < 0)
 		return -1;
 	return open_part(j, &lockfd, err);
@@ -192,196 +249,161 @@ static int reopen_part(struct job *j, struct error *err)
 int job_restart_part(struct job *j, struct error *err)
 {
 	j->common->stats->wasted_bytes += j->part.offset;
-	j->resumed = 0;
 	j->mixed = false;
-	j->validator[0] = '\0';
 	return hfcache_part_restart(&j->part, err);
 }
 
-/* The bytes were wrong: once more from the start, then blame. */
-static void wrong_bytes(struct job *j, struct error *why)
+/* The bytes were wrong: once more from the start if they came in pieces, then
+ * whoever sent them is blamed. */
+static void wrong_bytes(struct job *j, struct hub_endpoint *from,
+			struct error *why)
 {
 	struct error err = { .code = ERR_NONE };
-	bool again = j->mixed && !j->restarted;
 
 	j->common->stats->wasted_bytes += j->blob->file->size;
 	if (reopen_part(j, &err) < 0) {
-		end(j, &err);
-	} else if (again) {
+		job_end(j, &err);
+	} else if (j->mixed && !j->restarted) {
 		j->restarted = true;
+		j->mixed = false;
 		j->common->stats->retries++;
-		tell(j, EVENT_RETRY, why->msg, 0);
-		ask_first(j);
-	} else if (j->endpoint) {
-		err_wrap(why, "%s", j->endpoint->origin);
-		try_elsewhere(j, why);
+		job_tell(j, EVENT_RETRY, why->msg, 0);
 	} else {
-		end(j, why);
+		err_wrap(why, "%s", from->origin);
+		job_refuse(j, from, why);
 	}
 }
 
-static void complete(struct job *j)
+void job_small_complete(struct job *j, struct hub_endpoint *from)
 {
 	struct error err = { .code = ERR_NONE };
-	bool alone = j->part.resumable;
-	int rc = alone ? hfcache_part_commit(&j->part, NULL, &err)
-		       : hfcache_batch_add(j->common->batch, &j->part, &err);
+	int rc = hfcache_batch_add(j->common->batch, &j->part, &err);
 
-	if (rc < 0 && err.code == ERR_INTEGRITY) {
-		wrong_bytes(j, &err);
-		return;
-	}
-	if (rc < 0) {
-		end(j, &err);
-		return;
-	}
-	if (j->endpoint)
-		j->endpoint->failures = 0;
-	end_with(j, &err, !alone);
-}
-
-/* --- what comes of an answer ------------------------------------------------- */
-
-static struct retry_decision decide(struct job *j,
-				    const struct http_response *res,
-				    const struct error *raw,
-				    const struct error *err)
-{
-	const struct hub *h = j->common->hub;
-	unsigned most = h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
-	/* a refusal is judged by its status, everything else by the error */
-	const struct error *why = raw->code == ERR_NONE && res->status != 200 &&
-						  res->status != 206
-					  ? raw
-					  : err;
-
-	if (err->code == ERR_NET && find_endpoint(j) && most > ATTEMPTS_OF_MANY)
-		most = ATTEMPTS_OF_MANY;
-	if (j->part.offset < j->credit + CREDIT)
-		return retry_decide(res, why, j->attempt, most, clock_jitter());
-	/* it got further than ever before: no sign of trouble, on at once */
-	j->credit = j->part.offset;
-	j->attempt = 1;
-	return retry_decide(res, why, 1, most, clock_jitter() % SOON_MS);
-}
-
-/* An endpoint that cannot continue this part (it has a shorter file, or gets
- * ranges wrong), and no other to ask: from the start, once. */
-static bool restart_for_range(struct job *j, const struct http_response *res,
-			      const struct error *raw)
-{
-	struct error err = { .code = ERR_NONE };
-	bool refused = res->status == 416 ||
-		       (res->status == 206 && raw->code == ERR_INTEGRITY);
-
-	if (!refused || j->from == 0 || j->restarted || find_endpoint(j))
-		return false;
-	j->restarted = true;
-	if (job_restart_part(j, &err) < 0)
-		end(j, &err);
+	if (rc < 0 && err.code == ERR_INTEGRITY && from)
+		wrong_bytes(j, from, &err);
+	else if (rc < 0)
+		job_end(j, &err);
 	else
-		submit(j, 0);
-	return true;
+		end_with(j, &err, true);
 }
 
-/* Without the advice that belongs to a final refusal. */
-static void tell_again(const struct job *j, const struct http_response *res,
-		       const struct error *raw, const struct error *err,
-		       unsigned delay_ms)
-{
-	char *text CLEANUP(free_ptr) = NULL;
+/* --- large files -------------------------------------------------------------- */
 
-	if (raw->code == ERR_NONE && res->status != 200 && res->status != 206)
-		text = xasprintf("%s: %s (status %ld)", j->endpoint->origin,
-				 retry_meaning(res), res->status);
-	tell(j, EVENT_RETRY, text ? text : err->msg, delay_ms);
+uint64_t job_block_at(const struct job *j, uint64_t pos, uint32_t *block)
+{
+	uint64_t size = blocks_journal(j->blocks)->block_size;
+
+	*block = (uint32_t)(pos / size);
+	return *block * size;
 }
 
-static void go_on(struct job *j, const struct http_response *res,
-		  const struct error *raw, const struct error *err)
+int job_forget_source(struct job *j, const struct job_source *s,
+		      struct error *err)
 {
-	struct retry_decision d = decide(j, res, raw, err);
+	const struct journal *journal;
 
-	switch (d.verdict) {
-	case RETRY_AGAIN:
-	case RETRY_REFRESH:
-		j->common->stats->retries++;
-		tell_again(j, res, raw, err, d.delay_ms);
-		submit(j, d.delay_ms);
-		break;
-	case RETRY_ELSEWHERE:
-		try_elsewhere(j, err);
-		break;
-	case RETRY_OK:
-	case RETRY_NEVER:
-		end(j, err);
-		break;
+	if (!j->blocks)
+		return job_restart_part(j, err);
+	journal = blocks_journal(j->blocks);
+	for (uint32_t i = 0; s->open && i < journal->count; i++) {
+		if (!journal->blocks[i].have ||
+		    journal->blocks[i].source != s->id)
+			continue;
+		j->common->stats->wasted_bytes += journal_block_len(journal, i);
+		segments_lose(&j->segments, i);
+		if (blocks_lose(j->blocks, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void wake(void *ctx)
+{
+	const struct job_common *c = ctx;
+
+	http_wake(c->hub->http);
+}
+
+static void begin_filling(struct job *j)
+{
+	const struct journal *journal = blocks_journal(j->blocks);
+
+	segments_init(&j->segments, journal->count);
+	for (uint32_t i = 0; i < journal->count; i++)
+		if (journal->blocks[i].have) {
+			segments_have(&j->segments, i);
+			j->resumed += journal_block_len(journal, i);
+		}
+	j->state = JOB_FILLING;
+	if (j->resumed > 0)
+		job_tell_progress(j);
+}
+
+/* All is there and hashed: is it right? */
+static void judge(struct job *j, struct error *why)
+{
+	struct error err = { .code = ERR_NONE };
+	enum blocks_verdict v;
+	bool comparing = j->repair.on && j->repair.left > 0 &&
+			 job_may_use(j, j->repair.endpoint);
+
+	if (blocks_verdict(j->blocks, &v, why, &err) < 0 ||
+	    (v == BLOCKS_RIGHT && blocks_commit(j->blocks, &err) < 0)) {
+		job_end(j, &err);
+	} else if (v == BLOCKS_RIGHT) {
+		repair_blame(j);
+		end_with(j, &err, false);
+	} else if (v == BLOCKS_WRONG && !comparing && j->lanes == 0 &&
+		   !repair_begin(j)) {
+		if (j->last)
+			err_wrap(why, "%s", j->last->origin);
+		job_end(j, why);
 	}
 }
 
-static void on_done(void *ctx, const struct http_response *res,
-		    const struct error *raw)
+/* Nobody may be asked any more, and nobody is at it. */
+static bool is_lost(const struct job *j)
 {
-	struct job *j = ctx;
-	struct error err = *raw;
-
-	j->endpoint->bytes += res->body_bytes;
-	answer_judge(j, res, &err);
-	answer_keep_validator(j, res);
-	if (err.code == ERR_NONE)
-		complete(j);
-	else if (!restart_for_range(j, res, raw))
-		go_on(j, res, raw, &err);
+	return j->lanes == 0 && job_first(j) == SIZE_MAX;
 }
 
-/* --- asking ----------------------------------------------------------------- */
-
-static void submit(struct job *j, unsigned delay_ms)
-{
-	struct hub_endpoint *e = j->endpoint;
-	struct hub *h = j->common->hub;
-	struct error err = { .code = ERR_NONE };
-	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
-	struct http_request rq = { .max_body = j->blob->file->size,
-				   .ctx = j,
-				   .headers = answer_headers,
-				   .body = answer_body,
-				   .done = on_done };
-
-	endpoint_file(h, e, j->blob->repo, j->blob->file, &file);
-	endpoint_request(&file, &rq);
-	if (!file.whole)
-		rq.range_from = j->part.offset;
-	if (rq.range_from > 0 && j->validator[0])
-		rq.if_range = j->validator;
-	j->mixed |= j->part.offset > 0;
-	j->from = j->part.offset;
-	j->foreign = false;
-	j->head_len = 0;
-	j->attempt++;
-	if (http_submit(h->http, &rq, delay_ms, &err) < 0)
-		end(j, &err);
-}
-
-/* Stays with the endpoint that the job has, if it has one. */
-static void ask_first(struct job *j)
+void job_tick(struct job *j)
 {
 	struct error err = { .code = ERR_NONE };
-	struct hub_endpoint *e = j->endpoint ? j->endpoint : find_endpoint(j);
+	bool ready = true;
 
-	if (!e) {
+	if (j->state == JOB_UNUSED)
+		return;
+	if (j->state == JOB_CHECKING) {
+		if (blocks_checked(j->blocks, &ready, &err) < 0)
+			job_end(j, &err);
+		else if (ready)
+			begin_filling(j);
+	} else if (is_lost(j) && (j->state == JOB_SMALL ||
+				  j->segments.have_count < j->segments.count)) {
 		err_set(&err, ERR_NET, "%s: no endpoint is left to ask",
 			j->name);
-		end(j, &err);
-		return;
+		job_end(j, &err);
+	} else if (j->state == JOB_FILLING) {
+		judge(j, &err);
 	}
-	use_endpoint(j, e);
-	submit(j, 0);
+}
+
+/* --- beginning ------------------------------------------------------------------ */
+
+static int begin_large(struct job *j, int *lockfd, struct error *err)
+{
+	j->state = JOB_CHECKING;
+	if (blocks_open(&j->blocks, j->common->store, j->blob->repo,
+			j->blob->file, take_fd(lockfd), err) < 0)
+		return -1;
+	return blocks_start(j->blocks, wake, j->common, err);
 }
 
 static enum job_start begin(struct job *j, struct error *err)
 {
 	int lockfd CLEANUP(close_fd) = -1;
+	int rc;
 
 	if (lock_blob(j, &lockfd, err) < 0)
 		return err->code == ERR_BUSY ? JOB_BUSY : JOB_ENDED;
@@ -391,7 +413,9 @@ static enum job_start begin(struct job *j, struct error *err)
 		return JOB_ENDED;
 	if (j->blob->state == BLOB_OK)
 		return JOB_HAD;
-	return open_part(j, &lockfd, err) < 0 ? JOB_ENDED : JOB_RUNS;
+	rc = j->blob->file->size >= LARGE_MIN ? begin_large(j, &lockfd, err)
+					      : open_part(j, &lockfd, err);
+	return rc < 0 ? JOB_ENDED : JOB_RUNS;
 }
 
 enum job_start job_begin(struct job *j, struct job_common *common,
@@ -400,26 +424,25 @@ enum job_start job_begin(struct job *j, struct job_common *common,
 	struct error err = { .code = ERR_NONE };
 	enum job_start rc;
 
-	assert(!j->used);
+	assert(j->state == JOB_UNUSED);
 	*j = (struct job){ .common = common,
 			   .blob = blob,
 			   .id = id,
-			   .used = true,
+			   .state = JOB_SMALL,
 			   .name = plan_blob_name(blob),
+			   .sources = xcalloc(common->hub->count + 1,
+					      sizeof(struct job_source)),
 			   .part = HFCACHE_PART_INIT };
+	http_hold(common->hub->http, 1);
 	rc = begin(j, &err);
 	if (rc == JOB_BUSY || rc == JOB_HAD)
 		job_release(j);
 	if (rc == JOB_ENDED)
-		end(j, &err);
+		job_end(j, &err);
 	if (rc != JOB_RUNS)
 		return rc;
-	j->resumed = j->part.offset;
-	j->mixed = j->part.offset > 0;
-	tell(j, EVENT_START, NULL, 0);
-	if (j->part.offset == j->part.size)
-		complete(j);
-	else
-		ask_first(j);
+	job_tell(j, EVENT_START, NULL, 0);
+	if (j->state == JOB_SMALL && blob->file->size == 0)
+		job_small_complete(j, NULL);
 	return JOB_RUNS;
 }

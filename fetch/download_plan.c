@@ -227,7 +227,8 @@ static int share_group(struct plan *p, struct hfcache *store,
 		b->same_as = (uint32_t)(source - p->blobs);
 		if (source->state != BLOB_OK)
 			continue;
-		if (hfcache_blob_share(store, source->repo, source->file,
+		if (store &&
+		    hfcache_blob_share(store, source->repo, source->file,
 				       b->repo, b->file, err) < 0)
 			return -1;
 		b->state = BLOB_OK;

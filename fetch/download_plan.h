@@ -40,7 +40,8 @@ void plan_release(struct plan *p); /* CLEANUP */
 int plan_check(struct plan *p, struct hfcache *store,
 	       const struct download_options *o, struct error *err) MUST_CHECK;
 /* Blobs with equal bytes: those that another repository has already are shared
- * at once, of the rest one is to be fetched and same_as of the others names it. */
+ * at once, of the rest one is to be fetched and same_as of the others names it.
+ * store may be NULL: nothing is written. */
 int plan_share(struct plan *p, struct hfcache *store, struct error *err)
 	MUST_CHECK;
 /* Is there room for what is missing? ERR_IO that says how much is needed. */

@@ -54,7 +54,8 @@ struct hub {
 	size_t count, cap;
 	struct hub_link *links; /* by SHA-256 */
 	size_t link_count, link_cap;
-	unsigned max_attempts;	       /* 0: 6 */
+	unsigned max_attempts; /* 0: 6 */
+	unsigned connections;  /* to one endpoint at most; 0: PACE_CAP */
 	const struct event_sink *sink; /* may be NULL */
 };
 

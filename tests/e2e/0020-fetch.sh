@@ -72,7 +72,7 @@ interrupt() { # SIGNAL: begin slowly, stop, go on
 	cache_is_honest "$cache"
 	had=$(stat -c %s "$part")
 	echo "$had bytes are there"
-	finished=$(cd "$cache/models--acme--voice/blobs" && find . -type f ! -name '*.itts-part' | wc -l)
+	finished=$(cd "$cache/models--acme--voice/blobs" && find . -type f ! -name '*.itts-part*' | wc -l)
 	: >"$T/log/slow.requests"
 	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$cache" --json
 	# what was finished is not fetched again, the rest is continued

@@ -73,8 +73,9 @@ waits() { # Retry-After is obeyed
 resumed() { # a connection cut in the middle costs what is missing, not all
 	faults "$mirror" "[$(on_big '"fault": "cut", "after": 500000, "count": 1')]"
 	: >"$T/log/mirror.requests"
-	fetch 0 --endpoint "$mirror"
-	jq -r .range "$T/log/mirror.requests" | grep -qE '^bytes=[1-9][0-9]{4,}-$'
+	fetch 0 --endpoint "$mirror" --json
+	jq -r .range "$T/log/mirror.requests" | grep -qE '^bytes=500000-699999$'
+	jq -e '.wasted_bytes == 0' "$T/out"
 }
 no_gain() { # no answer at all: network class, and it says where
 	faults "$mirror" '[{"path": ".", "fault": "drop"}]'

@@ -53,7 +53,7 @@ midway() { # somebody else fills the disk while we fetch
 	disk size=9m
 	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$T/disk/c" 2>"$T/err" >"$T/out" &
 	pid=$!
-	await sh -c 'test "$(stat -c %s "$T"/disk/c/*/blobs/*.itts-part)" -gt 1000000'
+	await sh -c 'test "$(stat -c %s "$T"/disk/c/*/blobs/*[0-9a-f].itts-part)" -gt 1000000'
 	head -c 9000000 /dev/zero >"$T/disk/filler" 2>/dev/null || true
 	wait $pid || got=$?
 	show

@@ -135,12 +135,14 @@ dead() {
 	same "$(cat "$T/log/hub.requests" "$T/log/tls.requests" | wc -l)" 0
 }
 resumes() { # through a proxy too
-	fetch 0 "$hub" --proxy "http://127.0.0.1:$OPEN"
-	local blob
-	blob=$(readlink -f "$T/c/models--acme--voice/snapshots/$A/big.safetensors")
-	head -c 2000000 "$blob" >"$T/half"
-	rm -f "$blob"
-	mv "$T/half" "$blob.itts-part"
+	local journal pid
+	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c" \
+		--proxy "http://127.0.0.1:$OPEN" --limit-rate 500K >"$T/out" 2>"$T/err" &
+	pid=$!
+	journal="$T/c/models--acme--voice/blobs/*.journal.itts-part"
+	await sh -c "grep -q '^block' $journal"
+	kill -9 $pid
+	wait $pid || true
 	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c" --json \
 		--proxy "http://127.0.0.1:$OPEN"
 	jq -e '.resumed_bytes > 0' "$T/out"

@@ -1,6 +1,8 @@
 #include "tests/unit/fetch/download_fixture.h"
 
 #include "base/mem.h"
+#include "base/xxh64.h"
+#include "cache/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,21 +161,51 @@ void assert_all_right(const struct fixture *f)
 	assert_true(exists(f, "refs/main"));
 }
 
-void leave_part(struct fixture *f, const void *bytes, size_t n)
+static void write_file(const char *path, const void *bytes, size_t n)
 {
-	char *blobs CLEANUP(free_ptr) = xasprintf("%s/models--org--name/blobs",
-						  f->dir);
-	char *path CLEANUP(free_ptr) = blob_path(f, "model.bin", ".itts-part");
-	char *folder CLEANUP(free_ptr) = xasprintf("%s/models--org--name",
-						   f->dir);
-	FILE *file;
+	FILE *file = fopen(path, "w");
 
-	assert_int_equal(mkdir(folder, 0755), 0);
-	assert_int_equal(mkdir(blobs, 0755), 0);
-	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_int_equal(fwrite(bytes, 1, n, file), n);
 	assert_int_equal(fclose(file), 0);
+}
+
+/* What stands in the journal of such a part. */
+static void journal_of(const struct fixture *f, const void *bytes, size_t n,
+		       struct str *out)
+{
+	const struct lock_file *file = lock_find_file(&f->lock.repos[0],
+						      "model.bin");
+	struct journal j CLEANUP(journal_release) = { 0 };
+
+	journal_init(&j, &file->etag, &file->sha256, BIG);
+	strlist_add(&j.sources, "http://earlier -");
+	for (uint32_t i = 0; (i + 1) * (size_t)BLOCK <= n; i++) {
+		struct xxh64 x;
+
+		xxh64_begin(&x, j.seed);
+		xxh64_update(&x, (const char *)bytes + i * BLOCK, BLOCK);
+		j.blocks[i].have = true;
+		j.blocks[i].sum = xxh64_end(&x);
+	}
+	journal_format(&j, out);
+}
+
+void leave_part(struct fixture *f, const void *bytes, size_t n)
+{
+	char *folder CLEANUP(free_ptr) = xasprintf("%s/models--org--name",
+						   f->dir);
+	char *blobs CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
+	char *path CLEANUP(free_ptr) = blob_path(f, "model.bin", ".itts-part");
+	char *journal CLEANUP(free_ptr) = blob_path(f, "model.bin",
+						    ".journal.itts-part");
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(mkdir(blobs, 0755), 0);
+	journal_of(f, bytes, n, &text);
+	write_file(path, bytes, n);
+	write_file(journal, text.ptr, text.len);
 }
 
 void fixture_empty(const struct fixture *f)

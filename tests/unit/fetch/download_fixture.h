@@ -8,6 +8,7 @@
 #include "fetch/download.h"
 #include "tests/unit/fetch/fake_hub.h"
 
+#define BLOCK (1u << 20)
 #define BIG   (3u << 20)
 #define TOKEN "hf_canary0123456789"
 
@@ -42,7 +43,8 @@ bool exists(const struct fixture *f, const char *name);
 char *blob_path(const struct fixture *f, const char *path, const char *suffix);
 bool is_right(const struct fixture *f, const char *path);
 void assert_all_right(const struct fixture *f);
-/* What an earlier run left of model.bin. */
+/* What an earlier run left of model.bin, with a journal of the blocks that are
+ * there. */
 void leave_part(struct fixture *f, const void *bytes, size_t n);
 
 #endif

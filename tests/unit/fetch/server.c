@@ -101,20 +101,24 @@ bool serve_file(const struct exchange *x, const char *extra, const void *body,
 		size_t n)
 {
 	char range[64], more[512];
-	unsigned long long from;
+	unsigned long long from, last;
+	int fields;
 
 	request_header(x, "Range", range, sizeof(range));
-	if (sscanf(range, "bytes=%llu-", &from) != 1)
+	fields = sscanf(range, "bytes=%llu-%llu", &from, &last);
+	if (fields < 1)
 		return answer(x, "200 OK", extra, body, n);
+	if (fields == 1 || last >= n)
+		last = n - 1;
 	if (from >= n) {
 		snprintf(more, sizeof(more), "Content-Range: bytes */%zu\r\n",
 			 n);
 		return answer(x, "416 Range Not Satisfiable", more, "", 0);
 	}
-	snprintf(more, sizeof(more), "%sContent-Range: bytes %llu-%zu/%zu\r\n",
-		 extra, from, n - 1, n);
+	snprintf(more, sizeof(more), "%sContent-Range: bytes %llu-%llu/%zu\r\n",
+		 extra, from, last, n);
 	return answer(x, "206 Partial Content", more, (const char *)body + from,
-		      n - from);
+		      last + 1 - from);
 }
 
 static unsigned count_path(struct server *s, const char *path, const char *head)

@@ -1,0 +1,409 @@
+#include "fetch/download_lane.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "fetch/download_answer.h"
+#include "fetch/download_pump.h"
+#include "fetch/download_repair.h"
+#include "fetch/endpoint.h"
+#include "fetch/retry.h"
+
+#include <string.h>
+
+#define CREDIT	   (64u << 10) /* progress that earns new attempts */
+#define SOON_MS	   100
+#define RATE_LEAST (256u << 10) /* bytes that a rate can be told from */
+/* On a connection that fails, while another endpoint is at hand. */
+#define ATTEMPTS_OF_MANY 2
+/* Of the file behind one endpoint; then all of it in one answer. */
+#define MOST_CHANGES 2
+#define PATIENCE_MS  1000 /* longer waits are better spent elsewhere */
+/* Blocks in memory of all lanes that compare. */
+#define COPY_BYTES (16u << 20)
+
+static void submit(struct lane *l, unsigned delay_ms);
+
+static struct job_endpoint *common_endpoint(const struct lane *l)
+{
+	return &l->job->common->endpoints[job_index(l->job, l->endpoint)];
+}
+
+/* --- taking and giving ---------------------------------------------------------- */
+
+static bool has_memory(const struct job *j)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < JOB_LANES; i++) {
+		const struct lane *l = &j->common->lanes[i];
+
+		if (l->job && l->kind == LANE_COPY)
+			bytes += blocks_journal(l->job->blocks)->block_size;
+	}
+	return bytes == 0 ||
+	       bytes + blocks_journal(j->blocks)->block_size <= COPY_BYTES;
+}
+
+struct lane *lane_take(struct job *j, size_t endpoint, enum lane_kind kind)
+{
+	struct job_common *c = j->common;
+	struct lane *l = c->lanes;
+
+	while (l < c->lanes + JOB_LANES && l->job)
+		l++;
+	if (l == c->lanes + JOB_LANES || (kind == LANE_COPY && !has_memory(j)))
+		return NULL;
+	*l = (struct lane){ .job = j,
+			    .endpoint = &c->hub->endpoints[endpoint],
+			    .source = &j->sources[endpoint],
+			    .kind = kind };
+	if (kind == LANE_COPY)
+		l->buffer = xmalloc(
+			(size_t)blocks_journal(j->blocks)->block_size);
+	l->source->lanes++;
+	l->source->opening |= !l->source->open;
+	c->endpoints[endpoint].lanes++;
+	j->lanes++;
+	return l;
+}
+
+void lane_release(struct lane *l)
+{
+	struct job *j = l->job;
+
+	if (l->kind == LANE_COPY)
+		repair_give_back(l);
+	else if (l->kind == LANE_RANGE)
+		segments_give_back(&j->segments, l->run);
+	else if (l->kind == LANE_STREAM && l->own) {
+		uint32_t i;
+
+		job_block_at(j, l->pos, &i);
+		segments_give_back(&j->segments, (struct segment){ i, 1 });
+	}
+	if (!l->source->open)
+		l->source->opening = false;
+	l->source->lanes--;
+	common_endpoint(l)->lanes--;
+	j->lanes--;
+	free_ptr(&l->buffer);
+	*l = (struct lane){ 0 };
+}
+
+void lane_abandon(struct lane *l)
+{
+	http_drop(l->job->common->hub->http, l);
+	lane_release(l);
+}
+
+void lane_shorten(struct lane *l)
+{
+	struct segment rest = l->run;
+	uint32_t here;
+	uint64_t start = job_block_at(l->job, l->pos, &here);
+
+	l->run.count = here + 1 - l->run.first;
+	rest.count -= l->run.count;
+	rest.first = here + 1;
+	l->end = start +
+		 journal_block_len(blocks_journal(l->job->blocks), here);
+	segments_give_back(&l->job->segments, rest);
+}
+
+/* --- what comes of an answer ------------------------------------------------------ */
+
+/* How fast such connections are, from those that have just ended. */
+static void learn_rate(struct lane *l)
+{
+	struct job_endpoint *e = common_endpoint(l);
+	uint64_t ms = clock_ms() - l->began_ms, rate;
+
+	if (l->got < RATE_LEAST)
+		return;
+	rate = l->got * 1000 / (ms ? ms : 1);
+	e->rate = e->rate ? (e->rate * 3 + rate) / 4 : rate;
+}
+
+static struct retry_decision decide(struct lane *l,
+				    const struct http_response *res,
+				    const struct error *raw,
+				    const struct error *err)
+{
+	const struct hub *h = l->job->common->hub;
+	unsigned most = h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
+	/* a refusal is judged by its status, everything else by the error */
+	const struct error *why = raw->code == ERR_NONE && res->status != 200 &&
+						  res->status != 206
+					  ? raw
+					  : err;
+
+	if (err->code == ERR_NET && job_has_other(l->job, l->endpoint) &&
+	    most > ATTEMPTS_OF_MANY)
+		most = ATTEMPTS_OF_MANY;
+	if (l->pos < l->credit + CREDIT)
+		return retry_decide(res, why, l->attempt, most, clock_jitter());
+	/* it got further than ever before: no sign of trouble, on at once */
+	l->credit = l->pos;
+	l->attempt = 1;
+	return retry_decide(res, why, 1, most, clock_jitter() % SOON_MS);
+}
+
+/* Without the advice that belongs to a final refusal. */
+static void tell_again(const struct lane *l, const struct http_response *res,
+		       const struct error *raw, const struct error *err,
+		       unsigned delay_ms)
+{
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (raw->code == ERR_NONE && res->status != 200 && res->status != 206)
+		text = xasprintf("%s: %s (status %ld)", l->endpoint->origin,
+				 retry_meaning(res), res->status);
+	job_tell(l->job, EVENT_RETRY, text ? text : err->msg, delay_ms);
+}
+
+/* Too much for it? */
+static void ease(struct lane *l, const struct http_response *res,
+		 unsigned delay_ms)
+{
+	struct job_endpoint *e = common_endpoint(l);
+	bool busy = res->status == 429 || res->status == 503;
+	uint64_t now = clock_ms();
+
+	if (!busy && (res->status != 0 || l->got > 0))
+		return;
+	pace_back_off(&e->pace, now);
+	if (busy && res->retry_after_ms != UINT64_MAX &&
+	    e->wait_ms < now + delay_ms)
+		e->wait_ms = now + delay_ms;
+}
+
+/* A long wait where somebody else can be asked: this file's bytes are for others,
+ * and the endpoint may be asked again later, but not for ever. */
+static bool waits_aside(struct lane *l, unsigned delay_ms)
+{
+	struct job_endpoint *e = common_endpoint(l);
+	uint64_t until = clock_ms() + delay_ms;
+
+	if (delay_ms <= PATIENCE_MS || !job_has_other(l->job, l->endpoint) ||
+	    ++l->source->waits > RETRY_ATTEMPTS)
+		return false;
+	if (e->wait_ms < until)
+		e->wait_ms = until;
+	lane_release(l);
+	return true;
+}
+
+static void go_on(struct lane *l, const struct http_response *res,
+		  const struct error *raw, const struct error *err)
+{
+	struct retry_decision d = decide(l, res, raw, err);
+	struct job *j = l->job;
+	struct hub_endpoint *e = l->endpoint;
+
+	switch (d.verdict) {
+	case RETRY_AGAIN:
+	case RETRY_REFRESH:
+		ease(l, res, d.delay_ms);
+		tell_again(l, res, raw, err, d.delay_ms);
+		j->common->stats->retries++;
+		if (!waits_aside(l, d.delay_ms))
+			submit(l, d.delay_ms);
+		break;
+	case RETRY_ELSEWHERE:
+		lane_release(l);
+		job_refuse(j, e, err);
+		break;
+	case RETRY_OK:
+	case RETRY_NEVER:
+		lane_release(l);
+		job_end(j, err);
+		break;
+	}
+}
+
+/* Where the redirect led to does not serve it (any more): ask the endpoint. */
+static bool asks_anew(struct lane *l, const struct http_response *res,
+		      const struct error *raw, const struct error *err)
+{
+	bool expired = l->direct && raw->code == ERR_NONE &&
+		       (res->status == 401 || res->status == 403 ||
+			res->status == 404 || res->status == 410);
+
+	/* a place that has sent something may be asked again */
+	if (expired || l->got == 0)
+		free_ptr(&l->source->direct);
+	if (!expired || l->attempt > RETRY_ATTEMPTS)
+		return false;
+	l->job->common->stats->retries++;
+	tell_again(l, res, raw, err, 0);
+	submit(l, 0);
+	return true;
+}
+
+/* It gets ranges wrong, or has a file now that is shorter or another: all of it
+ * in one answer, if there is nobody else. */
+static bool streams_instead(struct lane *l, const struct http_response *res,
+			    const struct error *raw)
+{
+	bool refused = res->status == 416 ||
+		       (res->status == 206 && raw->code == ERR_INTEGRITY);
+	struct job *j = l->job;
+	struct error err = { .code = ERR_NONE };
+
+	if (!refused || l->source->streams || l->kind == LANE_COPY)
+		return false;
+	if (l->changed && ++l->source->changes <= MOST_CHANGES) {
+		l->source->validator[0] = '\0';
+		if (job_forget_source(j, l->source, &err) < 0) {
+			lane_release(l);
+			job_end(j, &err);
+			return true;
+		}
+	} else if (job_has_other(j, l->endpoint)) {
+		return false;
+	} else {
+		l->source->streams = true;
+	}
+	j->common->stats->retries++;
+	if (j->blocks) {
+		lane_release(l);
+		return true;
+	}
+	if (job_restart_part(j, &err) < 0) {
+		lane_release(l);
+		job_end(j, &err);
+		return true;
+	}
+	l->pos = 0;
+	submit(l, 0);
+	return true;
+}
+
+static void complete(struct lane *l)
+{
+	struct job *j = l->job;
+	struct hub_endpoint *e = l->endpoint;
+
+	e->failures = 0;
+	l->source->waits = 0;
+	learn_rate(l);
+	lane_release(l);
+	if (j->state == JOB_SMALL)
+		job_small_complete(j, e);
+}
+
+static void on_done(void *ctx, const struct http_response *res,
+		    const struct error *raw)
+{
+	struct lane *l = ctx;
+	struct job_common *c = l->job->common;
+	struct error err = *raw;
+
+	l->endpoint->bytes += res->body_bytes;
+	answer_judge(l, res, &err);
+	if (err.code == ERR_NONE)
+		complete(l);
+	else if (err.code == ERR_CANCELLED)
+		lane_release(l); /* it was not needed after all */
+	else if (!asks_anew(l, res, raw, &err) && !streams_instead(l, res, raw))
+		go_on(l, res, raw, &err);
+	pump(c);
+}
+
+/* --- asking ------------------------------------------------------------------------ */
+
+/* A block that came from elsewhere meanwhile need not be asked for. */
+static void pass_over(struct lane *l)
+{
+	uint32_t i;
+	uint64_t start;
+
+	if (l->kind != LANE_RANGE)
+		return;
+	while (l->pos < l->end) {
+		start = job_block_at(l->job, l->pos, &i);
+		if (l->job->segments.state[i] != SEGMENT_HAVE)
+			break;
+		l->pos = start +
+			 journal_block_len(blocks_journal(l->job->blocks), i);
+	}
+}
+
+static void set_range(struct lane *l, struct http_request *rq)
+{
+	uint64_t size = l->job->blob->file->size;
+
+	l->from = l->pos;
+	l->to = l->end;
+	if (l->kind == LANE_STREAM)
+		l->from = l->pos = 0;
+	if (l->kind == LANE_SMALL && l->source->streams)
+		l->from = 0;
+	if (l->kind == LANE_STREAM || (l->from == 0 && l->to == size))
+		l->to = 0;
+	rq->range_from = l->from;
+	rq->range_to = l->to;
+	if ((l->from > 0 || l->to > 0) && l->source->validator[0])
+		rq->if_range = l->source->validator;
+}
+
+static int send(struct lane *l, unsigned delay_ms, struct error *err)
+{
+	struct job *j = l->job;
+	struct hub *h = j->common->hub;
+	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
+	char *origin CLEANUP(free_ptr) = NULL;
+	struct http_request rq = { .max_body = j->blob->file->size,
+				   .ctx = l,
+				   .headers = answer_headers,
+				   .body = answer_body,
+				   .done = on_done };
+
+	endpoint_file(h, l->endpoint, j->blob->repo, j->blob->file, &file);
+	l->source->streams |= file.whole;
+	endpoint_request(&file, &rq);
+	set_range(l, &rq);
+	l->direct = l->source->direct != NULL;
+	if (l->direct) {
+		if (http_origin(l->source->direct, &origin, err) < 0)
+			return -1;
+		/* what the endpoint may know is not for others */
+		if (strcmp(origin, l->endpoint->origin) != 0) {
+			rq.token = NULL;
+			rq.cookie = NULL;
+			rq.lines = NULL;
+		}
+		rq.url = l->source->direct;
+	}
+	return http_submit(h->http, &rq, delay_ms, err);
+}
+
+static void submit(struct lane *l, unsigned delay_ms)
+{
+	struct job *j = l->job;
+	struct error err = { .code = ERR_NONE };
+
+	pass_over(l);
+	if (l->pos == l->end) {
+		lane_release(l);
+		return;
+	}
+	l->foreign = l->changed = false;
+	l->head_len = 0;
+	l->got = l->skip = 0;
+	l->asked_ms = l->began_ms = clock_ms() + delay_ms;
+	l->attempt++;
+	j->mixed |= j->state == JOB_SMALL && l->pos > 0;
+	if (send(l, delay_ms, &err) < 0) {
+		lane_release(l);
+		job_end(j, &err);
+	}
+}
+
+void lane_begin(struct lane *l, uint64_t pos, uint64_t end)
+{
+	l->pos = l->credit = pos;
+	l->end = end;
+	l->block_ms = clock_ms();
+	submit(l, 0);
+}

@@ -1,0 +1,285 @@
+/*
+ * Work for an endpoint that has a connection to spare, in this order: a file that
+ * has none yet; the lowest free blocks of the file that has fewest; blocks that
+ * have to be compared; at the end, when all is on its way, what the slowest
+ * connection has not begun, and then the block that it is at, beside it.
+ */
+#include "fetch/download_pump.h"
+
+#include "base/clock.h"
+#include "fetch/download_lane.h"
+#include "fetch/download_repair.h"
+
+#include <limits.h>
+
+/* Files from this size on come from all endpoints at once. */
+#define SHARED_MIN  (8u << 20)
+#define REPAIR_MOST 8u /* blocks of one request that compares */
+/* A connection is slow if it takes this many times longer than others would. */
+#define SLOW_TIMES 3
+#define SLOW_MS	   500 /* and what another would need to begin */
+
+static struct job_endpoint *endpoint_of(struct job_common *c, size_t k)
+{
+	return &c->endpoints[k];
+}
+
+static uint64_t block_size(const struct job *j)
+{
+	return blocks_journal(j->blocks)->block_size;
+}
+
+static uint64_t end_of(const struct job *j, struct segment run)
+{
+	uint64_t end = (uint64_t)(run.first + run.count) * block_size(j);
+
+	return end < j->blob->file->size ? end : j->blob->file->size;
+}
+
+/* --- new work -------------------------------------------------------------------- */
+
+/* May this endpoint send blocks of the file now? */
+static bool may_fill(const struct job *j, size_t k)
+{
+	const struct job_source *s = &j->sources[k];
+
+	if (j->state != JOB_FILLING || !job_may_use(j, k))
+		return false;
+	if (j->blob->file->size < SHARED_MIN && k != job_first(j))
+		return false;
+	/* a redirect is followed once; one stream is enough */
+	return !s->opening && !(s->streams && s->lanes > 0);
+}
+
+static bool fill(struct job *j, size_t k)
+{
+	struct job_endpoint *e = endpoint_of(j->common, k);
+	struct segment run = { 0, 0 };
+	struct lane *l;
+	uint32_t most;
+
+	if (!may_fill(j, k) || j->segments.free_count == 0)
+		return false;
+	if (j->sources[k].streams) {
+		l = lane_take(j, k, LANE_STREAM);
+		if (!l)
+			return false;
+		lane_begin(l, 0, j->blob->file->size);
+		return true;
+	}
+	most = segment_blocks(e->rate, block_size(j), j->segments.free_count,
+			      e->pace.limit);
+	if (!segments_take(&j->segments, most, &run))
+		return false;
+	l = lane_take(j, k, LANE_RANGE);
+	if (!l) {
+		segments_give_back(&j->segments, run);
+		return false;
+	}
+	l->run = run;
+	lane_begin(l, run.first * block_size(j), end_of(j, run));
+	return true;
+}
+
+static bool compare(struct job *j, size_t k)
+{
+	struct segment run = { 0, 0 };
+	struct lane *l;
+
+	if (j->state != JOB_FILLING || !job_may_use(j, k) ||
+	    (j->sources[k].streams && j->sources[k].lanes > 0) ||
+	    j->sources[k].opening ||
+	    !repair_take(j, k, j->sources[k].streams ? UINT32_MAX : REPAIR_MOST,
+			 &run))
+		return false;
+	l = lane_take(j, k, LANE_COPY);
+	if (!l)
+		return false;
+	l->run = run;
+	lane_begin(l, run.first * block_size(j), end_of(j, run));
+	return true;
+}
+
+static bool small(struct job *j, size_t k)
+{
+	struct lane *l;
+
+	if (j->state != JOB_SMALL || j->lanes > 0 || k != job_first(j))
+		return false;
+	l = lane_take(j, k, LANE_SMALL);
+	if (!l)
+		return false;
+	lane_begin(l, j->part.offset, j->blob->file->size);
+	return true;
+}
+
+static bool give(struct job *j, size_t k)
+{
+	return small(j, k) || fill(j, k) || compare(j, k);
+}
+
+/* To the job that has fewest lanes and can use one. */
+static bool give_work(struct job_common *c, size_t k)
+{
+	unsigned least = 0;
+
+	while (least < UINT_MAX) {
+		unsigned next = UINT_MAX;
+
+		for (unsigned i = 0; i < c->job_count; i++) {
+			struct job *j = &c->jobs[i];
+
+			if (j->state == JOB_UNUSED)
+				continue;
+			if (j->lanes == least && give(j, k))
+				return true;
+			if (j->lanes > least && j->lanes < next)
+				next = j->lanes;
+		}
+		least = next;
+	}
+	return false;
+}
+
+/* --- the end of it ------------------------------------------------------------------ */
+
+/* Milliseconds until the lane has sent `bytes` more, if it goes on as it did. */
+static uint64_t ms_for(const struct lane *l, uint64_t bytes, uint64_t now)
+{
+	uint64_t ms = now > l->began_ms ? now - l->began_ms : 0;
+
+	if (l->got == 0)
+		return 2 * ms;
+	return bytes * ms / l->got;
+}
+
+/* How long another connection to this endpoint would need for a block. */
+static uint64_t ms_elsewhere(const struct job *j, const struct job_endpoint *e)
+{
+	return e->rate ? block_size(j) * 1000 / e->rate : 1000;
+}
+
+static uint64_t at_it(const struct lane *l, uint64_t now)
+{
+	uint64_t since = l->block_ms > l->asked_ms ? l->block_ms : l->asked_ms;
+
+	return now > since ? now - since : 0;
+}
+
+/* How long the block at pos has been and will be in coming; 0: no hurry. */
+static uint64_t slowness(const struct lane *l, size_t k, uint64_t now)
+{
+	const struct job *j = l->job;
+	const struct job_endpoint *e = &j->common->endpoints[k];
+	uint64_t limit = SLOW_TIMES * ms_elsewhere(j, e) + SLOW_MS;
+	uint32_t i;
+	uint64_t start, left, all;
+
+	if (l->kind == LANE_SMALL || l->kind == LANE_COPY || l->pos >= l->end)
+		return 0;
+	start = job_block_at(j, l->pos, &i);
+	left = start + journal_block_len(blocks_journal(j->blocks), i) - l->pos;
+	all = at_it(l, now) + ms_for(l, left, now);
+	if (l->kind == LANE_RANGE && l->end > start + block_size(j))
+		all = at_it(l, now) + ms_for(l, l->end - l->pos, now);
+	return all > limit ? all : 0;
+}
+
+static bool may_hedge(const struct lane *l, size_t k)
+{
+	const struct job *j = l->job;
+	const struct job_source *s = &j->sources[k];
+	uint32_t i;
+
+	job_block_at(j, l->pos, &i);
+	return !l->hedged && job_may_use(j, k) && !s->streams && s->open &&
+	       j->segments.state[i] == SEGMENT_TAKEN;
+}
+
+/* Blocks that it has not begun? */
+static bool may_shorten(const struct lane *l)
+{
+	uint32_t i;
+	uint64_t start = job_block_at(l->job, l->pos, &i);
+
+	return l->kind == LANE_RANGE && l->end > start + block_size(l->job);
+}
+
+static struct lane *slowest(struct job_common *c, size_t k)
+{
+	struct lane *worst = NULL;
+	uint64_t most = 0, now = clock_ms();
+
+	for (struct lane *l = c->lanes; l < c->lanes + JOB_LANES; l++) {
+		uint64_t ms;
+
+		if (!l->job || l->job->state != JOB_FILLING)
+			continue;
+		ms = slowness(l, k, now);
+		if (ms > most && (may_shorten(l) || may_hedge(l, k))) {
+			worst = l;
+			most = ms;
+		}
+	}
+	return worst;
+}
+
+/* true: there is something to do now. */
+static bool help_slowest(struct job_common *c, size_t k)
+{
+	struct lane *l = slowest(c, k), *copy;
+	uint64_t start;
+	uint32_t i;
+
+	if (!l)
+		return false;
+	if (may_shorten(l)) {
+		lane_shorten(l);
+		return fill(l->job, k);
+	}
+	copy = lane_take(l->job, k, LANE_COPY);
+	if (!copy)
+		return false;
+	l->hedged = true;
+	start = job_block_at(l->job, l->pos, &i);
+	copy->run = (struct segment){ i, 1 };
+	lane_begin(copy, start, end_of(l->job, copy->run));
+	return true;
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+static bool has_room(const struct job_common *c, size_t k, uint64_t now)
+{
+	const struct job_endpoint *e = &c->endpoints[k];
+
+	return !c->hub->endpoints[k].dropped && now >= e->wait_ms &&
+	       e->lanes < e->pace.limit;
+}
+
+static void pump_once(struct job_common *c)
+{
+	uint64_t now = clock_ms();
+
+	for (size_t k = 0; k < c->hub->count; k++)
+		while (has_room(c, k, now) &&
+		       (give_work(c, k) || help_slowest(c, k)))
+			;
+}
+
+void pump(struct job_common *c)
+{
+	if (c->pumping)
+		return;
+	c->pumping = true;
+	pump_once(c);
+	c->pumping = false;
+}
+
+void pump_tick(struct job_common *c)
+{
+	for (size_t k = 0; k < c->hub->count; k++)
+		pace_tick(&c->endpoints[k].pace, c->endpoints[k].lanes,
+			  clock_ms());
+	pump(c);
+}
