@@ -271,32 +271,52 @@ static int check_bytes(int fd, const struct lock_file *file,
 	return 0;
 }
 
-int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
-		       const struct lock_file *file,
-		       const struct cancel *cancel, enum blob_state *out,
-		       struct error *err)
+static int look_at(struct hfcache *c, const struct lock_repo *repo,
+		   const struct lock_file *file, int *fd, enum blob_state *out,
+		   struct error *err)
 {
 	char *folder CLEANUP(free_ptr) = store_path(repo, NULL);
-	char *label CLEANUP(free_ptr) = store_label(repo, file);
-	int fd CLEANUP(close_fd) = -1;
 	struct stat st;
 	enum beneath b;
 
 	/* what is found right must not be cleaned away before it has a link */
 	if (lease_share(c, folder, err))
 		return -1;
-	b = store_find(c, repo, file, &fd, &st);
+	b = store_find(c, repo, file, fd, &st);
 	if (b == BENEATH_FAILED)
-		return err_sys(err, errno, "%s in the cache %s", label,
-			       c->root);
+		return err_sys(err, errno, "%s %s in the cache %s", repo->id,
+			       file->path, c->root);
 	if (b == BENEATH_MISSING)
 		*out = BLOB_MISSING;
 	else if (b != BENEATH_FILE)
 		*out = BLOB_NOT_FILE;
 	else if ((uint64_t)st.st_size != file->size)
 		*out = BLOB_WRONG_SIZE;
-	else if (check_bytes(fd, file, cancel, out, err))
-		return err_wrap(err, "%s", label);
+	else
+		*out = BLOB_OK;
+	return 0;
+}
+
+int hfcache_blob_look(struct hfcache *c, const struct lock_repo *repo,
+		      const struct lock_file *file, enum blob_state *out,
+		      struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+
+	return look_at(c, repo, file, &fd, out, err);
+}
+
+int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
+		       const struct lock_file *file,
+		       const struct cancel *cancel, enum blob_state *out,
+		       struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+
+	if (look_at(c, repo, file, &fd, out, err))
+		return -1;
+	if (*out == BLOB_OK && check_bytes(fd, file, cancel, out, err))
+		return err_wrap(err, "%s %s", repo->id, file->path);
 	return 0;
 }
 

@@ -47,6 +47,10 @@ int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
 		       const struct lock_file *file,
 		       const struct cancel *cancel, enum blob_state *out,
 		       struct error *err) MUST_CHECK;
+/* As hfcache_blob_check() without hashing: BLOB_OK says that the size is right. */
+int hfcache_blob_look(struct hfcache *c, const struct lock_repo *repo,
+		      const struct lock_file *file, enum blob_state *out,
+		      struct error *err) MUST_CHECK;
 /* Opens a blob for reading. ERR_NOT_FOUND, ERR_INTEGRITY (size). */
 int hfcache_blob_open(struct hfcache *c, const struct lock_repo *repo,
 		      const struct lock_file *file, int *fd_out,
@@ -112,6 +116,11 @@ void hfcache_part_close(
 	struct hfcache_part *p); /* CLEANUP: keeps a resumable part */
 /* Closes it and keeps nothing. */
 void hfcache_part_drop(struct hfcache_part *p);
+
+/* Removes what an earlier run left of a blob that is whole by now, unless
+ * somebody is at it. */
+void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
+			const struct lock_file *file);
 
 /* Many small parts made durable together: one syncfs() instead of an fsync()
  * each. No blob gets its name before its bytes are on disk. */

@@ -127,6 +127,21 @@ static int open_file(struct hfcache_part *p, struct error *err)
 	return take_up(p, err);
 }
 
+/* Scanners of caches (Python's, npm's) fail on a repository that has blobs only,
+ * as it would after a lock or an interrupted fetch. */
+static int open_blobs(struct hfcache_part *p, const struct lock_repo *repo,
+		      struct error *err)
+{
+	if (store_open_dir(p->cache, repo, "blobs", &p->dirfd, err))
+		return -1;
+	/* who needs them and cannot have them says so */
+	if (mkdirat(p->dirfd, "../snapshots", 0777))
+		errno = 0;
+	if (mkdirat(p->dirfd, "../refs", 0777))
+		errno = 0;
+	return 0;
+}
+
 static struct hfcache_part make_part(struct hfcache *c,
 				     const struct lock_repo *repo,
 				     const struct lock_file *file)
@@ -162,8 +177,7 @@ int hfcache_part_open(struct hfcache_part *out, struct hfcache *c,
 	if (p.lockfd < 0 && hfcache_blob_lock(c, repo, &file->etag,
 					      LOCK_WAIT_MS, &p.lockfd, err))
 		return -1;
-	if (store_open_dir(c, repo, "blobs", &p.dirfd, err) ||
-	    open_file(&p, err))
+	if (open_blobs(&p, repo, err) || open_file(&p, err))
 		return -1;
 	*out = p;
 	p = (struct hfcache_part)HFCACHE_PART_INIT;
@@ -179,12 +193,34 @@ int store_part_open(struct hfcache_part *out, struct hfcache *c,
 
 	p.lockfd = lockfd;
 	p.resumable = true;
-	if (store_open_dir(c, repo, "blobs", &p.dirfd, err) ||
-	    open_named(&p, err))
+	if (open_blobs(&p, repo, err) || open_named(&p, err))
 		return -1;
 	*out = p;
 	p = (struct hfcache_part)HFCACHE_PART_INIT;
 	return 0;
+}
+
+void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
+			const struct lock_file *file)
+{
+	static const char *const suffixes[] = { PART_SUFFIX, JOURNAL_SUFFIX };
+	char *blob CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
+	int lockfd CLEANUP(close_fd) = -1;
+	struct error busy = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+		char *name CLEANUP(free_ptr) = xasprintf("%s%s", blob,
+							 suffixes[i]);
+		struct stat st;
+
+		if (fstatat(c->fd, name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		if (lockfd < 0 &&
+		    hfcache_blob_lock(c, repo, &file->etag, 0, &lockfd, &busy))
+			return;
+		if (unlinkat(c->fd, name, 0))
+			errno = 0;
+	}
 }
 
 /* --- write ------------------------------------------------------------------- */

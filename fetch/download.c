@@ -93,6 +93,10 @@ static int bring(struct plan *p, struct hub *h, struct hfcache *store,
 	if (plan_share(p, store, err) < 0)
 		return -1;
 	count_had(p, out);
+	for (size_t i = 0; i < p->blob_count; i++)
+		if (p->blobs[i].state == BLOB_OK)
+			hfcache_part_sweep(store, p->blobs[i].repo,
+					   p->blobs[i].file);
 	if (plan_space(p, store, err) < 0 ||
 	    download_fetch(p, h, store, o, out, failed, err) < 0)
 		return -1;

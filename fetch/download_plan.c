@@ -4,11 +4,11 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "cache/hashrun.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -110,10 +110,7 @@ struct survey {
 	struct plan *plan;
 	struct hfcache *store;
 	const struct cancel *cancel;
-	const struct event_sink *sink;
 	int (*look)(struct survey *s, struct plan_blob *b, struct error *err);
-	uint64_t total;
-	_Atomic uint64_t done;
 	pthread_mutex_t mutex; /* of err */
 	struct error err;
 };
@@ -130,17 +127,6 @@ static void survey_one(void *ctx, size_t item)
 			s->err = err;
 		pthread_mutex_unlock(&s->mutex);
 	}
-	atomic_fetch_add(&s->done, b->file->size);
-}
-
-static void survey_tick(void *ctx)
-{
-	struct survey *s = ctx;
-	struct event ev = { .type = EVENT_PROGRESS,
-			    .done = atomic_load(&s->done),
-			    .total = s->total };
-
-	event_emit(s->sink, &ev);
 }
 
 static int run_survey(struct survey *s, struct error *err)
@@ -149,7 +135,6 @@ static int run_survey(struct survey *s, struct error *err)
 				.threads = pool_cores(),
 				.cancel = s->cancel,
 				.work = survey_one,
-				.tick = s->sink ? survey_tick : NULL,
 				.ctx = s };
 
 	pthread_mutex_init(&s->mutex, NULL);
@@ -164,37 +149,83 @@ static int run_survey(struct survey *s, struct error *err)
 	return 0;
 }
 
-static int look_at_state(struct survey *s, struct plan_blob *b,
-			 struct error *err)
+static int open_blob(void *ctx, const struct hash_task *task, int *fd,
+		     uint64_t *offset, struct error *err)
 {
-	return hfcache_blob_check(s->store, b->repo, b->file, s->cancel,
-				  &b->state, err);
+	const struct plan_blob *b = task->item;
+
+	*offset = 0;
+	return hfcache_blob_open(ctx, b->repo, b->file, fd, err);
+}
+
+/* Sizes of all, before the first byte is read. Returns how many fit. */
+static int look_at_all(struct plan *p, struct hfcache *store, size_t *fit,
+		       struct error *err)
+{
+	for (size_t i = 0; i < p->blob_count; i++) {
+		struct plan_blob *b = &p->blobs[i];
+
+		if (hfcache_blob_look(store, b->repo, b->file, &b->state, err))
+			return -1;
+		*fit += b->state == BLOB_OK;
+	}
+	return 0;
+}
+
+/* What changed while it was read, or cannot be read, is not right either; a read
+ * error is one of the disk and ends all. */
+static int judge(struct plan_blob *b, const struct hash_task *t,
+		 struct error *err)
+{
+	if (t->failed == ERR_IO)
+		return err_sys(err, t->sys, "%s in the cache", t->name);
+	if (t->failed || !digest_equal(&t->got, &t->want))
+		b->state = BLOB_WRONG_DIGEST;
+	return 0;
+}
+
+static const struct digest *wanted(const struct lock_file *f)
+{
+	return f->sha256.alg ? &f->sha256 : &f->etag;
 }
 
 int plan_check(struct plan *p, struct hfcache *store,
 	       const struct download_options *o, struct error *err)
 {
-	struct survey s = { .plan = p,
-			    .store = store,
-			    .cancel = o->cancel,
-			    .sink = o->sink,
-			    .look = look_at_state };
-	struct event ev = { .type = EVENT_PLAN,
-			    .name = "checking",
-			    .items = 1 };
+	struct hash_task *tasks CLEANUP(free_ptr) = NULL;
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+	struct hash_run run = { .open = open_blob,
+				.ctx = store,
+				.cancel = o->cancel,
+				.sink = o->sink,
+				.phase = "checking what is there" };
+	size_t fit = 0;
 
-	for (size_t i = 0; i < p->blob_count; i++)
-		s.total += p->blobs[i].file->size;
-	ev.total = s.total;
-	event_emit(o->sink, &ev);
-	ev.type = EVENT_START;
-	ev.name = "files at hand";
-	event_emit(o->sink, &ev);
-	if (run_survey(&s, err) < 0)
+	if (look_at_all(p, store, &fit, err))
 		return -1;
-	ev.type = EVENT_DONE;
-	ev.done = s.total;
-	event_emit(o->sink, &ev);
+	if (!fit)
+		return 0;
+	tasks = xcalloc(fit, sizeof(*tasks));
+	for (size_t i = 0; i < p->blob_count; i++) {
+		struct plan_blob *b = &p->blobs[i];
+
+		if (b->state != BLOB_OK)
+			continue;
+		strlist_take(&names, plan_blob_name(b));
+		tasks[run.count++] = (struct hash_task){
+			.item = b,
+			.name = names.items[names.count - 1],
+			.size = b->file->size,
+			.want = *wanted(b->file),
+		};
+	}
+	run.tasks = tasks;
+	if (hash_run(&run, err))
+		return -1;
+	for (size_t i = 0, k = 0; i < p->blob_count; i++)
+		if (p->blobs[i].state == BLOB_OK &&
+		    judge(&p->blobs[i], &tasks[k++], err))
+			return -1;
 	return 0;
 }
 

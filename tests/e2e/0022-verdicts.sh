@@ -28,7 +28,7 @@ ask() { # STATUS REPO TEXT...: fetch through the hub, in environment ENVIRONMENT
 	[ "$status" -ne 0 ] || return 0
 	one_error
 	says "$@"
-	test ! -e "$T/c-$BASHPID/models--acme--${what#*/}/snapshots"
+	same "$(find "$T/c-$BASHPID" -path '*/snapshots/*' -o -path '*/refs/*' | wc -l)" 0
 }
 with_token() { # TOKEN ARGS OF ask...
 	local ENVIRONMENT=HF_TOKEN=$1 TOKEN_FOR=yes

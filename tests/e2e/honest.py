@@ -47,7 +47,12 @@ def problems(cache):
                     yield path, "snapshot of it is not there"
 
 
-found = [p for cache in sys.argv[1:] for p in problems(cache)]
-for place, why in found:
-    print("%s: %s" % (place, why))
-sys.exit(1 if found else 0)
+def main():
+    found = [p for cache in sys.argv[1:] for p in problems(cache)]
+    for place, why in found:
+        print("%s: %s" % (place, why))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -73,14 +73,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format, *args):
         pass
 
+    def parse_request(self):
+        self.began = time.time()
+        return super().parse_request()
+
     def note(self, status, sent, **more):
         """Writes the request into the log; path only, for a query may be signed."""
         self.log.write(
             origin=self.origin, method=self.command, path=self.path.split("?")[0],
             range=self.headers.get("Range"), status=status, sent=sent,
             auth="Authorization" in self.headers, cookie="Cookie" in self.headers,
-            via=self.headers.get("Via"),
-            peer="%s:%d" % self.client_address[:2], **more)
+            via=self.headers.get("Via"), peer="%s:%d" % self.client_address[:2],
+            began=round(self.began, 3), **more)
 
     def answer(self, status, body=b"", headers=(), kind="application/json"):
         if not isinstance(body, bytes):

@@ -90,7 +90,7 @@ static void learning(void **state)
 	/* only what had to be learned was fetched, and no names given */
 	assert_false(is_right(f, "model.bin"));
 	assert_false(exists(f, "refs/main"));
-	assert_false(exists(f, "snapshots"));
+	assert_false(exists(f, "snapshots/" FAKE_COMMIT));
 }
 
 static void offline(void **state)
