@@ -62,6 +62,10 @@ cmd_src := main app commands options groups help config text progress render ren
 	cmd_verify cmd_version
 # the kinds of hub
 fetch_src += modelscope modelscope_parse learn plain
+# who made it, and what it may hold
+base_src += base64
+bundle_src += sign sshsig signers slot trust
+cmd_src += cmd_sign trust run
 
 # the keeper of the cache
 cache_src += census lease inuse gc_plan gc_run

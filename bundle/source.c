@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "bundle/slot.h"
 #include "bundle/sniff.h"
 
 #include <errno.h>
@@ -22,25 +23,26 @@
 #define USTAR_TYPE   156u
 #define PIECE	     ((size_t)64 << 10)
 
-static const char sig_begin[] = "-----BEGIN SSH SIGNATURE-----\n";
-static const char sig_end[] = "-----END SSH SIGNATURE-----\n";
-
 /* Bytes that were read when opening are served from memory again. */
 static size_t from_memory(struct bundle_source *s, void *buf, size_t n)
 {
-	const struct str *part = &s->ahead;
+	const struct str *const parts[] = { &s->ahead, &s->text, &s->behind };
 	uint64_t at = s->offset;
 
-	if (at >= part->len) {
-		at -= part->len;
-		part = &s->text;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		size_t left;
+
+		if (at >= parts[i]->len) {
+			at -= parts[i]->len;
+			continue;
+		}
+		left = parts[i]->len - (size_t)at;
+		if (n > left)
+			n = left;
+		memcpy(buf, parts[i]->ptr + at, n);
+		return n;
 	}
-	if (at >= part->len)
-		return 0;
-	if (n > part->len - at)
-		n = (size_t)(part->len - at);
-	memcpy(buf, part->ptr + at, n);
-	return n;
+	return 0;
 }
 
 int bundle_source_pread(const struct bundle_source *s, void *buf, size_t n,
@@ -170,32 +172,6 @@ static int compare(const struct bundle_source *s, const struct segment *seg,
 		       s->name, seg->name, at + i, got[i], want[i]);
 }
 
-static bool is_base64_line(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=' ||
-	       c == '\n';
-}
-
-/* Newlines only, or armour (PROTOCOL.sshsig) and then newlines only. */
-static bool signature_is_sane(const char *p, size_t len)
-{
-	const char *end = p + len;
-
-	if (memcmp(p, sig_begin, sizeof(sig_begin) - 1) == 0) {
-		p += sizeof(sig_begin) - 1;
-		while (p < end && is_base64_line(*p))
-			p++;
-		if ((size_t)(end - p) < sizeof(sig_end) - 1 ||
-		    memcmp(p, sig_end, sizeof(sig_end) - 1) != 0)
-			return false;
-		p += sizeof(sig_end) - 1;
-	}
-	while (p < end && *p == '\n')
-		p++;
-	return p == end;
-}
-
 static int expect_signature(struct bundle_source *s, const struct segment *seg,
 			    char *buf, struct error *err)
 {
@@ -205,7 +181,7 @@ static int expect_signature(struct bundle_source *s, const struct segment *seg,
 		return -1;
 	if (got != BUNDLE_SIGNATURE_SIZE)
 		return ended(s, seg->name, err);
-	if (!signature_is_sane(buf, got))
+	if (slot_read(buf, got) == SLOT_BROKEN)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: neither empty nor a signature, at byte "
 			       "%" PRIu64,
@@ -398,6 +374,31 @@ static int read_text(struct bundle_source *s, size_t size, struct error *err)
 	return 0;
 }
 
+/* On to the end of the signature's slot, or of the file. */
+static int read_behind(struct bundle_source *s, struct error *err)
+{
+	char *buf CLEANUP(free_ptr) = NULL;
+	size_t want = (size_t)(-s->text.len % HEADER) + HEADER +
+		      BUNDLE_SIGNATURE_SIZE;
+	size_t got;
+
+	buf = xmalloc(want);
+	if (read_some(s, buf, want, &got, err) != 0)
+		return -1;
+	str_add(&s->behind, buf, got);
+	return 0;
+}
+
+const char *bundle_source_slot(const struct bundle_source *s, uint64_t *offset)
+{
+	size_t before = (size_t)(-s->text.len % HEADER) + HEADER;
+
+	if (s->behind.len != before + BUNDLE_SIGNATURE_SIZE)
+		return NULL;
+	*offset = s->ahead.len + s->text.len + before;
+	return s->behind.ptr + before;
+}
+
 /* Is it a plain file with a bundle in it, or something for libarchive? */
 static int choose_reader(struct bundle_source *s, struct error *err)
 {
@@ -428,6 +429,8 @@ static int choose_reader(struct bundle_source *s, struct error *err)
 
 static int take_manifest(struct bundle_source *s, struct error *err)
 {
+	if (s->gate && s->gate(s->gate_ctx, s, err) != 0)
+		return err_wrap(err, "%s", s->name);
 	if (bundle_manifest_parse(&s->manifest, s->text.ptr, s->text.len,
 				  err) != 0)
 		return err_wrap(err, "%s: %s", s->name, BUNDLE_MANIFEST_NAME);
@@ -471,10 +474,21 @@ static int open_volumes(struct bundle_source *s, const char *path,
 			return -1;
 	} else if (read_head(s, err) != 0 ||
 		   manifest_size(s, &size, err) != 0 ||
-		   read_text(s, size, err) != 0) {
+		   read_text(s, size, err) != 0 || read_behind(s, err) != 0) {
 		return -1;
 	}
 	return check_set(s, err) != 0 ? -1 : take_manifest(s, err);
+}
+
+int bundle_source_beside(const struct bundle_source *s, struct str *name)
+{
+	if (s->volumes) {
+		str_addf(name, "%s" VOLUMES_MANIFEST ".sig", s->volumes->base);
+		return s->volumes->dirs[0];
+	}
+	if (s->owned)
+		str_addf(name, "%s.sig", s->name);
+	return AT_FDCWD;
 }
 
 static int open_content(struct bundle_source *s, struct error *err)
@@ -482,7 +496,8 @@ static int open_content(struct bundle_source *s, struct error *err)
 	size_t size = 0;
 
 	if (choose_reader(s, err) != 0 || read_head(s, err) != 0 ||
-	    manifest_size(s, &size, err) != 0 || read_text(s, size, err) != 0)
+	    manifest_size(s, &size, err) != 0 || read_text(s, size, err) != 0 ||
+	    read_behind(s, err) != 0)
 		return -1;
 	return take_manifest(s, err);
 }
@@ -519,6 +534,7 @@ void bundle_source_close(struct bundle_source *s)
 	layout_close(&s->layout);
 	bundle_manifest_release(&s->manifest);
 	tar_reader_close(&s->stream);
+	str_release(&s->behind);
 	str_release(&s->text);
 	str_release(&s->ahead);
 	free_ptr(&s->name);

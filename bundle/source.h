@@ -30,23 +30,37 @@ struct bundle_source {
 	uint64_t offset;	     /* of the next byte */
 	struct str
 		ahead; /* the first bytes, read already: header of the manifest */
-	struct str text; /* behind them: the manifest */
+	struct str text;   /* behind them: the manifest */
+	struct str behind; /* and the rest up to the end of the signature */
+	/* Called before the manifest is understood, with text and behind read: may
+	 * refuse it. Set before opening, or NULL. */
+	int (*gate)(void *ctx, const struct bundle_source *s,
+		    struct error *err);
+	void *gate_ctx;
 	struct bundle_manifest manifest;
 	struct layout *layout; /* rewound */
 };
-#define BUNDLE_SOURCE_INIT                                    \
-	{                                                     \
-		.fd = -1, .ahead = STR_INIT, .text = STR_INIT \
+#define BUNDLE_SOURCE_INIT                                     \
+	{                                                      \
+		.fd = -1, .ahead = STR_INIT, .text = STR_INIT, \
+		.behind = STR_INIT                             \
 	}
 
-/* path "-": stdin; a directory, a card, a volume: a bundle in volumes. ERR_NOT_FOUND, ERR_FORMAT ("not a bundle of itts-pack": with
- * the advice to use --import if it is an archive). Reads at most manifest + 4 KiB.
+/* path "-": stdin; a directory, a card, a volume: a bundle in volumes. ERR_NOT_FOUND,
+ * ERR_FORMAT ("not a bundle of itts-pack": with the advice to use --import if it
+ * is an archive). Reads up to the end of the signature.
  * *s must be BUNDLE_SOURCE_INIT; close it also after a failure. */
 int bundle_source_open(struct bundle_source *s, const char *path,
 		       struct error *err) MUST_CHECK;
 int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
 			  struct error *err) MUST_CHECK; /* fd is borrowed */
 void bundle_source_close(struct bundle_source *s);	 /* CLEANUP */
+/* Where a signature outside would lie: below which directory, and its name,
+ * appended; "" for streams. */
+int bundle_source_beside(const struct bundle_source *s, struct str *name);
+/* The BUNDLE_SIGNATURE_SIZE bytes of the signature's slot and where they stand;
+ * NULL if they are not here. Borrowed. */
+const char *bundle_source_slot(const struct bundle_source *s, uint64_t *offset);
 /* A seekable bundle that is cut or too long is seen before it is read; of a
  * stream nothing is known. Rewinds the layout. ERR_FORMAT. */
 int bundle_source_check_size(struct bundle_source *s, struct error *err)

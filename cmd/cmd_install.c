@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/trust.h"
 #include "cmd/work.h"
 
 #include <string.h>
@@ -45,8 +46,8 @@ static const struct option options[] = {
 static const struct option_group group = { "Options", options,
 					   ARRAY_LEN(options) };
 
-static const struct option_group *const groups[] = { &group, &group_common,
-						     NULL };
+static const struct option_group *const groups[] = { &group, &group_trust,
+						     &group_common, NULL };
 
 static const char *const examples[] = {
 	"On the air-gapped server:",
@@ -77,7 +78,7 @@ static void put_views(struct json_writer *j, const char *model_dir,
 }
 
 static void put_json(struct app *app, const struct bundle_source *s,
-		     const struct install_options *o,
+		     const struct trusting *t, const struct install_options *o,
 		     const struct install_stats *i)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
@@ -86,6 +87,7 @@ static void put_json(struct app *app, const struct bundle_source *s,
 	app_json_begin(app, &j, &text);
 	json_put_kv(&j, "name", s->manifest.lock.name);
 	json_put_kv_u64(&j, "serial", s->manifest.serial);
+	trusting_put(t, &j);
 	json_put_kv(&j, "cache", o->cache_root);
 	json_put_kv_bool(&j, "dry_run", o->dry_run);
 	json_put_kv_u64(&j, "files", i->files);
@@ -208,6 +210,8 @@ static int import(struct app *app, const char *path,
 			       "which says where each file goes");
 	if (file && lock_load(file, &lock, err) != 0)
 		return -1;
+	if (trusting_refuse(app, "an archive of a cache", err) != 0)
+		return -1;
 	if (import_archive(path, file ? &lock : NULL, o, &stats, err) != 0)
 		return -1;
 	put_import(app, o, &stats);
@@ -220,6 +224,7 @@ static int install(struct app *app, const char *path,
 	struct bundle_source s CLEANUP(
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
 	struct strlist more CLEANUP(strlist_release) = { 0 };
+	struct trusting t CLEANUP(trusting_release) = TRUSTING_INIT;
 	struct install_stats stats = { 0 };
 
 	if (app->options->args.count > 1 && !volumes_is(path))
@@ -235,11 +240,15 @@ static int install(struct app *app, const char *path,
 	for (size_t i = 1; i < app->options->args.count; i++)
 		strlist_add(&more, app->options->args.items[i]);
 	s.more = &more;
-	if (bundle_source_open(&s, path, err) != 0 ||
-	    install_bundle(&s, o, &stats, err) != 0)
+	trusting_guard(&t, &s);
+	if (trusting_init(&t, app, err) != 0 ||
+	    bundle_source_open(&s, path, err) != 0)
+		return -1;
+	trusting_say(&t, app, s.name);
+	if (install_bundle(&s, o, &stats, err) != 0)
 		return -1;
 	if (app->options->json)
-		put_json(app, &s, o, &stats);
+		put_json(app, &s, &t, o, &stats);
 	else
 		put_text(app, &s, o, &stats);
 	return 0;

@@ -7,6 +7,7 @@
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/report.h"
+#include "cmd/trust.h"
 #include "cmd/work.h"
 
 #include <stdlib.h>
@@ -30,8 +31,8 @@ static const struct option options[] = {
 static const struct option_group group = { "Options", options,
 					   ARRAY_LEN(options) };
 
-static const struct option_group *const groups[] = { &group, &group_common,
-						     NULL };
+static const struct option_group *const groups[] = { &group, &group_trust,
+						     &group_common, NULL };
 
 static const char *const examples[] = {
 	"What was installed for IndexTTS 2:",
@@ -61,8 +62,9 @@ static void records_release(struct records *r)
 
 struct job {
 	struct app *app;
-	const char *bundle; /* or NULL */
-	char *model_dir;    /* or NULL */
+	const char *bundle;	  /* or NULL */
+	char *model_dir;	  /* or NULL */
+	struct trusting trusting; /* of the bundle */
 	struct verify_options options;
 	struct verify_report report;
 };
@@ -70,12 +72,14 @@ struct job {
 static void job_release(struct job *j)
 {
 	free_ptr(&j->model_dir);
+	trusting_release(&j->trusting);
 	verify_report_release(&j->report);
 }
 
 /* --- results ---------------------------------------------------------------- */
 
-static void put_json(struct app *app, const struct verify_report *r)
+static void put_json(struct app *app, const struct job *job,
+		     const struct verify_report *r)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct json_writer j;
@@ -85,6 +89,8 @@ static void put_json(struct app *app, const struct verify_report *r)
 	json_put_kv_u64(&j, "files", r->files);
 	json_put_kv_u64(&j, "bytes", r->bytes);
 	json_put_kv_u64(&j, "damaged", r->damaged);
+	if (job->bundle)
+		trusting_put(&job->trusting, &j);
 	json_put_key(&j, "items");
 	json_begin_array(&j);
 	for (size_t i = 0; i < r->count; i++) {
@@ -178,8 +184,11 @@ static int check_bundle(struct job *j, struct error *err)
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
 
 	s.cancel = &j->app->cancel;
-	if (bundle_source_open(&s, j->bundle, err) != 0)
+	trusting_guard(&j->trusting, &s);
+	if (trusting_init(&j->trusting, j->app, err) != 0 ||
+	    bundle_source_open(&s, j->bundle, err) != 0)
 		return -1;
+	trusting_say(&j->trusting, j->app, s.name);
 	return bundle_check(&s, &j->options, &j->report, err);
 }
 
@@ -281,6 +290,12 @@ static int check(struct job *j, struct error *err)
 			       "--model-dir, --lock and --cache");
 	if (j->bundle)
 		return check_bundle(j, err);
+	if (o->allowed_signers || o->require_signature || o->signature ||
+	    o->revoked.count)
+		return err_set(
+			err, ERR_USAGE,
+			"only a bundle is signed; name one, or leave out "
+			"the options that are about signatures");
 	if (find_records(j, &r, err) != 0)
 		return -1;
 	if (j->model_dir && check_model_dir(j, &r, err) != 0)
@@ -296,6 +311,7 @@ static int run(struct app *app, struct error *err)
 	struct job j CLEANUP(job_release) = {
 		.app = app,
 		.bundle = o->args.count ? o->args.items[0] : NULL,
+		.trusting = TRUSTING_INIT,
 		.options = { .threads = (unsigned)o->jobs,
 			     .cancel = &app->cancel,
 			     .sink = &app->sink },
@@ -307,7 +323,7 @@ static int run(struct app *app, struct error *err)
 		return -1;
 	verify_report_sort(&j.report);
 	if (app->options->json) {
-		put_json(app, &j.report);
+		put_json(app, &j, &j.report);
 	} else {
 		put_table(app, &j.report);
 		put_summary(app, &j.report);

@@ -157,6 +157,21 @@ int config_cache(const struct env *e, const struct options *o, struct str *out,
 	return 0;
 }
 
+bool config_own_dir(const struct env *e, const char *variable,
+		    const char *fallback, struct str *out)
+{
+	const char *v = get(e, variable);
+
+	/* XDG Base Directory Specification: relative ones are to be ignored */
+	if (v && *v != '/')
+		v = NULL;
+	if (!v && !get(e, "HOME"))
+		return false;
+	config_expand(e, v ? v : fallback, false, out);
+	str_adds(out, "/itts-pack");
+	return true;
+}
+
 bool config_offline(const struct env *e, const struct options *o)
 {
 	static const char *const names[] = { "HF_HUB_OFFLINE",

@@ -24,6 +24,10 @@ void config_expand(const struct env *e, const char *text, bool vars,
 /* The cache directory, appended to out. ERR_USAGE if there is no home. */
 int config_cache(const struct env *e, const struct options *o, struct str *out,
 		 struct error *err) MUST_CHECK;
+/* $VARIABLE/itts-pack, else FALLBACK/itts-pack (which may begin with '~');
+ * appended. false: there is no home. */
+bool config_own_dir(const struct env *e, const char *variable,
+		    const char *fallback, struct str *out);
 bool config_offline(const struct env *e, const struct options *o);
 /* SOURCE_DATE_EPOCH, else 0. ERR_USAGE. */
 int config_epoch(const struct env *e, uint64_t *out, struct error *err)

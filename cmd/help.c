@@ -56,6 +56,8 @@ static const struct row environment_rows[] = {
 	  "1: open no connection (also TRANSFORMERS_OFFLINE)" },
 	{ "HF_HUB_ETAG_TIMEOUT", "seconds to wait for a connection" },
 	{ "HF_HUB_DOWNLOAD_TIMEOUT", "seconds without data before a try ends" },
+	{ "XDG_CONFIG_HOME", "where itts-pack/allowed_signers is, after "
+			     "/etc; else ~/.config" },
 	{ "http_proxy, https_proxy", "proxies; all_proxy for both; upper case "
 				     "works too" },
 	{ "no_proxy", "hosts to reach without proxy" },

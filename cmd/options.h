@@ -40,6 +40,10 @@ struct options {
 	const char *sort, *grace;
 	struct strlist filters;
 	bool revisions, yes, force, detached;
+	/* trust */
+	const char *allowed_signers, *signature, *key;
+	struct strlist revoked;
+	bool require_signature; /* and detached */
 	/* what is no option */
 	struct strlist args;
 };

@@ -12,7 +12,7 @@ demo_packages="python3 util-linux iproute2"
 test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
 	openssl nginx-light squid microsocks skopeo docker-registry busybox
 	libarchive-tools xfsprogs zstd zip unzip xz-utils strace time
-	nodejs npm git bash-completion"
+	nodejs npm git bash-completion openssh-client"
 
 # a package counts as there if dpkg has it, or (nodejs, nginx, ...) if something
 # else than Debian's package brought its program

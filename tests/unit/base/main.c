@@ -57,6 +57,7 @@ int main(void)
 {
 	int failed = 0;
 
+	failed += run_base64_tests();
 	failed += run_cancel_tests();
 	failed += run_digest_tests();
 	failed += run_dir_tests();

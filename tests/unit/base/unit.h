@@ -22,6 +22,7 @@ void assert_ok(int result, const struct error *err);
 void assert_fails(int result, struct error *err, enum err_code code,
 		  const char *words);
 
+int run_base64_tests(void);
 int run_cancel_tests(void);
 int run_digest_tests(void);
 int run_dir_tests(void);

@@ -13,6 +13,7 @@ int main(void)
 	failed += run_oci_tests();
 	failed += run_pack_tests();
 	failed += run_source_tests();
+	failed += run_sshsig_tests();
 	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
 	failed += run_thin_tests();

@@ -57,6 +57,7 @@ int run_layout_tests(void);
 int run_oci_tests(void);
 int run_pack_tests(void);
 int run_source_tests(void);
+int run_sshsig_tests(void);
 int run_tar_reader_tests(void);
 int run_tar_tests(void);
 int run_thin_tests(void);

@@ -1,0 +1,41 @@
+/* Whether a bundle's manifest is from somebody whose word counts here. */
+#ifndef ITTS_TRUST_H
+#define ITTS_TRUST_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "bundle/source.h"
+
+/* Files; strings are borrowed. */
+struct trust {
+	const char *allowed;	   /* allowed_signers, or NULL */
+	struct strlist revoked;	   /* lists of revoked keys */
+	const char *signature;	   /* the only one that counts, or NULL */
+	bool require;		   /* an unsigned bundle is refused */
+	const char *require_where; /* who wants that, for messages */
+	time_t now;
+};
+
+struct trusted {
+	bool is_signed;		      /* right, by a key that is not revoked */
+	bool known;		      /* and that is in trust.allowed */
+	char *principals;	      /* if known */
+	struct str type, fingerprint; /* of the key, if signed */
+};
+#define TRUSTED_INIT                                      \
+	{                                                 \
+		.type = STR_INIT, .fingerprint = STR_INIT \
+	}
+void trusted_release(struct trusted *t); /* CLEANUP */
+
+/* For bundle_source.gate. Signatures: t->signature, or the slot, or the file beside;
+ * one that is right and known is enough. ERR_INTEGRITY says what refused;
+ * ERR_FORMAT, ERR_NOT_FOUND: of the files that t names. */
+int trust_check(const struct trust *t, const struct bundle_source *s,
+		struct trusted *out, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,332 @@
+#!/usr/bin/env bash
+# Signed bundles: made with ssh-keygen, checked against allowed_signers before
+# anything else is read or written. ssh-keygen is the judge, both ways.
+. "$(dirname "$0")/lib.sh"
+
+need ssh-keygen ssh-agent jq python3 strace
+repo "$T/top" acme/tiny main model.bin=70000 config.json=300
+start_hub hub "$T/top"
+
+keys() {
+	local type
+	mkdir -p keys
+	for type in ed25519 ecdsa; do
+		ssh-keygen -q -t $type -N "" -C "$type" -f keys/$type
+	done
+	ssh-keygen -q -t ecdsa -b 384 -N "" -f keys/p384
+	ssh-keygen -q -t rsa -b 2048 -N "" -f keys/rsa
+	ssh-keygen -q -t rsa -b 1024 -N "" -f keys/weak
+	ssh-keygen -q -t dsa -N "" -f keys/dsa
+	ssh-keygen -q -t ed25519 -N "" -f keys/other
+	echo "release@example.com $(cat keys/ed25519.pub)" >allowed
+	for type in ecdsa p384 rsa; do
+		echo "release@example.com $(cat keys/$type.pub)"
+	done >>allowed
+	expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial 3 -o plain.tar
+}
+manifest_of() { tar -xOf "$1" itts-bundle.json; }
+slot_of() { tar -xOf "$1" itts-bundle.json.sig; }
+signed() { # KEY: a signed copy, out.tar
+	cp plain.tar out.tar
+	rm -f out.tar.sig
+	expect 0 itts sign out.tar --key "keys/$1"
+}
+installs() { expect 0 itts install out.tar --cache "$T/c.$RANDOM" "$@"; }
+refuses() { # ARGS...: nothing written, not even the directory
+	rm -rf "$T/none"
+	expect 9 itts install out.tar --cache "$T/none" "$@"
+	one_error
+	test ! -e "$T/none"
+}
+
+in_place() {
+	signed ed25519
+	same "$(stat -c %s out.tar)" "$(stat -c %s plain.tar)"
+	# nothing but the slot differs
+	tar -tf out.tar >/dev/null
+	same "$(cmp -l plain.tar out.tar | wc -l)" "$(slot_of out.tar | tr -d '\n' | wc -c)"
+	installs --allowed-signers allowed
+	says "signed by release@example.com" "$(ssh-keygen -lf keys/ed25519.pub | cut -d' ' -f2)"
+	expect 0 itts verify out.tar --allowed-signers allowed --json
+	same "$(jq -r .signature.principals "$T/out")" release@example.com
+	expect 0 itts inspect out.tar
+}
+theirs_reads_ours() {
+	local key
+	for key in ed25519 ecdsa p384 rsa; do
+		signed "$key"
+		slot_of out.tar >slot.sig
+		manifest_of out.tar | ssh-keygen -Y verify -f allowed -I release@example.com \
+			-n itts-pack -s slot.sig
+		installs --allowed-signers allowed
+	done
+}
+ours_reads_theirs() {
+	local key
+	for key in ed25519 ecdsa p384 rsa; do
+		cp plain.tar out.tar
+		manifest_of out.tar >message
+		rm -f message.sig
+		ssh-keygen -q -Y sign -f keys/$key -n itts-pack message
+		installs --allowed-signers allowed --signature message.sig
+		cp message.sig out.tar.sig
+		installs --allowed-signers allowed
+		ssh-keygen -q -Y sign -O hashalg=sha256 -f keys/$key -n itts-pack <message >out.tar.sig
+		installs --allowed-signers allowed
+	done
+	rm -f out.tar.sig
+}
+detached() {
+	cp plain.tar out.tar
+	expect 0 itts sign out.tar --key keys/ed25519 --detached
+	cmp plain.tar out.tar
+	installs --allowed-signers allowed
+	rm out.tar.sig
+	refuses --allowed-signers allowed
+	says "not signed"
+}
+agent() { # the private half is nowhere but in the agent
+	eval "$(ssh-agent -a "$T/agent")" >/dev/null
+	PIDS=$SSH_AGENT_PID
+	cp keys/ed25519 gone && ssh-add -q gone && rm gone
+	cp keys/ed25519.pub gone.pub
+	cp plain.tar out.tar
+	expect 0 itts sign out.tar --key gone.pub
+	installs --allowed-signers allowed
+	kill "$SSH_AGENT_PID"
+	expect 1 itts sign out.tar --key gone.pub
+	one_error
+	# a failed signing leaves what was there
+	installs --allowed-signers allowed
+}
+unsigned() {
+	cp plain.tar out.tar
+	rm -f out.tar.sig
+	installs
+	says "not signed"
+	expect 0 itts verify out.tar
+	says "not signed"
+	refuses --allowed-signers allowed
+	says "not signed, and allowed demands"
+	expect 9 itts verify out.tar --allowed-signers allowed
+	expect 2 itts install out.tar --cache "$T/none" --require-signature
+	says "no list of allowed signers"
+	signed ed25519
+	installs
+	says "by whom is not known"
+}
+configured() { # the lists that are there are used without being asked for
+	mkdir -p "$HOME/.config/itts-pack"
+	cp allowed "$HOME/.config/itts-pack/allowed_signers"
+	cp plain.tar out.tar
+	refuses
+	says ".config/itts-pack/allowed_signers"
+	tar -cf cache.tar -C "$T/store" .
+	expect 9 itts install --import cache.tar --cache "$T/none"
+	says "an archive of a cache carries no signature"
+	test ! -e "$T/none"
+	signed ed25519
+	installs --require-signature
+	cp keys/ed25519.pub "$HOME/.config/itts-pack/revoked_keys"
+	refuses
+	says revoked
+	rm -r "$HOME/.config/itts-pack"
+}
+refused() {
+	local line
+	signed other
+	refuses --allowed-signers allowed
+	says "$(ssh-keygen -lf keys/other.pub | cut -d' ' -f2)" "is not in allowed"
+	signed ed25519
+	refuses --allowed-signers allowed --revoked keys/ed25519.pub
+	says "keys/ed25519.pub: line 1: the signer's key is revoked"
+	refuses --revoked keys/ed25519.pub
+	line=$(cat keys/ed25519.pub)
+	echo "a@b namespaces=\"file,git\" $line" >list
+	refuses --allowed-signers list
+	says "line 1" 'namespaces="file,git"'
+	echo "a@b valid-before=\"20200101\" $line" >list
+	refuses --allowed-signers list
+	says expired "line 1"
+	echo "a@b valid-after=\"21000101Z\" $line" >list
+	refuses --allowed-signers list
+	says "not valid yet"
+	echo "a@b cert-authority $line" >list
+	refuses --allowed-signers list
+	says cert-authority
+	# a second line may still allow it
+	echo "c@d valid-after=\"20200101\",namespaces=\"itts-*\" $line" >>list
+	installs --allowed-signers list
+	says "signed by c@d"
+	ssh-keygen -q -k -f krl keys/other.pub
+	expect 7 itts install out.tar --cache "$T/none" --revoked krl
+	says KRL "not supported"
+	echo "a@b valid-until=\"2020\" $line" >list
+	expect 7 itts install out.tar --cache "$T/none" --allowed-signers list
+	says "line 1" valid-until
+	expect 6 itts install out.tar --cache "$T/none" --allowed-signers no-such-list
+}
+wrong_kind() {
+	cp plain.tar out.tar
+	manifest_of out.tar >message
+	ssh-keygen -q -Y sign -f keys/ed25519 -n file <message >out.tar.sig
+	refuses --allowed-signers allowed
+	says 'namespace "file"'
+	printf 'another text' | ssh-keygen -q -Y sign -f keys/ed25519 -n itts-pack >out.tar.sig
+	refuses --allowed-signers allowed
+	says "not of this manifest"
+	echo "a@b $(cat keys/weak.pub)" >list
+	if ssh-keygen -q -Y sign -f keys/weak -n itts-pack <message >out.tar.sig; then
+		expect 7 itts install out.tar --cache "$T/none" --allowed-signers list
+		says "too weak"
+	fi
+	# a certificate signs as its key does, but says more than we understand
+	ssh-keygen -q -s keys/other -I id -n release@example.com keys/ed25519.pub
+	ssh-keygen -q -Y sign -f keys/ed25519-cert.pub -n itts-pack <message >out.tar.sig
+	expect 7 itts install out.tar --cache "$T/none" --allowed-signers allowed
+	says "ssh-ed25519-cert-v01@openssh.com is not taken"
+	rm keys/ed25519-cert.pub
+	head -c 200 slot.sig >out.tar.sig
+	expect 7 itts install out.tar --cache "$T/none" --allowed-signers allowed
+	says "out.tar.sig: not a signature"
+	test ! -e "$T/none"
+	rm out.tar.sig
+}
+another_bundle() { # a right signature, over another bundle of the same signer
+	expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial 4 -o newer.tar
+	expect 0 itts sign newer.tar --key keys/ed25519
+	cp plain.tar out.tar
+	python3 - <<'PYTHON'
+import re
+def slot(path):
+    d = open(path, "rb").read()
+    n = int(d[124:135], 8)
+    at = 512 + (n + 511) // 512 * 512
+    assert d[at:at + 20] == b"itts-bundle.json.sig"
+    return at + 512
+a, b = slot("newer.tar"), slot("out.tar")
+with open("newer.tar", "rb") as f:
+    f.seek(a)
+    sig = f.read(16384)
+with open("out.tar", "r+b") as f:
+    f.seek(b)
+    f.write(sig)
+PYTHON
+	refuses --allowed-signers allowed
+	says "its signature" "not of this manifest"
+	# without a list too: what claims to be signed has to be
+	refuses
+}
+flipped() { # each byte of armour
+	local at offset
+	signed ed25519
+	cp out.tar good.tar
+	offset=$(grep -abo -m1 -- '-----BEGIN SSH' out.tar | cut -d: -f1)
+	for at in 0 29 40 60 100 150 200 250 280 300 1000 16383; do
+		cp good.tar out.tar
+		python3 - $((offset + at)) <<'PYTHON'
+import sys
+at = int(sys.argv[1])
+with open("out.tar", "r+b") as f:
+    f.seek(at)
+    b = f.read(1)[0]
+    f.seek(at)
+    f.write(bytes([b ^ 1]))
+PYTHON
+		itts install out.tar --cache "$T/none" --allowed-signers allowed && fail "byte $at"
+		test ! -e "$T/none"
+	done
+}
+first_of_all() { # no file is made, nor the bundle read on, before the signature is
+	signed other
+	rm -rf "$T/none"
+	strace -f -e trace=%file,read,pread64,write -o trace "$PROGRAM" install out.tar \
+		--cache "$T/none" --allowed-signers allowed >"$T/out" 2>"$T/err" && fail taken
+	same "$(grep -cE 'O_CREAT|O_TMPFILE|mkdir|O_WRONLY|O_RDWR' trace)" 0
+	# not a byte behind the slot
+	local fd limit
+	limit=$(grep -abo -m1 SHA256SUMS out.tar | cut -d: -f1)
+	fd=$(sed -n 's/.*openat(.*"out.tar".* = \([0-9]*\)$/\1/p' trace | head -n 1)
+	test -n "$fd"
+	grep -qE "pread64\($fd," trace
+	grep -E "pread64\($fd," trace |
+		sed 's/.*, \([0-9]*\), \([0-9]*\)) *= \([0-9]*\)$/\2 \3/' |
+		awk -v limit="$limit" '{ if ($1 + $2 > limit) exit 1 }'
+}
+streams() {
+	local store
+	signed ed25519
+	store=$T/c.stream
+	expect 0 bash -c '"$0" install - --cache "$1" --allowed-signers allowed <out.tar' "$PROGRAM" "$store"
+	cache_is_honest "$store"
+	expect 0 bash -c 'cat out.tar | "$0" install - --cache "$1.2" --allowed-signers allowed' "$PROGRAM" "$store"
+	zstd -q -f out.tar -o out.tar.zst
+	expect 0 itts install out.tar.zst --cache "$store.3" --allowed-signers allowed
+	expect 2 itts sign out.tar.zst --key keys/ed25519
+	expect 2 itts verify --cache "$store" --allowed-signers allowed
+	rm -rf "$T/none"
+	expect 9 bash -c 'cat plain.tar | "$0" install - --cache "$1" --allowed-signers allowed' "$PROGRAM" "$T/none"
+	test ! -e "$T/none"
+}
+interrupted() { # killed at each write: signed as before, not signed, or signed anew
+	local key n before
+	for key in ed25519 rsa; do
+		for before in "" rsa; do
+			for n in 1 2 3; do
+				cp plain.tar out.tar
+				[ -z "$before" ] || expect 0 itts sign out.tar --key keys/$before
+				strace -f -o trace -e inject=pwrite64:signal=KILL:when=$n -P out.tar \
+					"$PROGRAM" sign out.tar --key keys/$key || true
+				expect 0 itts verify out.tar
+				# the same signature again, and a short one over nothing, are one write
+				case $key$before in ed25519 | rsarsa) test $n -gt 1 || grep -q "killed by SIGKILL" trace ;;
+				*) test $n -gt 3 || grep -q "killed by SIGKILL" trace ;; esac
+				expect 0 itts sign out.tar --key keys/$key
+				expect 0 itts verify out.tar --allowed-signers allowed
+			done
+		done
+	done
+}
+volumes() { # the signature lies beside the manifest that lies beside the card
+	mkdir -p v
+	expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial 3 \
+		--volume-size 48K -o v/vol.tar
+	expect 2 itts sign v --key keys/ed25519
+	expect 9 itts install v --cache "$T/none" --allowed-signers allowed
+	test ! -e "$T/none"
+	expect 0 itts sign v --key keys/ed25519 --detached
+	ssh-keygen -Y verify -f allowed -I release@example.com -n itts-pack \
+		-s v/vol.bundle.json.sig <v/vol.bundle.json
+	expect 0 itts install v --cache "$T/c.volumes" --allowed-signers allowed
+	cache_is_honest "$T/c.volumes"
+}
+usage() {
+	expect 2 itts sign
+	expect 2 itts sign plain.tar
+	says "--key"
+	expect 3 itts sign plain.tar --key no-such-key
+	one_error
+	expect 1 itts sign plain.tar --key allowed
+	expect 7 itts sign allowed --key keys/ed25519
+	expect 6 env PATH="$T/nowhere" "$PROGRAM" sign plain.tar --key keys/ed25519
+	says ssh-keygen
+}
+
+must keys
+check "sign in place: nothing moves" in_place
+check "ssh-keygen verifies what we signed, four kinds of key" theirs_reads_ours
+check "we verify what ssh-keygen signed, detached, sha256 and sha512" ours_reads_theirs
+check "a detached signature" detached
+check "a key in ssh-agent" agent
+check "unsigned bundles: taken with a line, refused once there is a list" unsigned
+check "lists in their usual places" configured
+check "unknown, revoked, wrong namespace, expired, not yet valid, authority" refused
+check "other namespace, other text, weak key, certificate, torn file" wrong_kind
+check "a signature over another bundle" another_bundle
+check "flipped bytes of the signature" flipped
+check "the signature is checked before anything is written or read on" first_of_all
+check "streams and compressed bundles" streams
+check "signing killed at each write" interrupted
+check "a bundle in volumes" volumes
+check "what sign cannot do" usage
+finish
