@@ -56,6 +56,52 @@ int atomic_open(struct atomic_file *f, int dirfd, const char *name, mode_t mode,
 	return 0;
 }
 
+static bool has_link_path(int fd, char path[32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return !access(path, F_OK);
+}
+
+int atomic_open_unnamed(struct atomic_file *f, int dirfd, const char *name,
+			mode_t mode, struct error *err)
+{
+	size_t len = (size_t)(path_base(name) - name);
+	char *parent CLEANUP(free_ptr) = len ? xstrndup(name, len)
+					     : xstrdup(".");
+	int fd CLEANUP(close_fd) = openat(dirfd, parent,
+					  O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
+	char path[32];
+
+	/* a name has to be possible in the end */
+	if (fd < 0 || fchmod(fd, mode) || !has_link_path(fd, path))
+		return atomic_open(f, dirfd, name, mode, err);
+	*f = (struct atomic_file){ .dirfd = dirfd,
+				   .fd = take_fd(&fd),
+				   .name = xstrdup(name) };
+	return 0;
+}
+
+/* Its final name if that is free, else a temporary one. */
+static int give_name(struct atomic_file *f, struct error *err)
+{
+	char path[32];
+	char *tmp CLEANUP(free_ptr) = NULL;
+	int rc;
+
+	has_link_path(f->fd, path);
+	rc = linkat(AT_FDCWD, path, f->dirfd, f->name, AT_SYMLINK_FOLLOW);
+	while (rc && errno == EEXIST) {
+		free_ptr(&tmp);
+		tmp = temp_name(f->name);
+		rc = linkat(AT_FDCWD, path, f->dirfd, tmp, AT_SYMLINK_FOLLOW);
+	}
+	if (rc)
+		return err_sys(err, errno, "%s: cannot be given its name",
+			       f->name);
+	f->tmp = take_ptr(tmp);
+	return 0;
+}
+
 /* Makes the directory entry of name durable. */
 static int sync_parent(int dirfd, const char *name, struct error *err)
 {
@@ -74,9 +120,11 @@ int atomic_commit(struct atomic_file *f, struct error *err)
 {
 	if (fsync(f->fd))
 		return err_sys(err, errno, "%s", f->name);
+	if (!f->tmp && give_name(f, err))
+		return -1;
 	if (close(take_fd(&f->fd)))
 		return err_sys(err, errno, "%s", f->name);
-	if (renameat(f->dirfd, f->tmp, f->dirfd, f->name))
+	if (f->tmp && renameat(f->dirfd, f->tmp, f->dirfd, f->name))
 		return err_sys(err, errno, "%s", f->name);
 	free_ptr(&f->tmp);
 	if (sync_parent(f->dirfd, f->name, err))

@@ -28,9 +28,9 @@ int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 
 /* Replace-or-create: bytes go to a temporary name beside the final one. */
 struct atomic_file {
-	int dirfd; /* borrowed, or AT_FDCWD */
-	int fd;	   /* -1: none */
-	char *name, *tmp;
+	int dirfd;	  /* borrowed, or AT_FDCWD */
+	int fd;		  /* -1: none */
+	char *name, *tmp; /* tmp NULL: it has no name yet */
 };
 #define ATOMIC_FILE_INIT              \
 	{                             \
@@ -38,6 +38,10 @@ struct atomic_file {
 	}
 int atomic_open(struct atomic_file *f, int dirfd, const char *name, mode_t mode,
 		struct error *err) MUST_CHECK;
+/* For large files: has no name at all before the commit where the file system can
+ * do that, so that even kill -9 leaves nothing behind. */
+int atomic_open_unnamed(struct atomic_file *f, int dirfd, const char *name,
+			mode_t mode, struct error *err) MUST_CHECK;
 /* fsync, rename, fsync of the directory. */
 int atomic_commit(struct atomic_file *f, struct error *err) MUST_CHECK;
 void atomic_abort(struct atomic_file *f); /* CLEANUP; nothing after a commit */

@@ -379,7 +379,7 @@ static int pack_to_path(struct pack *p, struct error *err)
 {
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
 
-	if (atomic_open(&f, AT_FDCWD, p->name, 0644, err))
+	if (atomic_open_unnamed(&f, AT_FDCWD, p->name, 0644, err))
 		return -1;
 	p->fd = f.fd;
 	if (check_space(p, err) || put_all(p, err))

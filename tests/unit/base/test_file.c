@@ -118,6 +118,44 @@ static void test_abort(void **state)
 	temp_dir_end(dir, path);
 }
 
+/* No name before the commit (where the file system can do that), then the right
+ * one, be it free or taken. */
+static void test_unnamed(void **state)
+{
+	struct error err = { 0 };
+	char path[TEMP_PATH_MAX];
+	int dir = temp_dir(path);
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+
+		assert_ok(atomic_open_unnamed(&f, dir, "a", 0640, &err), &err);
+		if (!f.tmp)
+			assert_int_equal(count_names(path), round);
+		assert_ok(file_write_all(f.fd, round ? "two" : "one", 3, "a",
+					 &err),
+			  &err);
+		assert_ok(atomic_commit(&f, &err), &err);
+		assert_content(dir, "a", round ? "two" : "one");
+		assert_int_equal(mode_of(dir, "a"), 0640);
+		assert_int_equal(count_names(path), 1);
+	}
+	{
+		struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+
+		assert_ok(atomic_open_unnamed(&f, dir, "b", 0640, &err), &err);
+	}
+	assert_int_equal(count_names(path), 1);
+	{
+		struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+
+		assert_fails(atomic_open_unnamed(&f, dir, "no/b", 0640, &err),
+			     &err, ERR_IO, "no/b");
+	}
+	temp_dir_end(dir, path);
+}
+
 /* A disk that is full: what was there stays, nothing is left behind. */
 static void test_no_room(void **state)
 {
@@ -266,6 +304,7 @@ int run_file_tests(void)
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_unnamed),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_read_all),
 		cmocka_unit_test(test_offsets),
