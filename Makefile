@@ -61,7 +61,7 @@ cmd_src := main app commands options groups help config text progress render ren
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
 	cmd_verify cmd_version
 # the kinds of hub
-fetch_src += modelscope modelscope_parse learn plain
+fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source
 # who made it, and what it may hold
 base_src += base64
 bundle_src += sign sshsig signers slot trust
@@ -85,7 +85,7 @@ order_base := base
 order_cmd := bundle fetch cache manifest base
 
 # --- flags ------------------------------------------------------------------
-deps := libcurl libarchive libcrypto libcjson
+deps := libcurl libarchive libcrypto libcjson libgit2
 dep_cflags := $(shell $(PKG_CONFIG) --cflags $(deps) 2>/dev/null)
 dep_libs := $(shell $(PKG_CONFIG) --libs $(deps) 2>/dev/null)
 

@@ -2,6 +2,7 @@
 #include "cmd/groups.h"
 #include "cmd/select.h"
 #include "cmd/work.h"
+#include "fetch/git_source.h"
 
 #include <string.h>
 
@@ -11,6 +12,11 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, check),
 	  .help = "write nothing; print what would change and end with status "
 		  "1 if anything would" },
+	{ .name = "prove",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, prove),
+	  .help = "have git prove that commits and files belong together, "
+		  "whatever a mirror says" },
 };
 
 static const struct option_group group = { "Options", options,
@@ -28,6 +34,8 @@ static const char *const examples[] = {
 	"itts-pack lock -m my-models.json --without examples",
 	"Has anything changed on the hub? Fit for a nightly job:",
 	"itts-pack lock --check",
+	"Trust no listing but what the commits prove:",
+	"itts-pack lock --prove",
 	"Ask two hubs; they must agree:",
 	("itts-pack lock --endpoint https://huggingface.co \\\n"
 	 "          --endpoint https://hf-mirror.com"),
@@ -147,6 +155,20 @@ static int finish(struct app *app, struct work *w, const struct lock *old,
 	return 0;
 }
 
+/* From the commits alone: a listing that is not theirs is found out. */
+static int prove(struct app *app, struct work *w, struct error *err)
+{
+	size_t files;
+
+	if (!app->options->prove)
+		return 0;
+	if (git_source_prove(&w->net.hub, w->store, &w->lock, &files, err) != 0)
+		return -1;
+	app_note(app, "git proves the %zu files of the lock by their commits",
+		 files);
+	return 0;
+}
+
 static int run(struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
@@ -154,6 +176,10 @@ static int run(struct app *app, struct error *err)
 	struct lock old CLEANUP(lock_release) = { 0 };
 	bool exists;
 
+	if (o->prove && o->locked)
+		return err_set(err, ERR_USAGE,
+			       "--prove asks the hub and --locked does not: "
+			       "give one of them");
 	if (o->check && o->locked)
 		return err_set(err, ERR_USAGE,
 			       "--check asks the hub and --locked does not: "
@@ -166,7 +192,7 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "offline: a lock is made by asking the hub");
 	if (load_old(app, &w, &old, &exists, err) != 0 ||
-	    work_resolve(&w, app, err) != 0)
+	    work_resolve(&w, app, err) != 0 || prove(app, &w, err) != 0)
 		return -1;
 	return finish(app, &w, &old, exists, err);
 }
@@ -185,7 +211,11 @@ const struct command cmd_lock = {
 		 "With several endpoints all that answer must agree. The "
 		 "SHA-256 "
 		 "of small files is not known to the hub: they are downloaded "
-		 "into the cache to learn it.",
+		 "into the cache to learn it.\n\n"
+		 "With --prove the git server behind a hub is asked for the "
+		 "tree of each commit. Its objects are named by their own "
+		 "SHA-1, so nobody can pass off other files as those of a "
+		 "commit.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_RECIPES,

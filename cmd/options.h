@@ -22,7 +22,7 @@ struct options {
 	/* what to work on */
 	const char *manifest, *recipe, *type, *lock;
 	struct strlist include, exclude, with, without;
-	bool check, locked;
+	bool check, locked, prove;
 	/* network */
 	struct strlist endpoints, token_for;
 	const char *proxy, *ca_bundle;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fetch/download_fetch.h"
 #include "fetch/endpoint.h"
+#include "fetch/git_source.h"
 #include "fetch/download_plan.h"
 
 #include <string.h>
@@ -187,7 +188,9 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 	struct error failed = { .code = ERR_NONE };
 
 	*out = (struct download_stats){ 0 };
-	if (!o->offline && endpoint_add_links(h, l, err) < 0)
+	if (!o->offline &&
+	    (endpoint_add_links(h, l, err) < 0 ||
+	     (!o->learn && git_source_fill(h, store, l, o->cancel, err) < 0)))
 		return -1;
 	plan_make(&p, l, o->learn);
 	if (plan_check(&p, store, o, err) < 0)

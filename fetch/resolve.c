@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "fetch/download.h"
 #include "fetch/endpoint.h"
+#include "fetch/git_source.h"
 #include "fetch/learn.h"
 #include "fetch/plain.h"
 #include "manifest/glob.h"
@@ -16,6 +17,7 @@
 
 struct resolver {
 	struct hub *hub;
+	struct hfcache *store;
 	const struct strlist *groups;
 	const struct cancel *cancel;
 	const struct event_sink *sink;
@@ -199,7 +201,7 @@ static int ask_hubs(struct resolver *r, const struct manifest_model *m,
 
 	for (size_t i = 0; i < r->hub->count && !now.told.from; i++) {
 		now.kind = r->hub->endpoints[i].kind;
-		if (asked[now.kind])
+		if (now.kind == ENDPOINT_DIRECT || asked[now.kind])
 			continue;
 		asked[now.kind] = true;
 		if (ask_kind(r, &now, err) < 0)
@@ -216,6 +218,9 @@ static int ask_hubs(struct resolver *r, const struct manifest_model *m,
 static int ask_all(struct resolver *r, const struct manifest_model *m,
 		   struct lock *listing, struct error *err)
 {
+	if (m->git)
+		return git_source_list(r->hub, r->store, m,
+				       lock_add_repo(listing), err);
 	if (!m->has_urls)
 		return ask_hubs(r, m, listing, err);
 	return plain_list(r->hub, m, lock_add_repo(listing), err);
@@ -255,6 +260,7 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	repo->revision = xstrdup(m->revision);
 	memcpy(repo->commit, listing->commit, sizeof(repo->commit));
 	repo->hub = copy_or_null(listing->hub);
+	repo->git = copy_or_null(m->git);
 	strlist_copy(&repo->refs, &m->refs);
 	repo->license = copy_or_null(m->license);
 	repo->notice = copy_or_null(m->notice);
@@ -419,6 +425,7 @@ int resolve_manifest(struct hub *h, struct hfcache *store,
 		m->model_count + 1, sizeof(*models));
 	struct lock lock CLEANUP(lock_release) = { 0 };
 	struct resolver r = { .hub = h,
+			      .store = store,
 			      .groups = o->groups,
 			      .cancel = o->cancel,
 			      .sink = o->sink,

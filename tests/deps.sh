@@ -7,12 +7,12 @@ what=${1:-all}
 cd "$(dirname "$0")/.."
 
 build_packages="gcc make libc6-dev pkg-config libcurl4-openssl-dev libarchive-dev
-	libssl-dev libcjson-dev"
+	libssl-dev libcjson-dev libgit2-dev"
 demo_packages="python3 util-linux iproute2"
 test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
 	openssl nginx-light squid microsocks skopeo docker-registry busybox
 	libarchive-tools xfsprogs zstd zip unzip xz-utils strace time
-	nodejs npm git bash-completion openssh-client"
+	nodejs npm git fcgiwrap bash-completion openssh-client"
 
 # a package counts as there if dpkg has it, or (nodejs, nginx, ...) if something
 # else than Debian's package brought its program

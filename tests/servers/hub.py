@@ -29,6 +29,7 @@ from httpbase import Handler, RequestLog, Server, announce, parse_range, serve, 
 
 API = re.compile(r"/api/(models|datasets|spaces)/([^/]+/[^/]+)(?:/(.*))?")
 RESOLVE = re.compile(r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)/(resolve|raw)/([^/]+)/(.+)")
+BATCH = re.compile(r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)\.git/info/lfs/objects/batch")
 SMALL = re.compile(r"/api/resolve-cache/(models|datasets|spaces)/([^/]+/[^/]+)/([^/]+)/(.+)")
 
 
@@ -110,7 +111,8 @@ class HubHandler(Handler):
                                [("Retry-After", str(reset))])
         if self.token_is_bad():
             return self.fail(401, None, "Invalid credentials in Authorization header")
-        for pattern, call in ((SMALL, self.small), (API, self.api), (RESOLVE, self.resolve)):
+        for pattern, call in ((SMALL, self.small), (API, self.api), (RESOLVE, self.resolve),
+                              (BATCH, self.batch)):
             match = pattern.fullmatch(url.path)
             if match:
                 return call(body, *match.groups())
@@ -227,6 +229,30 @@ class HubHandler(Handler):
         pulls = [row(n, n) for n in repo.refs if n.startswith("refs/pr/")]
         self.answer(200, {"branches": branches, "tags": [], "converts": [],
                           **({"pullRequests": pulls} if "include_prs" in self.query else {})})
+
+    # --- Git LFS ------------------------------------------------------------------
+    def batch(self, body, kind, repo_id):
+        found = self.find(kind or "models", repo_id, "main")
+        if not found or self.gate_is_shut(found[0]):
+            return None
+        mime = "application/vnd.git-lfs+json"
+        wanted = json.loads(body)
+        if self.headers.get("Content-Type") != mime or len(wanted["objects"]) > 100:
+            return self.answer(422, {"message": "Unprocessable"}, kind=mime)
+        repo = found[0]
+        files = {f.sha256: f for commit in repo.commits
+                 for f in repo.files(commit).values() if f.is_lfs}
+        rows = []
+        for row in wanted["objects"]:
+            file = files.get(row["oid"])
+            if file is None or file.size != row["size"]:
+                rows.append(dict(row, error={"code": 404, "message": "Object does not exist"}))
+                continue
+            rows.append(dict(row, authenticated=True, actions={"download": {
+                "href": self.hub.cdn_location(repo, file), "header": {"X-Own": "1"},
+                "expires_in": 3600}}))
+        return self.answer(200, {"transfer": "basic", "hash_algo": "sha256", "objects": rows},
+                           kind=mime)
 
     # --- files --------------------------------------------------------------------
     def file(self, kind, repo_id, revision, path):

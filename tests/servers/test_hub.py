@@ -94,6 +94,18 @@ class Protocol(HubCase):
         self.assertEqual(lfs[0]["sha256"],
                          hashlib.sha256(self.files["model.safetensors"]).hexdigest())
 
+    def test_lfs_batch(self):
+        data = self.files["model.safetensors"]
+        oid = hashlib.sha256(data).hexdigest()
+        body = json.dumps({"operation": "download", "transfers": ["basic"], "objects": [
+            {"oid": oid, "size": len(data)}, {"oid": "0" * 64, "size": 1}]})
+        mime = "application/vnd.git-lfs+json"
+        url = self.hub + "/acme/tiny.git/info/lfs/objects/batch"
+        rows = json.loads(request(url, "POST", body, Content_Type=mime).body)["objects"]
+        self.assertEqual(request(rows[0]["actions"]["download"]["href"]).body, data)
+        self.assertEqual(rows[1]["error"]["code"], 404)
+        self.assertEqual(request(url, "POST", body, Content_Type="text/plain").status, 422)
+
     def test_tree_in_pages(self):
         url, rows, pages = self.hub + "/api/models/acme/tiny/tree/main?recursive=true", [], 0
         while url:

@@ -65,6 +65,8 @@ int main(void)
 	failed += run_http_post_tests();
 	failed += run_endpoint_tests();
 	failed += run_modelscope_tests();
+	failed += run_pkt_tests();
+	failed += run_lfs_tests();
 	failed += run_retry_tests();
 	failed += run_hub_parse_tests();
 	failed += run_hub_tests();

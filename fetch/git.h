@@ -1,0 +1,38 @@
+/*
+ * Git over smart HTTP, protocol version 2, through our own engine: proxies, CAs,
+ * time-outs are those of every other request.
+ */
+#ifndef ITTS_GIT_H
+#define ITTS_GIT_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "fetch/git_pack.h"
+#include "fetch/hub.h"
+
+struct git_remote {
+	struct hub *hub;
+	char *base;	   /* URL without /info/refs, behind redirects */
+	char *origin;	   /* for messages */
+	const char *token; /* borrowed, or NULL */
+	bool can_filter;
+};
+void git_remote_release(struct git_remote *g); /* CLEANUP */
+
+/* Asks the server what it can. token: for url's own host, may be NULL. ERR_FORMAT
+ * if it does not speak version 2. */
+int git_remote_open(struct git_remote *g, struct hub *h, const char *url,
+		    const char *token, struct error *err) MUST_CHECK;
+/* Branch, tag, refs/..., HEAD, or a commit (not asked for). ERR_NOT_FOUND. */
+int git_remote_resolve(struct git_remote *g, const char *revision,
+		       char commit[41], struct error *err) MUST_CHECK;
+/* The commit without its history into a pack below dir. names_only: without
+ * blobs that cannot be LFS pointers, where the server can leave them out. */
+int git_remote_fetch(struct git_remote *g, const char *commit, bool names_only,
+		     const char *dir, struct git_pack **out, struct error *err)
+	MUST_CHECK;
+
+#endif

@@ -1,0 +1,322 @@
+/*
+ * libgit2 checks the pack, makes its index and reads objects, each of which it
+ * hashes again as it is read. It opens no repository, no configuration and no
+ * connection here.
+ */
+#include "fetch/git_pack.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "fetch/lfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <git2/odb_backend.h>
+#include <git2/sys/repository.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_DEPTH 64
+#define CACHE	  (8u << 20)
+#define WINDOW	  (16u << 20)
+
+struct git_pack {
+	char *dir;
+	git_indexer *indexer;
+	git_odb *odb;
+	git_repository *repo;
+	uint64_t bytes;
+	unsigned char head[12]; /* of the pack: says how many objects */
+};
+
+static int fail(struct error *err, const char *what)
+{
+	const git_error *e = git_error_last();
+
+	return err_set(err, ERR_FORMAT, "%s: %s", what,
+		       e && e->message ? e->message
+				       : "libgit2 does not say why");
+}
+
+static void start_library(void)
+{
+	git_libgit2_init();
+	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE);
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)WINDOW);
+	git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW / 4);
+	git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS,
+			 (size_t)GIT_OBJECT_LIMIT);
+}
+
+int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct git_pack *p CLEANUP(git_pack_close) = xcalloc(1, sizeof(*p));
+	char *name CLEANUP(free_ptr) = xasprintf("%s/.itts-git-XXXXXX", dir);
+
+	pthread_once(&once, start_library);
+	if (!mkdtemp(name))
+		return err_sys(err, errno, "%s", name);
+	p->dir = take_ptr(name);
+	if (git_indexer_new(&p->indexer, p->dir, 0600, NULL, NULL) < 0)
+		return fail(err, p->dir);
+	*out = take_ptr(p);
+	return 0;
+}
+
+/* Nothing but the pack and its index is in there. */
+static void remove_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(path);
+}
+
+void git_pack_close(struct git_pack **p)
+{
+	int saved = errno;
+
+	if (!*p)
+		return;
+	git_repository_free((*p)->repo);
+	git_odb_free((*p)->odb);
+	git_indexer_free((*p)->indexer);
+	if ((*p)->dir)
+		remove_dir((*p)->dir);
+	free_ptr(&(*p)->dir);
+	free_ptr(p);
+	errno = saved;
+}
+
+/* Before libgit2 makes room for what the header promises. */
+static int check_head(struct git_pack *p, const unsigned char *buf, size_t n,
+		      struct error *err)
+{
+	uint32_t objects = 0;
+
+	for (size_t i = 0; i < n && p->bytes + i < sizeof(p->head); i++)
+		p->head[p->bytes + i] = buf[i];
+	if (p->bytes >= sizeof(p->head) || p->bytes + n < sizeof(p->head))
+		return 0;
+	for (size_t i = 8; i < sizeof(p->head); i++)
+		objects = objects << 8 | p->head[i];
+	if (memcmp(p->head, "PACK", 4) != 0)
+		return err_set(err, ERR_FORMAT, "this is not a pack");
+	if (objects > GIT_OBJECT_LIMIT)
+		return err_set(err, ERR_FORMAT,
+			       "a pack of %u objects, at most %d", objects,
+			       GIT_OBJECT_LIMIT);
+	return 0;
+}
+
+int git_pack_add(struct git_pack *p, const void *buf, size_t n,
+		 struct error *err)
+{
+	git_indexer_progress progress;
+
+	if (check_head(p, buf, n, err) < 0)
+		return -1;
+	p->bytes += n;
+	if (p->bytes > GIT_PACK_LIMIT)
+		return err_set(err, ERR_FORMAT,
+			       "the pack has more than %llu bytes",
+			       (unsigned long long)GIT_PACK_LIMIT);
+	if (git_indexer_append(p->indexer, buf, n, &progress) < 0)
+		return fail(err, "pack");
+	return 0;
+}
+
+int git_pack_finish(struct git_pack *p, struct error *err)
+{
+	char *index CLEANUP(free_ptr) = NULL;
+	git_indexer_progress progress;
+	git_odb_backend *backend = NULL;
+
+	if (p->bytes < sizeof(p->head))
+		return err_set(err, ERR_FORMAT, "the pack is empty");
+	if (git_indexer_commit(p->indexer, &progress) < 0)
+		return fail(err, "pack");
+	index = xasprintf("%s/pack-%s.idx", p->dir,
+			  git_indexer_name(p->indexer));
+	if (git_odb_new(&p->odb) < 0 ||
+	    git_odb_backend_one_pack(&backend, index) < 0 ||
+	    git_odb_add_backend(p->odb, backend, 1) < 0 ||
+	    git_repository_wrap_odb(&p->repo, p->odb) < 0)
+		return fail(err, "index of the pack");
+	return 0;
+}
+
+/* --- reading ------------------------------------------------------------------------ */
+
+/* 1: there; 0: not in the pack. */
+static int blob_size(struct git_pack *p, const git_oid *id, uint64_t *out,
+		     struct error *err)
+{
+	git_object_t type;
+	size_t size;
+
+	if (!git_odb_exists(p->odb, id))
+		return 0;
+	if (git_odb_read_header(&size, &type, p->odb, id) < 0)
+		return fail(err, "blob");
+	if (type != GIT_OBJECT_BLOB)
+		return err_set(err, ERR_FORMAT, "a file that is no blob");
+	*out = size;
+	return 1;
+}
+
+static int read_blob(struct git_pack *p, const git_oid *id, struct str *out,
+		     struct error *err)
+{
+	git_odb_object *object = NULL;
+
+	if (git_odb_read(&object, p->odb, id) < 0)
+		return fail(err, "blob");
+	str_add(out, git_odb_object_data(object), git_odb_object_size(object));
+	git_odb_object_free(object);
+	return 0;
+}
+
+int git_pack_blob(struct git_pack *p, const struct digest *id, struct str *out,
+		  struct error *err)
+{
+	char hex[DIGEST_HEX_MAX];
+	uint64_t size = 0;
+	git_oid oid;
+	int there;
+
+	if (git_oid_fromstr(&oid, digest_hex(id, hex)) < 0)
+		return fail(err, hex);
+	there = blob_size(p, &oid, &size, err);
+	if (there < 0)
+		return -1;
+	if (!there)
+		return err_set(err, ERR_FORMAT, "blob %s is not in the pack",
+			       hex);
+	if (size > GIT_BLOB_LIMIT)
+		return err_set(err, ERR_FORMAT,
+			       "blob %s has %llu bytes; without Git LFS a file "
+			       "may have %u",
+			       hex, (unsigned long long)size, GIT_BLOB_LIMIT);
+	return read_blob(p, &oid, out, err);
+}
+
+/* --- walking ------------------------------------------------------------------------ */
+
+struct walk {
+	struct git_pack *pack;
+	struct lock_repo *repo;
+	size_t entries; /* of all trees: one tree may stand in many places */
+};
+
+static int add_file(struct walk *w, const char *path, const git_oid *id,
+		    struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct lock_file *f;
+	char hex[41];
+	int there;
+
+	if (path_check(path, err) < 0)
+		return -1;
+	if (w->repo->file_count >= LOCK_MAX_FILES)
+		return err_set(err, ERR_FORMAT, "more than %d files",
+			       LOCK_MAX_FILES);
+	f = lock_add_file(w->repo, path);
+	f->size = UINT64_MAX;
+	git_oid_tostr(hex, sizeof(hex), id);
+	if (!digest_from_hex(&f->etag, hex))
+		return err_set(err, ERR_FORMAT, "%s: no id", path);
+	there = blob_size(w->pack, id, &f->size, err);
+	if (there < 0)
+		return err_wrap(err, "%s", path);
+	if (!there || f->size >= LFS_POINTER_MAX)
+		return 0;
+	if (read_blob(w->pack, id, &text, err) < 0)
+		return err_wrap(err, "%s", path);
+	if (lfs_parse_pointer(text.ptr, text.len, &f->sha256, &f->size))
+		f->etag = f->sha256;
+	return 0;
+}
+
+static int walk_tree(struct walk *w, const git_oid *id, const char *prefix,
+		     unsigned depth, struct error *err);
+
+static int walk_entry(struct walk *w, const git_tree_entry *e,
+		      const char *prefix, unsigned depth, struct error *err)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("%s%s", prefix,
+						 git_tree_entry_name(e));
+	char *below CLEANUP(free_ptr) = NULL;
+
+	if (++w->entries > 4 * LOCK_MAX_FILES)
+		return err_set(err, ERR_FORMAT, "the tree has no end");
+	if (git_tree_entry_type(e) == GIT_OBJECT_BLOB)
+		return add_file(w, path, git_tree_entry_id(e), err);
+	if (git_tree_entry_type(e) != GIT_OBJECT_TREE)
+		return 0; /* a submodule is a commit of elsewhere */
+	below = xasprintf("%s/", path);
+	return walk_tree(w, git_tree_entry_id(e), below, depth + 1, err);
+}
+
+static void free_tree(git_tree **t)
+{
+	git_tree_free(*t);
+}
+
+static int walk_tree(struct walk *w, const git_oid *id, const char *prefix,
+		     unsigned depth, struct error *err)
+{
+	git_tree *tree CLEANUP(free_tree) = NULL;
+
+	if (depth > MAX_DEPTH)
+		return err_set(err, ERR_FORMAT, "%s: too deep", prefix);
+	if (git_tree_lookup(&tree, w->pack->repo, id) < 0)
+		return fail(err, "tree");
+	for (size_t i = 0; i < git_tree_entrycount(tree); i++)
+		if (walk_entry(w, git_tree_entry_byindex(tree, i), prefix,
+			       depth, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct lock_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+static void free_commit(git_commit **c)
+{
+	git_commit_free(*c);
+}
+
+int git_pack_list(struct git_pack *p, const char *commit,
+		  struct lock_repo *repo, struct error *err)
+{
+	git_commit *object CLEANUP(free_commit) = NULL;
+	struct walk w = { .pack = p, .repo = repo };
+	git_oid id;
+
+	if (git_oid_fromstr(&id, commit) < 0 ||
+	    git_commit_lookup(&object, p->repo, &id) < 0)
+		return fail(err, commit);
+	memcpy(repo->commit, commit, sizeof(repo->commit));
+	if (walk_tree(&w, git_commit_tree_id(object), "", 0, err) < 0)
+		return -1;
+	if (repo->file_count > 1)
+		qsort(repo->files, repo->file_count, sizeof(*repo->files),
+		      compare_files);
+	return 0;
+}

@@ -1,0 +1,267 @@
+#!/usr/bin/env bash
+# Git: real `git http-backend` behind nginx with TLS of a private CA. Proofs of the
+# Hub's listings by commit, and manifests that name a git repository with Git LFS,
+# directly and through squid.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq nginx git openssl fcgiwrap squid
+BACKEND=$(git --exec-path)/git-http-backend
+[ -x "$BACKEND" ] || skip_all "no git http-backend"
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
+
+# What people uploaded: weights by LFS, the rest as it is; three commits, a branch,
+# an annotated tag.
+W=$T/work
+mkdir -p "$W/sub" "$T/git/acme" "$T/content/sub"
+head -c 2000000 /dev/urandom >"$T/content/big.safetensors"
+head -c 70000 /dev/urandom >"$T/content/sub/small.bin"
+seq 40000 >"$T/content/sub/numbers.txt"
+echo '{"a": 1}' >"$T/content/config.json"
+: >"$T/content/empty.txt"
+pointer() {
+	printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %s\n' \
+		"$(sha256sum <"$1" | cut -d' ' -f1)" "$(stat -c %s "$1")"
+}
+(
+	cd "$W" || exit 1
+	git init -q -b main .
+	for i in 1 2; do
+		seq $((i * 100000)) >old.txt
+		git add -A
+		git commit -q -m "old $i"
+	done
+	git rm -q old.txt
+	mkdir -p sub
+	cp "$T/content/config.json" "$T/content/empty.txt" .
+	cp "$T/content/sub/numbers.txt" sub
+	pointer "$T/content/big.safetensors" >big.safetensors
+	pointer "$T/content/sub/small.bin" >sub/small.bin
+	git add -A
+	git commit -q -m now
+	git tag -a -m release v1.0
+	git branch other
+	cd "$T/git/acme" && git clone -q --bare "$W" voice.git && git clone -q --bare "$W" plain.git
+	git -C voice.git config uploadpack.allowFilter true
+) >"$T/log/git.txt" 2>&1
+C=$(git -C "$W" rev-parse HEAD)
+TOP=$T/repos
+LIAR=$T/repos2
+mkdir -p "$TOP/models/acme/voice" "$TOP/models/acme/plain"
+cp -r "$T/content" "$TOP/models/acme/voice/$C"
+cp -r "$T/content" "$TOP/models/acme/plain/$C"
+cp -r "$TOP" "$LIAR"
+echo '{"a": 2}' >"$LIAR/models/acme/voice/$C/config.json"
+head -c 2000000 /dev/zero >"$LIAR/models/acme/plain/$C/big.safetensors"
+certificates
+PORT=$(free_port)
+AT=https://127.0.0.1:$PORT
+start_hub hub "$TOP" --cdn-url "$AT/cdn"
+start_hub liar "$LIAR" --cdn-url "$AT/liar-cdn"
+start_hub hider "$TOP" --cdn-url "$AT/cdn" --hide acme/voice:sub/numbers.txt
+USER_LINE=
+[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
+git_location() { # PREFIX PROTOCOL-VARIABLE
+	cat <<CONF
+		location ~ ^$1(/acme/[a-z]+\.git/(info/refs|git-upload-pack))\$ {
+			fastcgi_pass unix:$T/fcgi.sock;
+			fastcgi_param SCRIPT_FILENAME $BACKEND;
+			fastcgi_param GIT_PROJECT_ROOT $T/git;
+			fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+			fastcgi_param PATH_INFO \$1;
+			fastcgi_param QUERY_STRING \$args;
+			fastcgi_param REQUEST_METHOD \$request_method;
+			fastcgi_param CONTENT_TYPE \$content_type;
+			fastcgi_param CONTENT_LENGTH \$content_length;
+			fastcgi_param GIT_PROTOCOL $2;
+		}
+CONF
+}
+# shellcheck disable=SC2154
+cat >"$T/nginx.conf" <<CONF
+daemon off;
+$USER_LINE
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	log_format full '\$request_method \$request_uri \$status \$bytes_sent "\$http_git_protocol"';
+	access_log $T/log/nginx.access full;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	proxy_http_version 1.1;
+	proxy_max_temp_file_size 0;
+	server {
+		listen 127.0.0.1:$PORT ssl http2;
+		ssl_certificate $T/server.pem;
+		ssl_certificate_key $T/server.key;
+$(git_location "" "\$http_git_protocol")
+$(git_location /liar "\$http_git_protocol")
+$(git_location /hider "\$http_git_protocol")
+$(git_location /old '""')
+		location ~ ^/moved(/acme/.*)\$ { return 301 $AT\$1\$is_args\$args; }
+		location /cdn/ { proxy_pass $hub_CDN/; }
+		location /liar-cdn/ { proxy_pass $liar_CDN/; }
+		location /liar/ { proxy_pass $liar/; proxy_redirect ~^/(.*)\$ /liar/\$1; }
+		location /hider/ { proxy_pass $hider/; proxy_redirect ~^/(.*)\$ /hider/\$1; }
+		location / { proxy_pass $hub; proxy_redirect ~^/(.*)\$ /\$1; }
+	}
+}
+CONF
+start fcgi fcgiwrap -s "unix:$T/fcgi.sock"
+await test -S "$T/fcgi.sock"
+start nginx nginx -c "$T/nginx.conf"
+await listens "$PORT"
+export SSL_CERT_FILE=$T/ca.pem
+
+clean() { # no trace of packs in a cache
+	same "$(find "$1" -name '*itts-git*')" ""
+}
+prove() { # STATUS REPO ENDPOINT
+	rm -rf "$T/p-$BASHPID.json"
+	expect "$1" itts lock "$2" --prove --lock "$T/p-$BASHPID.json" --endpoint "$3" --cache "$T/c0"
+	clean "$T/c0"
+	[ "$1" -eq 0 ] || test ! -e "$T/p-$BASHPID.json"
+}
+proven() { # with and without the server leaving blobs out
+	: >"$T/log/nginx.access"
+	prove 0 acme/voice "$AT"
+	prints "git proves the 5 files"
+	grep -q '^POST /acme/voice.git/git-upload-pack 200' "$T/log/nginx.access"
+	small=$(awk '$1 == "POST" {print $4}' "$T/log/nginx.access")
+	prove 0 acme/plain "$AT"
+	large=$(awk '$1 == "POST" && /plain/ {print $4}' "$T/log/nginx.access")
+	test "$small" -lt "$large" # numbers.txt stayed away
+	test "$large" -lt 200000   # and so did history
+}
+lied() { # the lock would be made from it, but for the proof
+	expect 0 itts lock acme/voice --lock "$T/liar.json" --endpoint "$AT/liar" --cache "$T/c1"
+	prove 9 acme/voice "$AT/liar"
+	one_error
+	says config.json "$C"
+	prove 9 acme/plain "$AT/liar"
+	one_error
+	says big.safetensors "$C"
+}
+hidden() { # a listing that lacks a file says that it is whole
+	prove 9 acme/voice "$AT/hider"
+	one_error
+	says "5 files"
+}
+manifest() { # FILE URL REVISION
+	cat >"$1" <<JSON
+{"format": "itts-manifest", "version": 1, "name": "g", "models": [
+ {"id": "acme/voice", "git": "$2", "revision": "$3", "refs": ["main"], "views": [{"files": "*", "to": ""}]}]}
+JSON
+}
+rows() { jq -S '.repos[0].files | map(del(.views))' "$1"; }
+right() { # CACHE
+	cache_is_honest "$1"
+	clean "$1"
+	diff -r "$T/content" "$1/models--acme--voice/snapshots/$C"
+}
+by_git() { # REVISION: the same files and names as the Hub says
+	manifest "$T/g.json" "$AT/acme/voice.git" "$1"
+	rm -f "$T/g.lock"
+	expect 0 itts lock -m "$T/g.json" --lock "$T/g.lock" --endpoint "$AT" --cache "$T/c2"
+	same "$(jq -r '.repos[0].commit' "$T/g.lock")" "$C"
+	same "$(jq -r '.repos[0].git' "$T/g.lock")" "$AT/acme/voice.git"
+	expect 0 itts lock "acme/voice@$C" --lock "$T/hub.lock" --endpoint "$AT" --cache "$T/c3"
+	same "$(rows "$T/g.lock")" "$(rows "$T/hub.lock")"
+}
+revisions() {
+	local r
+	for r in main v1.0 other refs/heads/other "$C"; do by_git "$r"; done
+	manifest "$T/g.json" "$AT/acme/voice.git" nothing
+	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	says "no such revision: nothing"
+}
+filled() {
+	by_git main
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	right "$T/c4"
+	same "$(grep -c 'objects/batch 200' "$T/log/nginx.access")" 1
+	# all is there: nobody is asked
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	same "$(cat "$T/log/nginx.access")" ""
+	# one small file lacks, and is brought back
+	rm "$(readlink -f "$T/c4/models--acme--voice/snapshots/$C/config.json")"
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	right "$T/c4"
+	expect 0 itts pack --lock "$T/g.lock" --offline --cache "$T/c4" -o "$T/g.tar"
+	expect 0 itts install "$T/g.tar" --cache "$T/c5" --model-dir "$T/model"
+	cmp "$T/content/sub/small.bin" "$T/model/sub/small.bin"
+}
+redirected() {
+	manifest "$T/r.json" "$AT/moved/acme/voice" main
+	sed -i 's|moved/acme/voice|moved/acme/voice.git|' "$T/r.json"
+	expect 0 itts lock -m "$T/r.json" --lock "$T/r.lock" --endpoint "$AT" --cache "$T/c2"
+	same "$(rows "$T/r.lock")" "$(rows "$T/g.lock")"
+}
+not_git() { # a server of the old protocol; a page; nothing there
+	manifest "$T/o.json" "$AT/old/acme/voice.git" main
+	expect 7 itts lock -m "$T/o.json" --lock "$T/o.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	says "protocol version 2"
+	manifest "$T/o.json" "$AT/acme/none.git" main
+	expect 6 itts lock -m "$T/o.json" --lock "$T/o.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	clean "$T/c2"
+}
+no_object() { # the LFS server has lost one
+	mv "$TOP/models/acme/voice/$C/sub/small.bin" "$T/kept"
+	start_hub hub2 "$TOP"
+	sed "s|proxy_pass $hub;|proxy_pass $hub2;|" "$T/nginx.conf" >"$T/nginx2.conf"
+	cp "$T/nginx2.conf" "$T/nginx.conf"
+	kill -HUP "$(cat "$T/nginx.pid")"
+	sleep 0.5
+	rm -rf "$T/c6"
+	expect 6 itts fetch --lock "$T/g.lock" --cache "$T/c6" --endpoint http://127.0.0.1:1
+	one_error
+	says small.bin "Object does not exist"
+	cache_is_honest "$T/c6"
+	mv "$T/kept" "$TOP/models/acme/voice/$C/sub/small.bin"
+}
+through_squid() { # nothing of git or LFS goes around the proxy
+	local proxy
+	proxy=$(free_port)
+	mkdir -p "$T/log/squid"
+	chmod 755 "$T"
+	chmod 777 "$T/log/squid"
+	cat >"$T/squid.conf" <<CONF
+http_port 127.0.0.1:$proxy
+tcp_outgoing_address 127.0.0.3
+http_access allow all
+cache deny all
+access_log stdio:$T/log/squid/access
+cache_log $T/log/squid/cache
+pid_filename none
+visible_hostname localhost
+shutdown_lifetime 0 seconds
+CONF
+	squid -N -f "$T/squid.conf" >"$T/log/squid.out" 2>&1 </dev/null &
+	local pid=$!
+	await listens "$proxy"
+	: >"$T/log/nginx.access"
+	https_proxy=http://127.0.0.1:$proxy expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c7" \
+		--endpoint http://127.0.0.1:1
+	right "$T/c7"
+	test "$(grep -c 'CONNECT 127.0.0.1' "$T/log/squid/access")" -ge 1
+	kill $pid
+	wait $pid || true
+}
+
+check "a listing is proven by its commit" proven
+check "a mirror that has other bytes under a commit is found out" lied
+check "a mirror that leaves a file out is found out" hidden
+check "branch, tag, ref and commit of a git repository" revisions
+check "filled by pack and Git LFS" filled
+check "through squid" through_squid
+check "a redirect of the repository" redirected
+check "old protocol; no repository" not_git
+check "an object that Git LFS has not got" no_object
+finish
