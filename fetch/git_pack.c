@@ -15,7 +15,6 @@
 #include <git2.h>
 #include <git2/odb_backend.h>
 #include <git2/sys/repository.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +41,7 @@ static int fail(struct error *err, const char *what)
 				       : "libgit2 does not say why");
 }
 
+/* Counted by the library: each pack begins and ends it. */
 static void start_library(void)
 {
 	git_libgit2_init();
@@ -54,11 +54,10 @@ static void start_library(void)
 
 int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct git_pack *p CLEANUP(git_pack_close) = xcalloc(1, sizeof(*p));
 	char *name CLEANUP(free_ptr) = xasprintf("%s/.itts-git-XXXXXX", dir);
 
-	pthread_once(&once, start_library);
+	start_library();
 	if (!mkdtemp(name))
 		return err_sys(err, errno, "%s", name);
 	p->dir = take_ptr(name);
@@ -95,6 +94,7 @@ void git_pack_close(struct git_pack **p)
 		remove_dir((*p)->dir);
 	free_ptr(&(*p)->dir);
 	free_ptr(p);
+	git_libgit2_shutdown();
 	errno = saved;
 }
 
