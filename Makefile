@@ -64,8 +64,8 @@ cmd_src := main app commands options groups help config text progress render ren
 fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source
 # who made it, and what it may hold
 base_src += base64
-bundle_src += sign sshsig signers slot trust
-cmd_src += cmd_sign trust run
+bundle_src += sign sshsig signers slot trust serials
+cmd_src += cmd_sign trust serial run
 
 # the keeper of the cache
 cache_src += census lease inuse gc_plan gc_run

@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/serial.h"
 #include "cmd/trust.h"
 #include "cmd/work.h"
 
@@ -35,6 +36,15 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, import),
 	  .help = "FILE is no bundle but an archive of a Hub cache (tar, "
 		  "tar.gz, tar.zst, zip)" },
+	{ .name = "allow-downgrade",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, allow_downgrade),
+	  .help = "take a bundle with a lower serial than one of its name "
+		  "that was installed here" },
+	{ .name = "allow-jump",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, allow_jump),
+	  .help = "take a serial that is more than 1000000 above the last" },
 	{ .name = "lock",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, lock),
@@ -245,8 +255,11 @@ static int install(struct app *app, const char *path,
 	    bundle_source_open(&s, path, err) != 0)
 		return -1;
 	trusting_say(&t, app, s.name);
-	if (install_bundle(&s, o, &stats, err) != 0)
+	if (serial_check(app, &s.manifest, o->cache_root, err) != 0 ||
+	    install_bundle(&s, o, &stats, err) != 0)
 		return -1;
+	if (!o->dry_run)
+		serial_record(app, &s.manifest);
 	if (app->options->json)
 		put_json(app, &s, &t, o, &stats);
 	else

@@ -58,6 +58,8 @@ static const struct row environment_rows[] = {
 	{ "HF_HUB_DOWNLOAD_TIMEOUT", "seconds without data before a try ends" },
 	{ "XDG_CONFIG_HOME", "where itts-pack/allowed_signers is, after "
 			     "/etc; else ~/.config" },
+	{ "XDG_STATE_HOME", "where itts-pack/serials.json is; else "
+			    "/var/lib (root), ~/.local/state" },
 	{ "http_proxy, https_proxy", "proxies; all_proxy for both; upper case "
 				     "works too" },
 	{ "no_proxy", "hosts to reach without proxy" },

@@ -44,6 +44,7 @@ struct options {
 	const char *allowed_signers, *signature, *key;
 	struct strlist revoked;
 	bool require_signature; /* and detached */
+	bool allow_downgrade, allow_jump;
 	/* what is no option */
 	struct strlist args;
 };

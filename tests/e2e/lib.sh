@@ -24,6 +24,7 @@ for variable in $(compgen -e); do
 		SOURCE_DATE_EPOCH | NO_COLOR | ITTS_PACK_*) unset "$variable" ;;
 	esac
 done
+export XDG_STATE_HOME=$T/state
 export HOME=$T/home LC_ALL=C.UTF-8 TZ=UTC TERM=dumb PYTHONDONTWRITEBYTECODE=1 T JUDGES
 export PATH=$PATH:/usr/sbin:/sbin
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:exitcode=99}

@@ -1,0 +1,98 @@
+#include "cmd/serial.h"
+
+#include "base/mem.h"
+#include "bundle/serials.h"
+#include "cmd/trust.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define ROOT_DIR "/var/lib/itts-pack"
+
+/* XDG_STATE_HOME if it is set; else root's is the machine's. false: nowhere. */
+static bool state_dir(struct app *app, struct str *out)
+{
+	const char *set = app->env->get(app->env->ctx, "XDG_STATE_HOME");
+
+	if (geteuid() == 0 && (!set || *set != '/')) {
+		str_adds(out, ROOT_DIR);
+		return true;
+	}
+	return config_own_dir(app->env, "XDG_STATE_HOME", "~/.local/state",
+			      out);
+}
+
+static struct serial_claim claim(struct app *app,
+				 const struct bundle_manifest *m)
+{
+	struct serial_claim c = {
+		.name = m->lock.name,
+		.serial = m->serial,
+		.allow_downgrade = app->options->allow_downgrade,
+		.allow_jump = app->options->allow_jump,
+	};
+
+	lock_digest(&m->lock, &c.lock);
+	return c;
+}
+
+static void tell(struct app *app, const struct serials *s,
+		 const struct serial_claim *c)
+{
+	const struct serial *was = serials_find(s, c->name);
+
+	if (!was)
+		return;
+	if (c->serial < was->highest)
+		event_warn(&app->sink, "%s: back from serial %llu to %llu",
+			   c->name, (unsigned long long)was->highest,
+			   (unsigned long long)c->serial);
+	else if (c->serial == was->highest && c->serial > 1 &&
+		 !digest_equal(&c->lock, &was->lock))
+		event_warn(&app->sink,
+			   "%s: another bundle with serial %llu was installed "
+			   "here before",
+			   c->name, (unsigned long long)c->serial);
+}
+
+int serial_check(struct app *app, const struct bundle_manifest *m,
+		 const char *root, struct error *err)
+{
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct str dir CLEANUP(str_release) = STR_INIT;
+	char *mark CLEANUP(free_ptr) = xasprintf("%s/.locks/itts-pack.lock",
+						 root);
+	struct serial_claim c = claim(app, m);
+	bool found = false;
+
+	if (state_dir(app, &dir) && serials_load(&s, dir.ptr, &found, err))
+		return -1;
+	if (!found && access(mark, F_OK) == 0)
+		event_warn(
+			&app->sink,
+			"no record of serials in %s, though %s was installed "
+			"into before: whether %s is older than what was "
+			"there is not known",
+			dir.len ? dir.ptr : "a home directory", root, c.name);
+	if (serials_check(&s, &c, err)) {
+		if (dir.len == 0)
+			return -1;
+		return err_wrap(err, "%s/%s", dir.ptr, SERIALS_NAME);
+	}
+	tell(app, &s, &c);
+	return 0;
+}
+
+void serial_record(struct app *app, const struct bundle_manifest *m)
+{
+	struct str dir CLEANUP(str_release) = STR_INIT;
+	struct serial_claim c = claim(app, m);
+	struct error err = { 0 };
+
+	if (!state_dir(app, &dir))
+		err_set(&err, ERR_USAGE, "HOME is not set");
+	if (err.code == ERR_NONE && serials_record(dir.ptr, &c, &err) == 0)
+		return;
+	event_warn(&app->sink, "serial %llu of %s is not recorded: %s",
+		   (unsigned long long)c.serial, c.name, err.msg);
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Old bundles played again, serials that jump, a record that is lost.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq
+repo "$T/top" acme/tiny main model.bin=7000 config.json=300
+start_hub hub "$T/top"
+RECORD=$XDG_STATE_HOME/itts-pack/serials.json
+
+packs() {
+	local n
+	for n in 1 6 7 1000008 9007199254740991; do
+		expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial $n -o $n.tar
+	done
+}
+install() { expect "$1" itts install "$2.tar" --cache "$T/hub" "${@:3}"; }
+highest() { jq -r '.bundles[0] | "\(.name) \(.highest) \(.installed)"' "$RECORD"; }
+
+first() {
+	install 0 7 --dry-run
+	test ! -e "$RECORD"
+	install 0 7
+	same "$(highest)" "acme-tiny 7 7"
+	same "$(stat -c %a "$RECORD")" 644
+	install 0 7
+}
+replayed() {
+	find "$T/hub" -printf '%p %i %T@\n' | sort >before
+	install 8 6
+	one_error
+	says "serial 6 is older than serial 7" "--allow-downgrade"
+	install 8 6 --dry-run
+	find "$T/hub" -printf '%p %i %T@\n' | sort >after
+	diff before after
+	# into another place it is as old
+	expect 8 itts install 6.tar --cache "$T/none"
+	test ! -e "$T/none"
+}
+downgrade() {
+	install 0 6 --allow-downgrade
+	says "back from serial 7 to 6"
+	same "$(highest)" "acme-tiny 7 6"
+	install 8 6
+	install 0 7
+	same "$(highest)" "acme-tiny 7 7"
+}
+jump() {
+	install 8 1000008
+	says "--allow-jump"
+	install 8 9007199254740991
+	install 0 1000008 --allow-jump
+	same "$(highest)" "acme-tiny 1000008 1000008"
+	install 8 7
+}
+lost() {
+	rm "$RECORD"
+	install 0 7
+	says "no record of serials"
+	same "$(highest)" "acme-tiny 7 7"
+	# a new place: nothing was lost
+	rm "$RECORD"
+	expect 0 itts install 7.tar --cache "$T/hub2"
+	grep -q "no record" "$T/err" && fail "nothing was installed there before"
+	printf '{' >"$RECORD"
+	install 7 7
+	says serials.json
+	rm "$RECORD"
+	install 0 7
+}
+same_serial() { # two bundles that claim one place
+	expect 0 itts pack acme/tiny --include config.json --endpoint "$hub" --cache "$T/store" \
+		--serial 7 -o twin.tar
+	install 0 twin
+	says "another bundle with serial 7"
+}
+clock() { # a record from the future or the past says the same
+	touch -d 1970-01-02 "$RECORD"
+	install 8 6
+	touch -d 2099-01-01 "$RECORD"
+	install 8 6
+	install 0 7
+}
+unwritable() {
+	expect 0 env XDG_STATE_HOME=/proc/none "$PROGRAM" install 7.tar --cache "$T/hub3"
+	says "is not recorded"
+}
+
+must packs
+check "the serial is recorded, once installed" first
+check "an older bundle is refused, and nothing touched" replayed
+check "--allow-downgrade, which is recorded" downgrade
+check "a serial that jumps" jump
+check "a record that is lost or damaged" lost
+check "another bundle with the same serial" same_serial
+check "the clock has no say" clock
+check "a record that cannot be written" unwritable
+finish

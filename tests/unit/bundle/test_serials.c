@@ -1,0 +1,140 @@
+#include "tests/unit/bundle/unit.h"
+
+#include "bundle/serials.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void note(struct serials *s, const char *name, uint64_t serial)
+{
+	struct serial_claim c = { .name = name,
+				  .serial = serial,
+				  .lock = { .alg = DIGEST_SHA256 } };
+
+	serials_note(s, &c);
+}
+
+static void rule(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t serial;
+		bool downgrade, jump;
+		const char *words; /* NULL: taken */
+	} rows[] = {
+		{ "a", 7, false, false, NULL },
+		{ "a", 8, false, false, NULL },
+		{ "a", 6, false, false, "older than serial 7" },
+		{ "a", 0, false, true, "--allow-downgrade" },
+		{ "a", 6, true, false, NULL },
+		{ "a", 1000007, false, false, NULL },
+		{ "a", 1000008, false, false, "--allow-jump" },
+		{ "a", 1000008, true, false, "--allow-jump" },
+		{ "a", 1000008, false, true, NULL },
+		{ "b", 0, false, false, NULL },
+		{ "b", 1000000, false, false, NULL },
+		{ "b", 1000001, false, false, "more than 1000000 above 0" },
+		{ "b", ((uint64_t)1 << 53) - 1, false, false, "--allow-jump" },
+	};
+	struct serials s CLEANUP(serials_release) = { 0 };
+
+	(void)state;
+	note(&s, "a", 7);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct serial_claim c = { .name = rows[i].name,
+					  .serial = rows[i].serial,
+					  .allow_downgrade = rows[i].downgrade,
+					  .allow_jump = rows[i].jump };
+		struct error err = { 0 };
+		int rc = serials_check(&s, &c, &err);
+
+		if (rows[i].words)
+			assert_fails(rc, &err, ERR_UNSAFE, rows[i].words);
+		else
+			assert_ok(rc, &err);
+	}
+}
+
+static void highest_never_falls(void **state)
+{
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct serials got CLEANUP(serials_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+
+	(void)state;
+	note(&s, "m", 5);
+	note(&s, "b", 1);
+	note(&s, "z", 9);
+	note(&s, "m", 3);
+	serials_format(&s, &text);
+	assert_ok(serials_parse(&got, text.ptr, text.len, &err), &err);
+	assert_int_equal(got.count, 3);
+	assert_int_equal(serials_find(&got, "m")->highest, 5);
+	assert_int_equal(serials_find(&got, "m")->installed, 3);
+	assert_null(serials_find(&got, "c"));
+	note(&got, "m", 6);
+	assert_int_equal(serials_find(&got, "m")->highest, 6);
+}
+
+static void file(void **state)
+{
+	char path[TEMP_PATH_MAX], dir[TEMP_PATH_MAX + 16];
+	int top = temp_dir(path);
+	struct serial_claim c = { .name = "x",
+				  .serial = 4,
+				  .lock = { .alg = DIGEST_SHA256 } };
+	struct error err = { 0 };
+	bool found = true;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/a/b", path);
+	for (int round = 0; round < 3; round++) {
+		struct serials s CLEANUP(serials_release) = { 0 };
+
+		assert_ok(serials_load(&s, dir, &found, &err), &err);
+		assert_int_equal(found, round > 0);
+		if (found)
+			assert_int_equal(serials_find(&s, "x")->highest,
+					 3 + round);
+		assert_ok(serials_record(dir, &c, &err), &err);
+		c.serial++;
+	}
+	temp_dir_end(top, path);
+}
+
+static void bad_files(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"[]",
+		"{\"format\":\"itts-serials\",\"version\":2,\"bundles\":[]}",
+		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":{}}",
+		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":[1]}",
+		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":[{"
+		"\"name\":\"a\",\"highest\":1,\"installed\":2,\"lock\":\""
+		"00000000000000000000000000000000"
+		"00000000000000000000000000000000\"}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct serials s CLEANUP(serials_release) = { 0 };
+		struct error err = { 0 };
+
+		assert_fails(serials_parse(&s, rows[i], strlen(rows[i]), &err),
+			     &err, ERR_FORMAT, "");
+	}
+}
+
+int run_serials_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule),
+		cmocka_unit_test(highest_never_falls),
+		cmocka_unit_test(file),
+		cmocka_unit_test(bad_files),
+	};
+
+	return cmocka_run_group_tests_name("serials", tests, NULL, NULL);
+}
