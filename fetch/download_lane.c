@@ -250,7 +250,14 @@ static bool streams_instead(struct lane *l, const struct http_response *res,
 	struct job *j = l->job;
 	struct error err = { .code = ERR_NONE };
 
-	if (!refused || l->source->streams || l->kind == LANE_COPY)
+	if (!refused || l->kind == LANE_COPY)
+		return false;
+	if (l->source->streams && l->kind == LANE_RANGE) {
+		/* another lane has found out already */
+		lane_release(l);
+		return true;
+	}
+	if (l->source->streams)
 		return false;
 	if (l->changed && ++l->source->changes <= MOST_CHANGES) {
 		l->source->validator[0] = '\0';

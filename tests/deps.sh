@@ -11,6 +11,7 @@ build_packages="gcc make libc6-dev pkg-config libcurl4-openssl-dev libarchive-de
 demo_packages="python3 util-linux iproute2"
 test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
 	openssl nginx-light squid microsocks skopeo docker-registry busybox
+	aria2 rclone libnginx-mod-stream
 	libarchive-tools xfsprogs zstd zip unzip xz-utils strace time
 	nodejs npm git fcgiwrap bash-completion openssh-client"
 

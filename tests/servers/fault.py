@@ -12,10 +12,12 @@ ever) is applied to the answer. GET /summary says what was done.
     fault    further keys
     status   status, headers {}, body          instead of the answer
     drop                                       no answer at all
-    cut      after                             connection ends after so many bytes
-    stall    after, seconds                    silence, then the end
+    cut      after, or at                      connection ends after so many bytes,
+                                               or before that byte of the file
+    stall    after, or at; seconds             silence, then the end
     slow     rate                              bytes a second
     flip     at                                one bit of that byte of the file
+    other                                      the bytes of another file, and its ETag
     length   delta                             so many bytes more (or less)
     endless                                    bytes without end, no length
     html     same_length, type                 200 and a page for people
@@ -186,20 +188,22 @@ class FaultHandler(Handler):
         self.note(0, 0, fault="drop")
         self.cut()
 
-    def fault_cut(self, rule, body):
+    def break_off(self, rule, body, seconds):
         answer = self.right(body)
+        after = rule["at"] - offset(answer) if "at" in rule else rule["after"]
+        if "at" in rule and not 0 <= after < len(answer.body):
+            return self.deliver(answer, None)
         if self.send(answer):
-            self.wfile.write(answer.body[:rule["after"]])
-        self.note(answer.status, rule["after"], fault="cut")
-        self.cut()
+            self.wfile.write(answer.body[:after])
+        self.note(answer.status, after, fault=rule["fault"])
+        time.sleep(seconds)
+        return self.cut()
+
+    def fault_cut(self, rule, body):
+        self.break_off(rule, body, 0)
 
     def fault_stall(self, rule, body):
-        answer = self.right(body)
-        if self.send(answer):
-            self.wfile.write(answer.body[:rule["after"]])
-        self.note(answer.status, rule["after"], fault="stall")
-        time.sleep(rule.get("seconds", 60))
-        self.cut()
+        self.break_off(rule, body, rule.get("seconds", 60))
 
     def fault_slow(self, rule, body):
         answer = self.right(body)
@@ -213,13 +217,20 @@ class FaultHandler(Handler):
 
     def fault_flip(self, rule, body):
         answer = self.right(body)
-        begin = re.match(r"bytes (\d+)-", answer.get("Content-Range") or "bytes 0-")
-        at = rule.get("at", 0) - int(begin.group(1))
+        at = rule.get("at", 0) - offset(answer)
         data = bytearray(answer.body)
         if 0 <= at < len(data) and answer.status in (200, 206):
             data[at] ^= 1
         answer.body = bytes(data)
         self.deliver(answer, "flip")
+
+    def fault_other(self, rule, body):
+        answer = self.right(body)
+        if answer.status in (200, 206):
+            answer.body = bytes(b ^ 0x55 for b in answer.body)
+            answer.without("ETag")
+            answer.headers.append(("ETag", '"another"'))
+        self.deliver(answer, "other")
 
     def fault_length(self, rule, body):
         answer = self.right(body)
@@ -288,6 +299,12 @@ class FaultHandler(Handler):
         answer.without(*rule.get("drop", []), *rule.get("set", {}))
         answer.headers += list(rule.get("set", {}).items())
         self.deliver(answer, "headers")
+
+
+def offset(answer):
+    """Where in the file the body begins."""
+    begin = re.match(r"bytes (\d+)-", answer.get("Content-Range") or "bytes 0-")
+    return int(begin.group(1)) if begin else 0
 
 
 def fetch(method, url, headers, body):

@@ -71,6 +71,22 @@ class Fault(unittest.TestCase):
         with self.assertRaises((http.client.RemoteDisconnected, ConnectionResetError)):
             self.get()
 
+    def test_cut_at(self):
+        self.rule("cut", at=1000)
+        for begin in (0, 600):
+            with self.assertRaises(http.client.IncompleteRead) as e:
+                self.get(Range="bytes=%d-" % begin)
+            self.assertEqual(e.exception.partial, DATA[begin:1000])
+        self.assertEqual(self.get(Range="bytes=1001-").body, DATA[1001:])
+
+    def test_other(self):
+        self.rule("other", count=1)
+        res = self.get()
+        self.assertEqual(len(res.body), len(DATA))
+        self.assertNotEqual(res.body, DATA)
+        self.assertEqual(res.getheader("ETag"), '"another"')
+        self.assertEqual(self.get().body, DATA)
+
     def test_stall(self):
         self.rule("stall", after=100, seconds=0.3)
         start = time.monotonic()

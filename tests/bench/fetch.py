@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Downloads side by side; see fetch.sh."""
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import bench
+from bench import COMMIT, MIB, REPO, SIZE, interleave, median, show, verdict
+
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
+RATE = 20 * MIB  # of one connection, where they are limited
+STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+NGINX = """
+{module}
+daemon off;
+pid {top}/nginx.pid;
+error_log {top}/nginx.error;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+	access_log off;
+	sendfile on;
+	keepalive_requests 100000;
+	client_body_temp_path {top}/n1; proxy_temp_path {top}/n2; fastcgi_temp_path {top}/n3;
+	uwsgi_temp_path {top}/n4; scgi_temp_path {top}/n5;
+	split_clients "$connection$connection_requests$msec" $bad {{ 3% busy; 2% cut; * ""; }}
+	server {{
+		listen 127.0.0.1:{plain} reuseport backlog=1024;
+		listen 127.0.0.1:{tls} ssl;
+		ssl_certificate {top}/server.pem;
+		ssl_certificate_key {top}/server.key;
+		location / {{ root {top}/src; }}
+	}}
+	server {{
+		listen 127.0.0.1:{bad};
+		location / {{
+			root {top}/src;
+			if ($bad = busy) {{ return 503; }}
+			if ($bad = cut) {{ return 444; }}
+		}}
+	}}
+}}
+stream {{
+	server {{
+		listen 127.0.0.1:{fast};
+		proxy_download_rate {rate};
+		proxy_pass 127.0.0.1:{plain};
+	}}
+	server {{
+		listen 127.0.0.1:{slow};
+		proxy_download_rate {fifth};
+		proxy_pass 127.0.0.1:{plain};
+	}}
+	server {{
+		listen 127.0.0.1:{fast_bad};
+		proxy_download_rate {rate};
+		proxy_pass 127.0.0.1:{bad};
+	}}
+}}
+"""
+
+SQUID = """
+http_port 127.0.0.1:{port}
+http_access allow all
+cache deny all
+pid_filename none
+access_log none
+cache_log {top}/squid.log
+coredump_dir {top}
+shutdown_lifetime 0
+pinger_enable off
+"""
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Source:
+    """Files below the path that a Hub gives them, and servers in front."""
+
+    def __init__(self, top):
+        self.top, self.started = top, []
+        self.home = os.path.join(top, "src", REPO, "resolve", COMMIT)
+        os.makedirs(self.home)
+        names = ("plain", "tls", "bad", "fast", "slow", "fast_bad", "squid", "delay")
+        self.ports = dict(zip(names, free_ports(len(names))))
+        self.certificate()
+        self.start_nginx()
+
+    def certificate(self):
+        with open(os.devnull, "w") as null:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                            "-days", "2", "-subj", "/CN=localhost", "-addext",
+                            "subjectAltName=IP:127.0.0.1", "-keyout",
+                            os.path.join(self.top, "server.key"), "-out",
+                            os.path.join(self.top, "server.pem")],
+                           check=True, stdout=null, stderr=null)
+
+    def start(self, argv, port):
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.started.append(process)
+        end = time.monotonic() + 20
+        while not listens(port):
+            if time.monotonic() > end or process.poll() is not None:
+                sys.exit("%s does not start" % argv[0])
+            time.sleep(0.05)
+
+    def start_nginx(self):
+        conf = os.path.join(self.top, "nginx.conf")
+        module = "load_module %s;" % STREAM if os.path.exists(STREAM) else ""
+        with open(conf, "w") as f:
+            f.write(NGINX.format(top=self.top, module=module, rate=RATE, fifth=RATE // 5,
+                                 **self.ports))
+        self.start(["nginx", "-c", conf], self.ports["fast"])
+
+    def start_squid(self):
+        conf = os.path.join(self.top, "squid.conf")
+        with open(conf, "w") as f:
+            f.write(SQUID.format(top=self.top, port=self.ports["squid"]))
+        os.chmod(self.top, 0o777)
+        self.start(["squid", "-N", "-f", conf], self.ports["squid"])
+
+    def start_delay(self):
+        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "delay.py")
+        self.start([sys.executable, relay, str(self.ports["delay"]), str(self.ports["plain"]),
+                    "0.02"], self.ports["delay"])
+
+    def url(self, server):
+        scheme = "https" if server == "tls" else "http"
+        return "%s://127.0.0.1:%d" % (scheme, self.ports[server])
+
+    def file_url(self, server, name):
+        return "/".join((self.url(server), REPO, "resolve", COMMIT, name))
+
+    def fill(self, sizes):
+        """Files of these sizes instead of what was there; returns the lock's path."""
+        shutil.rmtree(self.home)
+        os.makedirs(self.home)
+        files = []
+        for i, size in enumerate(sizes):
+            name, digest = "file-%04d.bin" % i, hashlib.sha256()
+            with open(os.path.join(self.home, name), "wb") as f:
+                for at in range(0, size, 8 * MIB):
+                    piece = os.urandom(min(8 * MIB, size - at))
+                    digest.update(piece)
+                    f.write(piece)
+            files.append({"path": name, "size": size, "etag": digest.hexdigest(),
+                          "sha256": digest.hexdigest()})
+        lock = os.path.join(self.top, "lock.json")
+        with open(lock, "w") as f:
+            json.dump({"format": "itts-lock", "version": 1, "name": "bench",
+                       "manifest": "sha256:" + hashlib.sha256(b"bench").hexdigest(),
+                       "groups": [],
+                       "repos": [{"id": REPO, "type": "model", "revision": "main",
+                                  "commit": COMMIT, "refs": ["main"], "files": files}]}, f)
+        with open(os.path.join(self.top, "sums"), "w") as f:
+            f.writelines("%s  %s\n" % (x["sha256"], x["path"]) for x in files)
+        self.files = files
+        return lock
+
+    def stop(self):
+        for process in self.started:
+            process.send_signal(signal.SIGTERM)
+        for process in self.started:
+            process.wait()
+
+
+class Bench:
+    def __init__(self, program, source, top):
+        self.program, self.source = os.path.abspath(program), source
+        self.out = os.path.join(top, "out")
+        bench.ENV.pop("HF_HUB_OFFLINE", None)
+        bench.ENV["HOME"] = top
+
+    def clear(self, _name=None):
+        shutil.rmtree(self.out, ignore_errors=True)
+        os.makedirs(self.out)
+
+    # --- who takes part -------------------------------------------------------------
+    def ours(self, lock, servers, *more):
+        argv = [self.program, "fetch", "--locked", "--lock", lock, "--cache",
+                os.path.join(self.out, "cache"), "--progress", "none", "--ca-bundle",
+                os.path.join(self.source.top, "server.pem"), *more]
+        for server in servers:
+            argv += ["--endpoint", self.source.url(server)]
+        return argv
+
+    def checked(self, command):
+        """The command, then openssl over all files and a look at what it says."""
+        names = " ".join(f["path"] for f in self.source.files)
+        if len(self.source.files) > 100:
+            names = "*.bin"
+        sums = os.path.join(self.source.top, "sums")
+        return ["sh", "-c", "cd '%s' && %s >/dev/null && openssl dgst -sha256 -r %s | "
+                "sed 's/ \\*/  /' >got && cmp -s got '%s'" % (self.out, command, names, sums)]
+
+    def aria2(self, servers, jobs=5, *more):
+        listing = os.path.join(self.source.top, "aria2.%s" % "-".join(servers))
+        with open(listing, "w") as f:
+            for x in self.source.files:
+                f.write("\t".join(self.source.file_url(s, x["path"]) for s in servers) + "\n")
+                f.write("  out=%s\n" % x["path"])
+        return self.checked(
+            "aria2c -q --no-conf -x16 -s%d -k1M -j%d --file-allocation=falloc "
+            "--ca-certificate='%s/server.pem' --max-tries=0 --retry-wait=1 %s -i '%s'" % (
+                16 * len(servers), jobs, self.source.top, " ".join(more), listing))
+
+    def curl(self, server, *more):
+        config = os.path.join(self.source.top, "curl.%s" % server)
+        with open(config, "w") as f:
+            for x in self.source.files:
+                f.write('url = "%s"\noutput = "%s"\n' % (
+                    self.source.file_url(server, x["path"]), x["path"]))
+        return self.checked("curl -sS -f -Z --parallel-immediate --parallel-max 16 --http1.1 "
+                            "--cacert '%s/server.pem' %s -K '%s'" % (
+                                self.source.top, " ".join(more), config))
+
+    def rclone(self, server):
+        name = self.source.files[0]["path"]
+        return self.checked("rclone --config /dev/null --ca-cert '%s/server.pem' "
+                            "--multi-thread-cutoff 10M --multi-thread-streams 16 "
+                            "--http-url '%s' copyto ':http:%s' %s" % (
+                                self.source.top, self.source.file_url(server, ""), name, name))
+
+    def race(self, title, cases, size):
+        print(title)
+        got = interleave(cases, self.clear)
+        for name, runs in got.items():
+            show(name, runs, size)
+        ours = got["itts-pack"]
+        peak = max(r.peak for r in ours) / MIB
+        if peak > 64:
+            print("  => memory: %.0f MiB (bar: at most 64) MISSED" % peak)
+        return {name: median(runs) for name, runs in got.items()}
+
+    # --- the cases ---------------------------------------------------------------------
+    def throttled(self):
+        lock = self.source.fill([SIZE])
+        got = self.race("one file, %d MiB/s a connection" % (RATE // MIB), {
+            "itts-pack": self.ours(lock, ["fast"]), "aria2c -x16": self.aria2(["fast"])}, SIZE)
+        verdict("speed to aria2c's", got["aria2c -x16"] / got["itts-pack"], 1.0, True)
+        verdict("connections' worth", SIZE / got["itts-pack"] / RATE, 14, True)
+
+    def unthrottled(self, server):
+        lock = self.source.fill([SIZE])
+        cases = {"itts-pack": self.ours(lock, [server]), "aria2c -x4": self.checked(
+            "aria2c -q --no-conf -x4 -s4 -k1M --file-allocation=falloc "
+            "--ca-certificate='%s/server.pem' -o file-0000.bin '%s'" % (
+                self.source.top, self.source.file_url(server, "file-0000.bin"))),
+            "curl": self.curl(server), "rclone": self.rclone(server)}
+        got = self.race("one file, %s" % server, cases, SIZE)
+        verdict("speed to the best peer's",
+                min(v for k, v in got.items() if k != "itts-pack") / got["itts-pack"], 1.2, True)
+
+    def plain(self):
+        self.unthrottled("plain")
+
+    def tls(self):
+        self.unthrottled("tls")
+
+    def set(self):
+        self.source.start_squid()
+        large = [SIZE // 2, SIZE // 4, SIZE // 8, SIZE // 16, SIZE // 20]
+        lock = self.source.fill(large + [1000 + 3000 * i for i in range(30)])
+        proxy = "http://127.0.0.1:%d" % self.source.ports["squid"]
+        size = sum(f["size"] for f in self.source.files)
+        got = self.race("a set of 5 large and 30 small files through squid", {
+            "itts-pack": self.ours(lock, ["plain"], "--proxy", proxy),
+            "aria2c -x16 -j5": self.aria2(["plain"], 5, "--all-proxy=" + proxy),
+            "curl -Z": self.curl("plain", "--noproxy '' --proxy", proxy)}, size)
+        verdict("speed to the best peer's",
+                min(v for k, v in got.items() if k != "itts-pack") / got["itts-pack"], 1.1, True)
+
+    def small(self):
+        self.source.start_delay()
+        count = min(2000, max(50, SIZE // MIB))
+        lock = self.source.fill([20 << 10] * count)
+        got = self.race("%d files of 20 KiB, 20 ms a request" % count, {
+            "itts-pack": self.ours(lock, ["delay"]),
+            "aria2c -j16": self.aria2(["delay"], 16),
+            "curl -Z": self.curl("delay")}, count * (20 << 10))
+        verdict("speed to the best peer's",
+                min(v for k, v in got.items() if k != "itts-pack") / got["itts-pack"], 1.2, True)
+
+    def mirrors(self):
+        lock = self.source.fill([SIZE])
+        got = self.race("two mirrors, 5 : 1", {
+            "itts-pack": self.ours(lock, ["fast", "slow"]),
+            "aria2c": self.aria2(["fast", "slow"])}, SIZE)
+        verdict("of the sum of 16 connections to each",
+                SIZE / got["itts-pack"] / (16 * RATE * 1.2), 0.95, True)
+        verdict("speed to aria2c's", got["aria2c"] / got["itts-pack"], 1.0, True)
+
+    def faults(self):
+        lock = self.source.fill([SIZE])
+        got = self.race("5 % of the answers 503 or cut", {
+            "itts-pack": self.ours(lock, ["fast_bad"]),
+            "itts-pack, no faults": self.ours(lock, ["fast"])}, SIZE)
+        verdict("of the rate without faults",
+                got["itts-pack, no faults"] / got["itts-pack"], 0.9, True)
+        self.clear()
+        argv = self.ours(lock, ["fast_bad"]) + ["--json"]
+        result = json.loads(subprocess.run(argv, env=bench.ENV, check=True, text=True,
+                                           stdout=subprocess.PIPE).stdout)
+        verdict("bytes received to bytes needed",
+                sum(s["received_bytes"] for s in result["sources"]) / SIZE, 1.02)
+
+
+CASES = ("throttled", "plain", "tls", "set", "small", "mirrors", "faults")
+
+
+def main():
+    program, wanted = sys.argv[1], sys.argv[2:] or CASES
+    top = tempfile.mkdtemp(prefix="itts-fetch-bench.", dir=MEMORY)
+    os.umask(0o022)
+    os.chmod(top, 0o755)  # servers run as somebody else
+    source = Source(top)
+    try:
+        runs = Bench(program, source, top)
+        for case in wanted:
+            if case not in CASES:
+                sys.exit("no case %s: %s" % (case, " ".join(CASES)))
+            getattr(runs, case)()
+    finally:
+        source.stop()
+        shutil.rmtree(top)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The fault matrix with one large file: the line and the server.
+. "$(dirname "$0")/lib.sh"
+# shellcheck disable=SC2034
+ONE=1 ROWS=line
+. "$(dirname "$0")/matrix.sh"
+finish

@@ -1,0 +1,106 @@
+# The fault matrix: what a server or a line can do wrong, for 0100 and 0101 (one file),
+# 0102 and 0103 (a set). Sourced after lib.sh; ONE is 1 or 0; ROWS: line or content.
+#
+# After each row: right bytes, or a status that is not 0 with one message that names
+# the file and the endpoint; no name in the cache that its bytes do not deserve; and
+# with an honest server the next run succeeds, without fetching again what was right.
+
+need python3 jq curl
+A=1111111111111111111111111111111111111111
+SIZE=5500000
+TOP=$T/repos
+SMALL=(config.json=300 empty.txt=0 small.bin=20000 more.safetensors=1500000)
+[ "$ONE" = 0 ] || SMALL=()
+repo "$TOP" acme/voice $A big.safetensors=$SIZE "${SMALL[@]}"
+SRC=$TOP/models/acme/voice/$A
+SUM=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
+BYTES=$(cat "$SRC"/* | wc -c)
+start_hub hub "$TOP"
+# shellcheck disable=SC2154
+start_fault bad --upstream "$hub" --follow
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+
+all_right() { # CACHE
+	local f
+	cache_is_honest "$1"
+	for f in "$SRC"/*; do
+		cmp "$f" "$1/models--acme--voice/snapshots/$A/$(basename "$f")"
+	done
+	same "$(find "$1" -name '*.itts-part' | wc -l)" 0
+}
+# Bytes that the journal vouches for.
+bytes_kept() {
+	local lines
+	lines=$(cat "$1"/models--acme--voice/blobs/*.journal.itts-part 2>/dev/null | awk '
+		/^block/ { have[$2] = 1 } /^lost/ { delete have[$2] } END { print length(have) }')
+	echo $((lines * 1048576))
+}
+row() { # STATUSES KEPT RULE...: KEPT is "kept" if what came before the fault was right
+	local statuses=$1 kept=$2 cache=$T/cache-$BASHPID got=0 before
+	shift 2
+	# shellcheck disable=SC2154
+	faults "$bad" "[$(IFS=,; echo "$*")]"
+	itts fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$cache" >"$T/out" 2>"$T/err" || got=$?
+	show
+	case " $statuses " in *" $got "*) ;; *) fail "status $got, expected $statuses" ;; esac
+	cache_is_honest "$cache"
+	if [ "$got" -eq 0 ]; then
+		all_right "$cache"
+		rm -rf "$cache"
+		return
+	fi
+	one_error
+	says big.safetensors "$bad"
+	test ! -e "$cache/models--acme--voice/blobs/$SUM"
+	before=$(bytes_kept "$cache")
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$cache" --json
+	all_right "$cache"
+	if [ "$kept" = kept ]; then
+		# the last block may be a short one
+		jq -e ".resumed_bytes + 1048576 >= $before and .wasted_bytes == 0" "$T/out"
+	fi
+	jq -e "[.sources[].received_bytes] | add <= $BYTES" "$T/out"
+	rm -rf "$cache"
+}
+big() { printf '{"path": "big.safetensors", %s}' "$1"; }
+status() { big "\"fault\": \"status\", \"status\": $1, \"headers\": {$2}${3:+, \"count\": $3}"; }
+
+line_rows() {
+	check "cut at 60 %, four times" row 0 - "$(big '"fault": "cut", "at": 3300000, "count": 4')"
+	check "cut at 60 %, for ever" row 4 kept "$(big '"fault": "cut", "at": 3300000')"
+	check "cut after 300 KB, each time" row 0 - "$(big '"fault": "cut", "after": 300000')"
+	check "no answer twice" row 0 - "$(big '"fault": "drop", "count": 2')"
+	check "cut, then gone for good" row 6 kept \
+		"$(big '"fault": "cut", "at": 3300000, "count": 1')" "$(status 410 '')"
+	check "429 with Retry-After" row 0 - "$(status 429 '"Retry-After": "1"' 2)"
+	check "429 with RateLimit" row 0 - "$(status 429 '"RateLimit": "\"api\";r=0;t=0"' 2)"
+	check "500, 502, 503, 504" row 0 - "$(status 500 '' 1)" "$(status 502 '' 1)" "$(status 503 '' 1)" "$(status 504 '' 1)"
+	check "404" row 6 kept "$(status 404 '')"
+	check "403" row 5 kept "$(status 403 '')"
+	check "a redirect loop" row 4 kept "$(big '"fault": "redirect", "to": "self"')"
+	check "a redirect to a local file" row 4 kept "$(big '"fault": "redirect", "to": "file:///etc/passwd"')"
+	check "silence at 99 %" row 0 - "$(big '"fault": "stall", "at": 5445000, "seconds": 50, "count": 1')"
+	check "one byte a second, once" row 0 - "$(big '"fault": "slow", "rate": 10, "count": 1')"
+}
+content_rows() {
+	check "nothing wrong" row 0 -
+	check "range ignored" row 0 - "$(big '"fault": "no-range"')"
+	check "206 from the beginning" row 0 - "$(big '"fault": "wrong-range"')"
+	check "206 that lies, once" row 0 - "$(big '"fault": "wrong-range", "lie": true, "count": 1')"
+	check "206 with another total" row 0 - \
+		"$(big '"fault": "headers", "set": {"Content-Range": "bytes 0-4194303/9999999"}')"
+	check "a page" row 9 kept "$(big '"fault": "html"')"
+	check "a page of the right length, once" row 0 - "$(big '"fault": "html", "same_length": true, "count": 1')"
+	check "a page of the right length, for ever" row 9 - "$(big '"fault": "html", "same_length": true')"
+	check "a pointer" row 9 kept "$(big '"fault": "pointer"')"
+	check "one byte flipped, once" row 0 - "$(big '"fault": "flip", "at": 3000000, "count": 1')"
+	check "one byte flipped, for ever" row 9 - "$(big '"fault": "flip", "at": 3000000')"
+	check "compressed" row 9 kept "$(big '"fault": "gzip"')"
+	check "too short" row 9 kept "$(big '"fault": "length", "delta": -7')"
+	check "too long" row 9 kept "$(big '"fault": "length", "delta": 7')"
+	check "endless" row "7 9" - "$(big '"fault": "endless"')"
+	check "another file after the first answer" row 0 - \
+		"$(big '"fault": "none", "count": 1')" "$(big '"fault": "other", "count": 1')"
+}
+
+"${ROWS}_rows"
