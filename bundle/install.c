@@ -15,18 +15,18 @@
 #include <unistd.h>
 
 #define LOCK_DIR     ".locks"
-#define LOCK_FILE    LOCK_DIR "/itts-pack.lock"
+#define LOCK_FILE    "itts-pack.lock"
 #define LOCK_POLL_MS 500
 
 int install_lock(struct hfcache *store, const struct cancel *cancel,
 		 const struct event_sink *sink, int *fd, struct error *err)
 {
+	int dir CLEANUP(close_fd) = -1;
 	bool told = false;
 
-	if (file_mkdirs(hfcache_fd(store), LOCK_DIR, err))
+	if (file_open_beneath(hfcache_fd(store), LOCK_DIR, true, &dir, err))
 		return err_wrap(err, "%s", hfcache_root(store));
-	while (file_lock(hfcache_fd(store), LOCK_FILE, told ? LOCK_POLL_MS : 0,
-			 fd, err)) {
+	while (file_lock(dir, LOCK_FILE, told ? LOCK_POLL_MS : 0, fd, err)) {
 		if (err->code != ERR_BUSY)
 			return err_wrap(err, "%s", hfcache_root(store));
 		err_clear(err);

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# System calls that fail once in the middle of install and pack: no wrong success,
+# nothing lost, and the next run finishes. ITTS_FAULTS=all takes every call of every
+# kind instead of a few of each (make torture).
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq strace
+sanitized && skip_gladly "strace and sanitizers"
+strace -f -e inject=fsync:error=EIO:when=1 true 2>/dev/null || skip_all "strace cannot trace here"
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.bin=1500000 mid.bin=90000 sub/notes.txt=40
+repo "$TOP" acme/codec $A config.json=301 codec.bin=200000
+start_hub hub "$TOP"
+jq -n --arg c $A '{format: "itts-manifest", version: 1, name: "voice", models: [
+	{id: "acme/voice", revision: $c, hub_view: "hf", views: [{files: "*", to: "m/"}]},
+	{id: "acme/codec", revision: $c, views: [{files: "*", to: "c/"}]}]}' >"$T/m.json"
+must itts pack -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" --cache "$T/full" -o "$T/b.tar"
+
+install() { # the job; everything of it below $T/x
+	"$PROGRAM" install "$T/b.tar" --cache "$T/x/hub" --model-dir "$T/x/models" --progress none
+}
+installed() {
+	cache_is_honest "$T/x/hub" &&
+		"$PROGRAM" verify --cache "$T/x/hub" --lock "$T/lock.json" --quiet &&
+		"$PROGRAM" verify --model-dir "$T/x/models" --quiet
+}
+pack() {
+	"$PROGRAM" pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x/b.tar" \
+		--progress none
+}
+packed() {
+	cmp "$T/x/b.tar" "$T/b.tar"
+}
+pack_volumes() {
+	"$PROGRAM" pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x/b.tar" \
+		--volume-size 600K --progress none
+}
+packed_volumes() {
+	cat "$T"/x/b.tar.0* | cmp - "$T/b.tar"
+}
+
+# What a job that failed may leave: nothing under a final name that is not right.
+sane() { # JOB
+	case $1 in
+	install) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
+	pack) [ ! -e "$T/x/b.tar" ] || packed ;;
+	pack_volumes) [ ! -e "$T/x/b.volumes.json" ] || packed_volumes ;;
+	esac
+}
+fresh() {
+	rm -rf "$T/x" && mkdir "$T/x"
+}
+# How often the busiest thread of a job makes this call.
+count() { # JOB SYSCALL
+	fresh
+	(
+		PROGRAM="$T/traced"
+		printf '#!/bin/sh\nexec strace -f -qq -o "%s" -e trace=%s -e signal=none "%s" "$@"\n' \
+			"$T/trace" "$2" "$ITTS" >"$T/traced"
+		chmod +x "$T/traced"
+		"$1"
+	) >/dev/null 2>&1 || return 1
+	grep -F "$2(" "$T/trace" | awk '{ n[$1]++ } END { for (p in n) if (n[p] > max) max = n[p]; print max + 0 }'
+}
+ITTS=$PROGRAM
+durable() { # these may not be retried into success
+	case $1 in fsync | fdatasync | syncfs) [ "$2" = EIO ] ;; *) false ;; esac
+}
+one_fault() { # JOB SYSCALL ERROR NUMBER
+	local status=0 hit
+	fresh
+	printf '#!/bin/sh\nexec strace -f -qq -o "%s" -e trace=%s -e inject=%s:error=%s:when=%s -e signal=none "%s" "$@"\n' \
+		"$T/trace" "$2" "$2" "$3" "$4" "$ITTS" >"$T/traced"
+	chmod +x "$T/traced"
+	(PROGRAM="$T/traced" && "$1") >"$T/out" 2>"$T/err" || status=$?
+	hit=$(grep -c INJECTED "$T/trace")
+	FAULTS=$((FAULTS + hit))
+	if [ $status -eq 0 ]; then
+		"$1"ed_check || fail "$1: $2 $3 number $4: success, and not right"
+		if [ "$hit" -gt 0 ] && durable "$2" "$3"; then
+			fail "$1: $2 $3 number $4: success after data may have been lost"
+		fi
+		return
+	fi
+	[ "$(grep -c '^itts-pack: ' "$T/err")" -eq 1 ] || fail "$1: $2 $3 number $4: no one error"
+	sane "$1" || fail "$1: $2 $3 number $4: something wrong is left behind"
+	"$1" >"$T/out" 2>"$T/err" || fail "$1: $2 $3 number $4: the next run fails"
+	"$1"ed_check || fail "$1: $2 $3 number $4: the next run is not right"
+}
+installed_check() { installed; }
+packed_check() { packed; }
+pack_volumesed_check() { packed_volumes; }
+
+numbers() { # COUNT SALT: which of COUNT calls
+	if [ "${ITTS_FAULTS:-}" = all ]; then
+		seq 1 "$1"
+	else
+		echo $(($2 % $1 + 1))
+	fi
+}
+faults_of() { # JOB SYSCALL...
+	local job=$1 call errno n total salt=1
+	FAULTS=0
+	shift
+	for call; do
+		total=$(count "$job" "$call") || fail "$job does not work under strace"
+		[ "$total" -gt 0 ] || continue
+		for errno in ENOSPC EIO EINTR; do
+			salt=$((salt * 7 + 3))
+			for n in $(numbers "$total" $((salt % 1009))); do
+				one_fault "$job" "$call" $errno "$n"
+			done
+		done
+	done
+	echo "$FAULTS calls have failed" | tee -a "$T/faults"
+	[ "$FAULTS" -gt 0 ]
+}
+
+check "install: write, pwrite64" faults_of install write pwrite64
+check "install: fsync, fdatasync, syncfs" faults_of install fsync fdatasync syncfs
+check "install: linkat, renameat, renameat2, symlinkat" faults_of install linkat renameat renameat2 symlinkat
+check "install: fallocate, ftruncate, copy_file_range, mkdirat" \
+	faults_of install fallocate ftruncate copy_file_range mkdirat
+check "pack: write, pwrite64, fsync, renameat" \
+	faults_of pack write pwrite64 fsync renameat ftruncate copy_file_range
+check "pack in volumes: write, fsync, renameat" faults_of pack_volumes write fsync renameat
+sed "s/^/# /" "$T/faults"
+finish

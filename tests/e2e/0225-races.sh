@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Another user of the cache swaps directories for links to a place of his choice while
+# something is installed: that place stays as it was, and a quiet run mends the rest.
+# ITTS_RACE: seconds for each of them (make torture: 60).
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq
+SECONDS_EACH=${ITTS_RACE:-2}
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A config.json=300 big.bin=1500000 sub/notes.txt=40 sub/x.bin=90000
+start_hub hub "$TOP"
+jq -n --arg c $A '{format: "itts-manifest", version: 1, name: "voice", models: [
+	{id: "acme/voice", revision: $c, hub_view: "hf", views: [{files: "*", to: "m/"}]}]}' >"$T/m.json"
+must itts pack -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" --cache "$T/full" -o "$T/b.tar"
+mkdir "$T/volumes"
+must itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/volumes/b.tar" --volume-size 400K
+
+install() { # FROM
+	"$PROGRAM" install "$1" --cache "$T/hub" --model-dir "$T/models" --progress none
+}
+jq -r '.repos[].files[] | .etag // .sha256' "$T/lock.json" >"$T/etags"
+race() { # FROM PATH...: below $T
+	local from=$1 paths=() p flipper runs=0 done=0
+	shift
+	for p; do paths+=("$T/$p"); done
+	rm -rf "$T/hub" "$T/models" "$T/decoy"
+	mkdir "$T/decoy"
+	install "$from" >"$T/out" 2>"$T/err"
+	# what an installer would write to, delete, or take for its own
+	mkdir -p "$T/decoy/sub" "$T/decoy/voice" "$T/decoy/models--acme--voice"
+	for p in config.json main sub/x.bin "$A" "$A.json" voice/itts-bundle.json; do
+		echo precious >"$T/decoy/$p"
+	done
+	picture "$T/decoy" >"$T/before"
+	python3 "$ROOT/tests/e2e/flip.py" "$SECONDS_EACH" "$T/decoy" "${paths[@]}" >"$T/flips" &
+	flipper=$!
+	while kill -0 $flipper 2>/dev/null; do
+		# what is there is made to lack, so that there is something to do
+		for p in $(cat "$T/etags"); do
+			rm -f "$T/hub/models--acme--voice/blobs/$p" 2>/dev/null || true
+		done
+		install "$from" >"$T/out" 2>"$T/err" && done=$((done + 1)) || true
+		runs=$((runs + 1))
+		picture "$T/decoy" >"$T/after"
+		diff "$T/before" "$T/after"
+	done
+	wait $flipper
+	echo "$runs runs, $done of them well, $(cat "$T/flips") swaps"
+	[ "$(cat "$T/flips")" -gt 100 ]
+	[ "$runs" -gt 1 ]
+	find "$T/hub" "$T/models" -name '*.flip' -type l -delete
+	expect 0 install "$from"
+	cache_is_honest "$T/hub"
+	expect 0 itts verify --cache "$T/hub" --lock "$T/lock.json"
+}
+repo_dir=hub/models--acme--voice
+
+# never one inside another: the swapper itself would write into the decoy
+check "blobs/" race "$T/b.tar" $repo_dir/blobs
+check "snapshots/, refs/, trees/" race "$T/b.tar" $repo_dir/snapshots $repo_dir/refs $repo_dir/trees
+check "snapshots/COMMIT/" race "$T/b.tar" $repo_dir/snapshots/$A
+check "snapshots/COMMIT/sub/" race "$T/b.tar" $repo_dir/snapshots/$A/sub
+check "the repository, the locks" race "$T/b.tar" $repo_dir hub/.locks
+check "the record" race "$T/b.tar" hub/.locks/itts-pack/voice hub/.locks/models--acme--voice
+check "the model directory's own" race "$T/b.tar" models/m/sub models/hf models/.itts-pack
+check "blobs/ with volumes" race "$T/volumes" $repo_dir/blobs
+finish
