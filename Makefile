@@ -61,7 +61,9 @@ cmd_src := main app commands options groups help config text progress render ren
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
 	cmd_verify cmd_version
 # the kinds of hub
-fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source
+fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source http_hop \
+	measure
+cmd_src += cmd_mirrors
 # who made it, and what it may hold
 base_src += base64
 bundle_src += sign sshsig signers slot trust serials

@@ -386,6 +386,25 @@ static int sort_files(const struct hub_endpoint *e, struct lock_repo *repo,
 	return 0;
 }
 
+char *endpoint_question(const struct hub_endpoint *e,
+			const struct lock_repo *repo, const char *revision)
+{
+	struct str url CLEANUP(str_release) = STR_INIT;
+	const char *type = repo_type_plural(repo->type), *id, *there;
+
+	if (e->kind != ENDPOINT_MODELSCOPE) {
+		str_addf(&url, "%s/api/%s/%s/revision/", e->url, type,
+			 repo->id);
+		url_escape(&url, revision, false);
+		return str_detach(&url);
+	}
+	endpoint_modelscope_name(repo, &id, &there);
+	str_addf(&url, "%s/api/v1/%s/%s/commits?Ref=", e->url, type, id);
+	url_escape(&url, there, false);
+	str_adds(&url, "&PageNumber=1&PageSize=1");
+	return str_detach(&url);
+}
+
 int endpoint_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		  struct lock_repo *repo, struct error *err)
 {

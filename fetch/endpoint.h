@@ -52,6 +52,10 @@ void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 /* Without "kind=" in front; borrowed. */
 const char *endpoint_bare_url(const char *url);
 const char *endpoint_kind_name(enum endpoint_kind kind);
+/* Where the answer shows that it is a hub, and that it has the repository: its
+ * cheapest question. Caller frees. */
+char *endpoint_question(const struct hub_endpoint *e,
+			const struct lock_repo *repo, const char *revision);
 /* What the endpoint says of a revision of repo->type, repo->id: commit (and hub)
  * and all files, sorted. The revision is the Hub's own; repo->mirrors say what
  * it is called elsewhere. From ModelScope sha256 is known and etag is DIGEST_NONE

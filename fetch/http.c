@@ -262,6 +262,8 @@ static bool is_answer(const struct transfer *t, CURLcode rc)
 static void end(struct http *h, struct transfer *t, CURLcode rc)
 {
 	curl_multi_remove_handle(h->multi, t->easy);
+	if (t->rq.hop)
+		http_tell_hop(t, &h->settings);
 	if (t->err.code == ERR_NONE && !is_answer(t, rc))
 		http_explain(t, &h->settings, rc, &t->res, &t->err);
 	if (t->err.code == ERR_NONE && next_hop(h, t))

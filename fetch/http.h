@@ -64,6 +64,18 @@ struct http_response {
 	uint64_t body_bytes; /* that came */
 };
 
+/* What one hop of a request took. Strings: during the call only. */
+struct http_hop {
+	const char *origin;
+	const char *address; /* of the peer, which may be a proxy; or "" */
+	const char *proxy;   /* without credentials; NULL: went without */
+	long status;	     /* 0: no answer came */
+	/* microseconds from its beginning, 0: not reached */
+	uint64_t name_us, connect_us, tls_us, first_us, total_us;
+	uint64_t bytes; /* of its body */
+	bool token;	/* was sent */
+};
+
 struct http_request {
 	const char *url;
 	const char
@@ -79,6 +91,9 @@ struct http_request {
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */
 	bool api;	      /* JSON: HTTP/2 and compression allowed */
+	/* Behind every hop, also one that failed; each has a connection of its own
+	 * then. May be NULL. */
+	void (*hop)(void *ctx, const struct http_hop *hop);
 	void *ctx;
 	/* Before the first byte of the last hop's body; -1 stops the transfer and
 	 * err goes to done(). May be NULL. */

@@ -176,6 +176,8 @@ static void set_request(struct setter *s, struct transfer *t,
 	set_long(s, CURLOPT_NETRC, CURL_NETRC_IGNORED);
 	set_text(s, CURLOPT_USERAGENT, cfg->user_agent);
 	set_method(s, t);
+	if (t->rq.hop)
+		set_long(s, CURLOPT_FRESH_CONNECT, 1L);
 	if (t->rq.api)
 		set_text(s, CURLOPT_ACCEPT_ENCODING, "");
 	/* files: one connection each, so that one slow file holds up no other */

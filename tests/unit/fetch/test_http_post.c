@@ -115,11 +115,64 @@ static void test_not_sent_on(void **state)
 	assert_int_equal(server_saw(f->b, ""), 0);
 }
 
+struct seen {
+	long status[4];
+	bool token[4];
+	unsigned count, done;
+};
+
+static void on_hop(void *ctx, const struct http_hop *hop)
+{
+	struct seen *s = ctx;
+
+	assert_true(s->count < 4);
+	assert_true(hop->connect_us > 0 && hop->first_us >= hop->connect_us &&
+		    hop->total_us >= hop->first_us);
+	assert_string_equal(hop->address, "127.0.0.1");
+	assert_null(hop->proxy);
+	s->status[s->count] = hop->status;
+	s->token[s->count++] = hop->token;
+}
+
+static void on_done(void *ctx, const struct http_response *res,
+		    const struct error *err)
+{
+	struct seen *s = ctx;
+
+	assert_int_equal(err->code, ERR_NONE);
+	assert_int_equal(res->status, 200);
+	s->done++;
+}
+
+/* Each hop is told of, with what belongs to it. */
+static void test_hops(void **state)
+{
+	struct fixture *f = *state;
+	char *url CLEANUP(free_ptr) = server_url(f->a, "/to?302");
+	struct seen s = { .count = 0 };
+	struct error err = { .code = ERR_NONE };
+	struct http_request rq = { .url = url,
+				   .token = "secret",
+				   .ctx = &s,
+				   .hop = on_hop,
+				   .done = on_done };
+
+	assert_ok(http_submit(f->http, &rq, 0, &err), &err);
+	assert_ok(http_run(f->http, NULL, NULL, &err), &err);
+	assert_int_equal(s.done, 1);
+	assert_int_equal(s.count, 2);
+	assert_int_equal(s.status[0], 302);
+	assert_int_equal(s.status[1], 200);
+	assert_true(s.token[0]);
+	assert_false(s.token[1]);
+}
+
 int run_http_post_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_post, begin, finish),
 		cmocka_unit_test_setup_teardown(test_sent_on, begin, finish),
+		cmocka_unit_test_setup_teardown(test_hops, begin, finish),
 		cmocka_unit_test_setup_teardown(test_not_sent_on, begin,
 						finish),
 	};
