@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t time_of(const struct transfer *t, CURLINFO what)
@@ -31,9 +30,12 @@ static long port_of(const char *url)
 	const char *sep = strstr(url, "://");
 	const char *host = sep ? sep + 3 : url;
 	const char *end = host + strcspn(host, "/?#");
-	const char *colon = memrchr(host, ':', (size_t)(end - host));
+	const char *p = memrchr(host, ':', (size_t)(end - host));
+	long port = 0;
 
-	return colon ? strtol(colon + 1, NULL, 10) : 0;
+	while (p && *++p >= '0' && *p <= '9' && port <= 65535)
+		port = port * 10 + (*p - '0');
+	return port;
 }
 
 static bool used_proxy(const struct transfer *t, const char *proxy,
