@@ -250,14 +250,23 @@ static uint64_t count_repos(const struct lock *found)
 	return n;
 }
 
+/* Some of what can be wrong with an entry knows only the entry. */
+static int name_archive(const struct import_run *run, struct error *err)
+{
+	return str_starts(err->msg, run->name)
+		       ? -1
+		       : err_wrap(err, "%s", run->name);
+}
+
 static int run_import(struct import_run *run, const char *path,
 		      struct error *err)
 {
 	int lockfd CLEANUP(close_fd) = -1;
 
-	if (open_archive(run, path, err) || import_scan(run, err) ||
-	    import_plan(run, err))
+	if (open_archive(run, path, err))
 		return -1;
+	if (import_scan(run, err) || import_plan(run, err))
+		return name_archive(run, err);
 	if (run->use_count == 0)
 		return err_set(err, ERR_FORMAT,
 			       "%s: no Hub cache in it (models--*/blobs, "
