@@ -253,9 +253,8 @@ static uint64_t count_repos(const struct lock *found)
 /* Some of what can be wrong with an entry knows only the entry. */
 static int name_archive(const struct import_run *run, struct error *err)
 {
-	return str_starts(err->msg, run->name)
-		       ? -1
-		       : err_wrap(err, "%s", run->name);
+	return str_starts(err->msg, run->name) ? -1
+					       : err_wrap(err, "%s", run->name);
 }
 
 static int run_import(struct import_run *run, const char *path,
