@@ -104,7 +104,7 @@ WERROR ?= -Werror
 own := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -DITTS_VERSION='"$(VERSION)"' \
 	$(warn) $(foreach f,$(probed),$(call probe,$(f))) $(WERROR) \
 	-fstack-protector-strong -fPIE -fno-common -fvisibility=hidden \
-	-fno-strict-aliasing -pthread
+	-fno-strict-aliasing -ffunction-sections -fdata-sections -pthread
 own_ld := -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 compile := $(CC) $(own) $(dep_cflags) $(CPPFLAGS) $(CFLAGS) $(variant_flags)
@@ -135,6 +135,28 @@ $(B)/lib$(1).a: $(call objs,$(1))
 	$(Q)rm -f $$@ && $(AR) rcs $$@ $$^
 endef
 $(foreach f,$(lib_names),$(eval $(call library,$(f))))
+
+# --- the carried program: for a server that has nothing ----------------------
+# The same objects but for the table of commands, linked with static libraries of
+# Debian's; cJSON, of which Debian ships none, from its source package. What only
+# the left out commands use (libcurl, libgit2) is never reached: --gc-sections.
+carried := $(B)/static/itts-pack
+carried_libs := -larchive -lnettle -lcrypto $(B)/static/libcjson.a -lzstd -llz4 -llzma -lbz2 -lz
+cjson_source := build/cjson/cJSON.c
+$(cjson_source):
+	tests/deps.sh static
+$(B)/static/%.o: cmd/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)$(compile) -DITTS_CARRIED -MMD -MP -c -o $@ $<
+$(B)/static/libcjson.a: $(cjson_source)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -fPIE -ffunction-sections -c -o $(@D)/cJSON.o $< && $(AR) rcs $@ $(@D)/cJSON.o
+$(carried): $(B)/static/commands.o $(B)/static/libcjson.a \
+	$(filter-out %/commands.o,$(call objs,cmd)) $(foreach f,bundle cache manifest base,$(B)/lib$(f).a)
+	@echo "  LD      $@"
+	$(Q)$(link) -static-pie -s -Wl,--gc-sections -o $@ $(filter %.o %.a,$^) $(carried_libs)
+.PHONY: static
+static: $(carried)
 
 libs_for = $(patsubst %,$(B)/lib%.a,$(order_$(1)))
 
@@ -183,6 +205,7 @@ demo: deps
 
 check: deps
 	$(MAKE) all unit
+	if [ -e $(cjson_source) ]; then $(MAKE) static; fi
 	$(MAKE) check-unit lint
 	$(MAKE) check-e2e
 
@@ -248,6 +271,7 @@ clean:
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
 	@echo "make check-unit | check-e2e [E2E=pattern] | lint | asan | clang | tsan | cov"
+	@echo "make static: the program that a bundle carries, $(carried)"
 	@echo "make fuzz [FUZZ_TIME=60] | bench | tidy | format | install | uninstall | dist | distcheck | clean"
 	@echo "V=1 shows commands; local.mk holds your own settings; CC CFLAGS CPPFLAGS LDFLAGS are yours"
 

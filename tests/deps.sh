@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12, and says nothing when all
 # of it is there. Needs root only if something is missing.
-#   deps.sh [all|demo]    demo: only what building and the demonstration need
+#   deps.sh [all|demo|static]    demo: only what building and the demonstration
+#                                need; static: what the carried program needs
 set -eu
 what=${1:-all}
 cd "$(dirname "$0")/.."
@@ -34,9 +35,12 @@ is_there() {
 	[ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]
 }
 
+static_packages="libzstd-dev liblz4-dev liblzma-dev libbz2-dev zlib1g-dev nettle-dev dpkg-dev"
+
 missing=
 packages="$build_packages $demo_packages"
-[ "$what" = demo ] || packages="$packages $test_packages"
+[ "$what" = demo ] || packages="$packages $static_packages"
+[ "$what" = demo ] || [ "$what" = static ] || packages="$packages $test_packages"
 for package in $packages; do
 	is_there "$package" || missing="$missing $package"
 done
@@ -66,6 +70,33 @@ if [ -n "$missing" ]; then
 fi
 
 [ "$what" = demo ] && exit
+
+# cJSON as a static library is in no package: its source package, with Debian's
+# patches; apt checks the signatures
+cjson=build/cjson
+if ! [ -e $cjson/cJSON.c ]; then
+	echo "fetching: source of cjson from Debian"
+	rm -rf $cjson && mkdir -p $cjson/apt/lists/partial $cjson/apt/cache
+	(
+		cd $cjson/apt
+		. /etc/os-release
+		echo "deb-src http://deb.debian.org/debian ${VERSION_CODENAME:-bookworm} main" >list
+		at="-o Dir::Etc::sourcelist=$PWD/list -o Dir::Etc::sourceparts=/dev/null
+			-o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache"
+		# shellcheck disable=SC2086
+		apt-get -qq $at update && apt-get -qq $at source cjson
+		mv cjson-*/cJSON.c cjson-*/cJSON.h ..
+	) >build/cjson.log 2>&1 || {
+		tail -n 5 build/cjson.log >&2
+		if [ "$what" = static ] || [ "${CI:-}" = true ] || [ "${ITTS_E2E:-}" = require ]; then
+			exit 1
+		fi
+		echo "without it; make static cannot be tested" >&2
+	}
+	rm -rf $cjson/apt
+fi
+
+[ "$what" = static ] && exit
 
 # the judges from npm, at the versions of the lock file
 judges=build/judges

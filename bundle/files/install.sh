@@ -1,7 +1,11 @@
 #!/bin/sh
 # Installs an unpacked bundle with nothing but POSIX tools and sha256sum:
 #
-#   sh install.sh MODEL_DIR [HF_HOME]
+#   sh install.sh MODEL_DIR [HF_HOME [BUNDLE.tar]]
+#
+# With BUNDLE.tar: nothing but this file, SHA256SUMS and bin/ need be unpacked. If
+# bin/ has an itts-pack for this machine and it is what SHA256SUMS says, that does
+# the work; else BUNDLE.tar is unpacked here first.
 #
 # Checks SHA256SUMS, then puts checkpoints/ into MODEL_DIR and hub/ into
 # HF_HOME/hub: hard links on one file system, copies otherwise. Every file gets
@@ -10,8 +14,8 @@
 # Removes nothing; this folder may be deleted afterwards.
 set -eu
 
-usage='usage: sh install.sh MODEL_DIR [HF_HOME]'
-if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+usage='usage: sh install.sh MODEL_DIR [HF_HOME [BUNDLE.tar]]'
+if [ $# -lt 1 ] || [ $# -gt 3 ]; then
 	echo "$usage" >&2
 	exit 2
 fi
@@ -25,13 +29,36 @@ absolute() {
 }
 
 models=$(absolute "$1")
-if [ $# -eq 2 ]; then
+if [ $# -ge 2 ]; then
 	hub=$2/hub
 else
 	hub=${HF_HUB_CACHE:-${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}/hub}
 fi
 hub=$(absolute "$hub")
+bundle=
+[ $# -lt 3 ] || bundle=$(absolute "$3")
 cd -- "$(dirname -- "$0")"
+
+if command -v sha256sum >/dev/null 2>&1; then
+	sums=sha256sum
+else
+	sums='shasum -a 256'
+fi
+
+# The carried program for this machine, if it is here, right and runs.
+carried() {
+	carried=bin/itts-pack-$(uname -m)
+	[ -f "$carried" ] && grep " $carried\$" SHA256SUMS >/dev/null 2>&1 &&
+		grep " $carried\$" SHA256SUMS | $sums -c >/dev/null 2>&1 &&
+		"./$carried" version >/dev/null 2>&1
+}
+if [ -n "$bundle" ] && carried; then
+	exec "./$carried" install "$bundle" --cache "$hub" --model-dir "$models"
+fi
+if [ -n "$bundle" ]; then
+	echo "Unpacking $bundle ..."
+	tar -xf "$bundle"
+fi
 
 for part in itts-bundle.json SHA256SUMS hub checkpoints; do
 	if [ ! -e "$part" ]; then
@@ -41,11 +68,7 @@ for part in itts-bundle.json SHA256SUMS hub checkpoints; do
 done
 
 echo "Checking SHA256SUMS ..."
-if command -v sha256sum >/dev/null 2>&1; then
-	check='sha256sum -c SHA256SUMS'
-else
-	check='shasum -a 256 -c SHA256SUMS'
-fi
+check="$sums -c SHA256SUMS"
 # LC_ALL: the word behind each name is translated
 if ! report=$(LC_ALL=C $check 2>&1); then
 	printf '%s\n' "$report" | grep -v ': OK$' >&2 || :
