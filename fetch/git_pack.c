@@ -17,8 +17,12 @@
 #include <git2/sys/repository.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#define PREFIX	  ".itts-git-"
+#define STALE_S	  86400
 #define MAX_DEPTH 64
 #define CACHE	  (8u << 20)
 #define WINDOW	  (16u << 20)
@@ -52,21 +56,6 @@ static void start_library(void)
 			 (size_t)GIT_OBJECT_LIMIT);
 }
 
-int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
-{
-	struct git_pack *p CLEANUP(git_pack_close) = xcalloc(1, sizeof(*p));
-	char *name CLEANUP(free_ptr) = xasprintf("%s/.itts-git-XXXXXX", dir);
-
-	start_library();
-	if (!mkdtemp(name))
-		return err_sys(err, errno, "%s", name);
-	p->dir = take_ptr(name);
-	if (git_indexer_new(&p->indexer, p->dir, 0600, NULL, NULL) < 0)
-		return fail(err, p->dir);
-	*out = take_ptr(p);
-	return 0;
-}
-
 /* Nothing but the pack and its index is in there. */
 static void remove_dir(const char *path)
 {
@@ -79,6 +68,44 @@ static void remove_dir(const char *path)
 	if (d)
 		closedir(d);
 	rmdir(path);
+}
+
+/* What a killed process has left; a pack that still comes is younger. */
+static void sweep(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char *name CLEANUP(free_ptr) = NULL;
+		struct stat st;
+
+		if (!str_starts(e->d_name, PREFIX) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) !=
+			    0 ||
+		    !S_ISDIR(st.st_mode) || st.st_mtime > time(NULL) - STALE_S)
+			continue;
+		name = xasprintf("%s/%s", dir, e->d_name);
+		remove_dir(name);
+	}
+	if (d)
+		closedir(d);
+}
+
+int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
+{
+	struct git_pack *p CLEANUP(git_pack_close) = xcalloc(1, sizeof(*p));
+	char *name CLEANUP(free_ptr) = xasprintf("%s/" PREFIX "XXXXXX", dir);
+
+	start_library();
+	sweep(dir);
+	if (!mkdtemp(name))
+		return err_sys(err, errno, "%s", name);
+	p->dir = take_ptr(name);
+	if (git_indexer_new(&p->indexer, p->dir, 0600, NULL, NULL) < 0)
+		return fail(err, p->dir);
+	*out = take_ptr(p);
+	return 0;
 }
 
 void git_pack_close(struct git_pack **p)

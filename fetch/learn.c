@@ -13,6 +13,7 @@
 
 /* Enough to hide the way there and back; the engine bounds connections. */
 #define AT_ONCE 16
+#define HEAD	512
 
 struct lesson {
 	struct learner *all;
@@ -23,6 +24,7 @@ struct lesson {
 	unsigned attempt;
 	struct digest_ctx *git, *sha256;
 	uint64_t got;
+	char head[HEAD]; /* what may be a message in place of the file */
 };
 
 struct learner {
@@ -106,6 +108,9 @@ static int on_body(void *ctx, const void *p, size_t n, struct error *err)
 	struct lesson *s = ctx;
 
 	(void)err;
+	if (s->got < HEAD)
+		memcpy(s->head + s->got, p,
+		       n < HEAD - s->got ? n : HEAD - s->got);
 	s->got += n;
 	digest_update(s->git, p, n);
 	digest_update(s->sha256, p, n);
@@ -115,10 +120,18 @@ static int on_body(void *ctx, const void *p, size_t n, struct error *err)
 /* Is what came the file? Then it gets its name. */
 static int judge(struct lesson *s, struct error *err)
 {
+	size_t have = s->got < HEAD ? (size_t)s->got : HEAD;
+	char *message CLEANUP(free_ptr) = NULL;
 	struct digest git, sha256;
 
 	digest_end(&s->git, &git);
 	digest_end(&s->sha256, &sha256);
+	if (!digest_equal(&sha256, &s->file->sha256))
+		message = endpoint_message(s->endpoint, s->head, have);
+	if (message)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: %s: the server says: %s",
+			       s->endpoint->origin, s->what, message);
 	if (s->got != s->file->size)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: got %llu bytes, expected %llu",
@@ -181,7 +194,9 @@ static void start(struct lesson *s, unsigned delay_ms)
 	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
 	struct error err = { .code = ERR_NONE };
 	struct http_request rq = { .ctx = s,
-				   .max_body = s->file->size,
+				   .max_body = s->file->size < HEAD
+						       ? HEAD
+						       : s->file->size,
 				   .body = on_body,
 				   .done = on_done };
 

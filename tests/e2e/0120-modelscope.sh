@@ -144,6 +144,21 @@ bundled() { # a lock from there goes all the way
 	right "$T/c5" "$(jq -r '.repos[0].commit' "$T/ms.json")"
 }
 
+recipe() { # IndexTTS 2 under the names that ModelScope has for its repositories
+	fixtures
+	start_hub all "$FIX"
+	start_site there "$FIX" --name facebook/w2v-bert-2.0=AI-ModelScope/w2v-bert-2.0 \
+		--name funasr/campplus=iic/speech_campplus_sv_zh-cn_16k-common \
+		--name nvidia/bigvgan_v2_22khz_80band_256x=nv-community/bigvgan_v2_22khz_80band_256x
+	expect 0 itts lock -m "$FIX/indextts-2.json" --lock "$T/r1.json" --endpoint "modelscope=$there" --cache "$T/r1"
+	expect 0 itts lock -m "$FIX/indextts-2.json" --lock "$T/r2.json" --endpoint "$all" --cache "$T/r2"
+	same "$(jq -S '.repos[] | [.id, .files]' "$T/r1.json")" "$(jq -S '.repos[] | [.id, .files]' "$T/r2.json")"
+	expect 0 itts fetch --lock "$T/r2.json" --endpoint "modelscope=$there" --cache "$T/r3"
+	cache_is_honest "$T/r3"
+	expect 0 itts pack --lock "$T/r2.json" --offline --cache "$T/r3" -o "$T/r.tar"
+}
+
+check "the recipe for IndexTTS 2, all of it from ModelScope" recipe
 check "a lock from ModelScope has the files and names of one from the Hub" lock_there
 check "a lock from the Hub is filled from ModelScope, by both forms of URL" both_forms
 check "a lock from ModelScope is filled from there" fill "$T/ms.json" "$MS"

@@ -4,7 +4,7 @@
 # directly and through squid.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq nginx git openssl fcgiwrap squid
+need python3 jq nginx git openssl fcgiwrap squid microsocks
 BACKEND=$(git --exec-path)/git-http-backend
 [ -x "$BACKEND" ] || skip_all "no git http-backend"
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
@@ -86,7 +86,7 @@ error_log $T/log/nginx.error;
 worker_processes 1;
 events { worker_connections 128; }
 http {
-	log_format full '\$request_method \$request_uri \$status \$bytes_sent "\$http_git_protocol"';
+	log_format full '\$request_method \$request_uri \$status \$bytes_sent "\$http_git_protocol" \$remote_addr';
 	access_log $T/log/nginx.access full;
 	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
 	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
@@ -260,8 +260,34 @@ check "a mirror that has other bytes under a commit is found out" lied
 check "a mirror that leaves a file out is found out" hidden
 check "branch, tag, ref and commit of a git repository" revisions
 check "filled by pack and Git LFS" filled
+through_socks() {
+	local proxy
+	proxy=$(free_port)
+	microsocks -i 127.0.0.1 -p "$proxy" -b 127.0.0.4 >"$T/log/socks.out" 2>&1 </dev/null &
+	local pid=$!
+	await listens "$proxy"
+	: >"$T/log/nginx.access"
+	https_proxy=socks5h://127.0.0.1:$proxy expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c8" \
+		--endpoint http://127.0.0.1:1
+	right "$T/c8"
+	same "$(awk '{print $NF}' "$T/log/nginx.access" | sort -u)" 127.0.0.4
+	kill $pid
+	wait $pid || true
+}
+
 check "through squid" through_squid
+check "through a SOCKS proxy" through_socks
 check "a redirect of the repository" redirected
 check "old protocol; no repository" not_git
+leftovers() { # of a process that was killed: gone with the next pack, a running one's are not
+	mkdir -p "$T/c9/.itts-git-old" "$T/c9/.itts-git-new"
+	echo x >"$T/c9/.itts-git-old/pack_1"
+	touch -d '2 days ago' "$T/c9/.itts-git-old"
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c9" --endpoint http://127.0.0.1:1
+	test ! -e "$T/c9/.itts-git-old"
+	test -d "$T/c9/.itts-git-new"
+}
+
+check "what a killed process left" leftovers
 check "an object that Git LFS has not got" no_object
 finish
