@@ -67,6 +67,7 @@ int main(void)
 	failed += run_modelscope_tests();
 	failed += run_pkt_tests();
 	failed += run_lfs_tests();
+	failed += run_git_pack_tests();
 	failed += run_retry_tests();
 	failed += run_hub_parse_tests();
 	failed += run_hub_tests();

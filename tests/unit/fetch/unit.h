@@ -31,6 +31,7 @@ int run_endpoint_tests(void);
 int run_modelscope_tests(void);
 int run_pkt_tests(void);
 int run_lfs_tests(void);
+int run_git_pack_tests(void);
 int run_retry_tests(void);
 int run_hub_parse_tests(void);
 int run_hub_tests(void);
