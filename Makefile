@@ -44,7 +44,7 @@ variant_flags := -D_FORTIFY_SOURCE=3
 endif
 
 # --- what is built: stray files are not ------------------------------------
-folders := base manifest cache fetch bundle cmd
+folders := base manifest cache fetch bundle doctor cmd
 
 base_src := error mem str utf8 digest json json_guard json_reader json_writer path path_fold \
 	file atomic dir event cancel clock human pool xxh64
@@ -69,6 +69,12 @@ base_src += base64
 bundle_src += sign sshsig signers slot trust serials
 cmd_src += cmd_sign trust serial run
 
+# why it does not start
+doctor_src := doctor finding redact look known content safetensors torchzip yamlscan layout \
+	files leftovers caches hublook environ version packages pins proc machine gpu nvsmi gpufit \
+	build simulate start logtable logscan log online
+cmd_src += hubprobe cmd_doctor
+
 # the keeper of the cache
 cache_src += census lease inuse gc_plan gc_run
 cmd_src += claims listing clean cmd_du cmd_gc cmd_ls cmd_rm
@@ -84,7 +90,8 @@ order_fetch := fetch cache manifest base
 order_cache := cache manifest base
 order_manifest := manifest base
 order_base := base
-order_cmd := bundle fetch cache manifest base
+order_doctor := doctor cache manifest base
+order_cmd := bundle fetch doctor cache manifest base
 
 # --- flags ------------------------------------------------------------------
 deps := libcurl libarchive libcrypto libcjson libgit2
@@ -128,6 +135,7 @@ $(B)/%.o: %.c $(B)/flags
 
 $(B)/manifest/recipes.o: $(wildcard manifest/recipes/*.json)
 $(B)/bundle/extra_own.o: $(wildcard bundle/files/*)
+$(B)/doctor/logtable.o: doctor/log_table.json
 
 define library
 $(B)/lib$(1).a: $(call objs,$(1))

@@ -186,20 +186,25 @@ int json_get_string(const struct json *obj, const char *key, const char **out,
 	return json_opt_string(obj, key, out, where, err);
 }
 
+bool json_u64(const struct json *n, uint64_t *out)
+{
+	double v = n && cJSON_IsNumber(node(n)) ? node(n)->valuedouble : -1;
+
+	if (!(v >= 0 && v <= (double)JSON_MAX_INT) || v != (double)(uint64_t)v)
+		return false;
+	*out = (uint64_t)v;
+	return true;
+}
+
 int json_opt_u64(const struct json *obj, const char *key, uint64_t *out,
 		 const char *where, struct error *err)
 {
 	const struct json *n = json_member(obj, key);
-	double v;
 
-	if (!n)
-		return 0;
-	v = cJSON_IsNumber(node(n)) ? node(n)->valuedouble : -1;
-	if (!(v >= 0 && v <= (double)JSON_MAX_INT) || v != (double)(uint64_t)v)
+	if (n && !json_u64(n, out))
 		return fail_member(where, key,
 				   "must be a whole number from 0 to 2^53 - 1",
 				   err);
-	*out = (uint64_t)v;
 	return 0;
 }
 

@@ -39,6 +39,8 @@ const struct json *json_next(const struct json *child);
 const char *json_key(const struct json *member);
 size_t json_count(const struct json *parent);
 const char *json_string_or(const struct json *n, const char *fallback);
+/* A whole number 0..JSON_MAX_INT; false: it is something else. */
+bool json_u64(const struct json *n, uint64_t *out);
 
 /* Typed members of obj. where is obj's place for messages ("models[0]").
  * Absent key: ERR_FORMAT for get_, untouched *out for opt_. */

@@ -92,6 +92,25 @@ void str_fill(struct str *s, char c, size_t count)
 	s->ptr[s->len] = '\0';
 }
 
+void str_add_sh(struct str *out, const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=:,./@%";
+
+	if (*s && strspn(s, plain) == strlen(s)) {
+		str_adds(out, s);
+		return;
+	}
+	str_addc(out, '\'');
+	for (; *s; s++)
+		if (*s == '\'')
+			str_adds(out, "'\\''");
+		else
+			str_addc(out, *s);
+	str_addc(out, '\'');
+}
+
 char *str_detach(struct str *s)
 {
 	char *p = s->cap ? s->ptr : xstrdup("");

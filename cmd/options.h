@@ -33,6 +33,9 @@ struct options {
 	const char *output, *model_dir, *format;
 	const char *for_site, *installer, *volume_size;
 	const char *deadline;
+	/* doctor */
+	const char *venv, *python, *log;
+	bool online;
 	uint64_t serial;
 	bool from_store, quick;
 	bool dry_run, keep_refs, import, all;

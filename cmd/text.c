@@ -219,21 +219,7 @@ void nearest_offer(struct nearest *n, const char *candidate)
 
 void quote_sh(struct str *out, const char *s)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=:,./@%";
-
-	if (*s && strspn(s, plain) == strlen(s)) {
-		str_adds(out, s);
-		return;
-	}
-	str_addc(out, '\'');
-	for (; *s; s++)
-		if (*s == '\'')
-			str_adds(out, "'\\''");
-		else
-			str_addc(out, *s);
-	str_addc(out, '\'');
+	str_add_sh(out, s);
 }
 
 void quote_fish(struct str *out, const char *s)

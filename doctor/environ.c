@@ -1,0 +1,239 @@
+/* Variables that decide about the start, those that are said to, and those that do
+ * nothing. */
+#include "base/mem.h"
+#include "doctor/caches.h"
+#include "doctor/look.h"
+#include "doctor/state.h"
+
+#include <string.h>
+#include <strings.h>
+
+static void note(struct doctor *d, enum severity s, const char *id,
+		 const char *title, const char *evidence, const char *meaning)
+{
+	struct finding *f = FIND(d, s, id, "%s", title);
+
+	finding_evidence(f, "%s", evidence);
+	finding_meaning(f, "%s", meaning);
+	remedy_env(d, f);
+}
+
+/* Set and believed to do something, but read by nobody, or not like this. */
+static void check_useless(struct doctor *d)
+{
+	static const struct {
+		const char *name, *why;
+	} useless[] = {
+		{ "TRANSFORMERS_TIMEOUT", "no library reads it" },
+		{ "HF_HUB_TIMEOUT", "no library reads it; HF_HUB_ETAG_TIMEOUT "
+				    "and HF_HUB_DOWNLOAD_TIMEOUT are read" },
+		{ "HF_DATASETS_OFFLINE",
+		  "only the library datasets reads it, which is not used "
+		  "here" },
+		{ "HF_HUB_ENABLE_HF_TRANSFER",
+		  "hf_transfer is gone; new versions only warn" },
+	};
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(useless); i++)
+		if (env_get(d, useless[i].name))
+			str_addf(&text, "%s%s: %s", text.len ? "; " : "",
+				 useless[i].name, useless[i].why);
+	if (text.len)
+		note(d, SEV_NOTE, "env.useless",
+		     "variables that change nothing here", text.ptr,
+		     "what they were set for does not happen");
+}
+
+static void check_offline(struct doctor *d)
+{
+	const char *hub = env_get(d, "HF_HUB_OFFLINE");
+	const char *tr = env_get(d, "TRANSFORMERS_OFFLINE");
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (hub && !is_true_value(hub) && is_true_value(tr)) {
+		text = xasprintf("HF_HUB_OFFLINE=%s TRANSFORMERS_OFFLINE=%s",
+				 hub, tr);
+		note(d, SEV_WARNING, "env.offline",
+		     "not offline, though TRANSFORMERS_OFFLINE says so", text,
+		     "where HF_HUB_OFFLINE is set to anything, the other is "
+		     "not looked at");
+	} else if (hub && !is_true_value(hub) && strcmp(hub, "0") != 0 &&
+		   strcasecmp(hub, "false") != 0 &&
+		   strcasecmp(hub, "no") != 0) {
+		text = xasprintf("HF_HUB_OFFLINE=%s", hub);
+		note(d, SEV_WARNING, "env.offline",
+		     "not offline: the value is not understood", text,
+		     "only 1, ON, YES and TRUE (in any case) count");
+	}
+}
+
+static void check_caches(struct doctor *d)
+{
+	struct cache_choice hub CLEANUP(cache_choice_release) = { 0 };
+	struct cache_choice tr CLEANUP(cache_choice_release) = { 0 };
+	char *text CLEANUP(free_ptr) = NULL;
+
+	choose_hub(d, &hub);
+	choose_transformers(d, &hub, &tr);
+	if (strcmp(hub.dir, tr.dir) == 0)
+		return;
+	text = xasprintf("the hub library uses %s (%s), transformers %s (%s)",
+			 hub.dir, hub.why, tr.dir, tr.why);
+	note(d, SEV_WARNING, "env.split-cache",
+	     "the libraries use two different caches", text,
+	     "w2v-bert-2.0 is looked for in the second, everything else in "
+	     "the first (up to v2.0.0 in ./checkpoints/hf_cache besides): a "
+	     "download into one does not help the other");
+}
+
+static const char *proxy_of(const struct doctor *d, const char **name)
+{
+	static const char *const names[] = { "https_proxy", "HTTPS_PROXY",
+					     "all_proxy",   "ALL_PROXY",
+					     "http_proxy",  "HTTP_PROXY" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (env_get(d, names[i])) {
+			*name = names[i];
+			return env_get(d, names[i]);
+		}
+	return NULL;
+}
+
+static bool covers_localhost(const struct doctor *d)
+{
+	static const char *const names[] = { "no_proxy", "NO_PROXY" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *v = env_get(d, names[i]);
+
+		if (v && (strstr(v, "localhost") || strcmp(v, "*") == 0))
+			return true;
+	}
+	return false;
+}
+
+static void check_proxy(struct doctor *d)
+{
+	const char *name, *proxy = proxy_of(d, &name);
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (!proxy)
+		return;
+	text = xasprintf("%s=%s", name, proxy);
+	if (!is_offline(d))
+		note(d, SEV_WARNING, "env.proxy",
+		     "a proxy that is dead ends the start", text,
+		     "ProxyError is an error even where the cache is full; "
+		     "doctor --online tells whether it answers");
+	if (!covers_localhost(d))
+		note(d, SEV_WARNING, "env.no-proxy",
+		     "the proxy is used for localhost, too", text,
+		     "the web interface fails with \"When localhost is not "
+		     "accessible, a shareable link must be created\"");
+	if (str_starts(proxy, "socks") && d->packages.site &&
+	    !packages_find(&d->packages, "pysocks") &&
+	    !packages_find(&d->packages, "socksio"))
+		note(d, SEV_WARNING, "env.socks",
+		     "Python cannot use a SOCKS proxy here", text,
+		     "\"Missing dependencies for SOCKS support\"");
+}
+
+/* Never what it is, only that it is there. */
+static void check_token(struct doctor *d)
+{
+	static const char *const names[] = { "HF_TOKEN",
+					     "HUGGING_FACE_HUB_TOKEN" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *v = env_get(d, names[i]);
+
+		if (!v)
+			continue;
+		fact_add(d, "environment", "%s is set", names[i]);
+		if (!is_offline(d))
+			note(d, SEV_NOTE, "env.token", "an access token is set",
+			     names[i],
+			     "one that has expired or been revoked gives 401 "
+			     "even for public models (\"Invalid credentials "
+			     "in Authorization header\"); none is needed "
+			     "here");
+		return;
+	}
+}
+
+static void check_endpoint(struct doctor *d)
+{
+	const char *v = env_get(d, "HF_ENDPOINT");
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (!v)
+		return;
+	text = xasprintf("HF_ENDPOINT=%s", v);
+	if (!str_starts(v, "http://") && !str_starts(v, "https://"))
+		note(d, SEV_WARNING, "env.endpoint", "the endpoint is no URL",
+		     text,
+		     "it must begin with https://: MissingSchema, "
+		     "\"Invalid URL\"");
+	else if (!is_offline(d) &&
+		 !is_true_value(env_get(d, "HF_HUB_DISABLE_XET")))
+		note(d, SEV_NOTE, "env.xet",
+		     "big files may go around the mirror", text,
+		     "the library fetches them from other hosts (Xet), which "
+		     "a mirror does not have: \"CAS service error\"; "
+		     "HF_HUB_DISABLE_XET=1 stops that");
+}
+
+static void check_cuda(struct doctor *d)
+{
+	const char *visible = d->in->env.get(d->in->env.ctx,
+					     "CUDA_VISIBLE_DEVICES");
+	const char *alloc = env_get(d, "PYTORCH_CUDA_ALLOC_CONF");
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (visible && (!*visible || *visible == '-')) {
+		text = xasprintf("CUDA_VISIBLE_DEVICES=%s", visible);
+		note(d, SEV_WARNING, "env.no-gpu",
+		     "the graphics cards are hidden from the program", text,
+		     "it runs on the processor: minutes for a sentence");
+	}
+	if (is_true_value(env_get(d, "CUDA_LAUNCH_BLOCKING")))
+		note(d, SEV_NOTE, "env.blocking",
+		     "CUDA waits after each kernel", "CUDA_LAUNCH_BLOCKING=1",
+		     "for finding errors only: slows all down, prevents no "
+		     "hang");
+	if (alloc)
+		fact_add(d, "environment",
+			 "PYTORCH_CUDA_ALLOC_CONF=%s: helps against "
+			 "fragmentation only, not against a card that is too "
+			 "small, and not against a hang",
+			 alloc);
+}
+
+static void check_gradio(struct doctor *d)
+{
+	const char *v = env_get(d, "GRADIO_ANALYTICS_ENABLED");
+
+	if (is_offline(d) && !v)
+		note(d, SEV_NOTE, "env.gradio",
+		     "the web interface calls home when it starts",
+		     "GRADIO_ANALYTICS_ENABLED is not False",
+		     "harmless: in the background, and given up in silence");
+}
+
+void check_environment(struct doctor *d)
+{
+	fact_add(d, "environment", "%s",
+		 is_offline(d) ? "offline (HF_HUB_OFFLINE)"
+			       : "not offline: the libraries may ask the "
+				 "network");
+	check_offline(d);
+	check_caches(d);
+	check_proxy(d);
+	check_token(d);
+	check_endpoint(d);
+	check_useless(d);
+	check_cuda(d);
+	check_gradio(d);
+}

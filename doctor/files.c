@@ -1,0 +1,285 @@
+/* Every file that the family needs: there, whole, and what it claims to be. */
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/human.h"
+#include "base/mem.h"
+#include "doctor/content.h"
+#include "doctor/look.h"
+#include "doctor/state.h"
+
+#include <string.h>
+
+#define HASH_MAX (1u << 20) /* bytes of a file that is hashed here */
+
+struct tally {
+	unsigned right, wanted;
+	uint64_t bytes, params;
+	struct strlist missing;
+};
+
+static void tally_release(struct tally *t)
+{
+	strlist_release(&t->missing);
+}
+
+/* What install has recorded for this name counts more than what is published. */
+static uint64_t wanted_size(const struct doctor *d, const struct known_file *k)
+{
+	for (size_t r = 0; r < d->record_count; r++)
+		for (size_t i = 0; i < d->records[r].repo_count; i++) {
+			const struct lock_repo *repo = &d->records[r].repos[i];
+
+			for (size_t n = 0; n < repo->file_count; n++) {
+				const struct lock_file *f = &repo->files[n];
+
+				for (char **v = f->views; v && *v; v++)
+					if (strcmp(*v, k->path) == 0)
+						return f->size;
+			}
+		}
+	return k->size;
+}
+
+static void found_wrong(struct doctor *d, const char *id, const char *path,
+			const struct content_check *c)
+{
+	struct finding *f = FIND(d, SEV_ERROR, id, "%s %s", path,
+				 content_text(c->state));
+
+	finding_evidence(f, "%s",
+			 c->why[0] ? c->why : "seen in its first bytes");
+	if (c->says[0])
+		finding_meaning(f, "Python says: %s", c->says);
+	remedy_install(d, f);
+}
+
+static void found_size(struct doctor *d, const char *path, uint64_t size,
+		       uint64_t want)
+{
+	struct finding *f;
+
+	if (size < want) {
+		f = FIND(d, SEV_ERROR, "files.truncated", "%s is cut off",
+			 path);
+		finding_meaning(f, "a copy or download ended early: "
+				   "\"PytorchStreamReader failed\", "
+				   "\"MetadataIncompleteBuffer\"");
+	} else {
+		f = FIND(d, SEV_WARNING, "files.other-size",
+			 "%s is not the published file", path);
+		finding_meaning(f, "another revision, or something was "
+				   "appended to it");
+	}
+	finding_evidence(f, "%llu bytes, expected %llu",
+			 (unsigned long long)size, (unsigned long long)want);
+	remedy_install(d, f);
+}
+
+/* Small files only: the big ones take minutes (itts-pack verify does that). */
+static void check_digest(struct doctor *d, const struct known_file *k,
+			 const char *path)
+{
+	struct digest want, got;
+	struct error err = { 0 };
+	uint64_t size;
+	int fd CLEANUP(close_fd) = look_open(path, &size);
+	struct finding *f;
+
+	if (fd < 0 || size > HASH_MAX || !k->sha256 || size != k->size ||
+	    !digest_from_hex(&want, k->sha256) ||
+	    digest_fd(DIGEST_SHA256, fd, 0, size, &got, &err) != 0 ||
+	    digest_equal(&want, &got))
+		return;
+	f = FIND(d, k->kind == KIND_YAML ? SEV_NOTE : SEV_WARNING,
+		 "files.other-bytes", "%s differs from the published file",
+		 k->path);
+	finding_evidence(f, "same size, another SHA-256");
+	finding_meaning(f, k->kind == KIND_YAML
+				   ? "somebody has edited it"
+				   : "another revision, or damaged");
+	remedy_verify(d, f);
+}
+
+static void count_weights(struct doctor *d, const struct known_file *k,
+			  const struct weights *w, uint64_t size)
+{
+	d->weight_bytes += w->bytes;
+	if (k->flags & KNOWN_GPT)
+		d->gpt_bytes += w->bytes;
+	if (k->flags & KNOWN_QWEN)
+		d->qwen_bytes += w->bytes;
+	if (w->bytes && size > d->largest_file)
+		d->largest_file = size;
+}
+
+/* How bad a wrong content is, and whether its size has anything to add. */
+static bool check_content(struct doctor *d, const struct known_file *k,
+			  const char *path, uint64_t size)
+{
+	uint64_t want = wanted_size(d, k);
+	struct content_check c;
+
+	content_check(path, k->kind, &c);
+	if (c.state == CONTENT_BROKEN && want && size < want) {
+		found_size(d, k->path, size, want);
+		return false;
+	}
+	if (c.state != CONTENT_GOOD) {
+		static const char *const ids[] = {
+			[CONTENT_GOOD] = "",
+			[CONTENT_EMPTY] = "files.empty",
+			[CONTENT_POINTER] = "files.pointer",
+			[CONTENT_HTML] = "files.html",
+			[CONTENT_ZEROS] = "files.zeros",
+			[CONTENT_BROKEN] = "files.broken",
+			[CONTENT_UNREADABLE] = "files.unreadable",
+		};
+
+		found_wrong(d, ids[c.state], k->path, &c);
+		return false;
+	}
+	count_weights(d, k, &c.weights, size);
+	/* another family's size is told once, as a mixture */
+	if (want && size != want && !known_by_size(k->path, size) &&
+	    k->kind != KIND_YAML) {
+		found_size(d, k->path, size, want);
+		return false;
+	}
+	check_digest(d, k, path);
+	return true;
+}
+
+static void check_one(struct doctor *d, const struct known_file *k,
+		      struct tally *t)
+{
+	char *path CLEANUP(free_ptr) = model_path(d, k->path);
+	struct stat st;
+	struct finding *f;
+	bool needed = !(k->flags & (KNOWN_AUX | KNOWN_OPTIONAL)) &&
+		      !(k->flags & KNOWN_QWEN && !d->has_qwen);
+
+	switch (look_at(path, &st)) {
+	case LOOK_FILE:
+		t->wanted++;
+		t->bytes += (uint64_t)st.st_size;
+		t->right += check_content(d, k, path, (uint64_t)st.st_size);
+		return;
+	case LOOK_DANGLING:
+		f = FIND(d, SEV_ERROR, "files.dangling",
+			 "%s is a link that leads nowhere", k->path);
+		finding_meaning(f, "the cache that it points into was moved "
+				   "or emptied");
+		remedy_install(d, f);
+		return;
+	case LOOK_DENIED:
+		f = FIND(d, SEV_ERROR, "files.unreadable",
+			 "%s cannot be read by this user", k->path);
+		finding_remedy(f,
+			       "run as the user of the program, or: chmod "
+			       "-R a+rX %s",
+			       d->in->model_dir);
+		return;
+	case LOOK_MISSING:
+	case LOOK_DIR:
+	case LOOK_OTHER:
+		break;
+	}
+	if (needed) {
+		t->wanted++;
+		strlist_add(&t->missing, k->path);
+	}
+}
+
+static void find_missing(struct doctor *d, const struct tally *t)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	const struct known_file *first;
+	struct finding *f;
+
+	for (size_t i = 0; i < t->missing.count; i++)
+		str_addf(&text, "%s%s", i ? ", " : "", t->missing.items[i]);
+	f = FIND(d, SEV_ERROR, "files.missing", "%zu file%s of %s missing",
+		 t->missing.count, t->missing.count == 1 ? "" : "s",
+		 family_name(d->family));
+	finding_evidence(f, "%s", text.ptr);
+	first = known_find(d->family, t->missing.items[0]);
+	finding_meaning(f,
+			"%s; the web interface then wants to download the "
+			"whole repository again",
+			first && first->says ? first->says
+					     : "No such file or directory");
+	remedy_install(d, f);
+}
+
+/* Upstream looks only whether this directory is not empty. */
+static void check_partial(struct doctor *d)
+{
+	static const char *const names[] = { "config.json",
+					     "preprocessor_config.json",
+					     "model.safetensors" };
+	char *dir CLEANUP(free_ptr) = model_path(d, "hf_cache/w2v-bert-2.0");
+	struct str lacks CLEANUP(str_release) = STR_INIT;
+	struct strlist there CLEANUP(strlist_release) = { 0 };
+	struct finding *f;
+
+	if (!look_list(dir, 100, &there))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strlist_has(&there, names[i]))
+			str_addf(&lacks, "%s%s", lacks.len ? ", " : "",
+				 names[i]);
+	if (!lacks.len)
+		return;
+
+	f = FIND(d, SEV_ERROR, "files.partial",
+		 "hf_cache/w2v-bert-2.0 is incomplete");
+	finding_evidence(f, "it lacks %s", lacks.ptr);
+	finding_meaning(f, there.count
+				   ? "the program takes any directory that is "
+				     "not empty for complete and never repairs "
+				     "it: \"Can't load feature extractor\" or "
+				     "\"does not appear to have a file named\""
+				   : "the program will want to download it");
+	remedy_install(d, f);
+}
+
+/* Files that install has recorded and that no table here knows of. */
+static void check_records(struct doctor *d, struct tally *t)
+{
+	for (size_t r = 0; r < d->record_count; r++)
+		for (size_t i = 0; i < d->records[r].repo_count; i++) {
+			const struct lock_repo *repo = &d->records[r].repos[i];
+
+			for (size_t n = 0; n < repo->file_count; n++)
+				for (char **v = repo->files[n].views; v && *v;
+				     v++) {
+					char *path CLEANUP(
+						free_ptr) = model_path(d, *v);
+
+					if (!known_find(d->family, *v) &&
+					    !look_is_file(path))
+						strlist_add(&t->missing, *v);
+				}
+		}
+}
+
+void check_files(struct doctor *d)
+{
+	struct tally t CLEANUP(tally_release) = { 0 };
+	const struct known_file *k;
+	char all[HUMAN_MAX], weights[HUMAN_MAX];
+
+	if (!d->has_dir || !d->family)
+		return;
+	for (size_t i = 0; (k = known_at(i)); i++)
+		if (k->families & d->family)
+			check_one(d, k, &t);
+	check_records(d, &t);
+	if (t.missing.count)
+		find_missing(d, &t);
+	if (d->family & (FAMILY_20 | FAMILY_25))
+		check_partial(d);
+	fact_add(d, "files", "%u of %u right, %s, of these %s of weights",
+		 t.right, t.wanted, human_size(t.bytes, all),
+		 human_size(d->weight_bytes, weights));
+}

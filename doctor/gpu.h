@@ -1,0 +1,48 @@
+/* Graphics cards: from the driver's library (NVML, by dlopen), else nvidia-smi. */
+#ifndef ITTS_GPU_H
+#define ITTS_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct gpu {
+	char name[96];
+	char driver[32];
+	uint64_t total_mib, free_mib;
+	unsigned cc; /* compute capability: 86 for 8.6; 0: not known */
+};
+struct gpu_user {
+	unsigned gpu; /* index */
+	uint64_t pid, mib;
+	char name[64];
+};
+struct gpu_list {
+	struct gpu *gpus;
+	size_t count, cap;
+	struct gpu_user *users;
+	size_t user_count, user_cap;
+	const char *source; /* "NVML", "nvidia-smi", or NULL: neither */
+	char problem
+		[160]; /* why a driver that is there does not answer, or "" */
+};
+void gpu_list_release(struct gpu_list *l); /* CLEANUP */
+
+struct gpu_source {
+	void (*read)(void *ctx, struct gpu_list *out); /* NULL: no cards */
+	void *ctx;
+};
+
+struct gpu_places {
+	const char *library; /* NULL: libnvidia-ml.so.1 */
+	const char *path;    /* PATH, to look for nvidia-smi */
+	const char *proc;    /* for names of processes */
+};
+/* ctx: a struct gpu_places. nvidia-smi is given 5 s. */
+void gpu_read(void *ctx, struct gpu_list *out);
+/* One line of nvidia-smi --format=csv,noheader,nounits. Pure; false: no card. */
+bool gpu_parse_line(const char *line, struct gpu *out);
+
+#endif

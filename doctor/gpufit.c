@@ -1,0 +1,246 @@
+/* Will it fit the card, and was torch built for it? */
+#include "base/human.h"
+#include "base/mem.h"
+#include "doctor/look.h"
+#include "doctor/proc.h"
+#include "doctor/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIB	    ((uint64_t)1 << 20)
+#define VERSION_MAX (64u << 10)
+
+/* Peaks that people have measured with each family, beyond the weights' own size. */
+static const struct peak {
+	unsigned family;
+	const char *profile;
+	uint64_t mib;
+} peaks[] = {
+	{ FAMILY_25, "half precision without Qwen", 5612 },
+	{ FAMILY_25, "half precision with Qwen", 6697 },
+	{ FAMILY_25, "full precision with Qwen", 8346 },
+	{ FAMILY_20, "an 8 GB card", 7066 },
+	{ FAMILY_20, "full precision", 12288 },
+};
+
+/* Compute capabilities that torch's Linux wheels have kernels for, and the least
+ * driver of the CUDA version (its release notes; minor versions are compatible). */
+static const struct wheel {
+	const char *cuda;
+	unsigned least_cc, most_cc;
+	const char *driver, *most_text;
+} wheels[] = {
+	{ "11.8", 50, 90, "450.80.02", "9.0" },
+	{ "12.1", 50, 90, "525.60.13", "9.0" },
+	{ "12.4", 50, 90, "525.60.13", "9.0" },
+	{ "12.6", 50, 90, "525.60.13", "9.0" },
+	{ "12.8", 75, 120, "525.60.13", "12.0" },
+	{ "12.9", 75, 120, "525.60.13", "12.0" },
+	{ "13.0", 75, 120, "580.65.06", "12.0" },
+};
+
+/* "12.8" out of torch/version.py (cuda: Optional[str] = '12.8'), else out of
+ * 2.8.0+cu128; false: built without CUDA, or not known. */
+static bool torch_cuda(const struct doctor *d, char out[16], bool *cpu)
+{
+	const struct package *torch = packages_find(&d->packages, "torch");
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char *path CLEANUP(free_ptr) = NULL;
+	const char *p;
+
+	*cpu = false;
+	if (!torch)
+		return false;
+	path = xasprintf("%s/torch/version.py", d->packages.site);
+	p = strstr(torch->version, "+cu");
+	if (p && strlen(p + 3) >= 3 && strlen(p + 3) <= 4) {
+		size_t n = strlen(p + 3);
+
+		snprintf(out, 16, "%.*s.%s", (int)n - 1, p + 3, p + 3 + n - 1);
+		return true;
+	}
+	*cpu = strstr(torch->version, "+cpu") != NULL;
+	if (*cpu || !look_read(path, VERSION_MAX, &text))
+		return false;
+	p = strstr(text.ptr, "\ncuda");
+	p = p ? strchr(p + 1, '=') : NULL;
+	if (!p)
+		return false;
+	p += 1 + strspn(p + 1, " ");
+	if (str_starts(p, "None")) {
+		*cpu = true;
+		return false;
+	}
+	if (*p != '\'' && *p != '"')
+		return false;
+	p++;
+	if (strcspn(p, "'\"\n") > 15)
+		return false;
+	memcpy(out, p, strcspn(p, "'\"\n"));
+	out[strcspn(p, "'\"\n")] = '\0';
+	return true;
+}
+
+static void check_wheel(struct doctor *d, const struct gpu *g)
+{
+	const struct wheel *w = NULL;
+	struct finding *f;
+	char cuda[16];
+	bool cpu;
+
+	if (!torch_cuda(d, cuda, &cpu)) {
+		if (!cpu)
+			return;
+		f = FIND(d, SEV_WARNING, "gpu.cpu-torch",
+			 "torch is built without CUDA");
+		finding_evidence(f, "%s is there, and not used", g->name);
+		finding_meaning(f, "the program runs on the processor: minutes "
+				   "for a sentence");
+		finding_remedy(f, "on a connected machine: uv sync (torch from "
+				  "the cu128 index)");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wheels); i++)
+		if (strcmp(wheels[i].cuda, cuda) == 0)
+			w = &wheels[i];
+	if (!w)
+		return;
+	if (g->cc && (g->cc < w->least_cc || g->cc > w->most_cc)) {
+		f = FIND(d, SEV_ERROR, "gpu.capability",
+			 "torch has no kernels for this card");
+		finding_evidence(f,
+				 "%s has compute capability %u.%u; torch "
+				 "for CUDA %s has %u.%u to %s",
+				 g->name, g->cc / 10, g->cc % 10, cuda,
+				 w->least_cc / 10, w->least_cc % 10,
+				 w->most_text);
+		finding_meaning(f, "\"no kernel image is available for "
+				   "execution on the device\"");
+		finding_remedy(f, g->cc < w->least_cc
+					  ? "torch of the cu126 index has "
+					    "kernels for older cards"
+					  : "torch of the cu128 index has "
+					    "kernels for newer cards");
+	}
+	if (g->driver[0] && version_cmp(g->driver, w->driver) < 0) {
+		f = FIND(d, SEV_ERROR, "gpu.driver",
+			 "the driver is too old for torch");
+		finding_evidence(f, "driver %s; CUDA %s needs %s", g->driver,
+				 cuda, w->driver);
+		finding_meaning(f, "\"The NVIDIA driver on your system is too "
+				   "old\": CUDA is not available");
+		finding_remedy(f, "install a newer driver");
+	}
+}
+
+static void add_users(struct doctor *d, struct str *out)
+{
+	for (size_t i = 0; i < d->gpus.user_count && i < 5; i++) {
+		const struct gpu_user *u = &d->gpus.users[i];
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s/%llu/comm", d->in->proc,
+			(unsigned long long)u->pid);
+		struct str name CLEANUP(str_release) = STR_INIT;
+
+		look_line(path, &name);
+		str_addf(out, "; process %llu (%s) has %llu MiB",
+			 (unsigned long long)u->pid, name.len ? name.ptr : "?",
+			 (unsigned long long)u->mib);
+	}
+}
+
+/* The largest profile that fits into the free memory, and the smallest there is. */
+static void find_profiles(const struct doctor *d, uint64_t free_mib,
+			  const struct peak **fits, const struct peak **least)
+{
+	*fits = *least = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(peaks); i++) {
+		const struct peak *p = &peaks[i];
+
+		if (p->family != d->family)
+			continue;
+		if (!*least)
+			*least = p;
+		if (p->mib <= free_mib)
+			*fits = p;
+	}
+}
+
+static void check_fit(struct doctor *d, const struct gpu *g)
+{
+	struct str users CLEANUP(str_release) = STR_INIT;
+	const struct peak *fits, *least;
+	char full[HUMAN_MAX], half[HUMAN_MAX];
+	struct finding *f;
+
+	find_profiles(d, g->free_mib, &fits, &least);
+	if (!least)
+		return;
+	human_size(d->weight_bytes, full);
+	human_size(d->weight_bytes - d->gpt_bytes / 2 - d->qwen_bytes, half);
+	fact_add(d, "fit",
+		 "weights: %s; %s in half precision without Qwen; "
+		 "fits for %s",
+		 full, half, fits ? fits->profile : "nothing");
+	add_users(d, &users);
+	if (fits && fits->mib >= least->mib && fits != least)
+		return;
+	f = FIND(d, fits ? SEV_WARNING : SEV_ERROR, "gpu.memory",
+		 fits ? "little free memory on the card"
+		      : "not enough free memory on the card");
+	finding_evidence(f, "%s: %llu of %llu MiB free; %s takes %llu MiB%s",
+			 g->name, (unsigned long long)g->free_mib,
+			 (unsigned long long)g->total_mib, least->profile,
+			 (unsigned long long)least->mib, users.ptr);
+	finding_meaning(f, "torch.OutOfMemoryError: CUDA out of memory, while "
+			   "loading or at the first long sentence");
+	finding_remedy(f,
+		       d->gpus.user_count
+			       ? "end what else uses the card; use_fp16=True "
+				 "(webui.py --fp16), no Qwen, short texts"
+			       : "use_fp16=True (webui.py --fp16), no Qwen, "
+				 "short texts");
+}
+
+static void no_driver(struct doctor *d)
+{
+	char *nvidia CLEANUP(free_ptr) = xasprintf("%s/nvidia0", d->in->dev);
+	bool device = look_at(nvidia, NULL) != LOOK_MISSING;
+	struct finding *f;
+
+	fact_add(d, "graphics", "no NVIDIA card that answers");
+	if (!device && !d->gpus.problem[0])
+		return;
+	f = FIND(d, SEV_WARNING, "gpu.no-driver",
+		 "there is a card, but its driver does not answer");
+	finding_evidence(f, "%s",
+			 d->gpus.problem[0] ? d->gpus.problem
+					    : "neither NVML nor nvidia-smi");
+	finding_meaning(f, "torch.cuda.is_available() is False: the program "
+			   "runs on the processor");
+	finding_remedy(f, "nvidia-smi tells more; in a container: --gpus all");
+}
+
+void check_gpu(struct doctor *d)
+{
+	const struct gpu *best = NULL;
+
+	if (!d->in->gpus.read)
+		return;
+	d->in->gpus.read(d->in->gpus.ctx, &d->gpus);
+	for (size_t i = 0; i < d->gpus.count; i++)
+		if (!best || d->gpus.gpus[i].free_mib > best->free_mib)
+			best = &d->gpus.gpus[i];
+	if (!best) {
+		no_driver(d);
+		return;
+	}
+	fact_add(d, "graphics", "%s, driver %s, %llu of %llu MiB free (%s)%s",
+		 best->name, best->driver, (unsigned long long)best->free_mib,
+		 (unsigned long long)best->total_mib, d->gpus.source,
+		 d->gpus.count > 1 ? "; the freest of several" : "");
+	check_wheel(d, best);
+	if (d->has_dir && d->family)
+		check_fit(d, best);
+}

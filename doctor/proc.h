@@ -1,0 +1,25 @@
+/* Numbers out of /proc and /sys, whose roots tests bring along. */
+#ifndef ITTS_PROC_H
+#define ITTS_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/str.h"
+
+#define PROC_NONE UINT64_MAX
+
+/* "KEY:   123 kB" of a text; PROC_NONE: not there. Bytes. Pure. */
+uint64_t proc_kib(const char *text, const char *key);
+/* The least limit of the cgroup of this process and those above it, and what is used
+ * under it; PROC_NONE: no limit. */
+void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
+		 uint64_t *used);
+/* Is a process of one of these names (NULL-terminated) alive? *pid if so. */
+bool proc_find(const char *proc, const char *const *names, uint64_t *pid);
+/* A program on a PATH; caller frees, NULL: none. */
+char *proc_program(const char *path, const char *name);
+
+#endif

@@ -1,0 +1,214 @@
+/* The ways to start the program, and what each would run into. */
+#include "doctor/start.h"
+
+#include "base/mem.h"
+#include "doctor/look.h"
+#include "doctor/state.h"
+
+#include <string.h>
+
+/* Python code that makes IndexTTS2: infer_v2.py sets its own cache first. */
+static void prepare_script(const struct doctor *d, struct run *r)
+{
+	*r = (struct run){ .name = "Python (IndexTTS2)" };
+	choose_fixed(d, &r->hub);
+	choose_transformers(d, &r->hub, &r->transformers);
+}
+
+/* The web interface imports gradio, and that huggingface_hub, before infer_v2.py
+ * could set anything. */
+static void prepare_webui(const struct doctor *d, struct run *r)
+{
+	*r = (struct run){ .name = "webui.py" };
+	choose_hub(d, &r->hub);
+	choose_transformers(d, &r->hub, &r->transformers);
+}
+
+static void prepare_flat(const struct doctor *d, struct run *r)
+{
+	(void)d;
+	*r = (struct run){ .name = "the program", .flat = true };
+}
+
+static bool hub_fits(const struct run *r)
+{
+	return r->missing.count == 0;
+}
+
+static void say_split(struct doctor *d, const struct run *r, enum severity s)
+{
+	struct finding *f = FIND(d, s, "start.split-cache",
+				 "%s looks in another cache than the one that "
+				 "has the files",
+				 r->name);
+
+	finding_evidence(f,
+			 "%s; it is in %s. The hub library uses %s (%s), "
+			 "transformers %s (%s)",
+			 r->why, r->elsewhere, r->hub.dir, r->hub.why,
+			 r->transformers.dir, r->transformers.why);
+	finding_meaning(f, "%s will be fetched again: %s", r->missing.items[0],
+			is_offline(d) ? "offline, this is an error at once"
+				      : "without a network, a long silence");
+	remedy_env(d, f);
+}
+
+static void say_missing(struct doctor *d, const struct run *r, enum severity s)
+{
+	struct str names CLEANUP(str_release) = STR_INIT;
+	struct finding *f;
+
+	for (size_t i = 0; i < r->missing.count; i++)
+		str_addf(&names, "%s%s", i ? ", " : "", r->missing.items[i]);
+	f = FIND(d, s, r->bad_ref ? "start.bad-ref" : "start.missing",
+		 r->bad_ref ? "%s cannot see what is in the cache (at %s)"
+			    : "%s stops at %s",
+		 r->name, r->first);
+	finding_evidence(f, "%s; it lacks %s", r->why, names.ptr);
+	if (is_offline(d))
+		finding_meaning(f, "offline: LocalEntryNotFoundError, or "
+				   "\"Can't load feature extractor\"");
+	else
+		finding_meaning(f,
+				"it asks the network for %s, without a "
+				"word; without a network up to %u s of "
+				"silence for each, then \"couldn't "
+				"connect\"",
+				r->missing.count == 1 ? "it" : "these",
+				r->wait_s / (unsigned)r->missing.count);
+	remedy_install(d, f);
+}
+
+/* All is there, and yet the network is asked at each start. */
+static void say_network(struct doctor *d, const struct run *r)
+{
+	struct finding *f;
+
+	if (!r->requests || r->missing.count)
+		return;
+	f = FIND(d, SEV_WARNING, "start.network",
+		 "%s asks the network at each start, though all is there",
+		 r->name);
+	finding_evidence(f, "%u requests; HF_HUB_OFFLINE is not 1",
+			 r->requests);
+	finding_meaning(f,
+			"where packets are dropped: up to %u s of silence "
+			"for each address of the host; a proxy that is "
+			"dead, a certificate that is not trusted "
+			"(SSLError) or a bad token (401) ends the start "
+			"even so",
+			r->wait_s);
+	remedy_env(d, f);
+}
+
+static void say_cwd(struct doctor *d, const struct run *r)
+{
+	char *own CLEANUP(free_ptr) = model_path(d, "hf_cache");
+	struct finding *f;
+	const char *parent;
+	char *up CLEANUP(free_ptr) = NULL;
+
+	if (!d->hub || strcmp(own, r->hub.dir) == 0 || look_is_dir(r->hub.dir))
+		return;
+	parent = strrchr(d->in->model_dir, '/');
+	up = xstrndup(d->in->model_dir, (size_t)(parent - d->in->model_dir));
+	f = FIND(d, SEV_WARNING, "start.cwd",
+		 "the program depends on the directory that it is started in");
+	finding_evidence(f,
+			 "it looks in ./checkpoints/hf_cache, here %s, "
+			 "which does not exist; the parts are in %s",
+			 r->hub.dir, own);
+	finding_meaning(f, "infer_v2.py up to v2.0.0 has that path in its "
+			   "code; no variable changes it");
+	finding_remedy(f, "cd %s", *up ? up : "/");
+}
+
+static void say_copies(struct doctor *d, const struct run *r)
+{
+	char *hub CLEANUP(free_ptr) = model_path(d, "hf_cache");
+	struct finding *f;
+
+	if (!r->copies)
+		return;
+	f = FIND(d, look_writable(hub) ? SEV_NOTE : SEV_ERROR, "start.migrate",
+		 "%u parts will be copied into the flat layout first",
+		 r->copies);
+	finding_evidence(f, "they are only in a Hub layout%s",
+			 look_writable(hub)
+				 ? ""
+				 : ", and hf_cache cannot be written to");
+	finding_meaning(f, "needs their size once more on this disk, and "
+			   "minutes; no network");
+	remedy_install(d, f);
+}
+
+static void say(struct doctor *d, const struct run *r, enum severity s)
+{
+	/* files of the model directory itself: check_files() has told */
+	if (r->missing.count && r->missing_elsewhere == r->missing.count)
+		say_split(d, r, s);
+	else if (r->missing.count)
+		say_missing(d, r, s);
+	say_network(d, r);
+	say_copies(d, r);
+}
+
+static void keep_steps(struct doctor *d, struct run *r)
+{
+	fact_add(d, "start", "%s: %u requests%s", r->name, r->requests,
+		 r->flat	 ? "; looks below hf_cache/ first"
+		 : is_offline(d) ? "; offline"
+				 : "");
+	if (!r->flat) {
+		fact_add(d, "caches", "hub library: %s (%s)", r->hub.dir,
+			 r->hub.why);
+		fact_add(d, "caches", "transformers: %s (%s)",
+			 r->transformers.dir, r->transformers.why);
+	}
+	d->out->steps = take_ptr(r->steps);
+	d->out->step_count = r->count;
+	r->count = 0;
+}
+
+static void start_flat(struct doctor *d)
+{
+	struct run r CLEANUP(run_release) = { 0 };
+
+	prepare_flat(d, &r);
+	simulate(d, &r);
+	say(d, &r, SEV_ERROR);
+	keep_steps(d, &r);
+}
+
+/* One that works is enough to start; the other is then a warning. */
+static void start_hub(struct doctor *d)
+{
+	struct run script CLEANUP(run_release) = { 0 };
+	struct run webui CLEANUP(run_release) = { 0 };
+	bool one;
+
+	prepare_script(d, &script);
+	prepare_webui(d, &webui);
+	simulate(d, &script);
+	simulate(d, &webui);
+	one = hub_fits(&script) || hub_fits(&webui);
+	say_cwd(d, &script);
+	say(d, &script, one ? SEV_WARNING : SEV_ERROR);
+	say(d, &webui, one ? SEV_WARNING : SEV_ERROR);
+	keep_steps(d, hub_fits(&script) ? &script : &webui);
+}
+
+void check_start(struct doctor *d)
+{
+	bool hub;
+
+	if (!d->has_dir || !d->family)
+		return;
+	hub = d->family == FAMILY_20 &&
+	      (d->program == PROGRAM_HUB ||
+	       (d->program == PROGRAM_UNKNOWN && d->hub && !d->flat));
+	if (hub)
+		start_hub(d);
+	else
+		start_flat(d);
+}

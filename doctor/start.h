@@ -1,0 +1,33 @@
+/* One way of starting the program, gone through by simulate(). */
+#ifndef ITTS_START_H
+#define ITTS_START_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "doctor/caches.h"
+#include "doctor/simulate.h"
+
+struct run {
+	const char *name; /* "webui.py" */
+	bool flat;
+	struct cache_choice hub, transformers; /* not flat */
+	/* results */
+	struct step *steps;
+	size_t count;
+	struct strlist missing;	  /* "FILE of REPO" */
+	size_t missing_elsewhere; /* of these: in another cache */
+	char *why, *elsewhere;	  /* of the first that is missing */
+	const char *first, *stops_at;
+	unsigned requests, wait_s, copies, files_missing;
+	bool bad_ref, partial;
+};
+void run_release(struct run *r); /* CLEANUP */
+void simulate(const struct doctor *d, struct run *r);
+
+/* --- build.c: fill in where, found and result */
+void step_kernel(const struct doctor *d, struct step *s);
+void step_normaliser(const struct doctor *d, struct step *s);
+
+#endif
