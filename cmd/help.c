@@ -30,7 +30,8 @@ struct row {
 
 static const struct row exit_rows[] = {
 	{ "0", "done" },
-	{ "1", "another failure; lock --check: the lock would change" },
+	{ "1", "another failure; lock --check: the lock would change; "
+	       "doctor: the program will not start" },
 	{ "2", "usage: the command line, a setting, a lock that does not fit" },
 	{ "3", "local files: cannot read or write, no space left" },
 	{ "4", "network: no answer, or one that does not help" },
@@ -68,6 +69,8 @@ static const struct row environment_rows[] = {
 	{ "SSL_CERT_DIR", "directory of trusted certificates" },
 	{ "SOURCE_DATE_EPOCH", "time that members of a bundle get, in seconds "
 			       "(default 0)" },
+	{ "INDEXTTS2_MODEL_DIR", "model directory that doctor looks at" },
+	{ "VIRTUAL_ENV", "Python environment that doctor looks at" },
 	{ "NO_COLOR", "no colours" },
 	{ "TERM", "dumb: no moving progress display" },
 };

@@ -47,6 +47,7 @@ static void check_lock(struct doctor *d, const char *lock)
 		finding_evidence(f, "process %llu; %s", (unsigned long long)pid,
 				 lock);
 		finding_meaning(f, "takes minutes, once");
+		finding_remedy(f, "wait until it has ended");
 		return;
 	}
 	f = FIND(d, SEV_ERROR, "build.lock",

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static void (*const checks[])(struct doctor *d) = {
-	check_layout,	check_files,   check_leftovers, check_environment,
-	check_packages, check_machine, check_gpu,	check_build,
-	check_start,	check_log,     check_online,
+	check_layout,	   check_files,	  check_leftovers, check_packages,
+	check_environment, check_machine, check_gpu,	   check_build,
+	check_start,	   check_log,	  check_online,
 };
 
 void diagnosis_release(struct diagnosis *d)

@@ -211,17 +211,6 @@ static void check_cuda(struct doctor *d)
 			 alloc);
 }
 
-static void check_gradio(struct doctor *d)
-{
-	const char *v = env_get(d, "GRADIO_ANALYTICS_ENABLED");
-
-	if (is_offline(d) && !v)
-		note(d, SEV_NOTE, "env.gradio",
-		     "the web interface calls home when it starts",
-		     "GRADIO_ANALYTICS_ENABLED is not False",
-		     "harmless: in the background, and given up in silence");
-}
-
 void check_environment(struct doctor *d)
 {
 	fact_add(d, "environment", "%s",
@@ -235,5 +224,4 @@ void check_environment(struct doctor *d)
 	check_endpoint(d);
 	check_useless(d);
 	check_cuda(d);
-	check_gradio(d);
 }

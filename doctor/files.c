@@ -22,22 +22,46 @@ static void tally_release(struct tally *t)
 	strlist_release(&t->missing);
 }
 
+static const struct lock_file *find_view(const struct lock *l, const char *path)
+{
+	for (size_t i = 0; i < l->repo_count; i++)
+		for (size_t n = 0; n < l->repos[i].file_count; n++) {
+			const struct lock_file *f = &l->repos[i].files[n];
+
+			for (char **v = f->views; v && *v; v++)
+				if (strcmp(*v, path) == 0)
+					return f;
+		}
+	return NULL;
+}
+
 /* What install has recorded for this name counts more than what is published. */
+static const struct lock_file *recorded(const struct doctor *d,
+					const char *path)
+{
+	const struct lock_file *f = NULL;
+
+	for (size_t r = 0; r < d->record_count && !f; r++)
+		f = find_view(&d->records[r], path);
+	return f;
+}
+
 static uint64_t wanted_size(const struct doctor *d, const struct known_file *k)
 {
-	for (size_t r = 0; r < d->record_count; r++)
-		for (size_t i = 0; i < d->records[r].repo_count; i++) {
-			const struct lock_repo *repo = &d->records[r].repos[i];
+	const struct lock_file *f = recorded(d, k->path);
 
-			for (size_t n = 0; n < repo->file_count; n++) {
-				const struct lock_file *f = &repo->files[n];
+	return f ? f->size : k->size;
+}
 
-				for (char **v = f->views; v && *v; v++)
-					if (strcmp(*v, k->path) == 0)
-						return f->size;
-			}
-		}
-	return k->size;
+static bool wanted_digest(const struct doctor *d, const struct known_file *k,
+			  struct digest *out)
+{
+	const struct lock_file *f = recorded(d, k->path);
+
+	if (!f)
+		return k->sha256 && digest_from_hex(out, k->sha256);
+	*out = f->sha256;
+	return f->sha256.alg != DIGEST_NONE;
 }
 
 static void found_wrong(struct doctor *d, const char *id, const char *path,
@@ -85,13 +109,13 @@ static void check_digest(struct doctor *d, const struct known_file *k,
 	int fd CLEANUP(close_fd) = look_open(path, &size);
 	struct finding *f;
 
-	if (fd < 0 || size > HASH_MAX || !k->sha256 || size != k->size ||
-	    !digest_from_hex(&want, k->sha256) ||
+	if (fd < 0 || size > HASH_MAX || size != wanted_size(d, k) ||
+	    !wanted_digest(d, k, &want) ||
 	    digest_fd(DIGEST_SHA256, fd, 0, size, &got, &err) != 0 ||
 	    digest_equal(&want, &got))
 		return;
 	f = FIND(d, k->kind == KIND_YAML ? SEV_NOTE : SEV_WARNING,
-		 "files.other-bytes", "%s differs from the published file",
+		 "files.other-bytes", "%s has other bytes than it should",
 		 k->path);
 	finding_evidence(f, "same size, another SHA-256");
 	finding_meaning(f, k->kind == KIND_YAML
@@ -243,6 +267,17 @@ static void check_partial(struct doctor *d)
 	remedy_install(d, f);
 }
 
+static void check_views(struct doctor *d, const struct lock_file *file,
+			struct tally *t)
+{
+	for (char **v = file->views; v && *v; v++) {
+		char *path CLEANUP(free_ptr) = model_path(d, *v);
+
+		if (!known_find(d->family, *v) && !look_is_file(path))
+			strlist_add(&t->missing, *v);
+	}
+}
+
 /* Files that install has recorded and that no table here knows of. */
 static void check_records(struct doctor *d, struct tally *t)
 {
@@ -251,15 +286,7 @@ static void check_records(struct doctor *d, struct tally *t)
 			const struct lock_repo *repo = &d->records[r].repos[i];
 
 			for (size_t n = 0; n < repo->file_count; n++)
-				for (char **v = repo->files[n].views; v && *v;
-				     v++) {
-					char *path CLEANUP(
-						free_ptr) = model_path(d, *v);
-
-					if (!known_find(d->family, *v) &&
-					    !look_is_file(path))
-						strlist_add(&t->missing, *v);
-				}
+				check_views(d, &repo->files[n], t);
 		}
 }
 

@@ -169,6 +169,10 @@ static void take_line(struct scanner *s)
 	r = log_table_match(s->table, s->line);
 	if (!r || (s->out->rule && r->severity > s->out->rule->severity))
 		return;
+	/* a loop: the line that names the file tells more */
+	if (r == s->out->rule && strstr(s->out->text.ptr, "/resolve/") &&
+	    !strstr(s->line, "/resolve/"))
+		return;
 	s->out->rule = r;
 	str_clear(&s->out->text);
 	add_text(s, s->line);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* A small file that the program would ask for first. */
-#define PROBE_FILE "/facebook/w2v-bert-2.0/resolve/main/config.json"
+#define SMALL_FILE "/facebook/w2v-bert-2.0/resolve/main/config.json"
+/* One that a hub redirects to other hosts, which may be blocked. */
+#define BIG_FILE "/facebook/w2v-bert-2.0/resolve/main/model.safetensors"
 
 const char *probe_state_name(enum probe_state s)
 {
@@ -72,37 +74,42 @@ enum probe_state probe_judge(long status, bool has_commit, const char *type)
 		       : PROBE_HTTP;
 }
 
-static void probe_hub(struct doctor *d, const char *endpoint, bool is_set)
+static bool probe(struct doctor *d, const char *base, const char *file,
+		  const char *what)
 {
-	char *base CLEANUP(free_ptr) = xstrdup(endpoint);
-	char *url CLEANUP(free_ptr) = NULL;
+	char *url CLEANUP(free_ptr) = xasprintf("%s%s", base, file);
 	struct probe_result r = { 0 };
 	struct finding *f;
-	size_t n = strlen(base);
 
-	while (n && base[n - 1] == '/')
-		base[--n] = '\0';
-	url = xasprintf("%s" PROBE_FILE, base);
 	d->in->prober->hub(d->in->prober->ctx, url, &r);
-	fact_add(d, "network", "%s: %s (%u ms)", base,
+	fact_add(d, "network", "%s%s: %s (%u ms)", base, what,
 		 probe_state_name(r.state), r.ms);
 	if (r.state == PROBE_OK)
-		return;
+		return true;
 	/* without a network nothing is wrong where all is local */
 	f = FIND(d, is_offline(d) ? SEV_NOTE : SEV_WARNING, "online.hub",
-		 "%s: %s", base, probe_state_name(r.state));
+		 "%s%s: %s", base, what, probe_state_name(r.state));
 	finding_evidence(f, "%s; %u ms", r.detail, r.ms);
 	finding_meaning(f, "%s%s", meaning_of(r.state),
-			is_set ? "; HF_ENDPOINT names this host" : "");
+			env_get(d, "HF_ENDPOINT")
+				? "; HF_ENDPOINT names this host"
+				: "");
 	remedy_env(d, f);
+	return false;
 }
 
 void check_online(struct doctor *d)
 {
 	const char *endpoint = env_get(d, "HF_ENDPOINT");
+	char *base CLEANUP(free_ptr) = NULL;
+	size_t n;
 
 	if (!d->in->prober)
 		return;
-	probe_hub(d, endpoint ? endpoint : "https://huggingface.co",
-		  endpoint != NULL);
+	base = xstrdup(endpoint ? endpoint : "https://huggingface.co");
+	n = strlen(base);
+	while (n && base[n - 1] == '/')
+		base[--n] = '\0';
+	if (probe(d, base, SMALL_FILE, ""))
+		probe(d, base, BIG_FILE, " (big files)");
 }

@@ -13,7 +13,7 @@ static const struct trouble {
 	enum severity severity;
 	const char *says; /* what Python says, or what happens */
 } troubles[] = {
-	{ "transformers", ">=5", SEV_ERROR,
+	{ "transformers", ">=5.0.0.dev0", SEV_ERROR,
 	  "ImportError: cannot import name 'OffloadedCache'" },
 	{ "transformers", ">=4.56", SEV_ERROR,
 	  "ImportError: cannot import name 'QuantizedCacheConfig' from "
@@ -23,7 +23,7 @@ static const struct trouble {
 	{ "safetensors", ">=0.8", SEV_ERROR,
 	  "TypeError: torch_load_file() got an unexpected keyword argument "
 	  "'backend'" },
-	{ "huggingface-hub", ">=1", SEV_ERROR,
+	{ "huggingface-hub", ">=1.0.0.dev0", SEV_ERROR,
 	  "ImportError: huggingface-hub>=0.30.0,<1.0 is required for a normal "
 	  "functioning of this module (transformers 4 says so)" },
 	{ "tokenizers", "<0.21", SEV_ERROR,
@@ -35,7 +35,7 @@ static const struct trouble {
 	{ "wetext", "<0.1.0", SEV_WARNING,
 	  "it asks ModelScope for pengzhendong/wetext at every start; without "
 	  "a network that is a long silence or an error" },
-	{ "gradio", ">=6", SEV_WARNING,
+	{ "gradio", ">=6.0.0.dev0", SEV_WARNING,
 	  "the web interface uses arguments that are gone" },
 	{ "numba", "<0.58", SEV_WARNING, "librosa fails while it is imported" },
 };

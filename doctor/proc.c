@@ -16,9 +16,11 @@ static uint64_t digits(const char *p)
 
 	if (!isdigit((unsigned char)*p))
 		return PROC_NONE;
-	for (; isdigit((unsigned char)*p); p++)
-		if (n < UINT64_MAX / 100)
-			n = n * 10 + (uint64_t)(*p - '0');
+	for (; isdigit((unsigned char)*p); p++) {
+		if (n > (UINT64_MAX - 9) / 10)
+			return PROC_NONE;
+		n = n * 10 + (uint64_t)(*p - '0');
+	}
 	return n;
 }
 

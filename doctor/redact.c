@@ -10,7 +10,7 @@
 static const char *const before[] = {
 	"bearer ",   "token=",	"hf_token:",	     "signature=",
 	"password=", "passwd=", "x-amz-credential=", "secret=",
-	"api_key=",  "basic ",	"hf_token ",	     "x-amz-security-token=",
+	"api_key=",  "basic ",	"access_token:",     "x-amz-security-token=",
 };
 
 #define ENDS " \t\r\n\"'&,;<>)]}"

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/xxh64.h"
 #include "doctor/weights.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 struct range {
 	uint64_t begin, end;
+	uint64_t name; /* hash of it */
 };
 
 struct ranges {
@@ -70,6 +72,15 @@ static int product(const uint64_t *shape, size_t dims, uint64_t *out)
 	return 0;
 }
 
+static uint64_t hash_of(const char *name)
+{
+	struct xxh64 x;
+
+	xxh64_begin(&x, 0);
+	xxh64_update(&x, name, strlen(name));
+	return xxh64_end(&x);
+}
+
 static int take_tensor(const char *name, const struct json *t,
 		       struct ranges *all, struct weights *out,
 		       struct error *err)
@@ -96,7 +107,7 @@ static int take_tensor(const char *name, const struct json *t,
 	all->items = xgrow(all->items, &all->cap, all->count + 1,
 			   sizeof(*all->items));
 	r = &all->items[all->count++];
-	*r = (struct range){ offset[0], offset[1] };
+	*r = (struct range){ offset[0], offset[1], hash_of(name) };
 	if (__builtin_add_overflow(out->params, params, &out->params))
 		return err_set(err, ERR_FORMAT, "too many parameters");
 	return 0;
@@ -109,6 +120,25 @@ static int by_begin(const void *a, const void *b)
 	if (x->begin != y->begin)
 		return x->begin < y->begin ? -1 : 1;
 	return x->end < y->end ? -1 : x->end > y->end;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->name < y->name ? -1 : x->name > y->name;
+}
+
+/* The library keeps the last of two: a hole is where the first was. */
+static int check_twins(struct ranges *all, struct error *err)
+{
+	if (all->count)
+		qsort(all->items, all->count, sizeof(*all->items), by_name);
+	for (size_t i = 1; i < all->count; i++)
+		if (all->items[i].name == all->items[i - 1].name)
+			return err_set(err, ERR_FORMAT,
+				       "a tensor is named twice");
+	return 0;
 }
 
 static int check_cover(struct ranges *all, uint64_t data_len,
@@ -160,7 +190,7 @@ int safetensors_parse(const char *header, size_t len, uint64_t data_len,
 		    take_tensor(key, value, &all, out, err))
 			return -1;
 	}
-	if (json_reader_end(&r, err))
+	if (json_reader_end(&r, err) || check_twins(&all, err))
 		return -1;
 	return check_cover(&all, data_len, out, err);
 }

@@ -153,18 +153,23 @@ static void say(struct doctor *d, const struct run *r, enum severity s)
 	say_copies(d, r);
 }
 
-static void keep_steps(struct doctor *d, struct run *r)
+static void say_caches(struct doctor *d, const struct run *r)
 {
 	fact_add(d, "start", "%s: %u requests%s", r->name, r->requests,
 		 r->flat	 ? "; looks below hf_cache/ first"
 		 : is_offline(d) ? "; offline"
 				 : "");
-	if (!r->flat) {
-		fact_add(d, "caches", "hub library: %s (%s)", r->hub.dir,
-			 r->hub.why);
-		fact_add(d, "caches", "transformers: %s (%s)",
+	if (r->flat)
+		return;
+	fact_add(d, "caches", "%s: hub library %s (%s)", r->name, r->hub.dir,
+		 r->hub.why);
+	if (strcmp(r->hub.dir, r->transformers.dir) != 0)
+		fact_add(d, "caches", "%s: transformers %s (%s)", r->name,
 			 r->transformers.dir, r->transformers.why);
-	}
+}
+
+static void keep_steps(struct doctor *d, struct run *r)
+{
 	d->out->steps = take_ptr(r->steps);
 	d->out->step_count = r->count;
 	r->count = 0;
@@ -177,6 +182,7 @@ static void start_flat(struct doctor *d)
 	prepare_flat(d, &r);
 	simulate(d, &r);
 	say(d, &r, SEV_ERROR);
+	say_caches(d, &r);
 	keep_steps(d, &r);
 }
 
@@ -195,6 +201,8 @@ static void start_hub(struct doctor *d)
 	say_cwd(d, &script);
 	say(d, &script, one ? SEV_WARNING : SEV_ERROR);
 	say(d, &webui, one ? SEV_WARNING : SEV_ERROR);
+	say_caches(d, &script);
+	say_caches(d, &webui);
 	keep_steps(d, hub_fits(&script) ? &script : &webui);
 }
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# doctor on model directories: what users ran into, and the healthy twin of each.
+# The thread is named where there is one.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/doctor.sh"
+
+need python3 jq
+export HF_HUB_OFFLINE=1
+C=checkpoints
+must tree new
+must tree old --program old --layout hub
+must tree new25 --family 2.5 --layout flat
+must tree v15 --family 1.5 --layout none --no-record
+
+healthy() { # TREE...
+	local name
+	for name; do
+		copy "$name"
+		# (without this, webui.py up to v2.0.0 would look elsewhere: 0301)
+		HF_HUB_CACHE=$PWD/$C/hf_cache doctor
+		quiet
+	done
+}
+check "healthy trees of each family and layout: quiet" healthy new old new25 v15
+
+sick() { # TREE SEVERITY ID WORDS -- COMMAND...
+	local tree=$1 severity=$2 id=$3 words=$4
+	shift 5
+	copy "$tree"
+	"$@"
+	doctor
+	finds "$severity" "$id" "$words"
+}
+
+cut_to() { fresh "$2" && truncate -s "$1" "$2"; }
+write_to() { rm "$1" && printf '%b' "$2" >"$1"; }
+pointer() { write_to "$1" 'version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n'; }
+
+# index-tts#469 #254
+check "bpe.model is missing" sick new error files.missing bpe.model -- rm $C/bpe.model
+check "s2mel.pth is missing" sick new error files.missing s2mel.pth -- rm $C/s2mel.pth
+check "2.5: codec.pth is missing" sick new25 error files.missing codec.pth -- rm $C/codec.pth
+check "1.5: bigvgan_generator.pth is missing" \
+	sick v15 error files.missing bigvgan_generator.pth -- rm $C/bigvgan_generator.pth
+# index-tts#701: config.yaml is gone after an update
+check "config.yaml is gone" sick new error files.missing config.yaml -- rm $C/config.yaml
+# index-tts#457: truncated, pointer, empty
+W2V=$C/hf_cache/w2v-bert-2.0
+check "safetensors cut off" sick new error files.truncated MetadataIncompleteBuffer -- \
+	cut_to 1000000000 $W2V/model.safetensors
+check "safetensors empty" sick new error files.empty HeaderTooSmall -- \
+	cut_to 0 $W2V/model.safetensors
+check "safetensors is a pointer" sick new error files.pointer "Git LFS pointer" -- \
+	pointer $W2V/model.safetensors
+check "gpt.pth cut off" sick new error files.truncated PytorchStreamReader -- \
+	cut_to 3000000000 $C/gpt.pth
+check "gpt.pth is a pointer" sick new error files.pointer "invalid load key, 'v'" -- pointer $C/gpt.pth
+check "gpt.pth is a web page" sick new error files.html "invalid load key, '<'" -- \
+	write_to $C/gpt.pth '<!DOCTYPE html><html>login</html>'
+zeros() { rm "$1" && truncate -s "$2" "$1"; }
+check "space that was only reserved" sick new error files.zeros "reserved" -- \
+	zeros $C/gpt.pth 3484663079
+garbage() { fresh "$1" && printf 'xxxxxxxxxxxxxxxx' | dd of="$1" bs=1 conv=notrunc status=none; }
+check "a header that is garbage" sick new error files.broken "HeaderTooLarge" -- \
+	garbage $W2V/model.safetensors
+check "JSON that is cut off" sick new error files.truncated "bytes, expected" -- \
+	cut_to 100 $W2V/config.json
+one_bit() { fresh "$1" && printf 'Z' | dd of="$1" bs=1 seek=200 conv=notrunc status=none; }
+check "a small file with another byte" sick new warning files.other-bytes "SHA-256" -- \
+	one_bit $C/wav2vec2bert_stats.pt
+# index-tts#739, VoiceStudio#2097
+cubefs() { fresh $C/config.yaml && sed -i 's|gpt_checkpoint: gpt.pth|gpt_checkpoint: /cubefs/x/gpt.pth|' $C/config.yaml; }
+check "absolute paths in config.yaml" sick new25 error files.absolute "/cubefs/x/gpt.pth" -- cubefs
+# index-tts#151 #236 #173: 1.0 weights with the configuration of 1.5; 2.0 with 2.5
+check "weights of 1.0 with config.yaml of 1.5" sick v15 error files.mixed "IndexTTS 1.0" -- \
+	cut_to 696528896 $C/gpt.pth
+mix() { rm $C/gpt.pth && cp --sparse=always "$TREES/new25/$C/gpt.pth" $C/gpt.pth; }
+check "gpt.pth of 2.5 in 2.0" sick new error files.mixed "3259599833" -- mix
+# Ksuriuri#166, chenpipi0807#129: a directory that is missing looks like the network
+check "no model directory" sick new error files.no-directory "Network is unreachable" -- mv $C elsewhere
+# TTS-Audio-Suite#91 #93: partial w2v-bert-2.0
+check "w2v-bert-2.0 lacks preprocessor_config.json" \
+	sick new error files.partial preprocessor_config.json -- rm $W2V/preprocessor_config.json
+check "w2v-bert-2.0 lacks its weights" sick new error files.partial model.safetensors -- \
+	rm $W2V/model.safetensors
+# Ksuriuri#89: what was left over
+temp_dir() { mkdir -p "$C/._____temp" && echo x >"$C/._____temp/gpt.pth"; }
+check "left over by ModelScope" sick new warning files.leftover "._____temp" -- temp_dir
+incomplete() { mkdir -p $C/.cache/huggingface/download && echo x >$C/.cache/huggingface/download/a.incomplete; }
+check "left over by hf download" sick new warning files.leftover ".incomplete" -- incomplete
+dangle() { rm $C/bpe.model && ln -s /nowhere/bpe.model $C/bpe.model; }
+check "a link that leads nowhere" sick new error files.dangling bpe.model -- dangle
+# index-tts#701: web page instead of a sample voice; and LFS pointers
+voices() { mkdir examples && echo '<html>' >examples/voice_01.wav; }
+check "sample voices that are web pages" sick new warning files.examples "web page" -- voices
+voices_lfs() { mkdir examples && echo 'version https://git-lfs.github.com/spec/v1' >examples/a.wav; }
+check "sample voices that are pointers" sick new warning files.examples "Git LFS" -- voices_lfs
+
+# index-tts#701: the flat layout is wanted, only the Hub layout is there
+old_layout() { rm -rf $C/hf_cache/[!m]*; }
+check "only the Hub layout, new program: copies first" sick new note start.migrate "copied" -- old_layout
+nothing() { rm -rf $C/hf_cache; }
+check "no parts at all: stops at the first" sick new error start.missing w2v-bert-2.0 -- nothing
+# xinference#4169, refs
+newline() { local f; for f in $C/hf_cache/models--*/refs/main; do fresh "$f" && echo >>"$f"; done; }
+check "a line break in refs/main" sick old error start.bad-ref "line break" -- newline
+check "refs/main is missing" sick old error start.missing "refs/main is missing" -- \
+	rm $C/hf_cache/models--amphion--MaskGCT/refs/main
+no_snapshot() { rm -r $C/hf_cache/models--amphion--MaskGCT/snapshots; }
+check "the snapshot is missing" sick old error start.missing "snapshot that is not there" -- no_snapshot
+lacks_one() { rm $C/hf_cache/models--facebook--w2v-bert-2.0/snapshots/*/preprocessor_config.json; }
+check "the snapshot lacks a file" sick old error start.missing "lacks the file" -- lacks_one
+no_blob() { rm $C/hf_cache/models--funasr--campplus/blobs/*; }
+check "a blob is gone" sick old error start.missing "blob that is gone" -- no_blob
+
+# pytorch#189245, the guide's second hang
+B=indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
+check "a lock that nobody holds" sick new error build.lock "rm $T/case/$B/lock" -- touch $B/lock
+extension() { mkdir -p "$HOME/.cache/torch_extensions/py311/x" && touch "$HOME/.cache/torch_extensions/py311/x/lock"; }
+gone() { rm -r "$HOME/.cache"; }
+check "a lock of another extension" sick new error build.lock "torch_extensions" -- extension
+check "(its twin)" gone
+check "quiet without it" healthy new
+
+# yolain#10: the text normaliser cannot be written
+not_writable() {
+	rm indextts/utils/tagger_cache/*
+	mount -t tmpfs -o ro tmpfs indextts/utils/tagger_cache
+}
+tagger() {
+	copy new
+	unshare -m bash -c "$(declare -f not_writable); not_writable && '$PROGRAM' doctor --json" >"$T/out" || :
+	read_findings
+	finds error build.tagger-cache "Read-only"
+}
+if [ "$(id -u)" -eq 0 ]; then
+	check "tagger_cache cannot be written" tagger
+else
+	skip_one "tagger_cache cannot be written" "not root"
+fi
+first_start() {
+	copy new
+	rm indextts/utils/tagger_cache/*
+	doctor
+	quiet
+	jq -e '.steps[] | select(.what == "text normaliser") | .result == "builds"' "$T/out"
+}
+check "its twin: the first start builds it" first_start
+
+finish

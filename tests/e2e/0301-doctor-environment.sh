@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# doctor on the environment: which cache each part of the program looks in, which
+# variable wins, what the network would be asked. The thread is named where there is one.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/doctor.sh"
+
+need python3 jq
+C=checkpoints
+must tree new
+must tree old --program old --layout hub
+must tree none --layout none --program old
+
+# Every case: the pain, and the same with the variables that itts-pack env prints.
+mended() {
+	(
+		eval "$("$PROGRAM" env --model-dir $C)"
+		doctor
+		quiet
+	)
+}
+sick() { # TREE SEVERITY ID WORDS VARIABLE=VALUE...
+	local tree=$1 severity=$2 id=$3 words=$4
+	shift 4
+	copy "$tree"
+	(
+		[ $# -eq 0 ] || export "$@"
+		doctor
+		finds "$severity" "$id" "$words"
+		mended
+	)
+}
+
+# index-tts#690 #616 #658: the web interface downloads again
+check "webui.py looks in another cache than ./checkpoints/hf_cache" \
+	sick old warning start.split-cache "webui.py looks in another cache" HF_HUB_OFFLINE=1
+# chenpipi0807#113, voicebox#557: the network is asked at each start
+check "all is there, but the network is asked" sick old warning start.network "7 requests"
+requests() {
+	copy old
+	doctor
+	jq -e '[.steps[] | .requests] | add == 7' "$T/out"
+	jq -e '.steps[] | select(.what == "w2v-bert-2.0 model.safetensors") | .requests == 0' "$T/out"
+	jq -e '.steps[] | select(.what == "BigVGAN config.json") | .requests == 2 and .wait_s == 20' "$T/out"
+}
+check "seven requests, as the libraries send them; 10 s each" requests
+waits() {
+	copy old
+	HF_HUB_ETAG_TIMEOUT=3 doctor
+	jq -e '.steps[] | select(.what == "campplus") | .wait_s == 3' "$T/out"
+}
+check "HF_HUB_ETAG_TIMEOUT counts" waits
+flat_quiet() {
+	copy new
+	doctor
+	quiet
+	jq -e '[.steps[] | .requests] | add == 0' "$T/out"
+}
+check "the flat layout asks nothing, whatever is set" flat_quiet
+
+# hermes-agent#111072: how long the silence lasts; with hub 1.2 and later, six times more
+silence() {
+	copy none
+	doctor
+	finds error start.missing "up to 10 s of silence"
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv .venv huggingface-hub=1.29.0
+	doctor
+	finds error start.missing "up to 393 s of silence"
+	HF_HUB_OFFLINE=1 doctor
+	finds error start.missing "offline: LocalEntryNotFoundError"
+}
+check "what is missing: how long the silence is" silence
+
+# the guide's recipe: three caches, none of which helps the others
+guide() {
+	copy none
+	mkdir -p "$HOME/.cache/huggingface"
+	python3 "$ROOT/tests/e2e/model_tree.py" "$T/filled" --layout hub --program none
+	mv "$T/filled/$C/hf_cache" "$HOME/.cache/huggingface/hub"
+	HF_HOME=$PWD/hf_cache TRANSFORMERS_CACHE=$PWD/hf_cache/transformers HF_HUB_OFFLINE=1 doctor
+	finds warning env.split-cache "TRANSFORMERS_CACHE" "HF_HOME" "$PWD/hf_cache/hub"
+	finds error start.split-cache "$HOME/.cache/huggingface/hub" "infer_v2.py sets HF_HUB_CACHE"
+	# its twin: the default cache, used by all (webui.py)
+	HF_HUB_OFFLINE=1 doctor
+	lacks env.split-cache
+	finds warning start.split-cache "Python (IndexTTS2) looks in another cache"
+	rm -r "$HOME/.cache"
+}
+check "the guide's three caches" guide
+order() {
+	copy none
+	export HF_HUB_OFFLINE=1 XDG_CACHE_HOME=$T/xdg
+	doctor
+	jq -e '.facts | map(.text) | any(contains("infer_v2.py sets"))' "$T/out"
+	jq -e --arg d "$T/xdg/huggingface/hub (XDG_CACHE_HOME)" \
+		'.facts | map(.text) | any(contains("webui.py: hub library " + $d))' "$T/out"
+	python3 "$ROOT/tests/e2e/model_tree.py" "$T/x" --layout hub --program none
+	mkdir -p "$T/xdg/huggingface" && mv "$T/x/$C/hf_cache" "$T/xdg/huggingface/hub"
+	doctor
+	finds warning start.split-cache "$T/xdg/huggingface/hub"
+	mkdir -p "$T/home2" && mv "$T/xdg/huggingface/hub" "$T/home2/hub"
+	HF_HOME=$T/home2 doctor
+	finds warning start.split-cache "it is in $T/home2/hub"
+	HF_HOME=$T/home2 HUGGINGFACE_HUB_CACHE=$T/nowhere doctor
+	finds error start.split-cache "$T/nowhere (HUGGINGFACE_HUB_CACHE)"
+	HF_HUB_CACHE=$T/first HF_HOME=$T/home2 HUGGINGFACE_HUB_CACHE=$T/nowhere doctor
+	finds error start.split-cache "$T/first (HF_HUB_CACHE)"
+}
+check "which variable wins" order
+# PR#532: the cache depends on the directory it is started in
+elsewhere() {
+	copy old
+	mkdir work
+	cd work
+	HF_HUB_OFFLINE=1 doctor --model-dir ../$C
+	finds warning start.cwd "./checkpoints/hf_cache" "cd $T/case"
+	cd ..
+	HF_HUB_OFFLINE=1 doctor
+	lacks start.cwd
+}
+check "started in another directory" elsewhere
+
+# index-tts#458: proxy and TLS are fatal unless offline
+check "a proxy, not offline" sick old warning env.proxy "ProxyError" https_proxy=http://proxy.invalid:3128
+check "a proxy for localhost, too" sick new warning env.no-proxy "shareable link" \
+	https_proxy=http://proxy.invalid:3128
+# chenpipi0807#72: a token
+check "a token, not offline" sick new note env.token "401" HF_TOKEN=hf_aVerySecretToken123
+# hf-mirror-site#64: big files around the mirror
+check "a mirror without HF_HUB_DISABLE_XET" sick new note env.xet "CAS service error" \
+	HF_ENDPOINT=https://hf-mirror.com
+set_to() { # SEVERITY ID WORDS VARIABLE=VALUE...: what env does not mend
+	local severity=$1 id=$2 words=$3
+	shift 3
+	copy new
+	(
+		export "$@"
+		doctor
+		finds "$severity" "$id" "$words"
+	)
+}
+check "an endpoint that is no URL" set_to warning env.endpoint "https://" HF_ENDPOINT=hf-mirror.com
+check "HF_HUB_OFFLINE=0 beats TRANSFORMERS_OFFLINE=1" set_to warning env.offline "not looked at" \
+	HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=1
+check "a value that is not understood" set_to warning env.offline "only 1, ON, YES and TRUE" \
+	HF_HUB_OFFLINE=y
+check "variables that nobody reads" set_to note env.useless "TRANSFORMERS_TIMEOUT" \
+	TRANSFORMERS_TIMEOUT=300
+check "HF_DATASETS_OFFLINE does nothing here" set_to note env.useless "only the library datasets" \
+	HF_DATASETS_OFFLINE=1
+check "hidden cards" set_to warning env.no-gpu "processor" CUDA_VISIBLE_DEVICES=
+check "CUDA_LAUNCH_BLOCKING" set_to note env.blocking "prevents no hang" CUDA_LAUNCH_BLOCKING=1
+socks() {
+	copy new
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv .venv requests=2.32.0
+	ALL_PROXY=socks5h://127.0.0.1:1 doctor
+	finds warning env.socks "SOCKS"
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv env2 PySocks=1.7.1
+	ALL_PROXY=socks5h://127.0.0.1:1 doctor --venv env2
+	lacks env.socks
+}
+check "SOCKS without PySocks, and with it" socks
+
+secrets() {
+	copy old
+	export HF_TOKEN=hf_aVerySecretToken123 https_proxy=http://me:pass-word-9@proxy.invalid:3128
+	export HF_ENDPOINT=https://me:pass-word-9@hf.invalid
+	printf '%s\n' "Authorization: Bearer hf_aVerySecretToken123" \
+		"401 Client Error for url: https://me:pass-word-9@hf.invalid/a?token=pass-word-9" >log
+	doctor --log log
+	cat "$T/out" "$T/err" >"$T/all"
+	itts doctor -v --log log >>"$T/all" 2>&1 || :
+	! grep -e VerySecret -e pass-word "$T/all"
+	grep -q 'HF_TOKEN is set' "$T/all"
+	grep -q 'proxy.invalid' "$T/all"
+}
+check "no secret is shown" secrets
+
+finish

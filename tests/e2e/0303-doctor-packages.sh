@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# doctor on the Python packages, read from their *.dist-info: no Python is run.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/doctor.sh"
+
+need python3 jq
+PINS="torch=2.8.0+cu128 torchaudio=2.8.0+cu128 transformers=4.52.1 tokenizers=0.21.0 modelscope=1.27.0
+	accelerate=1.8.1 safetensors=0.5.2 numpy=2.2.6 numba=0.63.0 librosa=0.10.2.post1
+	descript-audiotools=0.7.2 gradio=5.45.0 opencv-python=4.9.0.80 pandas=2.3.2 sentencepiece=0.2.1
+	omegaconf=2.3.0 huggingface-hub=0.35.0 WeTextProcessing=1.0.4.1"
+
+venv() { # DIR [NAME=VERSION ...]: the pinned ones, some replaced
+	local dir=$1 pin all=
+	shift
+	for pin in $PINS; do
+		case " $* " in *" ${pin%%=*}="*) ;; *) all="$all $pin" ;; esac
+	done
+	rm -rf "$dir"
+	# shellcheck disable=SC2086
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv "$dir" $all "$@"
+}
+must tree new
+healthy() {
+	copy new
+	venv .venv
+	doctor
+	quiet
+	jq -e '.facts[] | select(.topic == "packages") | .text | contains("transformers 4.52.1")' "$T/out"
+	mkdir -p .venv/bin && ln -s /bin/true .venv/bin/python3
+	cd /
+	doctor --model-dir "$T/case/checkpoints" --python "$T/case/.venv/bin/python3"
+	quiet
+	VIRTUAL_ENV=$T/case/.venv doctor --model-dir "$T/case/checkpoints"
+	quiet
+}
+check "the pinned versions: quiet; found by .venv, VIRTUAL_ENV, --python" healthy
+
+sick() { # SEVERITY ID WORDS NAME=VERSION...
+	local severity=$1 id=$2 words=$3
+	shift 3
+	copy new
+	venv .venv "$@"
+	doctor
+	finds "$severity" "$id" "$words"
+}
+# index-tts#281 #508, Wan2GP#1803
+check "transformers 4.57" sick error packages.version QuantizedCacheConfig transformers=4.57.1
+check "transformers 5" sick error packages.version OffloadedCache transformers=5.0.0rc1
+check "safetensors 0.8" sick error packages.version torch_load_file safetensors=0.8.0
+check "huggingface-hub 1.x" sick error packages.version "normal functioning" huggingface-hub=1.29.0
+check "tokenizers 0.22" sick error packages.version "tokenizers>=0.21,<0.22" tokenizers=0.22.1
+# CosyVoice#1492
+check "wetext before 0.1.0" sick warning packages.version "ModelScope" wetext=0.0.9
+twin() {
+	copy new
+	venv .venv wetext=0.1.0 safetensors=0.5.2
+	doctor
+	quiet
+}
+check "its twin: wetext 0.1.0" twin
+check "others differ: a note" sick note packages.drift "pandas 2.1.0" pandas=2.1.0
+missing() {
+	copy new
+	venv .venv
+	rm -r .venv/lib/python3.11/site-packages/omegaconf-*
+	doctor
+	finds error packages.missing "omegaconf" "ModuleNotFoundError"
+	doctor --venv /nonexistent
+	finds error packages.no-venv "site-packages"
+	expect 3 itts doctor --python /nonexistent/python
+}
+check "packages, or all of them, are missing" missing
+python() {
+	copy new
+	venv .venv
+	sed -i 's/3.11.13/3.13.2/' .venv/pyvenv.cfg
+	doctor
+	finds warning packages.python "3.13.2" ">=3.10,<3.12"
+}
+check "another Python" python
+strange() { # names that are not as they should be
+	local site=.venv/lib/python3.11/site-packages
+	copy new
+	venv .venv
+	mkdir "$site/-.dist-info" "$site/x.dist-info" "$site/a-b-c-.dist-info" "$site/~umpy-2.0.dist-info"
+	mkdir "$site/setup.egg-info"
+	printf 'Name: setup\nVersion: 1\n' >"$site/setup.egg-info/PKG-INFO"
+	head -c 200000 /dev/urandom >"$site/x.dist-info/METADATA"
+	doctor
+	quiet
+}
+check "broken directories are passed over" strange
+
+finish

@@ -1,0 +1,100 @@
+#include "tests/unit/doctor/unit.h"
+
+#include "doctor/logscan.h"
+#include "doctor/logtable.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Each rule is found by the example that it brings, ids are unique, texts are there. */
+static void test_table(void **state)
+{
+	struct log_table t CLEANUP(log_table_release) = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(log_table_load(&t, &err), 0);
+	assert_true(t.rule_count > 50 && t.stage_count == 10);
+	for (size_t i = 0; i < t.rule_count; i++) {
+		const struct log_rule *r = &t.rules[i];
+		const struct log_rule *m = log_table_match(&t, r->example);
+
+		if (m != r)
+			fail_msg("%s: its example finds %s", r->id,
+				 m ? m->id : "nothing");
+		assert_true(r->title[0] && r->meaning[0] && r->remedy[0]);
+		assert_false(log_table_is_noise(&t, r->example));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(r->id, t.rules[k].id);
+	}
+	for (size_t i = 0; i + 1 < t.stage_count; i++)
+		assert_true(t.stages[i].what[0] && t.stages[i].next[0] &&
+			    t.stages[i].remedy[0]);
+}
+
+static void scan(const char *text, struct log_scan *out, char id[64])
+{
+	struct log_table t CLEANUP(log_table_release) = { 0 };
+	struct error err = { 0 };
+
+	assert_int_equal(log_table_load(&t, &err), 0);
+	log_scan(&t, text, strlen(text), out);
+	id[0] = '\0';
+	if (out->rule)
+		snprintf(id, 64, "%s", out->rule->id);
+	out->rule = NULL; /* goes with the table */
+}
+
+#define HEAD "Traceback (most recent call last):\n  File \"a\", line 1\n"
+
+static void test_scan(void **state)
+{
+	static const struct {
+		const char *text, *id, *last, *artifact;
+	} rows[] = {
+		{ "", "", "", NULL },
+		{ HEAD "ValueError: x\n", "", "ValueError: x", NULL },
+		/* survived */
+		{ HEAD "ValueError: x\n>> s2mel weights restored from: y\n", "",
+		  "", NULL },
+		/* the last traceback, not the first */
+		{ HEAD "FileNotFoundError: a\n\n" HEAD
+		       "torch.OutOfMemoryError: b\n",
+		  "gpu-memory", "torch.OutOfMemoryError: b", NULL },
+		/* a chain: the cause */
+		{ HEAD "E: [Errno 111] Connection refused\n\nDuring handling "
+		       "of the above exception, another exception "
+		       "occurred:\n\n" HEAD "LocalEntryNotFoundError: x\n",
+		  "refused", "LocalEntryNotFoundError: x", NULL },
+		{ "thrown while requesting HEAD https://h/a/b/resolve/main/"
+		  "c/d.bin?x\n",
+		  "retrying", NULL, "c/d.bin of a/b" },
+		{ "Killed\nmodel.safetensors:   0%|\n", "killed", "Killed",
+		  NULL },
+		{ HEAD, "", "", NULL },
+		{ "no newline: Killed", "killed", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct log_scan s CLEANUP(log_scan_release) = LOG_SCAN_INIT;
+		char id[64];
+
+		scan(rows[i].text, &s, id);
+		assert_string_equal(id, rows[i].id);
+		if (rows[i].last)
+			assert_string_equal(s.last.ptr, rows[i].last);
+		if (rows[i].artifact)
+			assert_string_equal(s.artifact, rows[i].artifact);
+	}
+}
+
+int run_log_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_scan),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
