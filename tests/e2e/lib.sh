@@ -319,6 +319,18 @@ pack_store() { # STORE LOCK BUNDLE [OPTIONS]
 	expect 0 itts pack --offline --cache "$store" --lock "$lock" -o "$bundle" "$@"
 }
 
+# Peak memory of a command in KiB into $T/peak; its status is checked.
+within() { # STATUS COMMAND...
+	local wanted=$1
+	shift
+	expect "$wanted" python3 -c 'import os, resource, subprocess, sys
+status = subprocess.run(sys.argv[2:], check=False).returncode
+with open(sys.argv[1], "w") as f: print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=f)
+sys.exit(status)' "$T/peak" "$@"
+	echo "peak $(cat "$T/peak") KiB"
+	sanitized || test "$(cat "$T/peak")" -le 65536
+}
+
 # A certificate authority in $T/ca.pem, and a certificate for 127.0.0.1 and
 # localhost in $T/server.pem + $T/server.key.
 certificates() {
