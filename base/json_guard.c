@@ -169,6 +169,9 @@ const char *json_guard(const char *p, const char *end, unsigned depth,
 		*stop = p;
 		if (p == end)
 			return "the text ends too early";
+		if (end - p >= 3 && !memcmp(p, "\xEF\xBB\xBF", 3))
+			return "a byte order mark (BOM), which JSON does not "
+			       "have";
 		if (*p == '{' || *p == '[') {
 			if (depth + ++level > JSON_MAX_DEPTH)
 				return "nested too deeply";

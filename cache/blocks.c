@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,18 +128,28 @@ static int no_journal(const struct blocks *b, struct error *err)
 static int rewrite_journal(struct blocks *b, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
+	char *fresh CLEANUP(free_ptr) = xasprintf("%s" JOURNAL_NEW_SUFFIX,
+						  b->part.name);
 
 	journal_format(&b->journal, &text);
-	if (file_replace(b->part.dirfd, b->journal_name, text.ptr, text.len,
-			 err))
-		return no_journal(b, err);
-	b->journal_fd = openat(b->part.dirfd, b->journal_name,
-			       O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	/* one name, for only the holder of the blob's lock writes here: what a
+	 * killed run leaves is used by the next */
+	b->journal_fd = openat(b->part.dirfd, fresh,
+			       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND |
+				       O_NOFOLLOW | O_CLOEXEC,
+			       0644);
 	if (b->journal_fd < 0) {
 		err_sys(err, errno, "opening it");
 		return no_journal(b, err);
 	}
-	return 0;
+	if (file_write_all(b->journal_fd, text.ptr, text.len, fresh, err))
+		return no_journal(b, err);
+	if (fsync(b->journal_fd) ||
+	    renameat(b->part.dirfd, fresh, b->part.dirfd, b->journal_name)) {
+		err_sys(err, errno, "writing it");
+		return no_journal(b, err);
+	}
+	return file_sync_dir(b->part.dirfd, err);
 }
 
 static void move_front(struct blocks *b)

@@ -203,7 +203,8 @@ int store_part_open(struct hfcache_part *out, struct hfcache *c,
 void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
 			const struct lock_file *file)
 {
-	static const char *const suffixes[] = { PART_SUFFIX, JOURNAL_SUFFIX };
+	static const char *const suffixes[] = { PART_SUFFIX, JOURNAL_SUFFIX,
+						JOURNAL_NEW_SUFFIX };
 	char *blob CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
 	int lockfd CLEANUP(close_fd) = -1;
 	struct error busy = { 0 };

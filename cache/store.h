@@ -11,9 +11,10 @@
 #include "cache/beneath.h"
 #include "cache/hfcache.h"
 
-#define PART_SUFFIX    ".itts-part"
-#define JOURNAL_SUFFIX ".journal" PART_SUFFIX /* what is known of a part */
-#define TRASH_SUFFIX   ".itts-trash" /* gc: first renamed, then deleted */
+#define PART_SUFFIX	   ".itts-part"
+#define JOURNAL_SUFFIX	   ".journal" PART_SUFFIX /* what is known of a part */
+#define JOURNAL_NEW_SUFFIX ".journal-new" PART_SUFFIX
+#define TRASH_SUFFIX	   ".itts-trash" /* gc: first renamed, then deleted */
 
 struct hfcache {
 	int fd;

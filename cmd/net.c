@@ -47,7 +47,9 @@ int net_open(struct net *n, struct app *app, struct error *err)
 
 		if (hub_add_endpoint(&n->hub, url, strlist_has(&c->named, url),
 				     err) != 0)
-			return -1;
+			return err_wrap(err, app->options->endpoints.count
+						     ? "--endpoint"
+						     : "HF_ENDPOINT");
 	}
 	if (app->options->limit_rate &&
 	    human_parse_size(app->options->limit_rate, &c->http.limit_rate,

@@ -90,7 +90,16 @@ int work_select(struct work *w, struct app *app, struct error *err)
 
 static int open_store(struct work *w, struct app *app, struct error *err)
 {
-	return w->store ? 0 : app_open_store(app, true, &w->store, err);
+	/* offline nothing is written: a cache that is not there stays so */
+	bool create = !config_offline(app->env, app->options);
+
+	if (w->store || app_open_store(app, create, &w->store, err) == 0)
+		return 0;
+	return !create && err->code == ERR_NOT_FOUND
+		       ? err_hint(err, "offline there is no other place for "
+				       "files; run itts-pack fetch with a "
+				       "network first")
+		       : -1;
 }
 
 int work_resolve(struct work *w, struct app *app, struct error *err)
@@ -185,7 +194,8 @@ int work_begin(struct work *w, struct app *app, struct error *err)
 	if (!alone &&
 	    (work_select(w, app, err) != 0 || fill_lock(w, app, err) != 0))
 		return -1;
-	if (open_store(w, app, err) != 0)
+	/* settings that are wrong are said before anything is made */
+	if (!w->net.http && net_open(&w->net, app, err) != 0)
 		return -1;
-	return w->net.http ? 0 : net_open(&w->net, app, err);
+	return open_store(w, app, err);
 }

@@ -118,10 +118,10 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 	size_t len = strlen(url);
 
 	if (http_origin(url, &origin, err) < 0)
-		return err_wrap(err, "endpoint");
+		return -1;
 	if (strpbrk(url, "?#"))
 		return err_set(err, ERR_USAGE,
-			       "endpoint %s: a query does not belong to it",
+			       "%s: a query does not belong to an endpoint",
 			       origin);
 	if (h->count == HUB_MAX_ENDPOINTS)
 		return err_set(err, ERR_USAGE, "more than %d endpoints",

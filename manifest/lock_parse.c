@@ -379,7 +379,9 @@ static int read_format(struct lock *l, struct json_reader *r, struct error *err)
 	assert(format);
 	if (strcmp(format, "itts-lock") != 0)
 		return err_set(err, ERR_FORMAT,
-			       "not a lock file: it must be \"itts-lock\"");
+			       "not a lock file: it must be \"itts-lock\", "
+			       "not \"%.32s\"",
+			       format);
 	return 0;
 }
 

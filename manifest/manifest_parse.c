@@ -192,7 +192,9 @@ static int check_kind(const struct json *root, struct error *err)
 	if (!format || strcmp(format, "itts-manifest") != 0)
 		return err_set(err, ERR_FORMAT,
 			       "not a manifest: \"format\" must be "
-			       "\"itts-manifest\"");
+			       "\"itts-manifest\"%s%.32s%s",
+			       format ? ", not \"" : "", format ? format : "",
+			       format ? "\"" : "");
 	if (json_get_u64(root, "version", &version, "", err) < 0)
 		return -1;
 	if (version != MANIFEST_VERSION)

@@ -23,6 +23,11 @@ plain() { # OPTION-OR-VARIABLE
 	silent 2 lock acme/voice --lock "$T/lock.json" "${words[@]}" "$@"
 	silent 2 fetch acme/other "${words[@]}" "$@"
 	one_error
+	silent 6 fetch --lock "$T/lock.json" --cache "$T/absent" "$@"
+	one_error
+	says "$T/absent" "itts-pack fetch"
+	test ! -e "$T/absent"
+	mkdir -p "$T/empty"
 	silent 6 fetch --lock "$T/lock.json" --cache "$T/empty" "$@"
 	one_error
 	says "2 of 2 files" big.safetensors

@@ -72,9 +72,9 @@ def check_complete():
     with open(os.path.join(TOP, "refs", "main"), encoding="ascii") as ref:
         if ref.read() != REPO["commit"]:
             die("refs/main is wrong")
-    left = [n for n in os.listdir(os.path.join(TOP, "blobs")) if n.endswith(".itts-part")]
-    if left or len(finished()) != len(set(FILES.values())):
-        die("left over: %s" % left)
+    left = set(os.listdir(os.path.join(TOP, "blobs"))) ^ set(FILES.values())
+    if left:
+        die("left over, or lacking: %s" % left)
 
 
 def run_for(seconds):

@@ -88,7 +88,7 @@ static const struct {
 	{ "1_000", "unexpected" },
 	{ "'a'", "unexpected" },
 	{ "// c\n1", "unexpected" },
-	{ "\xEF\xBB\xBF{}", "unexpected" },
+	{ "\xEF\xBB\xBF{}", "byte order mark" },
 	{ "\v1", "unexpected" },
 	{ "\"", "without an end" },
 	{ "\"\\", "without an end" },

@@ -1,0 +1,240 @@
+#!/usr/bin/env bash
+# Bad input of every kind: one error line that names what and where, the exit status of
+# its class, and not a byte of the disk changed.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq
+A=1111111111111111111111111111111111111111
+SHA=$(printf '%064d' 7)
+W=$T/w # what must not change
+mkdir -p "$W/dir" "$W/cache"
+cd "$W" || exit 1
+printf 'a file' >"$W/file"
+
+bad() { # STATUS COMMAND... :: TEXT...
+	local status=$1 before command=()
+	shift
+	while [ "$1" != "::" ]; do
+		command+=("$1")
+		shift
+	done
+	shift
+	before=$(picture "$W")
+	{
+		expect "$status" "${command[@]}" && one_error && says_all "$@" &&
+			same "$(picture "$W")" "$before" && same "$(cat "$T/out")" ""
+	} || MISFITS=$((MISFITS + 1))
+}
+says_all() {
+	local text
+	for text; do
+		grep -qiF -- "$text" "$T/err" || fail "no \"$text\" on standard error" || return
+	done
+}
+rows() { # FUNCTION of calls of bad: all of them, then the verdict
+	MISFITS=0
+	"$1"
+	same $MISFITS 0
+}
+# MANIFEST-BODY is put behind format, version and name, unless it is a whole
+manifest() { # STATUS JSON TEXT...
+	local status=$1 text=$2
+	shift 2
+	case $text in
+	+*) text="{\"format\": \"itts-manifest\", \"version\": 1, \"name\": \"x\", \"models\": [
+		{\"id\": \"acme/voice\", \"revision\": \"main\"${text#+}}]}" ;;
+	esac
+	printf '%s' "$text" >"$W/m.json"
+	bad "$status" itts lock -m m.json --cache "$W/cache" --endpoint http://127.0.0.1:9 :: m.json "$@"
+	rm "$W/m.json"
+}
+manifest_file() { # STATUS PYTHON-BYTES TEXT...
+	local status=$1
+	python3 -c "import sys; sys.stdout.buffer.write($2)" >"$W/m.json"
+	shift 2
+	bad "$status" itts lock -m m.json --cache "$W/cache" --endpoint http://127.0.0.1:9 :: m.json "$@"
+	rm "$W/m.json"
+}
+GOOD='{"format":"itts-manifest","version":1,"name":"x","models":[{"id":"acme/voice","revision":"main"}]}'
+manifest_text() { # no JSON, or not ours
+	manifest 7 ''
+	manifest 7 'nonsense'
+	manifest 7 '{"format": "itts-manifest", "version": 1'
+	manifest 7 "$GOOD trailing"
+	manifest 7 '[]' object
+	manifest 7 '{"version": 1, "name": "x", "models": []}' format
+	manifest 7 '{"format": "itts-lock", "version": 1, "name": "x", "models": []}' itts-lock
+	manifest 7 '{"format": "itts-manifest", "version": 2, "name": "x", "models": []}' version 2
+	manifest 7 '{"format": "itts-manifest", "version": "1", "name": "x", "models": []}' version
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x"}' models
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "../x", "models": []}' name
+}
+manifest_bytes() {
+	manifest_file 7 "b'\xef\xbb\xbf' + b'''$GOOD'''" BOM
+	manifest_file 7 "b'''$GOOD'''.replace(b'voice', b'vo\x00ce')"
+	manifest_file 7 "b'''$GOOD'''.replace(b'voice', b'vo\\\\u0000ce')"
+	manifest_file 7 "b'''$GOOD'''.replace(b'voice', b'vo\xff\xfece')" UTF-8
+	manifest_file 7 "b'''$GOOD'''.replace(b'voice', b'vo\\\\ud800ce')"
+	manifest_file 7 "b'[' * 100000" deep
+	manifest_file 7 "b'{\"a\":' * 100000" deep
+	manifest_file 7 "b' ' * (4 << 20) + b'''$GOOD'''" "larger than 4194304"
+}
+manifest_keys() {
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [], "colour": 1}' colour
+	manifest 7 '+, "revison": "main"' revison 'models[0]'
+	manifest 7 '+, "views": [{"files": "*", "to": "", "too": 1}]' too 'models[0]' 'views[0]'
+	manifest 7 '+, "digests": {"a.bin": {"sha257": "'"$SHA"'"}}' sha257 'models[0]' a.bin
+	manifest 7 '+, "id": "acme/other"' id twice
+	manifest 7 '{"format": "itts-manifest", "format": "itts-manifest", "version": 1, "name": "x", "models": []}' \
+		format twice
+}
+manifest_types() {
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": 7, "models": []}' name
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": {}}' models
+	manifest 7 '+, "include": "*.json"' include 'models[0]'
+	manifest 7 '+, "include": [7]' include 'models[0]'
+	manifest 7 '+, "type": "mode"' type mode
+	manifest 7 '+, "digests": {"a.bin": {"sha256": "xyz"}}' sha256 a.bin
+	manifest 7 '+, "digests": {"a.bin": {"size": 9007199254740993, "sha256": "'"$SHA"'"}}' size a.bin
+	manifest 7 '+, "digests": {"a.bin": {"size": -1, "sha256": "'"$SHA"'"}}' size a.bin
+	manifest 7 '+, "digests": {"a.bin": {"size": 1.5, "sha256": "'"$SHA"'"}}' size a.bin
+	manifest 7 '+, "digests": {"a.bin": {"size": 1e400, "sha256": "'"$SHA"'"}}'
+}
+manifest_paths() {
+	manifest 8 '+, "views": [{"files": "*", "to": "../../etc/"}]' ../../etc
+	manifest 8 '+, "views": [{"files": "*", "to": "/etc/"}]' /etc
+	manifest 8 '+, "hub_view": "../cache"' ../cache
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "../../x", "revision": "main"}]}' ../../x
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "a/b/c", "revision": "main"}]}' a/b/c
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "acme/voice", "revision": "../../main"}]}' ../../main
+}
+lock_text() { # jq FILTER: the good lock, altered
+	jq -c "$1" "$T/good.json"
+}
+lock_bad() { # STATUS TEXT-OF-LOCK TEXT...
+	local status=$1
+	printf '%s' "$2" >"$W/l.json"
+	shift 2
+	bad "$status" itts fetch --offline --lock l.json --cache "$W/cache" :: l.json "$@"
+	rm "$W/l.json"
+}
+locks() {
+	lock_bad 7 ''
+	lock_bad 7 "$GOOD" itts-manifest
+	lock_bad 7 "$(lock_text '.version = 2')" version 2
+	lock_bad 7 "$(lock_text '.repos[0].colour = 1')" colour 'repos[0]'
+	lock_bad 7 "$(lock_text '.repos[0].files[0].colour = 1')" colour 'repos[0]' 'files: [0]'
+	lock_bad 7 "$(lock_text '.repos[0].commit = "main"')" commit
+	lock_bad 7 "$(lock_text '.repos[0].files[0].size = 9007199254740993')" size
+	lock_bad 7 "$(lock_text '.repos[0].files[0].size = "many"')" size
+	lock_bad 7 "$(lock_text '.repos[0].files[0].sha256 = "xyz"')" sha256
+	lock_bad 7 "$(lock_text '.repos[0].files[1] = .repos[0].files[0]')" twice
+	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "../../x"')" ../../x
+	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "/etc/x"')" /etc/x
+	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "a\u0007b"')"
+	lock_bad 7 "$(lock_text '.repos[0].refs = ["../../../x"]')" ../../../x
+	lock_bad 7 "$(lock_text '.' | sed 's/"version"/"version":1,"version"/')" version
+	lock_bad 7 "$(head -c 300 "$T/good.json")"
+}
+lock_of_another() {
+	cp "$T/good.json" "$W/l.json"
+	bad 2 itts fetch acme/another --lock l.json --locked --cache "$W/cache" :: l.json
+	printf '%s' "$GOOD" | sed 's/voice/another/' >"$W/m.json"
+	bad 2 itts fetch -m m.json --lock l.json --locked --cache "$W/cache" :: l.json
+	rm "$W/m.json" "$W/l.json"
+}
+files() { # missing, directories, pipes, no right to read
+	bad 6 itts lock -m nothing.json --cache "$W/cache" :: nothing.json
+	bad 3 itts lock -m dir --cache "$W/cache" :: dir
+	bad 6 itts fetch --lock nothing.json --locked --cache "$W/cache" :: nothing.json
+	bad 3 itts fetch --lock dir --locked --cache "$W/cache" :: dir
+	bad 3 itts fetch --lock "$T/good.json" --cache "$W/file" --endpoint http://127.0.0.1:9 :: "$W/file"
+	bad 6 itts fetch --lock "$T/good.json" --cache "$W/none" --offline :: "$W/none"
+	bad 3 itts fetch --lock "$T/good.json" --cache /dev/null/x --endpoint http://127.0.0.1:9 :: /dev/null
+	bad 2 itts init -o "$W/dir" :: "$W/dir"
+}
+environment() { # NAME=VALUE STATUS TEXT...
+	local name=$1 status=$2
+	shift 2
+	bad "$status" env "$name" "$PROGRAM" fetch --lock "$T/good.json" --cache "$W/cache" :: "$@"
+}
+environments() {
+	local NO=http://127.0.0.1:9
+	environment HF_ENDPOINT=ftp://host 2 HF_ENDPOINT ftp://host
+	environment HF_ENDPOINT=nonsense 2 HF_ENDPOINT nonsense
+	environment "HF_ENDPOINT=http://ho st" 2 HF_ENDPOINT
+	environment https_proxy=gopher://x 2 https_proxy
+	environment ALL_PROXY=quic://x:1 2 ALL_PROXY
+	environment SSL_CERT_FILE=/nothing.pem 2 SSL_CERT_FILE /nothing.pem
+	environment "HF_TOKEN=hf_a b" 2 HF_TOKEN
+	environment HF_TOKEN_PATH=$W/dir 3 "$W/dir"
+	bad 3 env HF_HUB_CACHE="$W/file" HF_ENDPOINT=$NO "$PROGRAM" fetch --lock "$T/good.json" :: "$W/file"
+	bad 3 env HF_HOME=/dev/null HF_ENDPOINT=$NO "$PROGRAM" fetch --lock "$T/good.json" :: /dev/null
+	# a token is never shown, also where it is the mistake
+	! grep -q "hf_a b" "$T/err"
+}
+options() {
+	bad 2 itts lock --colour :: --colour "itts-pack help lock"
+	bad 2 itts fetch a/b c/d :: c/d
+	bad 2 itts lock -m :: -m
+	bad 2 itts lock --check --locked :: --check --locked
+	bad 2 itts fetch --jobs 0 :: --jobs
+	bad 2 itts fetch --jobs many :: --jobs many
+	bad 2 itts fetch --endpoint not-a-url --lock "$T/good.json" :: not-a-url
+	bad 2 itts fetch --proxy gopher://x --lock "$T/good.json" :: --proxy
+	bad 2 itts lock 'a/b@' :: revision NAMESPACE/NAME
+	bad 2 itts lock 'no such recipe' :: 'no such recipe'
+	bad 2 itts lock a/b/c :: a/b/c
+	bad 2 itts lock --recipe x -m y :: --recipe
+	bad 2 itts lock -m m.json --include '*' :: --include
+	bad 2 itts nonsense :: nonsense
+	bad 2 itts lock --progress=loud :: --progress loud
+	bad 2 itts lock '' ::
+}
+unwritable() { # a place where the result cannot go is named, and nothing half stays
+	local as=()
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	chmod 755 "$T"
+	chmod 555 "$W/dir"
+	mkdir -m 777 "$T/cn"
+	bad 3 "${as[@]}" "$PROGRAM" init -o "$W/dir/m.json" :: "$W/dir/m.json"
+	bad 3 "${as[@]}" "$PROGRAM" lock acme/voice --lock "$W/dir/l.json" --endpoint "$hub" --cache "$T/cn" :: "$W/dir/l.json"
+	bad 3 "${as[@]}" "$PROGRAM" fetch --lock "$T/good.json" --endpoint "$hub" --cache "$W/dir/c" :: "$W/dir/c"
+}
+as_json() { # --json: the same as a document
+	expect 7 itts lock -m file --json
+	jq -e '.v == 1 and .error.class == "format" and .error.status == 7 and (.error.message | test("file"))' "$T/out"
+	expect 2 itts lock --json --colour
+	jq -e '.error.class == "usage" and .error.status == 2' "$T/out"
+	expect 2 itts nonsense --json
+	expect 6 itts lock -m nothing.json --json
+	jq -e '.error.class == "not_found"' "$T/out"
+	same "$(wc -l <"$T/out")" 1
+}
+full_output() { # results that cannot be written are no success
+	local status=0
+	itts recipes >/dev/full 2>"$T/err" || status=$?
+	same $status 3
+	one_error
+	status=0
+	itts help lock >/dev/full 2>"$T/err" || status=$?
+	same $status 3
+}
+
+repo "$T/repos" acme/voice $A a.json=300 b.bin=5000
+start_hub hub "$T/repos"
+must itts lock acme/voice --lock "$T/good.json" --endpoint "$hub" --cache "$T/c0" --quiet
+check "manifest: text that is none" rows manifest_text
+check "manifest: bytes that are none" rows manifest_bytes
+check "manifest: unknown and double keys, with their places" rows manifest_keys
+check "manifest: wrong types and sizes" rows manifest_types
+check "manifest: paths and names that lead out" rows manifest_paths
+check "lock: every field" rows locks
+check "lock of another manifest" rows lock_of_another
+check "files that are missing, or are none" rows files
+check "environment" rows environments
+check "command line" rows options
+check "places that cannot be written" rows unwritable
+check "--json" as_json
+check "standard output that is full" full_output
+finish
