@@ -78,6 +78,9 @@ cmd_src += hubprobe cmd_doctor
 # the keeper of the cache
 cache_src += census lease inuse gc_plan gc_run
 cmd_src += claims listing clean cmd_du cmd_gc cmd_ls cmd_rm
+# watching a program
+doctor_src += pparse sample watch timeline timeline_html launch
+cmd_src += offline watching cmd_run cmd_watch
 
 -include $(wildcard */files.mk)
 

@@ -9,6 +9,7 @@
  */
 #include "cmd/envfile.h"
 
+#include "base/mem.h"
 #include "cmd/text.h"
 
 #include <string.h>
@@ -113,6 +114,17 @@ int envfile_format(const char *format, const char *cache, struct str *out,
 	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		f->unset(out, unset[i]);
 	return 0;
+}
+
+void envfile_lists(const char *cache, struct strlist *sets,
+		   struct strlist *unsets)
+{
+	for (size_t i = 0; i < ARRAY_LEN(set); i++)
+		strlist_take(sets,
+			     xasprintf("%s=%s", set[i].name,
+				       set[i].value ? set[i].value : cache));
+	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
+		strlist_add(unsets, unset[i]);
 }
 
 void envfile_json(struct json_writer *w, const char *cache)

@@ -14,5 +14,9 @@ int envfile_format(const char *format, const char *cache, struct str *out,
 		   struct error *err) MUST_CHECK;
 /* "set": {...}, "unset": [...] */
 void envfile_json(struct json_writer *w, const char *cache);
+/* The same variables as "NAME=VALUE" and as names that must not be set,
+ * appended. */
+void envfile_lists(const char *cache, struct strlist *sets,
+		   struct strlist *unsets);
 
 #endif

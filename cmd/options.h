@@ -42,6 +42,9 @@ struct options {
 	/* the cache's keeper */
 	const char *sort, *grace;
 	struct strlist filters;
+	/* watching */
+	const char *patience, *timeout;
+	struct strlist reports;
 	bool revisions, yes, force, detached;
 	/* trust */
 	const char *allowed_signers, *signature, *key;

@@ -47,5 +47,6 @@ int run_package_tests(void);
 int run_redact_tests(void);
 int run_weights_tests(void);
 int run_corpus_tests(void);
+int run_watch_tests(void);
 
 #endif

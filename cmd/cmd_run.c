@@ -1,0 +1,176 @@
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cmd/app.h"
+#include "cmd/envfile.h"
+#include "cmd/groups.h"
+#include "cmd/offline.h"
+#include "cmd/text.h"
+#include "cmd/watching.h"
+#include "doctor/launch.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMED_OUT 124 /* as timeout(1) */
+#define GRACE_MS  10000
+
+static const struct option options[] = {
+	{ .name = "model-dir",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, model_dir),
+	  .value = "DIR",
+	  .help = "set the variables that itts-pack env gives for this model "
+		  "directory" },
+	{ .name = "offline",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, offline),
+	  .help = "set them for the cache directory: the program stays off "
+		  "the network" },
+	{ .name = "timeout",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, timeout),
+	  .value = "TIME",
+	  .help = "end the program after this time (status 124)" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = { &group, &group_watching,
+						     &group_common, NULL };
+
+static const char *const examples[] = {
+	"Offline, from a model directory:",
+	"itts-pack run --model-dir checkpoints -- python webui.py",
+	"Does it start within five minutes, and what takes so long?",
+	"itts-pack run --offline --timeout 5m --report start.html -- python "
+	"webui.py",
+	NULL
+};
+
+static bool is_named(const char *entry, const char *name, size_t len)
+{
+	return strncmp(entry, name, len) == 0 &&
+	       (entry[len] == '=' || entry[len] == '\0');
+}
+
+/* An entry that is set or unset here replaces what is there. */
+static bool is_replaced(const char *entry, const struct strlist *sets,
+			const struct strlist *unsets)
+{
+	for (size_t i = 0; i < sets->count; i++)
+		if (is_named(entry, sets->items[i],
+			     strcspn(sets->items[i], "=")))
+			return true;
+	for (size_t i = 0; i < unsets->count; i++)
+		if (is_named(entry, unsets->items[i], strlen(unsets->items[i])))
+			return true;
+	return false;
+}
+
+static int make_env(struct app *app, struct strlist *out, struct error *err)
+{
+	struct strlist sets CLEANUP(strlist_release) = { 0 };
+	struct strlist unsets CLEANUP(strlist_release) = { 0 };
+	struct str cache CLEANUP(str_release) = STR_INIT;
+
+	if (app->options->model_dir || app->options->offline) {
+		if (offline_cache(app, &cache, err) != 0)
+			return -1;
+		envfile_lists(cache.ptr, &sets, &unsets);
+	}
+	for (char **e = environ; *e; e++)
+		if (!is_replaced(*e, &sets, &unsets))
+			strlist_add(out, *e);
+	for (size_t i = 0; i < sets.count; i++)
+		strlist_add(out, sets.items[i]);
+	return 0;
+}
+
+/* A NULL-terminated array of borrowed strings; caller frees it. */
+static char **vector(const struct strlist *l)
+{
+	char **v = xcalloc(l->count + 1, sizeof(*v));
+
+	for (size_t i = 0; i < l->count; i++)
+		v[i] = l->items[i];
+	return v;
+}
+
+/* A terminal's Ctrl-C has reached it too; asking once more does no harm. */
+static void end_it(struct watching *w)
+{
+	uint64_t begin = clock_ms();
+
+	kill(w->pid, SIGTERM);
+	kill(w->pid, SIGCONT);
+	while (clock_ms() - begin < GRACE_MS)
+		if (launch_wait(w->pidfd, NULL, 100))
+			return;
+	kill(w->pid, SIGKILL);
+}
+
+static int start(struct app *app, const struct strlist *words, pid_t *pid,
+		 struct error *err)
+{
+	struct strlist env CLEANUP(strlist_release) = { 0 };
+	char **argv CLEANUP(free_ptr) = vector(words);
+	char **envp CLEANUP(free_ptr) = NULL;
+
+	if (make_env(app, &env, err) != 0)
+		return -1;
+	envp = vector(&env);
+	return launch(argv, envp, pid, err);
+}
+
+static int run(struct app *app, struct error *err)
+{
+	const struct strlist *words = &app->options->args;
+	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
+	struct str title CLEANUP(str_release) = STR_INIT;
+	pid_t pid;
+	int status;
+
+	if (!words->count)
+		return err_set(err, ERR_USAGE,
+			       "what to run? itts-pack run [options] -- "
+			       "COMMAND ...");
+	for (size_t i = 0; i < words->count; i++) {
+		if (i)
+			str_addc(&title, ' ');
+		quote_sh(&title, words->items[i]);
+	}
+	if (watching_init(&w, app, title.ptr, err) != 0 ||
+	    start(app, words, &pid, err) != 0)
+		return -1;
+	if (watching_go(&w, pid, err) != 0)
+		return -1;
+	if (w.timed_out || cancel_is_set(&app->cancel))
+		end_it(&w);
+	status = launch_status(pid);
+	app->status = w.timed_out ? TIMED_OUT : status;
+	w.line.outcome = w.timed_out
+				 ? xstrdup("ended: its time was over")
+				 : xasprintf("ended with status %d", status);
+	return watching_report(&w, err);
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.args = "-- COMMAND ...",
+	.summary = "start a program with the right environment and watch it",
+	.about =
+		"Starts COMMAND, with --model-dir or --offline with the "
+		"variables of itts-pack env, and watches it as itts-pack watch "
+		"does. What the program prints goes where it always goes; what "
+		"is seen of it goes to standard error, the summary to standard "
+		"output.\n\n"
+		"The status is that of COMMAND, 128 and the signal's number if "
+		"one killed it, 124 if its time was over.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_FILES,
+	.max_args = 1000,
+	.run = run,
+};

@@ -1,0 +1,82 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/watching.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define CMDLINE_MAX 65536
+
+static const struct option_group *const groups[] = { &group_watching,
+						     &group_common, NULL };
+
+static const char *const examples[] = {
+	"A program that seems to hang:", "itts-pack watch 4711",
+	"With a page to attach to an issue:",
+	"itts-pack watch 4711 --report start.html", NULL
+};
+
+/* Words of /proc/PID/cmdline, with blanks between them. */
+static void read_title(uint64_t pid, struct str *out)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("/proc/%llu/cmdline",
+						 (unsigned long long)pid);
+	struct error ignored = { 0 };
+
+	if (file_read_all(AT_FDCWD, path, CMDLINE_MAX, out, &ignored) != 0)
+		str_clear(out);
+	for (size_t i = 0; i < out->len; i++)
+		if (!out->ptr[i])
+			out->ptr[i] = ' ';
+	while (out->len && out->ptr[out->len - 1] == ' ')
+		str_truncate(out, out->len - 1);
+	if (!out->len)
+		str_addf(out, "process %llu", (unsigned long long)pid);
+}
+
+static int run(struct app *app, struct error *err)
+{
+	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
+	struct str title CLEANUP(str_release) = STR_INIT;
+	const char *text = app->options->args.count
+				   ? app->options->args.items[0]
+				   : "";
+	uint64_t pid;
+
+	if (*str_digits(text, &pid) || !pid || pid > INT32_MAX)
+		return err_set(err, ERR_USAGE,
+			       "which process? give its number, as ps or "
+			       "pgrep python tell it");
+	read_title(pid, &title);
+	if (watching_init(&w, app, title.ptr, err) != 0 ||
+	    watching_go(&w, (pid_t)pid, err) != 0)
+		return -1;
+	w.line.outcome = xstrdup(cancel_is_set(&app->cancel)
+					 ? "it was still running"
+					 : "it has ended");
+	return watching_report(&w, err);
+}
+
+const struct command cmd_watch = {
+	.name = "watch",
+	.args = "PID",
+	.summary =
+		"tell what a running program is doing, and what it waits for",
+	.about =
+		"Looks at a process and its children from outside, once a "
+		"second: which model file is being read and how far, compilers "
+		"at work, connections that nobody answers, name servers, "
+		"locks, "
+		"memory, threads. Nothing is attached to it and nothing "
+		"changed. When nothing has moved for a while it says what is "
+		"waited for and what helps.\n\n"
+		"Ends with the process, or with Ctrl-C, and prints what was "
+		"seen. Processes of other users need root.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_NONE,
+	.max_args = 1,
+	.run = run,
+};

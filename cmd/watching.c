@@ -1,0 +1,235 @@
+#include "cmd/watching.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/human.h"
+#include "base/mem.h"
+#include "doctor/gpu.h"
+#include "doctor/launch.h"
+#include "doctor/redact.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define PATIENCE_S 30
+#define LOOK_MS	   1000
+/* The first seconds show most. */
+#define FIRST_MS    250
+#define FIRST_TURNS 8
+
+static const struct option options[] = {
+	{ .name = "patience",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, patience),
+	  .value = "TIME",
+	  .help = "say so when nothing has moved for this long: 30 (default), "
+		  "2m" },
+	{ .name = "report",
+	  .kind = OPTION_LIST,
+	  .field = offsetof(struct options, reports),
+	  .value = "FILE",
+	  .help = "write a report: FILE.html with a picture, FILE.json, or "
+		  "FILE.txt (repeatable)" },
+};
+
+const struct option_group group_watching = { "Watching", options,
+					     ARRAY_LEN(options) };
+
+void watching_release(struct watching *w)
+{
+	close_fd(&w->pidfd);
+	timeline_release(&w->line);
+}
+
+static int check_reports(const struct strlist *files, struct error *err)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		const char *f = files->items[i];
+
+		if (!str_ends(f, ".html") && !str_ends(f, ".json") &&
+		    !str_ends(f, ".txt"))
+			return err_set(err, ERR_USAGE,
+				       "--report %s: the name must end in "
+				       ".html, .json or .txt",
+				       f);
+	}
+	return 0;
+}
+
+int watching_init(struct watching *w, struct app *app, const char *title,
+		  struct error *err)
+{
+	const struct options *o = app->options;
+	char *clean CLEANUP(free_ptr) = xstrdup(title);
+	uint64_t patience = PATIENCE_S, timeout = 0;
+
+	*w = (struct watching){ .app = app, .pidfd = -1 };
+	redact_secrets(clean);
+	if (o->patience && human_parse_time(o->patience, &patience, err) != 0)
+		return err_wrap(err, "--patience");
+	if (o->timeout && human_parse_time(o->timeout, &timeout, err) != 0)
+		return err_wrap(err, "--timeout");
+	if (check_reports(&o->reports, err) != 0)
+		return -1;
+	w->timeout = timeout * 1000;
+	timeline_init(&w->line, clean, patience * 1000);
+	return 0;
+}
+
+/* --- telling ------------------------------------------------------------------- */
+
+static void tell(struct watching *w, enum timeline_news news)
+{
+	const struct timeline_span *s = timeline_now(&w->line);
+	char *said CLEANUP(free_ptr) = NULL;
+	char time[HUMAN_MAX];
+
+	if (news == NEWS_NONE || !s)
+		return;
+	said = xstrdup(s->said);
+	redact_secrets(said);
+	if (news == NEWS_STAGE) {
+		event_info(&w->app->sink, "%s %s", human_time(s->begin, time),
+			   said);
+		return;
+	}
+	event_warn(&w->app->sink, "nothing moves for %llu s: %s",
+		   (unsigned long long)((s->end - s->begin) / 1000), said);
+	if (s->advice)
+		event_info(&w->app->sink, "%s", s->advice);
+}
+
+/* How far the file is, for a bar. */
+static void show(struct watching *w, const struct watch_view *v,
+		 enum timeline_news news)
+{
+	const struct event ev = { .type = news == NEWS_STAGE ? EVENT_START
+							     : EVENT_PROGRESS,
+				  .id = (unsigned)w->line.span_count,
+				  .name = v->what,
+				  .done = v->done,
+				  .total = v->total };
+
+	if (v->kind == WATCH_READ && v->total && v->done)
+		event_emit(&w->app->sink, &ev);
+}
+
+static bool has_proc(const struct sample *s, uint64_t pid)
+{
+	for (size_t i = 0; i < s->proc_count; i++)
+		if ((uint64_t)s->procs[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* From the driver's library alone: nvidia-smi takes too long for this. Where
+ * there is none the question is asked once. */
+static void read_gpus(struct watching *w, struct sample *now)
+{
+	struct gpu_places places = { .path = "", .proc = "/proc" };
+	struct gpu_list list CLEANUP(gpu_list_release) = { .source = NULL };
+
+	if (w->no_gpus)
+		return;
+	gpu_read(&places, &list);
+	w->no_gpus = !list.count;
+	if (!list.count)
+		return;
+	now->gpu = 0;
+	for (size_t i = 0; i < list.user_count; i++)
+		if (has_proc(now, list.users[i].pid))
+			now->gpu += list.users[i].mib << 20;
+}
+
+static void look(struct watching *w, struct sample *before,
+		 const struct sample *now, uint64_t ticks)
+{
+	struct watch_view v;
+	enum timeline_news news;
+
+	watch_judge(before, now, ticks, &v);
+	news = timeline_add(&w->line, now->ms, &v);
+	tell(w, news);
+	show(w, &v, news);
+}
+
+int watching_go(struct watching *w, pid_t pid, struct error *err)
+{
+	struct sampler sampler CLEANUP(sampler_release) = { .root = pid };
+	struct sample before CLEANUP(
+		sample_release) = { .gpu = SAMPLE_UNKNOWN };
+	uint64_t begin = clock_ms();
+	unsigned turns = 0;
+
+	w->pid = pid;
+	if (launch_open(pid, &w->pidfd, err) != 0)
+		return -1;
+	sampler_init(&sampler, pid);
+	for (;;) {
+		struct sample now CLEANUP(sample_release) = { .ms = 0 };
+		unsigned pause = turns++ < FIRST_TURNS ? FIRST_MS : LOOK_MS;
+
+		if (!sampler_take(&sampler, clock_ms() - begin, &now))
+			break;
+		read_gpus(w, &now);
+		look(w, &before, &now, sampler.ticks);
+		sample_release(&before);
+		before = now;
+		now = (struct sample){ .ms = 0 };
+		w->timed_out = w->timeout && before.ms >= w->timeout;
+		if (w->timed_out ||
+		    launch_wait(w->pidfd, &w->app->cancel, pause) ||
+		    cancel_is_set(&w->app->cancel))
+			break;
+	}
+	return 0;
+}
+
+/* --- reports ------------------------------------------------------------------- */
+
+static void format(const struct watching *w, const char *file, struct str *out)
+{
+	struct json_writer j;
+
+	if (str_ends(file, ".html")) {
+		timeline_html(&w->line, out);
+	} else if (str_ends(file, ".txt")) {
+		timeline_text(&w->line, out);
+	} else {
+		json_writer_init(&j, out, JSON_PRETTY);
+		json_begin_object(&j);
+		json_put_kv_u64(&j, "v", 1);
+		timeline_json(&w->line, &j);
+		json_end_object(&j);
+		str_addc(out, '\n');
+	}
+	redact_secrets(out->ptr);
+}
+
+int watching_report(struct watching *w, struct error *err)
+{
+	const struct strlist *files = &w->app->options->reports;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+
+	for (size_t i = 0; i < files->count; i++) {
+		str_clear(&text);
+		format(w, files->items[i], &text);
+		if (file_replace(AT_FDCWD, files->items[i], text.ptr, text.len,
+				 err) != 0)
+			return -1;
+	}
+	str_clear(&text);
+	if (w->app->options->json) {
+		app_json_begin(w->app, &j, &text);
+		timeline_json(&w->line, &j);
+		redact_secrets(text.ptr);
+		app_json_end(w->app, &j);
+		return 0;
+	}
+	timeline_text(&w->line, &text);
+	redact_secrets(text.ptr);
+	if (!w->app->options->quiet)
+		app_print(w->app, &text);
+	return 0;
+}

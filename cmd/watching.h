@@ -1,0 +1,31 @@
+/* What run and watch share: looking on, telling, reporting. */
+#ifndef ITTS_WATCHING_H
+#define ITTS_WATCHING_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "cmd/app.h"
+#include "doctor/timeline.h"
+
+struct watching {
+	struct app *app;
+	pid_t pid;
+	int pidfd;
+	uint64_t timeout; /* ms, 0: none */
+	bool timed_out, no_gpus;
+	struct timeline line;
+};
+void watching_release(struct watching *w); /* CLEANUP */
+/* title: the command line. Checks --patience, --timeout and --report. */
+int watching_init(struct watching *w, struct app *app, const char *title,
+		  struct error *err) MUST_CHECK;
+/* Until the process ends, is timed out, or we are told to stop. */
+int watching_go(struct watching *w, pid_t pid, struct error *err) MUST_CHECK;
+/* Prints and writes the reports. */
+int watching_report(struct watching *w, struct error *err) MUST_CHECK;
+
+extern const struct option_group group_watching; /* --patience, --report */
+
+#endif

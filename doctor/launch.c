@@ -1,0 +1,77 @@
+#include "doctor/launch.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
+{
+	posix_spawnattr_t attr;
+	sigset_t usual;
+	int failed;
+
+	/* what this program handles or ignores is none of its business */
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGINT);
+	sigaddset(&usual, SIGTERM);
+	sigaddset(&usual, SIGPIPE);
+	failed = posix_spawnattr_init(&attr);
+	if (failed)
+		return err_sys(err, failed, "%s: cannot start", argv[0]);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	failed = posix_spawnp(pid, argv[0], NULL, &attr, argv, envp);
+	posix_spawnattr_destroy(&attr);
+	if (failed == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such program",
+			       argv[0]);
+	if (failed)
+		return err_sys(err, failed, "%s: cannot be executed", argv[0]);
+	return 0;
+}
+
+int launch_open(pid_t pid, int *pidfd, struct error *err)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0 && (errno == ESRCH || errno == EINVAL))
+		return err_set(err, ERR_NOT_FOUND, "there is no process %d",
+			       (int)pid);
+	if (fd < 0)
+		return err_sys(err, errno, "process %d", (int)pid);
+	*pidfd = (int)fd;
+	return 0;
+}
+
+int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms)
+{
+	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN },
+				{ .fd = cancel ? cancel->fd : -1,
+				  .events = POLLIN } };
+
+	if (poll(fds, ARRAY_LEN(fds), (int)ms) <= 0)
+		return 0;
+	return fds[0].revents != 0;
+}
+
+int launch_status(pid_t pid)
+{
+	int status;
+	pid_t got;
+
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return 1;
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}

@@ -1,0 +1,23 @@
+/* Starting a program and waiting for one to end. */
+#ifndef ITTS_LAUNCH_H
+#define ITTS_LAUNCH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/cancel.h"
+#include "base/error.h"
+
+/* envp: NULL-terminated "NAME=VALUE". ERR_NOT_FOUND, ERR_IO if it cannot be
+ * executed. */
+int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
+	MUST_CHECK;
+/* Readable once the process has ended; caller closes. ERR_NOT_FOUND. */
+int launch_open(pid_t pid, int *pidfd, struct error *err) MUST_CHECK;
+/* Waits up to ms: 1 it has ended, 0 not yet (or cancelled). */
+int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms);
+/* Exit status of a child that has ended, 128 + signal if it was killed. */
+int launch_status(pid_t pid);
+
+#endif

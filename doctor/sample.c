@@ -1,0 +1,468 @@
+#include "doctor/sample.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX    65536
+#define NET_MAX	    ((size_t)4 << 20)
+#define THREADS_MAX 64 /* looked at in each process */
+#define LARGE	    ((uint64_t)1 << 20)
+#define MAPS_EVERY  5 /* turns: maps are long */
+
+static void drop_files(struct sample_file *files, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free_ptr(&files[i].path);
+}
+
+void sample_release(struct sample *s)
+{
+	drop_files(s->files, s->file_count);
+	free_ptr(&s->files);
+	free_ptr(&s->procs);
+	free_ptr(&s->sockets);
+	free_ptr(&s->stale_lock);
+	*s = (struct sample){ 0 };
+}
+
+void sampler_release(struct sampler *s)
+{
+	drop_files(s->maps, s->map_count);
+	free_ptr(&s->maps);
+	s->map_count = s->map_cap = 0;
+}
+
+/* --- reading /proc ------------------------------------------------------------- */
+
+static bool read_text(int dirfd, const char *name, size_t max, struct str *out)
+{
+	struct error gone = { 0 };
+
+	str_clear(out);
+	return !file_read_all(dirfd, name, max, out, &gone);
+}
+
+static int open_proc(const struct sampler *s, pid_t pid)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%d", s->proc, (int)pid);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static DIR *open_dir(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		close_fd(&fd);
+	return dir;
+}
+
+void sampler_init(struct sampler *s, pid_t root)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	const char *at;
+	long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
+
+	*s = (struct sampler){ .proc = "/proc",
+			       .root = root,
+			       .ticks = ticks > 0 ? (uint64_t)ticks : 100,
+			       .page = page > 0 ? (uint64_t)page : 4096 };
+	if (!read_text(AT_FDCWD, "/proc/stat", NET_MAX, &text))
+		return;
+	at = strstr(text.ptr, "\nbtime ");
+	if (at)
+		str_digits(at + 7, &s->boot);
+}
+
+/* --- processes ----------------------------------------------------------------- */
+
+static bool has_proc(const struct sample *out, uint64_t pid)
+{
+	for (size_t i = 0; i < out->proc_count; i++)
+		if ((uint64_t)out->procs[i].pid == pid)
+			return true;
+	return false;
+}
+
+static void count_threads(int fd, struct sample_proc *p)
+{
+	DIR *dir = open_dir(fd, "task");
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct dirent *d;
+	int n = 0;
+
+	while (dir && n < THREADS_MAX && (d = readdir(dir))) {
+		char name[NAME_MAX + 8];
+		struct pparse_stat st;
+
+		if (*d->d_name == '.')
+			continue;
+		n++;
+		snprintf(name, sizeof(name), "%s/stat", d->d_name);
+		if (!read_text(dirfd(dir), name, TEXT_MAX, &text) ||
+		    !pparse_stat(text.ptr, &st))
+			continue;
+		p->disk_threads += st.state == 'D';
+		p->runs |= st.state == 'R';
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool add_proc(const struct sampler *s, pid_t pid, struct sample *out)
+{
+	struct sample_proc p = { .pid = pid };
+	int fd CLEANUP(close_fd) = open_proc(s, pid);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	uint64_t kib;
+
+	if (fd < 0 || !read_text(fd, "stat", TEXT_MAX, &text) ||
+	    !pparse_stat(text.ptr, &p.stat) || p.stat.state == 'Z')
+		return false;
+	p.stat.rss *= s->page;
+	if (!read_text(fd, "io", TEXT_MAX, &text) ||
+	    !pparse_io(text.ptr, &p.io))
+		p.io = (struct pparse_io){ 0 };
+	if (read_text(fd, "status", TEXT_MAX, &text) &&
+	    pparse_key(text.ptr, "VmSwap", &kib))
+		p.swap = kib * 1024;
+	count_threads(fd, &p);
+	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,
+			   sizeof(*out->procs));
+	out->procs[out->proc_count++] = p;
+	return true;
+}
+
+struct child {
+	uint64_t pid, ppid;
+};
+
+/* All processes and their parents. */
+static size_t read_parents(const struct sampler *s, struct child **out)
+{
+	DIR *dir = open_dir(AT_FDCWD, s->proc);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	size_t count = 0, cap = 0;
+	struct dirent *d;
+
+	*out = NULL;
+	while (dir && (d = readdir(dir))) {
+		char name[NAME_MAX + 8];
+		struct pparse_stat st;
+		uint64_t pid;
+
+		if (*str_digits(d->d_name, &pid) || !pid)
+			continue;
+		snprintf(name, sizeof(name), "%s/stat", d->d_name);
+		if (!read_text(dirfd(dir), name, TEXT_MAX, &text) ||
+		    !pparse_stat(text.ptr, &st))
+			continue;
+		*out = xgrow(*out, &cap, count + 1, sizeof(**out));
+		(*out)[count++] = (struct child){ pid, st.ppid };
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static void add_children(const struct sampler *s, struct sample *out)
+{
+	struct child *all CLEANUP(free_ptr) = NULL;
+	size_t count = read_parents(s, &all);
+	bool more = true;
+
+	while (more && out->proc_count < SAMPLE_PROCS_MAX) {
+		more = false;
+		for (size_t i = 0; i < count; i++)
+			if (has_proc(out, all[i].ppid) &&
+			    !has_proc(out, all[i].pid) &&
+			    out->proc_count < SAMPLE_PROCS_MAX)
+				more |= add_proc(s, (pid_t)all[i].pid, out);
+	}
+}
+
+/* --- files and sockets --------------------------------------------------------- */
+
+static bool is_lock_name(const char *path)
+{
+	return str_ends(path, ".lock") || str_ends(path, "/lock");
+}
+
+static bool is_model_name(const char *path)
+{
+	static const char *const ends[] = {
+		".safetensors", ".pt",	 ".pth",  ".bin",     ".model",
+		".onnx",	".gguf", ".ckpt", ".tiktoken"
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (str_ends(path, ends[i]))
+			return true;
+	return false;
+}
+
+static struct sample_file *find_file(struct sample *out, uint64_t dev,
+				     uint64_t ino)
+{
+	for (size_t i = 0; i < out->file_count; i++)
+		if (out->files[i].dev == dev && out->files[i].ino == ino)
+			return &out->files[i];
+	return NULL;
+}
+
+static void add_file(struct sample *out, const struct sample_file *like)
+{
+	if (out->file_count == SAMPLE_FILES_MAX)
+		return;
+	out->files = xgrow(out->files, &out->file_cap, out->file_count + 1,
+			   sizeof(*out->files));
+	out->files[out->file_count] = *like;
+	out->files[out->file_count++].path = xstrdup(like->path);
+}
+
+static void look_at_file(int fd, const char *number, const char *path,
+			 struct sample *out)
+{
+	char name[NAME_MAX + 16];
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct sample_file f = { .path = (char *)path,
+				 .is_lock = is_lock_name(path) };
+	struct sample_file *seen;
+	struct stat st;
+
+	snprintf(name, sizeof(name), "fd/%s", number);
+	if (fstatat(fd, name, &st, 0) || !S_ISREG(st.st_mode))
+		return;
+	f.size = (uint64_t)st.st_size;
+	f.dev = st.st_dev;
+	f.ino = st.st_ino;
+	if (f.size < LARGE && !f.is_lock &&
+	    (f.size < SMALL || !is_model_name(path)))
+		return;
+	snprintf(name, sizeof(name), "fdinfo/%s", number);
+	if (!read_text(fd, name, TEXT_MAX, &text) ||
+	    !pparse_key(text.ptr, "pos", &f.pos))
+		return;
+	seen = find_file(out, f.dev, f.ino);
+	if (!seen)
+		add_file(out, &f);
+	else if (f.pos > seen->pos)
+		seen->pos = f.pos;
+}
+
+/* Sockets are named by inode numbers, sorted at the end. */
+struct inodes {
+	uint64_t *items;
+	size_t count, cap;
+};
+
+static void inodes_release(struct inodes *i)
+{
+	free_ptr(&i->items);
+}
+
+static void read_fds(int fd, struct sample *out, struct inodes *sockets)
+{
+	DIR *dir = open_dir(fd, "fd");
+	struct dirent *d;
+	char path[PATH_MAX];
+
+	while (dir && (d = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), d->d_name, path,
+				       sizeof(path) - 1);
+		uint64_t inode;
+
+		if (n <= 0)
+			continue;
+		path[n] = '\0';
+		if (*path == '/') {
+			look_at_file(fd, d->d_name, path, out);
+		} else if (str_starts(path, "socket:[")) {
+			str_digits(path + 8, &inode);
+			sockets->items = xgrow(sockets->items, &sockets->cap,
+					       sockets->count + 1,
+					       sizeof(*sockets->items));
+			sockets->items[sockets->count++] = inode;
+		}
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void add_sockets(const char *text, bool udp, const struct inodes *mine,
+			struct sample *out)
+{
+	while (*text && out->socket_count < SAMPLE_SOCKETS_MAX) {
+		struct sample_socket s = { .udp = udp };
+
+		if (pparse_socket(text, &s.s) && mine->count &&
+		    bsearch(&s.s.inode, mine->items, mine->count,
+			    sizeof(*mine->items), by_number)) {
+			out->sockets = xgrow(out->sockets, &out->socket_cap,
+					     out->socket_count + 1,
+					     sizeof(*out->sockets));
+			out->sockets[out->socket_count++] = s;
+		}
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+}
+
+/* The tables are those of the network namespace of the program. */
+static void read_sockets(int fd, struct inodes *mine, struct sample *out)
+{
+	static const char *const tables[] = { "net/tcp", "net/tcp6", "net/udp",
+					      "net/udp6" };
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (!mine->count)
+		return;
+	qsort(mine->items, mine->count, sizeof(*mine->items), by_number);
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		if (read_text(fd, tables[i], NET_MAX, &text))
+			add_sockets(text.ptr, i >= 2, mine, out);
+}
+
+/* --- maps and locks ------------------------------------------------------------- */
+
+static void read_maps(struct sampler *s, int fd)
+{
+	int mapsfd = openat(fd, "maps", O_RDONLY | O_CLOEXEC);
+	FILE *f = mapsfd < 0 ? NULL : fdopen(mapsfd, "r");
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (!f)
+		close_fd(&mapsfd);
+	while (f && s->map_count < SAMPLE_FILES_MAX &&
+	       getline(&line, &cap, f) > 0) {
+		char *path = strchr(line, '/');
+		struct sample_file m = { .mapped = true };
+		struct stat st;
+
+		if (!path)
+			continue;
+		path[strcspn(path, "\n")] = '\0';
+		if (!is_model_name(path) || stat(path, &st) ||
+		    (s->map_count &&
+		     !strcmp(s->maps[s->map_count - 1].path, path)))
+			continue;
+		m.path = xstrdup(path);
+		m.size = (uint64_t)st.st_size;
+		m.dev = st.st_dev;
+		m.ino = st.st_ino;
+		s->maps = xgrow(s->maps, &s->map_cap, s->map_count + 1,
+				sizeof(*s->maps));
+		s->maps[s->map_count++] = m;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
+static void find_holders(struct sample *out)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	const char *line = text.ptr;
+	bool any = false;
+
+	for (size_t i = 0; i < out->file_count; i++)
+		any |= out->files[i].is_lock;
+	if (!any || !read_text(AT_FDCWD, "/proc/locks", NET_MAX, &text))
+		return;
+	for (line = text.ptr; *line; line += *line == '\n') {
+		uint64_t inode, pid;
+
+		if (pparse_lock(line, &inode, &pid) && !has_proc(out, pid))
+			for (size_t i = 0; i < out->file_count; i++)
+				if (out->files[i].is_lock &&
+				    out->files[i].ino == inode)
+					out->files[i].held_by = (pid_t)pid;
+		line += strcspn(line, "\n");
+	}
+}
+
+/* torch builds a kernel under a file named "lock": whoever finds it waits until
+ * it is gone, for ever if its maker has died. Nobody has it open. */
+static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
+{
+	static const char *const places[] = {
+		"cwd/indextts/s2mel/modules/bigvgan/alias_free_activation/"
+		"cuda/build/lock",
+		"cwd/indextts/BigVGAN/alias_free_activation/cuda/build/lock",
+		"cwd/build/lock",
+	};
+	uint64_t started = s->boot + out->procs[0].stat.start / s->ticks;
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		char target[PATH_MAX];
+		struct stat st;
+		ssize_t n;
+
+		if (fstatat(fd, places[i], &st, 0) ||
+		    (uint64_t)st.st_mtime >= started)
+			continue;
+		n = readlinkat(fd, "cwd", target, sizeof(target) - 1);
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		out->stale_lock = xasprintf("%s%s", target, places[i] + 3);
+		return;
+	}
+}
+
+/* ------------------------------------------------------------------------------- */
+
+bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
+{
+	struct inodes sockets CLEANUP(inodes_release) = { 0 };
+	int root CLEANUP(close_fd) = open_proc(s, s->root);
+	bool maps = s->turns++ % MAPS_EVERY == 0;
+
+	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
+	if (root < 0 || !add_proc(s, s->root, out))
+		return false;
+	add_children(s, out);
+	if (maps) {
+		drop_files(s->maps, s->map_count);
+		s->map_count = 0;
+	}
+	for (size_t i = 0; i < out->proc_count; i++) {
+		int fd CLEANUP(close_fd) = open_proc(s, out->procs[i].pid);
+
+		if (fd < 0)
+			continue;
+		read_fds(fd, out, &sockets);
+		if (maps)
+			read_maps(s, fd);
+	}
+	for (size_t i = 0; i < s->map_count; i++)
+		if (!find_file(out, s->maps[i].dev, s->maps[i].ino))
+			add_file(out, &s->maps[i]);
+	read_sockets(root, &sockets, out);
+	find_holders(out);
+	find_stale_lock(s, root, out);
+	return true;
+}

@@ -1,0 +1,70 @@
+/* What a program and its children do at one moment, as seen from outside. */
+#ifndef ITTS_SAMPLE_H
+#define ITTS_SAMPLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "doctor/pparse.h"
+
+#define SAMPLE_PROCS_MAX   512
+#define SAMPLE_FILES_MAX   256
+#define SAMPLE_SOCKETS_MAX 256
+#define SAMPLE_UNKNOWN	   UINT64_MAX
+
+struct sample_proc {
+	pid_t pid;
+	struct pparse_stat stat;
+	struct pparse_io io;
+	uint64_t swap;	       /* bytes */
+	bool runs;	       /* a thread is in state R */
+	unsigned disk_threads; /* in state D */
+};
+
+struct sample_file {
+	char *path;
+	uint64_t dev, ino, size, pos;
+	bool mapped;   /* pos is not known */
+	bool is_lock;  /* by its name */
+	pid_t held_by; /* another process that has locked it, or 0 */
+};
+
+struct sample_socket {
+	struct pparse_socket s;
+	bool udp;
+};
+
+struct sample {
+	uint64_t ms; /* since watching began */
+	struct sample_proc *procs;
+	size_t proc_count, proc_cap;
+	struct sample_file *files; /* large ones, models, locks */
+	size_t file_count, file_cap;
+	struct sample_socket *sockets;
+	size_t socket_count, socket_cap;
+	char *stale_lock; /* of a kernel build, older than the program; or NULL */
+	uint64_t gpu;	  /* bytes, SAMPLE_UNKNOWN */
+};
+void sample_release(struct sample *s); /* CLEANUP */
+
+/* Keeps what need not be read each time. */
+struct sampler {
+	const char *proc; /* "/proc" */
+	pid_t root;
+	unsigned turns;
+	uint64_t boot;		  /* s since 1970 */
+	uint64_t ticks;		  /* a second */
+	uint64_t page;		  /* bytes */
+	struct sample_file *maps; /* of the last look */
+	size_t map_count, map_cap;
+};
+void sampler_init(struct sampler *s, pid_t root);
+void sampler_release(struct sampler *s); /* CLEANUP */
+/* false: the program has ended. */
+bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out);
+
+#endif

@@ -1,0 +1,387 @@
+#include "doctor/watch.h"
+
+#include "base/human.h"
+#include "base/path.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT	2
+#define TCP_LISTEN	10
+#define PORT_DNS	53
+
+#define BUSY_CORES 0.2 /* less is a program that polls */
+/* Major faults a second: a page each that had to come from the disk. */
+#define FAULTS 50
+
+static const struct {
+	const char *name;
+	bool moves;
+} kinds[WATCH_KINDS] = {
+	[WATCH_START] = { "start", true },
+	[WATCH_READ] = { "read", true },
+	[WATCH_WRITE] = { "write", true },
+	[WATCH_COMPUTE] = { "compute", true },
+	[WATCH_BUILD] = { "build", true },
+	[WATCH_SERVE] = { "serve", true },
+	[WATCH_CONNECT] = { "connect", false },
+	[WATCH_NAME] = { "name", false },
+	[WATCH_ANSWER] = { "answer", false },
+	[WATCH_LOCK] = { "lock", false },
+	[WATCH_DISK] = { "disk", false },
+	[WATCH_SWAP] = { "swap", false },
+	[WATCH_PAUSED] = { "paused", false },
+	[WATCH_IDLE] = { "idle", false },
+};
+
+const char *watch_kind_name(enum watch_kind k)
+{
+	return kinds[k].name;
+}
+
+bool watch_kind_moves(enum watch_kind k)
+{
+	return kinds[k].moves;
+}
+
+/* --- differences --------------------------------------------------------------- */
+
+static const struct sample_proc *find_proc(const struct sample *s,
+					   const struct sample_proc *p)
+{
+	for (size_t i = 0; i < s->proc_count; i++)
+		if (s->procs[i].pid == p->pid &&
+		    s->procs[i].stat.start == p->stat.start)
+			return &s->procs[i];
+	return NULL;
+}
+
+static const struct sample_file *find_file(const struct sample *s,
+					   const struct sample_file *f)
+{
+	for (size_t i = 0; i < s->file_count; i++)
+		if (s->files[i].ino == f->ino && s->files[i].dev == f->dev)
+			return &s->files[i];
+	return NULL;
+}
+
+static uint64_t grown(uint64_t from, uint64_t to)
+{
+	return to > from ? to - from : 0;
+}
+
+struct change {
+	uint64_t ticks, faults, rchar, wchar, read_bytes;
+	unsigned disk_threads;
+	bool all_stopped;
+	bool runs; /* at both times: on a busy machine it gets few ticks */
+};
+
+static void compare(const struct sample *before, const struct sample *now,
+		    struct watch_view *out, struct change *d)
+{
+	*d = (struct change){ .all_stopped = true };
+	for (size_t i = 0; i < now->proc_count; i++) {
+		const struct sample_proc *p = &now->procs[i];
+		const struct sample_proc *q = find_proc(before, p);
+
+		out->rss += p->stat.rss;
+		out->swap += p->swap;
+		out->threads += (unsigned)p->stat.threads;
+		d->disk_threads += p->disk_threads;
+		d->all_stopped &= p->stat.state == 'T' || p->stat.state == 't';
+		if (!q)
+			continue;
+		d->runs |= p->runs && q->runs;
+		d->ticks += grown(q->stat.utime + q->stat.stime,
+				  p->stat.utime + p->stat.stime);
+		d->faults += grown(q->stat.majflt, p->stat.majflt);
+		d->rchar += grown(q->io.rchar, p->io.rchar);
+		d->wchar += grown(q->io.wchar, p->io.wchar);
+		d->read_bytes += grown(q->io.read_bytes, p->io.read_bytes);
+	}
+	out->procs = (unsigned)now->proc_count;
+	out->read = d->rchar > d->read_bytes ? d->rchar : d->read_bytes;
+	out->written = d->wchar;
+}
+
+/* --- reasons, one function each ------------------------------------------------- */
+
+static void name(struct watch_view *v, enum watch_kind kind, const char *what)
+{
+	v->kind = kind;
+	snprintf(v->what, sizeof(v->what), "%s", what);
+}
+
+static bool is_building(const struct sample *now, struct watch_view *v)
+{
+	static const char *const tools[] = { "nvcc",	  "ninja",   "cicc",
+					     "ptxas",	  "cc1plus", "cudafe++",
+					     "fatbinary", "g++",     "c++" };
+
+	for (size_t i = 0; i < now->proc_count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(tools); k++)
+			if (!strcmp(now->procs[i].stat.comm, tools[k])) {
+				name(v, WATCH_BUILD, tools[k]);
+				return true;
+			}
+	return false;
+}
+
+/* The file whose position has moved most. */
+static bool is_reading(const struct sample *before, const struct sample *now,
+		       const struct change *d, struct watch_view *v)
+{
+	const struct sample_file *best = NULL, *mapped = NULL;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < now->file_count; i++) {
+		const struct sample_file *f = &now->files[i];
+		const struct sample_file *old = find_file(before, f);
+		uint64_t moved = old ? grown(old->pos, f->pos) : f->pos;
+
+		if (f->is_lock)
+			continue;
+		if (f->mapped && (!mapped || f->size > mapped->size))
+			mapped = f;
+		if (moved > most && !f->mapped) {
+			most = moved;
+			best = f;
+		}
+	}
+	if (!best && mapped && d->read_bytes)
+		best = mapped;
+	if (!best)
+		return false;
+	/* who writes a file moves in it, too, and the file grows */
+	name(v,
+	     d->wchar > d->rchar && d->wchar >= most && !best->mapped
+		     ? WATCH_WRITE
+		     : WATCH_READ,
+	     best->path);
+	v->done = best->mapped ? 0 : best->pos;
+	v->total = best->size;
+	return true;
+}
+
+static void endpoint(const struct pparse_socket *s, char out[64])
+{
+	bool v6 = strchr(s->remote, ':');
+
+	snprintf(out, 64, "%s%s%s:%u", v6 ? "[" : "", s->remote, v6 ? "]" : "",
+		 s->remote_port);
+}
+
+/* CONNECT before NAME before SERVE before ANSWER. */
+static bool is_on_network(const struct sample *now, struct watch_view *v)
+{
+	const struct sample_socket *best = NULL;
+	enum watch_kind kind = WATCH_KINDS;
+	char text[64];
+
+	for (size_t i = 0; i < now->socket_count; i++) {
+		const struct sample_socket *s = &now->sockets[i];
+		enum watch_kind k = WATCH_KINDS;
+
+		if (s->s.remote_port == PORT_DNS)
+			k = WATCH_NAME;
+		else if (!s->udp && s->s.state == TCP_SYN_SENT)
+			k = WATCH_CONNECT;
+		else if (!s->udp && s->s.state == TCP_LISTEN)
+			k = WATCH_SERVE;
+		else if (!s->udp && s->s.state == TCP_ESTABLISHED)
+			k = WATCH_ANSWER;
+		v->connections += k != WATCH_KINDS && k != WATCH_SERVE;
+		if (k == WATCH_KINDS ||
+		    (best && k >= kind && kind != WATCH_SERVE))
+			continue;
+		/* a server that also talks to someone waits for that */
+		if (best && k == WATCH_SERVE)
+			continue;
+		best = s;
+		kind = k;
+	}
+	if (!best)
+		return false;
+	endpoint(&best->s, text);
+	if (kind == WATCH_SERVE)
+		snprintf(text, sizeof(text), "port %u", best->s.local_port);
+	name(v, kind, text);
+	v->retries = best->s.retries;
+	return true;
+}
+
+static bool is_on_lock(const struct sample *now, struct watch_view *v)
+{
+	for (size_t i = 0; i < now->file_count; i++)
+		if (now->files[i].held_by) {
+			name(v, WATCH_LOCK, now->files[i].path);
+			v->holder = now->files[i].held_by;
+			return true;
+		}
+	if (!now->stale_lock)
+		return false;
+	name(v, WATCH_LOCK, now->stale_lock);
+	return true;
+}
+
+void watch_judge(const struct sample *before, const struct sample *now,
+		 uint64_t ticks, struct watch_view *out)
+{
+	uint64_t ms = grown(before->ms, now->ms);
+	struct watch_view v = { .gpu = now->gpu };
+	struct change d;
+
+	compare(before, now, &v, &d);
+	if (!ms)
+		ms = 1;
+	v.cores = (double)d.ticks * 1000 / (double)(ticks ? ticks : 100) /
+		  (double)ms;
+	v.kind = WATCH_IDLE;
+	if (!before->proc_count)
+		v.kind = WATCH_START;
+	else if (d.all_stopped)
+		v.kind = WATCH_PAUSED;
+	else if (is_building(now, &v))
+		v.kind = WATCH_BUILD;
+	else if (d.faults * 1000 / ms >= FAULTS && v.swap)
+		v.kind = WATCH_SWAP;
+	else if (is_reading(before, now, &d, &v))
+		;
+	else if (v.cores >= BUSY_CORES || (d.runs && d.ticks))
+		v.kind = WATCH_COMPUTE;
+	else if (d.faults * 1000 / ms >= FAULTS)
+		v.kind = WATCH_SWAP;
+	else if (is_on_network(now, &v))
+		;
+	else if (is_on_lock(now, &v))
+		;
+	else if (d.disk_threads)
+		v.kind = WATCH_DISK;
+	*out = v;
+}
+
+/* --- words --------------------------------------------------------------------- */
+
+static void say_file(const struct watch_view *v, const char *verb,
+		     struct str *out)
+{
+	char size[HUMAN_MAX];
+
+	str_addf(out, "%s %s", verb, v->what);
+	if (v->total && v->done <= v->total && v->done)
+		str_addf(out, ": %u %% of %s",
+			 (unsigned)(v->done * 100 / v->total),
+			 human_size(v->total, size));
+	else if (v->total)
+		str_addf(out, ", %s", human_size(v->total, size));
+}
+
+static void say_lock(const struct watch_view *v, struct str *out)
+{
+	str_addf(out, "waiting for the lock %s", v->what);
+	if (v->holder)
+		str_addf(out, ", which process %d holds", (int)v->holder);
+	else
+		str_adds(out, ", which is older than the program");
+}
+
+void watch_say(const struct watch_view *v, struct str *out)
+{
+	char swap[HUMAN_MAX];
+
+	switch (v->kind) {
+	case WATCH_START:
+		str_adds(out, "starting");
+		break;
+	case WATCH_READ:
+		say_file(v, "reading", out);
+		break;
+	case WATCH_WRITE:
+		say_file(v, "writing", out);
+		break;
+	case WATCH_COMPUTE:
+		str_adds(out, "computing");
+		break;
+	case WATCH_BUILD:
+		str_addf(out, "compiling (%s)", v->what);
+		break;
+	case WATCH_SERVE:
+		str_addf(out, "waiting for requests on %s", v->what);
+		break;
+	case WATCH_CONNECT:
+		str_addf(
+			out,
+			"waiting for a connection to %s (dropped: no answer%s)",
+			v->what, v->retries ? ", asked again" : "");
+		break;
+	case WATCH_NAME:
+		str_addf(out, "waiting for an answer of the name server %s",
+			 v->what);
+		break;
+	case WATCH_ANSWER:
+		str_addf(out, "connected to %s, and nothing comes", v->what);
+		break;
+	case WATCH_LOCK:
+		say_lock(v, out);
+		break;
+	case WATCH_DISK:
+		str_adds(out, "waiting for the disk");
+		break;
+	case WATCH_SWAP:
+		str_addf(out,
+			 "memory is short: pages come from the disk (%s in "
+			 "swap)",
+			 human_size(v->swap, swap));
+		break;
+	case WATCH_PAUSED:
+		str_adds(out, "paused by a signal or a debugger");
+		break;
+	case WATCH_IDLE:
+		str_adds(out, "asleep, for no reason that can be seen");
+		break;
+	case WATCH_KINDS:
+		break;
+	}
+}
+
+static const char *const advice[WATCH_KINDS] = {
+	[WATCH_CONNECT] =
+		"A firewall drops packets. The program asks the network for a "
+		"file that the cache it looks in does not have, or whether a "
+		"newer one exists. Start it with: itts-pack run --offline "
+		"--model-dir DIR -- COMMAND; itts-pack doctor tells which file "
+		"is looked for where.",
+	[WATCH_NAME] =
+		"No name server answers. On a machine without network start "
+		"the program with: itts-pack run --offline --model-dir DIR -- "
+		"COMMAND.",
+	[WATCH_ANSWER] =
+		"The other side accepted the connection and is silent: a "
+		"proxy, a mirror, or a long download that stands still. "
+		"itts-pack run --offline keeps the program off the network.",
+	[WATCH_LOCK] =
+		"A lock whose maker has died is waited for without end. If no "
+		"other process works there, delete that file and start again.",
+	[WATCH_DISK] = "The disk is slow or a network file system hangs.",
+	[WATCH_SWAP] =
+		"There is less memory than the models need; itts-pack doctor "
+		"compares both. Close other programs, or load in half "
+		"precision.",
+	[WATCH_PAUSED] = "Continue it with: kill -CONT PID (or fg in its "
+			 "shell).",
+	[WATCH_IDLE] = "itts-pack doctor looks for the usual causes.",
+};
+
+void watch_advise(const struct watch_view *v, struct str *out)
+{
+	const char *text = advice[v->kind];
+
+	if (v->kind == WATCH_LOCK && v->holder)
+		text = "Another process works on the same files. Let it "
+		       "finish, or end it.";
+	if (text)
+		str_adds(out, text);
+}

@@ -1,0 +1,52 @@
+/* What a program is doing, judged from two samples. Pure. */
+#ifndef ITTS_WATCH_H
+#define ITTS_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "doctor/sample.h"
+
+enum watch_kind {
+	WATCH_START,   /* nothing is known yet */
+	WATCH_READ,    /* a file is being read */
+	WATCH_WRITE,   /* a file is being written: a download */
+	WATCH_COMPUTE, /* uses a processor */
+	WATCH_BUILD,   /* a compiler runs */
+	WATCH_SERVE,   /* listens and waits: it has started */
+	/* from here on nothing moves */
+	WATCH_CONNECT, /* a connection is asked for and nobody answers */
+	WATCH_NAME,    /* a name server does not answer */
+	WATCH_ANSWER,  /* connected, nothing comes */
+	WATCH_LOCK,    /* on a lock */
+	WATCH_DISK,    /* on the disk */
+	WATCH_SWAP,    /* memory comes back from swap or is read again */
+	WATCH_PAUSED,  /* stopped by a signal or debugger */
+	WATCH_IDLE,    /* sleeps, for no reason that can be seen */
+	WATCH_KINDS
+};
+const char *watch_kind_name(enum watch_kind k); /* "connect": for programs */
+bool watch_kind_moves(enum watch_kind k);
+
+#define WATCH_WHAT_MAX 512
+struct watch_view {
+	enum watch_kind kind;
+	char what[WATCH_WHAT_MAX]; /* path, address, name of a process, or "" */
+	uint64_t done, total;	   /* of the file, READ and WRITE */
+	uint64_t read, written;	   /* bytes since the last sample */
+	double cores;		   /* processors in use */
+	uint64_t rss, swap, gpu;   /* bytes */
+	unsigned procs, threads, connections;
+	uint64_t retries; /* of a connection */
+	pid_t holder;	  /* of a lock, or 0 */
+};
+void watch_judge(const struct sample *before, const struct sample *now,
+		 uint64_t ticks, struct watch_view *out);
+
+/* "waiting for a connection to 1.2.3.4:443 (no answer)", appended. */
+void watch_say(const struct watch_view *v, struct str *out);
+/* What that means and what helps, appended; nothing for what moves. */
+void watch_advise(const struct watch_view *v, struct str *out);
+
+#endif

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# run and watch: real processes that wait, work or serve, each called by its name.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/watch.sh"
+
+need python3 jq
+stale_lock() { # as torch leaves it when the build of the kernel was killed
+	local dir=$T/app/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
+	mkdir -p "$dir"
+	touch -d '1 hour ago' "$dir/lock"
+	cd "$T/app"
+	run 124 --timeout 5 -- python3 -c '
+import os, time
+while os.path.exists("indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock"): time.sleep(0.1)'
+	same "$(stalled)" lock
+	text lock | grep -F "$dir/lock, which is older than the program"
+	says "delete that file"
+	cd "$T"
+}
+held_lock() { # as two processes of Python's client
+	local pid
+	python3 - "$T/abc.lock" <<'PYTHON' &
+import fcntl, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(fd, fcntl.LOCK_EX)
+open(sys.argv[1] + ".held", "w").close()
+time.sleep(60)
+PYTHON
+	pid=$!
+	PIDS="$PIDS $pid"
+	await test -e "$T/abc.lock.held"
+	run 124 --timeout 5 -- python3 -c '
+import fcntl, os, sys, time
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+while True:
+    try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+    except BlockingIOError: time.sleep(0.05)' "$T/abc.lock"
+	same "$(stalled)" lock
+	text lock | grep -F "$T/abc.lock, which process $pid holds"
+}
+slow_file() {
+	truncate -s 60M "$T/gpt.pth"
+	run 124 --timeout 5 -- python3 -c '
+import sys, time
+f = open(sys.argv[1], "rb", buffering=0)
+while f.read(500000): time.sleep(0.1)' "$T/gpt.pth"
+	same "$(stalled) $(longest)" "nothing read"
+	text read | grep -E "gpt.pth: [0-9]+ % of 60.00 MiB"
+}
+computing() {
+	run 124 --timeout 5 -- python3 -c 'while True: pass'
+	same "$(stalled) $(longest)" "nothing compute"
+}
+compiling() {
+	cp "$(command -v sleep)" "$T/nvcc"
+	run 124 --timeout 5 -- sh -c '"$1" 60; true' sh "$T/nvcc"
+	same "$(stalled) $(longest)" "nothing build"
+}
+serving() { # a web UI that has started waits, and that is fine
+	run 124 --timeout 5 -- python3 -c '
+import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); s.accept()'
+	same "$(stalled) $(longest)" "nothing serve"
+}
+paused() { # a running process, looked at by number
+	local pid
+	sleep 60 &
+	pid=$!
+	kill -STOP $pid
+	"$PROGRAM" watch $pid --patience 2 --json >"$T/watch.json" 2>"$T/err" &
+	watcher=$!
+	await grep -q "nothing moves" "$T/err"
+	kill -KILL $pid
+	wait $watcher
+	same "$(stalled "$T/watch.json")" paused
+	jq -e '.outcome == "it has ended" and .command == "watch"' "$T/watch.json"
+}
+asleep() {
+	run 124 --timeout 5 -- sleep 60
+	same "$(stalled)" idle
+	says "itts-pack doctor"
+}
+interrupted() { # Ctrl-C ends watching, not what is watched
+	local pid watcher
+	sleep 60 &
+	pid=$!
+	"$PROGRAM" watch $pid --patience 1 >"$T/out" 2>"$T/err" &
+	watcher=$!
+	await grep -q "nothing moves" "$T/err"
+	kill -INT $watcher
+	wait $watcher
+	kill -0 $pid
+	kill $pid
+	prints "it was still running"
+}
+ends_well() {
+	run 0 -- true
+	same "$(stalled)" nothing
+	run 3 -- sh -c 'exit 3'
+	run 143 -- sh -c 'kill -TERM $$'
+	expect 6 itts run -- no-such-program-here
+	one_error
+	expect 2 itts run
+	expect 2 itts watch
+	expect 2 itts watch 12x
+	expect 6 itts watch 2000000000
+	expect 2 itts run --patience x -- true
+	expect 2 itts run --report report.doc -- true
+}
+environment() {
+	mkdir -p "$T/models/hf_cache/models--a--b"
+	expect 0 env HF_HOME=/elsewhere "$PROGRAM" run --model-dir "$T/models" --quiet -- env
+	prints "HF_HUB_OFFLINE=1" "HF_HUB_CACHE=$T/models/hf_cache"
+	! grep -q '^HF_HOME=' "$T/out"
+	expect 0 env HF_HOME="$T/hub" "$PROGRAM" run --offline --quiet -- env
+	prints "HF_HUB_OFFLINE=1" "HF_HUB_CACHE=$T/hub/hub"
+	expect 0 env HF_HOME=/elsewhere "$PROGRAM" run --quiet -- env
+	prints "HF_HOME=/elsewhere"
+	! grep -q HF_HUB_OFFLINE "$T/out"
+}
+reports() {
+	expect 0 itts run --report "$T/r.html" --report "$T/r.json" --report "$T/r.txt" -- \
+		sh -c 'sleep 1; true hf_abcdefghijklmnopqrstuvwx "<script>"'
+	prints "ended with status 0"
+	for f in r.html r.json r.txt; do
+		! grep -q hf_abcdefghijklmnopqrstuvwx "$T/$f"
+	done
+	! grep -q hf_abcdefghijklmnopqrstuvwx "$T/out" "$T/err"
+	jq -e '.v == 1 and .outcome == "ended with status 0" and (.points | length) > 1' "$T/r.json"
+	grep -q '<svg' "$T/r.html"
+	grep -q '&lt;script&gt;' "$T/r.html"
+	# nothing from elsewhere, nothing that runs
+	! grep -qiE '<script|src=|href=|url\(|@import|https?://' "$T/r.html"
+	expect 3 itts run --report "$T/no/such/r.html" -- true
+}
+
+check "a stale lock of a kernel build" stale_lock
+check "a lock that another process holds" held_lock
+check "a big file, slowly" slow_file
+check "computing" computing
+check "compiling" compiling
+check "serving" serving
+check "paused" paused
+check "asleep" asleep
+check "Ctrl-C ends the watching" interrupted
+check "statuses and bad words" ends_well
+check "the environment it gets" environment
+check "reports without secrets" reports
+finish

@@ -1,0 +1,371 @@
+#include "tests/unit/doctor/unit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "doctor/timeline.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- texts of /proc ------------------------------------------------------------ */
+
+#define AFTER " 1 2 3 4 -1 6 7 8 77 10 500 50 14 15 20 0 12 0 4242 9999 31 0\n"
+
+static void test_stat(void **state)
+{
+	static const char *const bad[] = {
+		"",	     "12 python S 1",	"12 (python)",
+		"12 (py) S", "12 )py( S" AFTER, "12 (py) S 1 2 3"
+	};
+	struct pparse_stat s;
+
+	(void)state;
+	assert_true(pparse_stat("12 (a) b (c) D" AFTER, &s));
+	assert_string_equal(s.comm, "a) b (c");
+	assert_int_equal(s.state, 'D');
+	assert_int_equal(s.ppid, 1);
+	assert_int_equal(s.majflt, 77);
+	assert_int_equal(s.utime, 500);
+	assert_int_equal(s.stime, 50);
+	assert_int_equal(s.threads, 12);
+	assert_int_equal(s.start, 4242);
+	assert_int_equal(s.rss, 31);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(pparse_stat(bad[i], &s));
+}
+
+static void test_sockets(void **state)
+{
+	static const char tcp[] =
+		"   3: 0109090A:C350 0209090A:01BB 02 00000001:00000000 "
+		"01:00000064 00000003        0        0 31337 2 0000";
+	static const char tcp6[] =
+		"   0: 00000000000000000000000000000000:1F90 "
+		"00000000000000000000000000000000:0000 0A 00000000:00000000 "
+		"00:00000000 00000000     0        0 555 1";
+	static const char mapped[] =
+		"   1: 0000000000000000FFFF00000100007F:0001 "
+		"0000000000000000FFFF00000100007F:0035 01 00000000:000000FF "
+		"00:00000000 00000000     0        0 7 1";
+	static const char *const bad[] = {
+		"  sl  local_address rem_address   st tx_queue rx_queue",
+		"",
+		"1:",
+		"1: 0109090A:C350",
+		"1: 01:C350 0209090A:01BB 02 00000001:00000000 01:0 0 0 0 1",
+		"1: 0109090AC350 0209090A:01BB 02 0:0 01:0 0 0 0 1",
+		"1: 0109090A:C350 0209090A:01BB 02",
+	};
+	struct pparse_socket s;
+
+	(void)state;
+	assert_true(pparse_socket(tcp, &s));
+	assert_string_equal(s.remote, "10.9.9.2");
+	assert_int_equal(s.remote_port, 443);
+	assert_int_equal(s.state, 2);
+	assert_int_equal(s.retries, 3);
+	assert_int_equal(s.inode, 31337);
+	assert_true(pparse_socket(tcp6, &s));
+	assert_int_equal(s.local_port, 8080);
+	assert_int_equal(s.state, 10);
+	assert_string_equal(s.remote, "::");
+	assert_true(pparse_socket(mapped, &s));
+	assert_string_equal(s.remote, "127.0.0.1");
+	assert_int_equal(s.queued, 255);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(pparse_socket(bad[i], &s));
+}
+
+static void test_keys_and_locks(void **state)
+{
+	static const char io[] = "rchar: 10\nwchar: 20\nsyscr: 1\n"
+				 "read_bytes: 30\nwrite_bytes: 40\n";
+	struct pparse_io got;
+	uint64_t a, b;
+
+	(void)state;
+	assert_true(pparse_io(io, &got));
+	assert_int_equal(
+		got.rchar + got.wchar + got.read_bytes + got.write_bytes, 100);
+	assert_false(pparse_io("rchar: 10\n", &got));
+	assert_true(pparse_key("pos:\t123\nflags:\t02\n", "pos", &a));
+	assert_int_equal(a, 123);
+	assert_false(pparse_key("pos:\tx\n", "pos", &a));
+	assert_false(pparse_key("", "pos", &a));
+	assert_true(pparse_lock(
+		"1: FLOCK  ADVISORY  WRITE 708 fe:00:1234 0 EOF", &a, &b));
+	assert_int_equal(a, 1234);
+	assert_int_equal(b, 708);
+	assert_false(pparse_lock("1: -> FLOCK  ADVISORY  WRITE 9 fe:00:1 0 EOF",
+				 &a, &b));
+	assert_false(pparse_lock("1: FLOCK ADVISORY WRITE 708 fe", &a, &b));
+	assert_false(pparse_lock("", &a, &b));
+}
+
+/* Nothing in the corpus of the fuzzer leads a parser astray. */
+static void test_corpus(void **state)
+{
+	static const char dir[] = "tests/fuzz/corpus/procfs";
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	unsigned right = 0;
+
+	(void)state;
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		struct str text CLEANUP(str_release) = STR_INIT;
+		struct error err = { 0 };
+		struct pparse_stat s;
+		struct pparse_io io;
+		struct pparse_socket sock;
+		uint64_t a, b;
+
+		if (*e->d_name == '.')
+			continue;
+		assert_int_equal(
+			file_read_all(dirfd(d), e->d_name, 65536, &text, &err),
+			0);
+		right += pparse_stat(text.ptr, &s) + pparse_io(text.ptr, &io) +
+			 pparse_socket(text.ptr, &sock) +
+			 pparse_lock(text.ptr, &a, &b);
+	}
+	closedir(d);
+	assert_true(right >= 4);
+}
+
+/* --- judgement ----------------------------------------------------------------- */
+
+struct scene {
+	struct sample_proc procs[2][2];
+	struct sample_file files[2][2];
+	struct sample_socket sockets[2];
+	struct sample before, now;
+};
+
+/* A process that slept for a second. */
+static void scene_begin(struct scene *s)
+{
+	*s = (struct scene){ .before = { .ms = 1000 }, .now = { .ms = 2000 } };
+	for (int i = 0; i < 2; i++) {
+		s->procs[i][0] = (struct sample_proc){
+			.pid = 7,
+			.stat = { .comm = "python", .state = 'S', .threads = 3 }
+		};
+		s->files[i][0] = (struct sample_file){
+			.path = (char *)"/m/gpt.pth", .ino = 5, .size = 1000
+		};
+	}
+	s->before.procs = s->procs[0];
+	s->now.procs = s->procs[1];
+	s->before.files = s->files[0];
+	s->now.files = s->files[1];
+	s->now.sockets = s->sockets;
+	s->before.proc_count = s->now.proc_count = 1;
+	s->before.gpu = s->now.gpu = SAMPLE_UNKNOWN;
+}
+
+static struct watch_view judged(const struct scene *s)
+{
+	struct watch_view v;
+
+	watch_judge(&s->before, &s->now, 100, &v);
+	return v;
+}
+
+static void add_socket(struct scene *s, unsigned state, unsigned port, bool udp)
+{
+	struct sample_socket *k = &s->sockets[s->now.socket_count++];
+
+	*k = (struct sample_socket){ .udp = udp };
+	k->s.state = state;
+	k->s.remote_port = port;
+	snprintf(k->s.remote, sizeof(k->s.remote), "1.2.3.4");
+}
+
+static void test_moving(void **state)
+{
+	struct scene s;
+	struct watch_view v;
+
+	(void)state;
+	scene_begin(&s);
+	assert_int_equal(judged(&s).kind, WATCH_IDLE);
+	s.procs[1][0].stat.utime = 30;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_COMPUTE);
+	assert_true(v.cores > 0.29 && v.cores < 0.31);
+	/* runnable, but others have the processor */
+	s.procs[1][0].stat.utime = 1;
+	assert_int_equal(judged(&s).kind, WATCH_IDLE);
+	s.procs[0][0].runs = s.procs[1][0].runs = true;
+	assert_int_equal(judged(&s).kind, WATCH_COMPUTE);
+	s.before.file_count = s.now.file_count = 1;
+	s.files[1][0].pos = 250;
+	s.procs[1][0].io.rchar = 250;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_READ);
+	assert_string_equal(v.what, "/m/gpt.pth");
+	assert_int_equal(v.done * 100 / v.total, 25);
+	/* a download: what is written is more than what is read */
+	s.procs[1][0].io.wchar = 300;
+	assert_int_equal(judged(&s).kind, WATCH_WRITE);
+	/* mapped: no position, but the disk is read */
+	s.files[0][0].mapped = s.files[1][0].mapped = true;
+	s.procs[1][0].io.read_bytes = 5000;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
+	s.procs[1][1] = (struct sample_proc){
+		.pid = 8, .stat = { .comm = "cicc", .state = 'R' }
+	};
+	s.now.proc_count = 2;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_BUILD);
+	assert_string_equal(v.what, "cicc");
+}
+
+static void test_waiting(void **state)
+{
+	struct scene s;
+	struct watch_view v;
+
+	(void)state;
+	scene_begin(&s);
+	add_socket(&s, 1, 443, false);
+	assert_int_equal(judged(&s).kind, WATCH_ANSWER);
+	add_socket(&s, 2, 443, false);
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_CONNECT);
+	assert_string_equal(v.what, "1.2.3.4:443");
+	assert_int_equal(v.connections, 2);
+	scene_begin(&s);
+	add_socket(&s, 1, 53, true);
+	assert_int_equal(judged(&s).kind, WATCH_NAME);
+	scene_begin(&s);
+	add_socket(&s, 10, 0, false);
+	assert_int_equal(judged(&s).kind, WATCH_SERVE);
+	scene_begin(&s);
+	s.now.stale_lock = (char *)"/app/build/lock";
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_LOCK);
+	assert_int_equal(v.holder, 0);
+	/* while it works a lock is nothing to wait for */
+	s.procs[1][0].stat.utime = 90;
+	assert_int_equal(judged(&s).kind, WATCH_COMPUTE);
+	scene_begin(&s);
+	s.procs[1][0].disk_threads = 1;
+	assert_int_equal(judged(&s).kind, WATCH_DISK);
+	scene_begin(&s);
+	s.procs[1][0].stat.state = 'T';
+	assert_int_equal(judged(&s).kind, WATCH_PAUSED);
+}
+
+static void test_swapping(void **state)
+{
+	struct scene s;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct watch_view v;
+
+	(void)state;
+	scene_begin(&s);
+	s.procs[1][0].stat.majflt = 400;
+	s.procs[1][0].swap = 3 << 20;
+	s.procs[1][0].stat.stime = 40;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_SWAP);
+	watch_say(&v, &text);
+	assert_non_null(strstr(text.ptr, "3.00 MiB in swap"));
+	/* major faults of a mapped model that is read are reading */
+	scene_begin(&s);
+	s.procs[1][0].stat.majflt = 400;
+	s.procs[1][0].io.read_bytes = 4096 * 400;
+	s.before.file_count = s.now.file_count = 1;
+	s.files[0][0].mapped = s.files[1][0].mapped = true;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
+	/* with no model in sight it is programs that come back */
+	s.before.file_count = s.now.file_count = 0;
+	assert_int_equal(judged(&s).kind, WATCH_SWAP);
+}
+
+/* --- time ---------------------------------------------------------------------- */
+
+static struct watch_view view(enum watch_kind kind, const char *what)
+{
+	struct watch_view v = { .kind = kind, .gpu = SAMPLE_UNKNOWN };
+
+	snprintf(v.what, sizeof(v.what), "%s", what);
+	return v;
+}
+
+static void test_stall(void **state)
+{
+	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
+	struct watch_view wait = view(WATCH_CONNECT, "1.2.3.4:443");
+	struct watch_view other = view(WATCH_CONNECT, "1.2.3.5:443");
+	struct watch_view idle = view(WATCH_IDLE, "");
+	struct watch_view work = view(WATCH_COMPUTE, "");
+	uint64_t ms = 0;
+
+	(void)state;
+	timeline_init(&t, "python <webui>.py", 10000);
+	assert_int_equal(timeline_add(&t, ms, &work), NEWS_STAGE);
+	assert_int_equal(timeline_add(&t, ms += 60000, &work), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 1000, &wait), NEWS_STAGE);
+	/* breath between two tries, another address of the same name */
+	assert_int_equal(timeline_add(&t, ms += 4000, &idle), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 4000, &other), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 4000, &wait), NEWS_STALL);
+	assert_int_equal(timeline_add(&t, ms += 4000, &wait), NEWS_NONE);
+	assert_int_equal(t.span_count, 2);
+	assert_non_null(timeline_now(&t)->advice);
+	assert_int_equal(timeline_add(&t, ms += 1000, &work), NEWS_STAGE);
+	assert_false(timeline_now(&t)->stalled);
+}
+
+static void test_limits(void **state)
+{
+	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
+	struct str html CLEANUP(str_release) = STR_INIT;
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	timeline_init(&t, "a <b> & \"c\"", 1000);
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct watch_view v = view(i % 2 ? WATCH_READ : WATCH_COMPUTE,
+					   "<x>");
+
+		v.read = 10;
+		v.rss = i;
+		timeline_add(&t, i * 1000, &v);
+	}
+	assert_true(t.span_count <= TIMELINE_SPANS);
+	assert_true(t.point_count <= TIMELINE_POINTS);
+	assert_true(t.forgot);
+	assert_int_equal(t.read, 50000);
+	assert_int_equal(t.peak_rss, 4999);
+	/* no peak is lost when points are joined */
+	assert_int_equal(t.points[t.point_count - 1].rss, 4999);
+	timeline_html(&t, &html);
+	timeline_text(&t, &text);
+	assert_null(strstr(html.ptr, "<x>"));
+	assert_null(strstr(html.ptr, "<b> &"));
+	assert_non_null(strstr(html.ptr, "a &lt;b&gt; &amp; &quot;c&quot;"));
+	assert_non_null(strstr(text.ptr, "1:23:19 in all"));
+}
+
+int run_watch_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_keys_and_locks),
+		cmocka_unit_test(test_corpus),
+		cmocka_unit_test(test_moving),
+		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_swapping),
+		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
