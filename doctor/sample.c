@@ -19,7 +19,8 @@
 #define NET_MAX	    ((size_t)4 << 20)
 #define THREADS_MAX 64 /* looked at in each process */
 #define LARGE	    ((uint64_t)1 << 20)
-#define MAPS_EVERY  5 /* turns: maps are long */
+#define SMALL	    4096 /* Python has .pth files of its own */
+#define MAPS_EVERY  5	 /* turns: maps are long */
 
 static void drop_files(struct sample_file *files, size_t count)
 {
