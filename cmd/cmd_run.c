@@ -44,8 +44,7 @@ static const char *const examples[] = {
 	"Offline, from a model directory:",
 	"itts-pack run --model-dir checkpoints -- python webui.py",
 	"Does it start within five minutes, and what takes so long?",
-	"itts-pack run --offline --timeout 5m --report start.html -- python "
-	"webui.py",
+	"itts-pack run --timeout 5m --report start.html -- python webui.py",
 	NULL
 };
 

@@ -82,15 +82,15 @@ asleep() {
 }
 interrupted() { # Ctrl-C ends watching, not what is watched
 	local pid watcher
-	sleep 60 &
+	sleep 600 &
 	pid=$!
+	PIDS="$PIDS $pid"
 	"$PROGRAM" watch $pid --patience 1 >"$T/out" 2>"$T/err" &
 	watcher=$!
 	await grep -q "nothing moves" "$T/err"
 	kill -INT $watcher
 	wait $watcher
 	kill -0 $pid
-	kill $pid
 	prints "it was still running"
 }
 ends_well() {
