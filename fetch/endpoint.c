@@ -234,27 +234,26 @@ static int add_host(struct hub *h, const char *url, struct error *err)
 int endpoint_add_link(struct hub *h, const struct digest *sha256, char *url,
 		      struct strlist *lines, struct error *err)
 {
-	struct hub_link mine CLEANUP(link_release) = { .sha256 = *sha256,
-						       .url = url };
+	char *own CLEANUP(free_ptr) = url;
 	size_t at = link_place(h, sha256);
 
 	for (size_t i = at; i < h->link_count; i++)
 		if (digest_equal(&h->links[i].sha256, sha256) &&
 		    strcmp(h->links[i].url, url) == 0)
 			return 0;
-	if (lines) {
-		mine.lines = *lines;
-		*lines = (struct strlist){ 0 };
-	}
 	if (add_host(h, url, err) < 0)
 		return -1;
 	h->links = xgrow(h->links, &h->link_cap, h->link_count + 1,
 			 sizeof(*h->links));
 	memmove(&h->links[at + 1], &h->links[at],
 		(h->link_count - at) * sizeof(*h->links));
-	h->links[at] = mine;
+	h->links[at] = (struct hub_link){ .sha256 = *sha256,
+					  .url = take_ptr(own) };
 	h->link_count++;
-	mine = (struct hub_link){ 0 };
+	if (lines) {
+		h->links[at].lines = *lines;
+		*lines = (struct strlist){ 0 };
+	}
 	return 0;
 }
 

@@ -240,9 +240,17 @@ int git_pack_blob(struct git_pack *p, const struct digest *id, struct str *out,
 
 /* --- walking ------------------------------------------------------------------------ */
 
+struct level {
+	git_tree *tree;
+	size_t next;  /* entry */
+	char *prefix; /* "" or "dir/" */
+};
+
 struct walk {
 	struct git_pack *pack;
 	struct lock_repo *repo;
+	struct level levels[MAX_DEPTH];
+	size_t depth;
 	size_t entries; /* of all trees: one tree may stand in many places */
 };
 
@@ -276,15 +284,45 @@ static int add_file(struct walk *w, const char *path, const git_oid *id,
 	return 0;
 }
 
-static int walk_tree(struct walk *w, const git_oid *id, const char *prefix,
-		     unsigned depth, struct error *err);
+static void walk_release(struct walk *w)
+{
+	for (size_t i = 0; i < w->depth; i++) {
+		git_tree_free(w->levels[i].tree);
+		free_ptr(&w->levels[i].prefix);
+	}
+	w->depth = 0;
+}
+
+/* Takes prefix. */
+static int enter(struct walk *w, const git_oid *id, char *prefix,
+		 struct error *err)
+{
+	char *own CLEANUP(free_ptr) = prefix;
+	struct level *l = &w->levels[w->depth];
+
+	if (w->depth == MAX_DEPTH)
+		return err_set(err, ERR_FORMAT, "%s: too deep", own);
+	*l = (struct level){ .tree = NULL };
+	if (git_tree_lookup(&l->tree, w->pack->repo, id) < 0)
+		return fail(err, "tree");
+	l->prefix = take_ptr(own);
+	w->depth++;
+	return 0;
+}
+
+static void leave(struct walk *w)
+{
+	struct level *l = &w->levels[--w->depth];
+
+	git_tree_free(l->tree);
+	free_ptr(&l->prefix);
+}
 
 static int walk_entry(struct walk *w, const git_tree_entry *e,
-		      const char *prefix, unsigned depth, struct error *err)
+		      const char *prefix, struct error *err)
 {
 	char *path CLEANUP(free_ptr) = xasprintf("%s%s", prefix,
 						 git_tree_entry_name(e));
-	char *below CLEANUP(free_ptr) = NULL;
 
 	if (++w->entries > 4 * LOCK_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "the tree has no end");
@@ -292,28 +330,23 @@ static int walk_entry(struct walk *w, const git_tree_entry *e,
 		return add_file(w, path, git_tree_entry_id(e), err);
 	if (git_tree_entry_type(e) != GIT_OBJECT_TREE)
 		return 0; /* a submodule is a commit of elsewhere */
-	below = xasprintf("%s/", path);
-	return walk_tree(w, git_tree_entry_id(e), below, depth + 1, err);
+	return enter(w, git_tree_entry_id(e), xasprintf("%s/", path), err);
 }
 
-static void free_tree(git_tree **t)
+static int walk_tree(struct walk *w, const git_oid *root, struct error *err)
 {
-	git_tree_free(*t);
-}
+	if (enter(w, root, xstrdup(""), err) < 0)
+		return -1;
+	while (w->depth > 0) {
+		struct level *l = &w->levels[w->depth - 1];
 
-static int walk_tree(struct walk *w, const git_oid *id, const char *prefix,
-		     unsigned depth, struct error *err)
-{
-	git_tree *tree CLEANUP(free_tree) = NULL;
-
-	if (depth > MAX_DEPTH)
-		return err_set(err, ERR_FORMAT, "%s: too deep", prefix);
-	if (git_tree_lookup(&tree, w->pack->repo, id) < 0)
-		return fail(err, "tree");
-	for (size_t i = 0; i < git_tree_entrycount(tree); i++)
-		if (walk_entry(w, git_tree_entry_byindex(tree, i), prefix,
-			       depth, err) < 0)
+		if (l->next == git_tree_entrycount(l->tree))
+			leave(w);
+		else if (walk_entry(w,
+				    git_tree_entry_byindex(l->tree, l->next++),
+				    l->prefix, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -333,14 +366,14 @@ int git_pack_list(struct git_pack *p, const char *commit,
 		  struct lock_repo *repo, struct error *err)
 {
 	git_commit *object CLEANUP(free_commit) = NULL;
-	struct walk w = { .pack = p, .repo = repo };
+	struct walk w CLEANUP(walk_release) = { .pack = p, .repo = repo };
 	git_oid id;
 
 	if (git_oid_fromstr(&id, commit) < 0 ||
 	    git_commit_lookup(&object, p->repo, &id) < 0)
 		return fail(err, commit);
 	memcpy(repo->commit, commit, sizeof(repo->commit));
-	if (walk_tree(&w, git_commit_tree_id(object), "", 0, err) < 0)
+	if (walk_tree(&w, git_commit_tree_id(object), err) < 0)
 		return -1;
 	if (repo->file_count > 1)
 		qsort(repo->files, repo->file_count, sizeof(*repo->files),

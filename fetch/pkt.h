@@ -21,8 +21,8 @@ struct pkt_reader {
 	char buf[PKT_MAX + 1];
 };
 /* ERR_FORMAT, or what packet() fails with. */
-int pkt_feed(struct pkt_reader *r, const void *p, size_t n, struct error *err)
-	MUST_CHECK;
+int pkt_feed(struct pkt_reader *r, const void *data, size_t n,
+	     struct error *err) MUST_CHECK;
 /* ERR_FORMAT if it ends within a packet. */
 int pkt_finish(const struct pkt_reader *r, struct error *err) MUST_CHECK;
 

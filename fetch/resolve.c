@@ -12,6 +12,7 @@
 #include "fetch/plain.h"
 #include "manifest/glob.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,6 +54,7 @@ static int differ(const struct story *a, const struct lock_file *x,
 	struct str first CLEANUP(str_release) = STR_INIT;
 	struct str second CLEANUP(str_release) = STR_INIT;
 
+	assert(x || y);
 	describe_file(&first, a, x);
 	describe_file(&second, b, y);
 	return err_set(err, ERR_INTEGRITY,
@@ -382,6 +384,7 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 	event_info(r->sink, "asking for %s@%s", m->id, m->revision);
 	if (ask_all(r, m, &listing, err) < 0)
 		return -1;
+	assert(listing.repos);
 	listed = &listing.repos[0];
 	if (check_includes(r, m, listed, err) < 0)
 		return -1;
