@@ -50,25 +50,62 @@ enum probe_state hubprobe_classify(const struct error *err,
 	return PROBE_OTHER;
 }
 
+struct ask {
+	struct probe_result *out;
+	bool enough; /* the answer is known, and its body is not wanted */
+};
+
+static void judge(struct probe_result *out, const struct http_response *res)
+{
+	out->state = probe_judge(res->status, res->commit[0] != '\0',
+				 res->content_type);
+	snprintf(out->detail, sizeof(out->detail),
+		 "status %ld%s%.60s, %s commit in the headers; %.120s",
+		 res->status, res->content_type[0] ? ", " : "",
+		 res->content_type, res->commit[0] ? "a" : "no",
+		 res->location ? res->location : "");
+}
+
+/* GET, not HEAD: signed addresses of other hosts are good for GET only. It ends
+ * before the first byte of the file. */
+static int on_headers(void *ctx, const struct http_response *res,
+		      struct error *err)
+{
+	struct ask *a = ctx;
+
+	judge(a->out, res);
+	a->enough = true;
+	return err_set(err, ERR_OTHER, "no more is wanted");
+}
+
+static void on_done(void *ctx, const struct http_response *res,
+		    const struct error *err)
+{
+	struct ask *a = ctx;
+
+	if (a->enough)
+		return;
+	if (err->code == ERR_NONE) {
+		judge(a->out, res);
+		return;
+	}
+	a->out->state = hubprobe_classify(err, res);
+	snprintf(a->out->detail, sizeof(a->out->detail), "%.255s", err->msg);
+}
+
 void hubprobe_ask(void *ctx, const char *url, struct probe_result *out)
 {
 	struct hubprobe *p = ctx;
-	struct http_response res CLEANUP(http_response_release) = { 0 };
-	struct http_request rq = { .url = url, .head = true };
+	struct ask a = { .out = out };
+	struct http_request rq = {
+		.url = url, .ctx = &a, .headers = on_headers, .done = on_done
+	};
 	struct error err = { 0 };
 	uint64_t start = clock_ms();
 
-	if (http_get(p->http, &rq, 0, NULL, &res, &err) != 0) {
-		out->state = hubprobe_classify(&err, &res);
+	out->state = PROBE_OTHER;
+	if (http_submit(p->http, &rq, 0, &err) != 0 ||
+	    http_run(p->http, NULL, NULL, &err) != 0)
 		snprintf(out->detail, sizeof(out->detail), "%.255s", err.msg);
-	} else {
-		out->state = probe_judge(res.status, res.commit[0] != '\0',
-					 res.content_type);
-		snprintf(out->detail, sizeof(out->detail),
-			 "status %ld%s%.60s, %s commit in the headers; %.120s",
-			 res.status, res.content_type[0] ? ", " : "",
-			 res.content_type, res.commit[0] ? "a" : "no",
-			 res.location ? res.location : url);
-	}
 	out->ms = (unsigned)(clock_ms() - start);
 }

@@ -229,7 +229,6 @@ void step_kernel(const struct doctor *d, struct step *s)
 	char *kernel CLEANUP(free_ptr) = source_dir(d, KERNEL);
 	char *build CLEANUP(free_ptr) = xasprintf("%s/build",
 						  kernel ? kernel : "");
-	char *lock CLEANUP(free_ptr) = xasprintf("%s/lock", build);
 
 	s->where = xstrdup(kernel ? build : "-");
 	if (!kernel) {

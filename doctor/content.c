@@ -137,8 +137,8 @@ const char *content_text(enum content c)
 		[CONTENT_EMPTY] = "is empty",
 		[CONTENT_POINTER] = "is a Git LFS pointer, not the file itself",
 		[CONTENT_HTML] = "is a web page, not the file",
-		[CONTENT_ZEROS] = "is space that a download reserved and did "
-				  "not fill",
+		[CONTENT_ZEROS] =
+			"is reserved space that no download has filled",
 		[CONTENT_BROKEN] = "is damaged",
 		[CONTENT_UNREADABLE] = "cannot be read",
 	};

@@ -52,6 +52,7 @@ const struct finding *findings_find(const struct findings *f, const char *id)
 }
 
 /* Every text goes through here, so no secret gets past. */
+PRINTF_LIKE(2, 0)
 static void set_text(char **to, const char *fmt, va_list args)
 {
 	free_ptr(to);

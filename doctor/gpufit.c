@@ -57,7 +57,11 @@ static bool torch_cuda(const struct doctor *d, char out[16], bool *cpu)
 	if (p && strlen(p + 3) >= 3 && strlen(p + 3) <= 4) {
 		size_t n = strlen(p + 3);
 
-		snprintf(out, 16, "%.*s.%s", (int)n - 1, p + 3, p + 3 + n - 1);
+		/* "128": the last digit is the minor version */
+		memcpy(out, p + 3, n - 1);
+		out[n - 1] = '.';
+		out[n] = p[3 + n - 1];
+		out[n + 1] = '\0';
 		return true;
 	}
 	*cpu = strstr(torch->version, "+cpu") != NULL;

@@ -35,11 +35,12 @@ static void give_gpus(void *ctx, struct gpu_list *out)
 	const struct world *w = ctx;
 
 	out->gpus = xcalloc(w->gpus.count + 1, sizeof(*out->gpus));
-	memcpy(out->gpus, w->gpus.gpus, w->gpus.count * sizeof(*out->gpus));
+	for (size_t i = 0; i < w->gpus.count; i++)
+		out->gpus[i] = w->gpus.gpus[i];
 	out->count = w->gpus.count;
 	out->users = xcalloc(w->gpus.user_count + 1, sizeof(*out->users));
-	memcpy(out->users, w->gpus.users,
-	       w->gpus.user_count * sizeof(*out->users));
+	for (size_t i = 0; i < w->gpus.user_count; i++)
+		out->users[i] = w->gpus.users[i];
 	out->user_count = w->gpus.user_count;
 	out->source = "test";
 	memcpy(out->problem, w->gpus.problem, sizeof(out->problem));
