@@ -15,9 +15,9 @@
 /* Files from this size on come from all endpoints at once. */
 #define SHARED_MIN  (8u << 20)
 #define REPAIR_MOST 8u /* blocks of one request that compares */
-/* A connection is slow if it takes this many times longer than others would. */
-#define SLOW_TIMES 3
-#define SLOW_MS	   500 /* and what another would need to begin */
+/* A connection is slow if it takes this many times longer than another would. */
+#define SLOW_TIMES 2
+#define SLOW_MS	   300 /* and what that would need to begin */
 
 static struct job_endpoint *endpoint_of(struct job_common *c, size_t k)
 {
@@ -166,23 +166,35 @@ static uint64_t at_it(const struct lane *l, uint64_t now)
 	return now > since ? now - since : 0;
 }
 
-/* How long the block at pos has been and will be in coming; 0: no hurry. */
+/* Blocks that it has not begun? */
+static bool may_shorten(const struct lane *l)
+{
+	uint32_t i;
+	uint64_t start = job_block_at(l->job, l->pos, &i);
+
+	return l->kind == LANE_RANGE && l->end > start + block_size(l->job);
+}
+
+/* How long what another could do instead will take yet; 0: no longer than there.
+ * Who was at a block for some time will be as long again. */
 static uint64_t slowness(const struct lane *l, size_t k, uint64_t now)
 {
 	const struct job *j = l->job;
-	const struct job_endpoint *e = &j->common->endpoints[k];
-	uint64_t limit = SLOW_TIMES * ms_elsewhere(j, e) + SLOW_MS;
+	uint64_t elsewhere = ms_elsewhere(j, &j->common->endpoints[k]);
+	uint64_t spent = at_it(l, now), start, end, left;
 	uint32_t i;
-	uint64_t start, left, all;
 
 	if (l->kind == LANE_SMALL || l->kind == LANE_COPY || l->pos >= l->end)
 		return 0;
 	start = job_block_at(j, l->pos, &i);
-	left = start + journal_block_len(blocks_journal(j->blocks), i) - l->pos;
-	all = at_it(l, now) + ms_for(l, left, now);
-	if (l->kind == LANE_RANGE && l->end > start + block_size(j))
-		all = at_it(l, now) + ms_for(l, l->end - l->pos, now);
-	return all > limit ? all : 0;
+	end = may_shorten(l)
+		      ? l->end
+		      : start + journal_block_len(blocks_journal(j->blocks), i);
+	left = ms_for(l, end - l->pos, now);
+	left = left > spent ? left : spent;
+	if (left < SLOW_TIMES * elsewhere + SLOW_MS || spent < elsewhere)
+		return 0;
+	return left;
 }
 
 static bool may_hedge(const struct lane *l, size_t k)
@@ -194,15 +206,6 @@ static bool may_hedge(const struct lane *l, size_t k)
 	job_block_at(j, l->pos, &i);
 	return !l->hedged && job_may_use(j, k) && !s->streams && s->open &&
 	       j->segments.state[i] == SEGMENT_TAKEN;
-}
-
-/* Blocks that it has not begun? */
-static bool may_shorten(const struct lane *l)
-{
-	uint32_t i;
-	uint64_t start = job_block_at(l->job, l->pos, &i);
-
-	return l->kind == LANE_RANGE && l->end > start + block_size(l->job);
 }
 
 static struct lane *slowest(struct job_common *c, size_t k)

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# One file from several endpoints at once, and what connections cost.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq curl
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+repo "$TOP" acme/voice $A big.safetensors=20000000 config.json=300
+SRC=$TOP/models/acme/voice/$A
+start_hub hub "$TOP"
+start_hub near "$TOP" --rate 3000000
+start_hub far "$TOP" --rate 600000
+# shellcheck disable=SC2154
+start_fault bad --upstream "$hub" --follow
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+
+fetch() { # ARGS...: into a new cache; all is right
+	local cache=$T/cache-$BASHPID
+	rm -rf "$cache"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --json "$@"
+	cache_is_honest "$cache"
+	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
+	same "$(find "$cache" -name '*.itts-part' | wc -l)" 0
+	rm -rf "$cache"
+}
+both() { # each by what it can; small files from the first
+	: >"$T/log/far.requests"
+	# shellcheck disable=SC2154
+	fetch --endpoint "$near" --endpoint "$far" --connections 4
+	jq -e '.sources[0].received_bytes > .sources[1].received_bytes' "$T/out"
+	jq -e '.sources[1].received_bytes > 500000' "$T/out"
+	# at the end a block of each slow connection may have been asked for twice
+	jq -e '.wasted_bytes <= 4 * 1048576' "$T/out"
+	same "$(requests far GET config.json)" 0
+}
+liar() { # found out by the digest, named, not asked any more; the rest was right
+	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000},
+		{"path": "big.safetensors", "fault": "flip", "at": 9700000}]'
+	fetch --endpoint "$bad" --endpoint "$hub" --connections 2
+	jq -e '.sources[0].received_bytes > 0' "$T/out"
+	if jq -e '.sources[0].dropped' "$T/out"; then
+		says "$bad" "wrong bytes in" "is not asked any more"
+	fi
+}
+liar_alone() { # all of it came from the liar before the other could
+	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000}]'
+	local cache=$T/cache-alone
+	expect 9 itts fetch --lock "$T/lock.json" --cache "$cache" --endpoint "$bad"
+	one_error
+	says big.safetensors sha256 "$bad"
+	cache_is_honest "$cache"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --endpoint "$hub" --json
+	# the first block was wrong: as soon as that is known, nothing more is compared
+	jq -e '.resumed_bytes == 20000000' "$T/out"
+	cache_is_honest "$cache"
+}
+fails_midway() { # costs its own blocks
+	faults "$bad" '[{"path": "big.safetensors", "fault": "none", "count": 2},
+		{"path": "big.safetensors", "fault": "drop"}]'
+	fetch --endpoint "$bad" --endpoint "$near"
+	jq -e '.wasted_bytes < 4194304' "$T/out"
+}
+stalls() { # its block comes from the other
+	faults "$bad" '[{"path": "big.safetensors", "fault": "stall", "after": 300000, "seconds": 50}]'
+	fetch --endpoint "$near" --endpoint "$bad"
+	jq -e '.sources[0].received_bytes > 15000000' "$T/out"
+}
+once() { # the redirect of a file is resolved once
+	: >"$T/log/hub.requests"
+	fetch --endpoint "$hub"
+	same "$(jq -r 'select(.origin == "hub") | .path' "$T/log/hub.requests" |
+		grep -c big.safetensors)" 1
+	test "$(jq -r 'select(.origin == "cdn") | .range' "$T/log/hub.requests" | sort -u | wc -l)" -ge 3
+}
+keeps_connections() { # few peers for many requests
+	: >"$T/log/near.requests"
+	fetch --endpoint "$near" --connections 3
+	test "$(jq -r 'select(.origin == "cdn") | .peer' "$T/log/near.requests" | sort -u | wc -l)" -le 6
+}
+expires() { # signed URLs that live for a second
+	start_hub brief "$TOP" --rate 1500000 --url-life 1
+	# shellcheck disable=SC2154
+	fetch --endpoint "$brief" --connections 2
+	test "$(jq -r 'select(.origin == "hub") | .path' "$T/log/brief.requests" |
+		grep -c big.safetensors)" -ge 2
+	stop brief
+}
+dry() { # says it and does nothing
+	: >"$T/log/hub.requests"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/dry" --endpoint "$hub" --dry-run --json
+	jq -e '.missing_files == 2 and .missing_bytes == 20000300 and .dry_run' "$T/out"
+	jq -e --arg hub "$hub" '.missing[0].from == [$hub]' "$T/out"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/dry" --endpoint "$hub" --dry-run
+	prints big.safetensors "$hub"
+	same "$(wc -l <"$T/log/hub.requests")" 0
+	same "$(find "$T/dry" -type f -size +0 ! -name CACHEDIR.TAG | wc -l)" 0
+}
+deadline() { # gives up in time; what came is kept
+	expect 4 itts fetch --lock "$T/lock.json" --cache "$T/late" --endpoint "$far" --deadline 2s \
+		--connections 2
+	one_error
+	says deadline "run the command again"
+	cache_is_honest "$T/late"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/late" --endpoint "$hub" --deadline 2h
+	expect 2 itts fetch --deadline soon
+	says --deadline
+}
+limited() { # all connections together
+	local before=$EPOCHREALTIME ms
+	fetch --endpoint "$hub" --limit-rate 8M
+	ms=$(((${EPOCHREALTIME/./} - ${before/./}) / 1000))
+	echo "took $ms ms"
+	test $ms -ge 2000
+	expect 2 itts fetch --limit-rate fast
+	says --limit-rate
+}
+
+check "two endpoints, one five times faster" both
+check "one of two endpoints lies" liar
+check "the only endpoint lies, the next run has another" liar_alone
+check "one of two endpoints dies" fails_midway
+check "one of two endpoints falls silent" stalls
+check "a redirect is resolved once" once
+check "connections are kept" keeps_connections
+check "signed URLs that expire" expires
+check "--dry-run" dry
+check "--deadline" deadline
+check "--limit-rate" limited
+finish
