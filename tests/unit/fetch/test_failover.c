@@ -165,6 +165,84 @@ static void dead_endpoint(void **state)
 	assert_fails(download(f), &f->err, ERR_NET, "no endpoint is left");
 }
 
+static bool strlist_has_start(const struct strlist *l, const char *start,
+			      const char *part)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (str_starts(l->items[i], start) && strstr(l->items[i], part))
+			return true;
+	return false;
+}
+
+/* --- both at once ------------------------------------------------------------- */
+
+static bool flip_second_block(struct fake_hub *h, const struct exchange *x,
+			      bool *keep)
+{
+	const struct fake_file *file = fake_find(h, x->path);
+	char *bytes CLEANUP(free_ptr) = NULL;
+
+	(void)keep;
+	if (x->server != h->cdn)
+		return false;
+	bytes = xmalloc(file->len);
+	memcpy(bytes, file->bytes, file->len);
+	bytes[BLOCK + 1] ^= 1;
+	return serve_file(x, "ETag: \"strong\"\r\n", bytes, file->len);
+}
+
+/* One block of three was wrong: it is found by what the other endpoint sends, the
+ * liar is named and not asked any more. */
+static void wrong_block_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_add_hub(f);
+	f->hub.fault = flip_second_block;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_true(f->endpoints.endpoints[0].dropped);
+	assert_false(f->endpoints.endpoints[1].dropped);
+	assert_int_equal(events_with(f, "warn"), 1);
+	assert_true(strlist_has_start(&f->events, "warn", "1 of 3 blocks"));
+	/* the third block was not asked of the other, or not for nothing */
+	assert_in_range(f->stats.wasted_bytes, BLOCK, 2 * BLOCK);
+}
+
+/* Wrong the first time only: comparing with itself finds it. */
+static bool flip_once(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	if (x->server != h->cdn || h->number++ > 0)
+		return false;
+	return flip_second_block(h, x, keep);
+}
+
+static void stumbled_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = flip_once;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_false(f->endpoints.endpoints[0].dropped);
+}
+
+/* What was wrong is kept out of the store, and kept as a part: the next run has
+ * only to find the block that differs. */
+static void healed_later(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = flip_second_block;
+	assert_fails(download(f), &f->err, ERR_INTEGRITY, "sha256");
+	assert_false(is_right(f, "model.bin"));
+	f->hub.fault = NULL;
+	f->endpoints.endpoints[0].dropped = false;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_int_equal(f->stats.resumed_bytes, BIG);
+}
+
 /* --- endpoints that stumble ------------------------------------------------- */
 
 static bool stumble(struct fake_hub *h, const struct exchange *x, bool *keep)
@@ -237,9 +315,15 @@ static void one_fails_others_come(void **state)
 int run_failover_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_wrong_gets_in), TEST(another_endpoint_heals),
-		TEST(liars_are_dropped),     TEST(dead_endpoint),
-		TEST(passing_trouble),	     TEST(expired_link),
+		TEST(nothing_wrong_gets_in),
+		TEST(another_endpoint_heals),
+		TEST(wrong_block_is_replaced),
+		TEST(stumbled_once),
+		TEST(healed_later),
+		TEST(liars_are_dropped),
+		TEST(dead_endpoint),
+		TEST(passing_trouble),
+		TEST(expired_link),
 		TEST(one_fails_others_come),
 	};
 

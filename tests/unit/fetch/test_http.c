@@ -1,16 +1,19 @@
 #include "tests/unit/fetch/unit.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "fetch/http.h"
 #include "tests/unit/fetch/server.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TOKEN "hf_canary0123456789"
+#define TOKEN	  "hf_canary0123456789"
+#define LONG_BODY 300000
 
 struct fixture {
 	struct server *a, *b;
@@ -113,6 +116,11 @@ static bool serve(const struct exchange *x)
 		memset(line, 'a', 20000);
 		send_text(x, "HTTP/1.1 200 OK\r\nX: %s\r\n\r\n", line);
 		return false;
+	}
+	if (strcmp(p, "/long") == 0) {
+		char *body CLEANUP(free_ptr) = xcalloc(1, LONG_BODY);
+
+		return answer(x, "200 OK", "", body, LONG_BODY);
 	}
 	if (strcmp(p, "/hang") == 0) {
 		cancel_set(&f->cancel);
@@ -625,6 +633,95 @@ static void delays_and_ticks(void **state)
 	assert_in_range(ticks, 1, 3);
 }
 
+/* --- what downloads need ------------------------------------------------------ */
+
+static void range_with_end(void **state)
+{
+	struct fixture *f = *state;
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct str body CLEANUP(str_release) = STR_INIT;
+	struct error err = { .code = ERR_NONE };
+	struct http_request rq = { .range_from = 1, .range_to = 4 };
+
+	assert_ok(get(f, rq, "/file", &body, &res, &err), &err);
+	assert_int_equal(res.status, 206);
+	assert_int_equal(server_saw(f->a, "Range: bytes=1-3"), 1);
+	assert_int_equal(res.range_start, 1);
+	assert_int_equal(res.range_end, 3);
+	assert_int_equal(body.len, 3);
+}
+
+/* Those of one owner go, others are served. */
+static void dropping(void **state)
+{
+	struct many kept = { .f = *state }, dropped = { .f = *state };
+	struct error err = { .code = ERR_NONE };
+
+	submit_many(&dropped, 40);
+	submit_many(&kept, 40);
+	http_drop(kept.f->http, &dropped);
+	assert_ok(http_run(kept.f->http, NULL, NULL, &err), &err);
+	assert_int_equal(kept.done, 40);
+	assert_int_equal(dropped.done, 0);
+}
+
+struct beside {
+	struct http *http;
+	pthread_t thread;
+	unsigned ticks;
+};
+
+static void *wake_later(void *arg)
+{
+	struct beside *b = arg;
+
+	usleep(20000);
+	http_wake(b->http);
+	return NULL;
+}
+
+static void end_hold(void *ctx)
+{
+	struct beside *b = ctx;
+
+	b->ticks++;
+	http_hold(b->http, -1);
+}
+
+/* With nothing on the wire it waits for what goes on beside. */
+static void held_until_woken(void **state)
+{
+	struct fixture *f = *state;
+	struct beside b = { .http = f->http };
+	struct error err = { .code = ERR_NONE };
+
+	http_hold(f->http, 1);
+	assert_int_equal(pthread_create(&b.thread, NULL, wake_later, &b), 0);
+	assert_ok(http_run(f->http, end_hold, &b, &err), &err);
+	pthread_join(b.thread, NULL);
+	assert_int_equal(b.ticks, 1);
+	assert_ok(http_run(f->http, NULL, NULL, &err), &err);
+}
+
+/* 300 KB at 1 MB a second: a tenth of a second's worth may come at once. */
+static void limited_rate(void **state)
+{
+	struct fixture *f = *state;
+	struct http_config cfg = { .limit_rate = 1000000 };
+	struct http *http CLEANUP(http_close) = NULL;
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct str body CLEANUP(str_release) = STR_INIT;
+	struct error err = { .code = ERR_NONE };
+	char *url CLEANUP(free_ptr) = server_url(f->a, "/long");
+	struct http_request rq = { .url = url };
+	uint64_t began = clock_ms();
+
+	assert_ok(http_open(&http, &cfg, NULL, &err), &err);
+	assert_ok(http_get(http, &rq, 0, &body, &res, &err), &err);
+	assert_int_equal(body.len, LONG_BODY);
+	assert_true(clock_ms() - began >= 150);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int run_http_tests(void)
@@ -649,6 +746,10 @@ int run_http_tests(void)
 		TEST(stopping),
 		TEST(cancelling),
 		TEST(delays_and_ticks),
+		TEST(range_with_end),
+		TEST(dropping),
+		TEST(held_until_woken),
+		TEST(limited_rate),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
