@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@ struct blocks {
 	uint32_t front;	  /* first block that is missing */
 	uint32_t missing; /* how many are */
 	bool committed;
+	_Atomic bool closing;
 };
+#define RESERVE_STEP ((uint64_t)64 << 20)
 
 /* --- open and close ------------------------------------------------------------- */
 
@@ -72,11 +75,29 @@ int blocks_open(struct blocks **out, struct hfcache *c,
 	return 0;
 }
 
+/* Space for all of it, in steps: some file systems let nobody write meanwhile. */
+static int reserve(void *ctx, struct error *err)
+{
+	struct blocks *b = ctx;
+
+	for (uint64_t at = 0; at < b->part.size; at += RESERVE_STEP) {
+		if (atomic_load(&b->closing))
+			return 0;
+		if (store_part_reserve(&b->part, at, RESERVE_STEP, err))
+			return -1;
+	}
+	return 0;
+}
+
 int blocks_start(struct blocks *b, void (*wake)(void *ctx), void *ctx,
 		 struct error *err)
 {
-	return follow_start(&b->follow, b->part.fd, &b->journal, wake, ctx,
-			    err);
+	const struct follow_hooks hooks = { .prepare = reserve,
+					    .prepare_ctx = b,
+					    .wake = wake,
+					    .wake_ctx = ctx };
+
+	return follow_start(&b->follow, b->part.fd, &b->journal, &hooks, err);
 }
 
 static bool holds_nothing(const struct blocks *b)
@@ -95,6 +116,7 @@ void blocks_close(struct blocks **blocks)
 	if (!b)
 		return;
 	*blocks = NULL;
+	atomic_store(&b->closing, true);
 	follow_end(&b->follow);
 	close_fd(&b->journal_fd);
 	/* hfcache_part_close() keeps a part that has something */
@@ -211,8 +233,6 @@ int blocks_source(struct blocks *b, const char *text, uint32_t *out,
 int blocks_write(struct blocks *b, uint64_t offset, const void *p, size_t n,
 		 struct error *err)
 {
-	if (hfcache_part_reserve(&b->part, err))
-		return -1;
 	if (!file_pwrite_all(b->part.fd, p, n, offset, b->part.label, err))
 		return 0;
 	return err->sys == ENOSPC || err->sys == EDQUOT

@@ -25,8 +25,7 @@ struct follow {
 	unsigned char (*states)[DIGEST_STATE_LEN]; /* before each block */
 	unsigned char *buf;
 	pthread_t thread;
-	void (*wake)(void *ctx);
-	void *ctx;
+	struct follow_hooks hooks;
 
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t more;
@@ -80,7 +79,7 @@ static void check_blocks(struct follow *f)
 	pthread_mutex_lock(&f->mutex);
 	f->checked = true;
 	pthread_mutex_unlock(&f->mutex);
-	f->wake(f->ctx);
+	f->hooks.wake(f->hooks.wake_ctx);
 }
 
 /* --- hashing --------------------------------------------------------------------- */
@@ -180,7 +179,7 @@ static void conclude(struct follow *f, const struct follow_result *r)
 	}
 	f->complete = true;
 	pthread_mutex_unlock(&f->mutex);
-	f->wake(f->ctx);
+	f->hooks.wake(f->hooks.wake_ctx);
 }
 
 static void follow_front_of(struct follow *f)
@@ -208,8 +207,13 @@ static void *main_of_thread(void *arg)
 {
 	struct follow *f = arg;
 
+	struct follow_result r = { 0 };
+
 	check_blocks(f);
-	follow_front_of(f);
+	if (f->hooks.prepare(f->hooks.prepare_ctx, &r.err))
+		conclude(f, &r);
+	else
+		follow_front_of(f);
 	return NULL;
 }
 
@@ -226,7 +230,7 @@ static void release(struct follow *f)
 }
 
 int follow_start(struct follow **out, int fd, struct journal *j,
-		 void (*wake)(void *ctx), void *ctx, struct error *err)
+		 const struct follow_hooks *hooks, struct error *err)
 {
 	struct follow *f = xcalloc(1, sizeof(*f));
 	sigset_t all, before;
@@ -238,8 +242,7 @@ int follow_start(struct follow **out, int fd, struct journal *j,
 			      .block_size = j->block_size,
 			      .states = xcalloc(j->count, DIGEST_STATE_LEN),
 			      .buf = xmalloc(READ_SIZE),
-			      .wake = wake,
-			      .ctx = ctx,
+			      .hooks = *hooks,
 			      .rewind = NO_BLOCK };
 	pthread_mutex_init(&f->mutex, NULL);
 	pthread_cond_init(&f->more, NULL);

@@ -21,11 +21,20 @@ struct follow_result {
 	struct error err;	    /* what went wrong instead */
 };
 
+struct follow_hooks {
+	/* On the thread, once the blocks are looked at: what takes time and need
+	 * not be waited for. */
+	int (*prepare)(void *ctx, struct error *err);
+	void *prepare_ctx;
+	/* On the thread, when something has changed. */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+};
+
 /* fd is borrowed. j is the thread's until follow_checked() says true: blocks whose
- * bytes have another sum are marked as not there. wake is called on the thread
- * when something has changed. */
+ * bytes have another sum are marked as not there. */
 int follow_start(struct follow **out, int fd, struct journal *j,
-		 void (*wake)(void *ctx), void *ctx, struct error *err)
+		 const struct follow_hooks *hooks, struct error *err)
 	MUST_CHECK;
 void follow_end(struct follow **f); /* CLEANUP: stops it, waits for it */
 

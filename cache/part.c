@@ -226,12 +226,12 @@ void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
 
 /* --- write ------------------------------------------------------------------- */
 
-int hfcache_part_reserve(struct hfcache_part *p, struct error *err)
+int store_part_reserve(const struct hfcache_part *p, uint64_t offset,
+		       uint64_t n, struct error *err)
 {
-	if (p->reserved || !p->size)
-		return 0;
-	p->reserved = true;
-	if (!fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)p->size))
+	n = n < p->size - offset ? n : p->size - offset;
+	if (!n ||
+	    !fallocate(p->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n))
 		return 0;
 	/* many file systems cannot do it: the writes will tell */
 	if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)
@@ -239,6 +239,14 @@ int hfcache_part_reserve(struct hfcache_part *p, struct error *err)
 	err_sys(err, errno, "%s: no room for %" PRIu64 " bytes in %s", p->label,
 		p->size, p->cache->root);
 	return no_space(err);
+}
+
+int hfcache_part_reserve(struct hfcache_part *p, struct error *err)
+{
+	if (p->reserved)
+		return 0;
+	p->reserved = true;
+	return store_part_reserve(p, 0, p->size, err);
 }
 
 int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,

@@ -42,6 +42,9 @@ int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 int store_part_open(struct hfcache_part *out, struct hfcache *c,
 		    const struct lock_repo *repo, const struct lock_file *file,
 		    int lockfd, struct error *err) MUST_CHECK;
+/* Space for n bytes of it (or to its end), from any thread. ERR_IO. */
+int store_part_reserve(const struct hfcache_part *p, uint64_t offset,
+		       uint64_t n, struct error *err) MUST_CHECK;
 /* "org/name path", for messages; caller frees. */
 char *store_label(const struct lock_repo *repo, const struct lock_file *file);
 

@@ -17,7 +17,7 @@ static const struct option common[] = {
 	  .field = offsetof(struct options, jobs),
 	  .value = "N",
 	  .max = 256,
-	  .help = "files to download at a time (default 16), threads that "
+	  .help = "files to download at a time (default 32), threads that "
 		  "hash (default: all cores)" },
 	{ .name = "json",
 	  .kind = OPTION_FLAG,
@@ -158,7 +158,8 @@ static const struct option network[] = {
 	  .field = offsetof(struct options, connections),
 	  .value = "N",
 	  .max = 64,
-	  .help = "connections to one endpoint at most (default 16); fewer are "
+	  .help = "connections to one endpoint at most (default 16, small "
+		  "files 32); fewer are "
 		  "used while more would not help" },
 	{ .name = "limit-rate",
 	  .kind = OPTION_STRING,

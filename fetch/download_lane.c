@@ -171,7 +171,7 @@ static void ease(struct lane *l, const struct http_response *res,
 
 	if (!busy && (res->status != 0 || l->got > 0))
 		return;
-	pace_back_off(&e->pace, now);
+	pace_answer(&e->pace, true, now);
 	if (busy && res->retry_after_ms != UINT64_MAX &&
 	    e->wait_ms < now + delay_ms)
 		e->wait_ms = now + delay_ms;
@@ -293,6 +293,7 @@ static void complete(struct lane *l)
 
 	e->failures = 0;
 	l->source->waits = 0;
+	pace_answer(&common_endpoint(l)->pace, false, clock_ms());
 	learn_rate(l);
 	lane_release(l);
 	if (j->state == JOB_SMALL)

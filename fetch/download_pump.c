@@ -279,8 +279,21 @@ void pump(struct job_common *c)
 	c->pumping = false;
 }
 
+/* Small files wait more than they receive: more of them at once. */
+static void choose_cap(struct job_common *c)
+{
+	unsigned cap = PACE_CAP_SMALL;
+
+	for (unsigned i = 0; i < c->job_count; i++)
+		if (c->jobs[i].state == JOB_FILLING)
+			cap = PACE_CAP;
+	for (size_t k = 0; !c->hub->connections && k < c->hub->count; k++)
+		pace_set_cap(&c->endpoints[k].pace, cap);
+}
+
 void pump_tick(struct job_common *c)
 {
+	choose_cap(c);
 	for (size_t k = 0; k < c->hub->count; k++)
 		pace_tick(&c->endpoints[k].pace, c->endpoints[k].lanes,
 			  clock_ms());

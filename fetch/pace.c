@@ -1,9 +1,11 @@
 #include "fetch/pace.h"
 
-#define MEASURE_MS 300	/* long enough for a new connection to show */
+#define MEASURE_MS 200
 #define HOLD_MS	   3000 /* after a step back */
 #define MOST_HOLDS 3	/* doublings of that */
-#define TRIES	   2	/* measurements that a step has to show something */
+#define TRIES	   3	/* measurements that a step has to show something */
+#define REFUSED	   10	/* strain of a refusal; an answer takes away 1 */
+#define STRAINED   20
 #define QUIET_MS   1000 /* refusals that come together are one */
 
 static unsigned least(unsigned a, unsigned b)
@@ -73,13 +75,28 @@ void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms)
 	measure_anew(p, now_ms);
 }
 
-bool pace_back_off(struct pace *p, uint64_t now_ms)
+bool pace_answer(struct pace *p, bool refused, uint64_t now_ms)
 {
+	if (!refused) {
+		p->strain -= p->strain > 0;
+		return false;
+	}
+	/* those that were under way when it became too much say the same */
 	if (p->hold_ms > now_ms + HOLD_MS - QUIET_MS)
 		return false;
+	p->strain += REFUSED;
+	if (p->strain < STRAINED)
+		return false;
+	p->strain = 0;
 	p->limit = p->limit > 1 ? p->limit / 2 : 1;
 	p->best = 0;
 	p->hold_ms = now_ms + HOLD_MS;
 	measure_anew(p, now_ms);
 	return true;
+}
+
+void pace_set_cap(struct pace *p, unsigned cap)
+{
+	p->cap = least(cap, PACE_MAX_CAP);
+	p->limit = least(p->limit, p->cap);
 }

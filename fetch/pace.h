@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_START   4u
-#define PACE_CAP     16u /* where nobody says otherwise */
-#define PACE_MAX_CAP 64u
+#define PACE_START     4u
+#define PACE_CAP       16u /* where nobody says otherwise */
+#define PACE_CAP_SMALL 32u /* for small files, which are mostly waiting */
+#define PACE_MAX_CAP   64u
 
 struct pace {
 	unsigned limit; /* connections that may be open now */
@@ -23,6 +24,7 @@ struct pace {
 	uint64_t hold_ms; /* no step up before this */
 	unsigned in_vain; /* measurements since a step that showed nothing */
 	unsigned holds;	  /* steps in a row that were taken back */
+	unsigned strain;  /* grows with refusals, falls with answers */
 	bool busy;	  /* all of them were in use all the time */
 };
 void pace_init(struct pace *p, unsigned cap, uint64_t now_ms);
@@ -30,7 +32,10 @@ void pace_count(struct pace *p, uint64_t bytes);
 /* About ten times a second: in_use of limit connections are, and more would be if
  * they might. */
 void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms);
-/* 429, 503, a reset: only the first of several counts. true if it did. */
-bool pace_back_off(struct pace *p, uint64_t now_ms);
+/* An answer, or 429, 503, a reset instead: when these are more than a tenth of all,
+ * half as many connections are used. true if that is so now. */
+bool pace_answer(struct pace *p, bool refused, uint64_t now_ms);
+/* Another cap from now on. */
+void pace_set_cap(struct pace *p, unsigned cap);
 
 #endif

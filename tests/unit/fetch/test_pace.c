@@ -83,6 +83,16 @@ static void idle(void **state)
 	assert_int_equal(p.limit, 4);
 }
 
+/* true if it backs off within so many refusals in a row. */
+static bool refuse(struct pace *p, unsigned times, uint64_t now)
+{
+	bool backed_off = false;
+
+	while (times-- > 0)
+		backed_off |= pace_answer(p, true, now);
+	return backed_off;
+}
+
 static void refused(void **state)
 {
 	struct pace p;
@@ -91,20 +101,56 @@ static void refused(void **state)
 	(void)state;
 	pace_init(&p, 0, now);
 	second(&p, &now, 1000000, UINT64_MAX);
-	assert_true(pace_back_off(&p, now));
+	assert_true(refuse(&p, 2, now));
 	assert_int_equal(p.limit, 8);
 	/* those that were under way say the same */
-	assert_false(pace_back_off(&p, now + 500));
+	assert_false(refuse(&p, 8, now + 500));
 	assert_int_equal(p.limit, 8);
-	assert_true(pace_back_off(&p, now + 1500));
+	assert_true(refuse(&p, 2, now + 1500));
 	assert_int_equal(p.limit, 4);
 	for (unsigned i = 2; i < 8; i++)
-		assert_true(pace_back_off(&p, now + i * 1500));
+		assert_true(refuse(&p, 2, now + i * 1500));
 	assert_int_equal(p.limit, 1);
 	now += 8 * 1500;
 	for (int i = 0; i < 8; i++)
 		second(&p, &now, 1000000, UINT64_MAX);
 	assert_int_equal(p.limit, 16);
+}
+
+/* One in twenty is bad luck, one in five is not. */
+static void now_and_then(void **state)
+{
+	static const struct {
+		unsigned every;
+		bool backs_off;
+	} rows[] = { { 20, false }, { 12, false }, { 5, true }, { 2, true } };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+		struct pace p;
+		bool backed_off = false;
+
+		pace_init(&p, 0, 0);
+		for (unsigned i = 1; i <= 400; i++)
+			backed_off |= pace_answer(&p, i % rows[k].every == 0,
+						  i * 10);
+		assert_int_equal(backed_off, rows[k].backs_off);
+	}
+}
+
+static void other_cap(void **state)
+{
+	struct pace p;
+	uint64_t now = 0;
+
+	(void)state;
+	pace_init(&p, 32, now);
+	second(&p, &now, 1000000, UINT64_MAX);
+	assert_int_equal(p.limit, 32);
+	pace_set_cap(&p, 16);
+	assert_int_equal(p.limit, 16);
+	pace_set_cap(&p, 1000);
+	assert_int_equal(p.cap, PACE_MAX_CAP);
 }
 
 int run_pace_tests(void)
@@ -115,6 +161,8 @@ int run_pace_tests(void)
 		cmocka_unit_test(caps),
 		cmocka_unit_test(idle),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(now_and_then),
+		cmocka_unit_test(other_cap),
 	};
 
 	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
