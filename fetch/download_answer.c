@@ -79,7 +79,7 @@ static int take_all(struct lane *l, const struct http_response *res,
 		break;
 	case LANE_RANGE:
 		l->source->streams = true;
-		segments_give_back(&j->segments, l->run);
+		lane_give_back(l);
 		l->run = (struct segment){ 0, 0 };
 		l->kind = LANE_STREAM;
 		l->pos = 0;

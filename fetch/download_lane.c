@@ -67,20 +67,31 @@ struct lane *lane_take(struct job *j, size_t endpoint, enum lane_kind kind)
 	return l;
 }
 
+void lane_give_back(struct lane *l)
+{
+	struct segment rest = l->run;
+	uint32_t i;
+	uint64_t start = job_block_at(l->job, l->pos, &i);
+
+	if (l->pos >= l->end)
+		return;
+	if (l->kind == LANE_RANGE) {
+		rest.first = i;
+		rest.count = l->run.first + l->run.count - i;
+	} else {
+		rest = (struct segment){ i, l->own && l->pos > start };
+	}
+	segments_give_back(&l->job->segments, rest);
+}
+
 void lane_release(struct lane *l)
 {
 	struct job *j = l->job;
 
 	if (l->kind == LANE_COPY)
 		repair_give_back(l);
-	else if (l->kind == LANE_RANGE)
-		segments_give_back(&j->segments, l->run);
-	else if (l->kind == LANE_STREAM && l->own) {
-		uint32_t i;
-
-		job_block_at(j, l->pos, &i);
-		segments_give_back(&j->segments, (struct segment){ i, 1 });
-	}
+	else if (l->kind != LANE_SMALL)
+		lane_give_back(l);
 	if (!l->source->open)
 		l->source->opening = false;
 	l->source->lanes--;

@@ -53,6 +53,9 @@ void lane_begin(struct lane *l, uint64_t pos, uint64_t end);
 void lane_release(struct lane *l);
 /* Drops its request, too. Not from within a callback of a request. */
 void lane_abandon(struct lane *l);
+/* Blocks that it holds and has not brought are free again; those before pos are
+ * others' by now, if they are anybody's. */
+void lane_give_back(struct lane *l);
 /* No more than to the end of the block that it is at. */
 void lane_shorten(struct lane *l);
 

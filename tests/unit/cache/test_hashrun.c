@@ -137,7 +137,8 @@ static void test_failures(void **state)
 	put_text(from.dir, "short", "short");
 	put_dir(from.dir, "dir");
 	for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
-		digest_buf(DIGEST_SHA256, tasks[i].name, 5, &tasks[i].want);
+		digest_buf(DIGEST_SHA256, tasks[i].name, strlen(tasks[i].name),
+			   &tasks[i].want);
 	run_ok(&run);
 	assert_int_equal(tasks[0].failed, ERR_NONE);
 	assert_true(digest_equal(&tasks[0].got, &tasks[0].want));
