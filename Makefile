@@ -66,8 +66,8 @@ fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_so
 cmd_src += cmd_mirrors
 # who made it, and what it may hold
 base_src += base64
-bundle_src += sign sshsig signers slot trust serials
-cmd_src += cmd_sign trust serial run
+bundle_src += sign sshsig signers slot trust serials scan_input pickle pickle_ops zipdir scan
+cmd_src += cmd_sign trust serial run cmd_scan
 
 # why it does not start
 doctor_src := doctor finding redact look known content safetensors torchzip yamlscan layout \

@@ -22,7 +22,7 @@ RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 SIZE = int(os.environ.get("BENCH_MIB", "2048")) * MIB
 REPO, COMMIT = "bench/model", "b" * 40
 ENV = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HF_HUB_OFFLINE": "1",
-       "XDG_STATE_HOME": "/nonexistent"}
+       "XDG_STATE_HOME": "/proc/none"}
 
 
 class Run:

@@ -1,0 +1,237 @@
+/*
+ * torch.save() writes a zip archive: ROOT/data.pkl, ROOT/data/N (raw numbers) and
+ * a few small members; TorchScript adds ROOT/code/. Before 1.6 it wrote five
+ * pickles one behind the other (magic number, protocol, system, the object, keys
+ * of storages), then raw storages; before that, a tar.
+ */
+#include "bundle/scan.h"
+
+#include "base/file.h"
+#include "base/path.h"
+#include "bundle/pickle.h"
+#include "bundle/zipdir.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define HEAD	       512u
+#define PROTO	       0x80
+#define MAX_PICKLES    1000
+#define LEGACY_PICKLES 5
+
+const char *scan_word_name(enum scan_word word)
+{
+	static const char *const names[] = {
+		[SCAN_NO_PICKLE] = "no pickle",
+		[SCAN_LISTED] = "allow-listed",
+		[SCAN_NEEDS_CODE] = "needs code",
+		[SCAN_MALFORMED] = "malformed",
+	};
+
+	return names[word];
+}
+
+static bool has_end(const char *name, const char *const *ends)
+{
+	size_t len = strlen(name);
+
+	for (; *ends; ends++)
+		if (len > strlen(*ends) &&
+		    !strcasecmp(name + len - strlen(*ends), *ends))
+			return true;
+	return false;
+}
+
+static bool is_proto(const unsigned char *p, size_t len)
+{
+	return len >= 2 && p[0] == PROTO && p[1] <= 5;
+}
+
+/* --- pickles one behind the other ------------------------------------------------ */
+
+static int scan_pickles(const struct scan_input *in, uint64_t at, uint64_t end,
+			struct scan_result *r, struct error *err)
+{
+	/* PROTO 2, LONG1 of 10 bytes: the magic number of torch's old files */
+	static const unsigned char legacy[] = { 0x80, 2,    0x8a, 10,	0x6c,
+						0xfc, 0x9c, 0x46, 0xf9, 0x20,
+						0x6a, 0xa8, 0x50, 0x19, '.' };
+	unsigned char head[sizeof(legacy)];
+	uint64_t begin = at;
+	bool old = false;
+	size_t got;
+
+	for (unsigned n = 0; n < MAX_PICKLES; n++) {
+		if (in->pread(in->ctx, head, sizeof(head), at, &got, err))
+			return -1;
+		if (n == 0)
+			old = got == sizeof(head) &&
+			      !memcmp(head, legacy, sizeof(head));
+		if (at == end || (old && n == LEGACY_PICKLES))
+			return 0;
+		if (n > 0 && !is_proto(head, got)) {
+			scan_note(r, SCAN_MALFORMED, at,
+				  "something follows the pickle");
+			return 0;
+		}
+		if (pickle_scan(in, at, end, &at, r, err))
+			return -1;
+		if (r->word == SCAN_MALFORMED)
+			return 0;
+	}
+	scan_note(r, SCAN_MALFORMED, begin, "too many pickles");
+	return 0;
+}
+
+/* --- zip ------------------------------------------------------------------------- */
+
+struct zip_scan {
+	const struct scan_input *in;
+	struct scan_result *r;
+};
+
+/* ROOT/NAME/..., as torch writes them: what holds no pickle. */
+static bool is_plain(const char *name)
+{
+	static const char *const known[] = {
+		"data/",     ".data/",		"version",
+		"byteorder", ".format_version", ".storage_alignment",
+		NULL
+	};
+	const char *slash = strchr(name, '/');
+
+	for (const char *const *k = known; slash && *k; k++)
+		if (!strncmp(slash + 1, *k, strlen(*k)) &&
+		    ((*k)[strlen(*k) - 1] == '/' || !slash[1 + strlen(*k)]))
+			return true;
+	return false;
+}
+
+static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
+{
+	static const char *const ends[] = { ".pkl", ".pickle", NULL };
+	struct zip_scan *z = ctx;
+	const char *slash = strchr(m->name, '/');
+	bool pickle = has_end(m->name, ends);
+	unsigned char head[8];
+	size_t got = 0;
+
+	z->r->member = m->name;
+	if (slash && !strncmp(slash + 1, "code/", 5))
+		scan_note(z->r, SCAN_NEEDS_CODE, m->data, "TorchScript");
+	if (!pickle && !is_plain(m->name)) {
+		if (z->in->pread(z->in->ctx, head, sizeof(head), m->data, &got,
+				 err))
+			return -1;
+		pickle = m->size >= 2 && m->method == 0 && is_proto(head, got);
+		/* numpy's arrays of objects are pickles behind a header */
+		if (m->size >= 6 && got >= 6 && !memcmp(head, "\x93NUMPY", 6))
+			scan_note(z->r, SCAN_NEEDS_CODE, m->data,
+				  "an array of numpy, which is not looked "
+				  "into");
+	}
+	if (pickle && m->method != 0)
+		scan_note(z->r, SCAN_MALFORMED, m->data,
+			  "a compressed pickle, which is not looked into");
+	else if (pickle &&
+		 scan_pickles(z->in, m->data, m->data + m->size, z->r, err))
+		return -1;
+	z->r->member = NULL;
+	return 0;
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+/* Bytes without any mark: protocols 0 and 1 have none. */
+static int try_pickle(const struct scan_input *in, struct scan_result *r,
+		      struct error *err)
+{
+	struct scan_result t CLEANUP(scan_result_release) = { 0 };
+
+	if (scan_pickles(in, 0, in->size, &t, err))
+		return -1;
+	/* it broke off before anything was called: Python would, too */
+	if (t.word == SCAN_MALFORMED && t.notes.count == 1 && !t.limit)
+		return 0;
+	*r = t;
+	t = (struct scan_result){ 0 };
+	return 0;
+}
+
+static bool is_zip(const unsigned char *head, size_t got,
+		   const unsigned char *tail, size_t tail_got)
+{
+	return (got >= 4 &&
+		(!memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4))) ||
+	       (tail_got == 22 && !memcmp(tail, "PK\5\6", 4));
+}
+
+int scan_file(const struct scan_input *in, const char *name,
+	      struct scan_result *r, struct error *err)
+{
+	static const char *const ends[] = { ".pth", ".pt",     ".bin", ".ckpt",
+					    ".pkl", ".pickle", ".th",  ".dat",
+					    ".pck", ".joblib", NULL };
+	struct zip_scan z = { in, r };
+	unsigned char head[HEAD], tail[22];
+	size_t got = 0, tail_got = 0;
+
+	if (in->pread(in->ctx, head, sizeof(head), 0, &got, err) ||
+	    (in->size >= sizeof(tail) &&
+	     in->pread(in->ctx, tail, sizeof(tail), in->size - sizeof(tail),
+		       &tail_got, err)))
+		return -1;
+	if (is_zip(head, got, tail, tail_got))
+		return zip_walk(in, scan_member, &z, r, err);
+	if (is_proto(head, got))
+		return scan_pickles(in, 0, in->size, r, err);
+	if (!has_end(name, ends))
+		return 0;
+	if (got == HEAD && !memcmp(head + 257, "ustar", 5)) {
+		scan_note(r, SCAN_NEEDS_CODE, 0,
+			  "a tar, as torch wrote long ago, which is not looked "
+			  "into");
+		return 0;
+	}
+	if ((got >= 2 && head[0] == 0x1f && head[1] == 0x8b) ||
+	    (got >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4)) ||
+	    (got >= 6 && !memcmp(head,
+				 "\xfd"
+				 "7zXZ",
+				 5)) ||
+	    (got >= 3 && !memcmp(head, "BZh", 3))) {
+		scan_note(r, SCAN_MALFORMED, 0,
+			  "compressed, which is not looked into");
+		return 0;
+	}
+	return try_pickle(in, r, err);
+}
+
+struct window {
+	int fd;
+	uint64_t offset, size;
+	const char *name;
+};
+
+static int window_pread(void *ctx, void *buf, size_t n, uint64_t offset,
+			size_t *got, struct error *err)
+{
+	const struct window *w = ctx;
+
+	*got = 0;
+	if (offset >= w->size)
+		return 0;
+	if (n > w->size - offset)
+		n = (size_t)(w->size - offset);
+	return file_pread_full(w->fd, buf, n, w->offset + offset, got, w->name,
+			       err);
+}
+
+int scan_fd(int fd, uint64_t offset, uint64_t size, const char *name,
+	    struct scan_result *r, struct error *err)
+{
+	struct window w = { fd, offset, size, name };
+	struct scan_input in = { window_pread, &w, size };
+
+	return scan_file(&in, path_base(name), r, err);
+}

@@ -1,0 +1,304 @@
+#include "base/mem.h"
+#include "base/path.h"
+#include "bundle/scan.h"
+#include "bundle/sniff.h"
+#include "bundle/source.h"
+#include "bundle/volumes.h"
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 64
+
+static const struct option_group *const groups[] = { &group_common, NULL };
+
+static const char *const examples[] = {
+	"One file:",
+	"itts-pack scan gpt.pth",
+	"A bundle, before it is installed:",
+	"itts-pack scan indextts-2.tar",
+	"A model directory, for a program to read:",
+	"itts-pack scan /srv/index-tts/checkpoints --json",
+	NULL
+};
+
+/* What was found, as it is found. */
+struct scan {
+	struct app *app;
+	struct json_writer json; /* of --json: inside "files" */
+	struct str text;
+	uint64_t words[SCAN_MALFORMED + 1];
+};
+
+static void put_file(struct scan *s, const char *name,
+		     const struct scan_result *r)
+{
+	struct str line CLEANUP(str_release) = STR_INIT;
+
+	s->words[r->word]++;
+	if (r->word == SCAN_NO_PICKLE && !s->app->options->verbose)
+		return;
+	if (s->app->options->json) {
+		json_begin_object(&s->json);
+		json_put_kv(&s->json, "file", name);
+		json_put_kv(&s->json, "word", scan_word_name(r->word));
+		json_put_kv_strings(&s->json, "notes", &r->notes);
+		json_put_kv_u64(&s->json, "more", r->more);
+		json_end_object(&s->json);
+		return;
+	}
+	str_addf(&line, "%s: %s\n", name, scan_word_name(r->word));
+	for (size_t i = 0; i < r->notes.count; i++)
+		str_addf(&line, "  %s\n", r->notes.items[i]);
+	if (r->more)
+		str_addf(&line, "  and %llu more\n",
+			 (unsigned long long)r->more);
+	app_print(s->app, &line);
+}
+
+static int scan_open(struct scan *s, int fd, uint64_t size, const char *name,
+		     struct error *err)
+{
+	struct scan_result r CLEANUP(scan_result_release) = { 0 };
+
+	if (cancel_check(&s->app->cancel, err) != 0 ||
+	    scan_fd(fd, 0, size, name, &r, err) != 0)
+		return -1;
+	put_file(s, name, &r);
+	return 0;
+}
+
+/* --- bundles ------------------------------------------------------------------- */
+
+struct payload {
+	const struct bundle_source *s;
+	const struct segment *seg;
+};
+
+static int read_payload(void *ctx, void *buf, size_t n, uint64_t offset,
+			size_t *got, struct error *err)
+{
+	const struct payload *p = ctx;
+
+	*got = 0;
+	if (offset >= p->seg->size)
+		return 0;
+	if (n > p->seg->size - offset)
+		n = (size_t)(p->seg->size - offset);
+	return bundle_source_pread(p->s, buf, n, p->seg->offset + offset, got,
+				   err);
+}
+
+static int scan_payload(struct scan *s, const struct bundle_source *b,
+			const struct segment *seg, struct error *err)
+{
+	struct scan_result r CLEANUP(scan_result_release) = { 0 };
+	struct str name CLEANUP(str_release) = STR_INIT;
+	struct payload p = { b, seg };
+	struct scan_input in = { read_payload, &p, seg->size };
+
+	bundle_source_describe(b, seg, &name);
+	if (cancel_check(&s->app->cancel, err) != 0 ||
+	    scan_file(&in, name.ptr, &r, err) != 0)
+		return -1;
+	put_file(s, name.ptr, &r);
+	return 0;
+}
+
+static int scan_bundle(struct scan *s, const char *path, struct error *err)
+{
+	struct bundle_source b CLEANUP(
+		bundle_source_close) = BUNDLE_SOURCE_INIT;
+	struct segment seg = { .kind = SEGMENT_BYTES };
+
+	if (bundle_source_open(&b, path, err) != 0 ||
+	    bundle_source_check_size(&b, err) != 0)
+		return -1;
+	while (seg.kind != SEGMENT_END) {
+		if (layout_next(b.layout, &seg, err) != 0)
+			return -1;
+		if (seg.kind == SEGMENT_PAYLOAD && !seg.again &&
+		    bundle_source_has(&b, &seg) &&
+		    scan_payload(s, &b, &seg, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- directories ----------------------------------------------------------------- */
+
+/* The blobs of a cache are looked at under the names that snapshots give them. */
+static bool is_skipped(const char *dir, const char *name)
+{
+	const char *base = path_base(dir);
+
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	       (strcmp(name, "blobs") == 0 && strstr(base, "--"));
+}
+
+static int cmp_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_dir(const char *path, struct strlist *out, struct error *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	if (!dir)
+		return err_sys(err, errno, "%s", path);
+	while ((d = readdir(dir)))
+		if (!is_skipped(path, d->d_name))
+			strlist_add(out, d->d_name);
+	closedir(dir);
+	if (out->count)
+		qsort(out->items, out->count, sizeof(*out->items), cmp_name);
+	return 0;
+}
+
+/* Links to files are followed, to directories they are not. */
+static int scan_entry(struct scan *s, const char *name, const struct stat *link,
+		      struct error *err)
+{
+	/* a pipe must not block */
+	int fd CLEANUP(close_fd) = open(name, O_RDONLY | O_NONBLOCK |
+						      O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT && S_ISLNK(link->st_mode))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_sys(err, errno, "%s", name);
+	return S_ISREG(st.st_mode)
+		       ? scan_open(s, fd, (uint64_t)st.st_size, name, err)
+		       : 0;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static int scan_dir(struct scan *s, const char *path, unsigned depth,
+		    struct error *err)
+{
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+
+	if (depth > DEPTH_MAX)
+		return err_set(err, ERR_UNSAFE, "%s: nested too deeply", path);
+	if (list_dir(path, &names, err) != 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		char *name CLEANUP(free_ptr) = xasprintf("%s/%s", path,
+							 names.items[i]);
+		struct stat st;
+
+		if (lstat(name, &st) != 0)
+			return err_sys(err, errno, "%s", name);
+		if ((S_ISDIR(st.st_mode) ? scan_dir(s, name, depth + 1, err)
+					 : scan_entry(s, name, &st, err)) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the job ------------------------------------------------------------------------ */
+
+static int scan_path(struct scan *s, const char *path, struct error *err)
+{
+	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_NONBLOCK |
+						      O_CLOEXEC | O_NOCTTY);
+	char head[SNIFF_BYTES];
+	const char *what;
+	struct stat st;
+	ssize_t got;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return err_sys(err, errno, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return scan_dir(s, path, 0, err);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "%s: not a file", path);
+	got = pread(fd, head, sizeof(head), 0);
+	if (got < 0)
+		return err_sys(err, errno, "%s", path);
+	if (sniff(head, (size_t)got, &what) == SNIFF_BUNDLE || volumes_is(path))
+		return scan_bundle(s, path, err);
+	return scan_open(s, fd, (uint64_t)st.st_size, path, err);
+}
+
+static void finish(struct scan *s)
+{
+	const uint64_t *w = s->words;
+
+	if (w[SCAN_NEEDS_CODE] || w[SCAN_MALFORMED])
+		s->app->status = err_exit_status(ERR_OTHER);
+	if (!s->app->options->json) {
+		app_note(s->app,
+			 "%llu allow-listed, %llu need code, %llu malformed; "
+			 "%llu files without pickles",
+			 (unsigned long long)w[SCAN_LISTED],
+			 (unsigned long long)w[SCAN_NEEDS_CODE],
+			 (unsigned long long)w[SCAN_MALFORMED],
+			 (unsigned long long)w[SCAN_NO_PICKLE]);
+		return;
+	}
+	json_end_array(&s->json);
+	json_put_kv_u64(&s->json, "allow_listed", w[SCAN_LISTED]);
+	json_put_kv_u64(&s->json, "needs_code", w[SCAN_NEEDS_CODE]);
+	json_put_kv_u64(&s->json, "malformed", w[SCAN_MALFORMED]);
+	json_put_kv_u64(&s->json, "no_pickle", w[SCAN_NO_PICKLE]);
+	app_json_end(s->app, &s->json);
+}
+
+static void scan_release(struct scan *s)
+{
+	str_release(&s->text);
+}
+
+static int run(struct app *app, struct error *err)
+{
+	struct scan s CLEANUP(scan_release) = { .app = app, .text = STR_INIT };
+
+	if (app->options->args.count == 0)
+		return err_set(err, ERR_USAGE,
+			       "what? give a file, a bundle or "
+			       "a directory");
+	if (app->options->json) {
+		app_json_begin(app, &s.json, &s.text);
+		json_put_key(&s.json, "files");
+		json_begin_array(&s.json);
+	}
+	if (scan_path(&s, app->options->args.items[0], err) != 0)
+		return -1;
+	finish(&s);
+	return 0;
+}
+
+const struct command cmd_scan = {
+	.name = "scan",
+	.args = "FILE | BUNDLE | DIR",
+	.summary = "what the pickles in files would call when they are loaded",
+	.about =
+		"Files of torch (.pth, .pt, .bin, .ckpt) hold pickles, which "
+		"can run code when they are loaded. This reads them opcode by "
+		"opcode, executes nothing, and says of each file: allow-listed "
+		"(only what builds tensors and plain objects), needs code "
+		"(with "
+		"what, and where), or malformed (it cannot be read without "
+		"doubt). It is not a proof. Files are known by content, not by "
+		"name; those without pickles are counted. The status is 1 if "
+		"any is not allow-listed.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_FILES,
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,130 @@
+#include "tests/unit/bundle/unit.h"
+
+#include "bundle/scan.h"
+
+#include <string.h>
+
+struct memory {
+	const char *p;
+	size_t size;
+};
+
+static int read_memory(void *ctx, void *buf, size_t n, uint64_t offset,
+		       size_t *got, struct error *err)
+{
+	const struct memory *m = ctx;
+
+	(void)err;
+	*got = 0;
+	if (offset >= m->size)
+		return 0;
+	*got = n < m->size - offset ? n : m->size - (size_t)offset;
+	memcpy(buf, m->p + offset, *got);
+	return 0;
+}
+
+struct row {
+	const char *bytes;
+	size_t len;
+	enum scan_word word;
+	const char *note; /* NULL: none */
+};
+#define ROW(bytes, word, note)                       \
+	{                                            \
+		bytes, sizeof(bytes) - 1, word, note \
+	}
+
+static void check(const struct row *row, const char *name)
+{
+	struct memory m = { row->bytes, row->len };
+	struct scan_input in = { read_memory, &m, row->len };
+	struct scan_result r CLEANUP(scan_result_release) = { 0 };
+	struct error err = { 0 };
+
+	assert_ok(scan_file(&in, name, &r, &err), &err);
+	assert_string_equal(scan_word_name(r.word), scan_word_name(row->word));
+	assert_int_equal(r.notes.count > 0, row->note != NULL);
+	if (row->note && !strstr(r.notes.items[0], row->note))
+		fail_msg("\"%s\" is not in \"%s\"", row->note,
+			 r.notes.items[0]);
+}
+
+/* One opcode after the other; whole pickles are in tests/e2e/0202-scan.sh. */
+static void opcodes(void **state)
+{
+	static const struct row rows[] = {
+		ROW("\x80\x02N.", SCAN_LISTED, NULL),
+		ROW("\x80\x02)(lp0\n0g0\n.", SCAN_LISTED, NULL),
+		ROW("\x80\x02]NaN.", SCAN_LISTED, NULL),
+		ROW("\x80\x02](NNe.", SCAN_LISTED, NULL),
+		ROW("\x80\x02}NNs(NNu.", SCAN_LISTED, NULL),
+		ROW("\x80\x02NN\x86N\x87.", SCAN_MALFORMED,
+		    "byte 6: an operand"),
+		ROW("\x80\x04\x8f(N\x90.", SCAN_LISTED, NULL),
+		ROW("\x80\x04\x8f(N\x90}(NNuNs.", SCAN_NEEDS_CODE, "no dict"),
+		ROW("\x80\x02(.", SCAN_MALFORMED, "operand"),
+		ROW("\x80\x02(N0"
+		    "0N.",
+		    SCAN_LISTED, NULL),
+		ROW("\x80\x02N(0.", SCAN_LISTED, NULL),
+		ROW("\x80\x02N(a.", SCAN_MALFORMED, "operand"),
+		ROW("\x80\x02"
+		    "1.",
+		    SCAN_MALFORMED, "no mark"),
+		ROW("\x80\x02h\x05.", SCAN_MALFORMED, "not in the memo"),
+		ROW("\x80\x02Nq\x05h\x05.", SCAN_LISTED, NULL),
+		ROW("\x80\x04N\x94h\x00.", SCAN_LISTED, NULL),
+		ROW("\x80\x02"
+		    "c__builtin__\nset\n]\x85R.",
+		    SCAN_LISTED, NULL),
+		ROW("\x80\x02"
+		    "c__builtin__\neval\n.",
+		    SCAN_NEEDS_CODE, "byte 2: __builtin__.eval"),
+		ROW("\x80\x02"
+		    "c__builtin__\nset frozenset\n.",
+		    SCAN_NEEDS_CODE, "set frozenset"),
+		ROW("\x80\x02"
+		    "c_codecs\nencode\nX\x01\x00\x00\x00"
+		    "aX\x06\x00\x00\x00latin1\x86R.",
+		    SCAN_LISTED, NULL),
+		ROW("\x80\x06N.", SCAN_NO_PICKLE, NULL),
+		ROW("\x80\x05\x80\x06N.", SCAN_MALFORMED, "protocol"),
+		ROW("PK\x05\x06"
+		    "0000",
+		    SCAN_MALFORMED, "ends too early"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		check(&rows[i], "x.safetensors");
+}
+
+/* Without a mark in the bytes, the name decides whether they are tried. */
+static void by_name(void **state)
+{
+	static const struct row called = ROW("cos\nsystem\n.", SCAN_NEEDS_CODE,
+					     "os.system");
+	static const struct row text = ROW("cos\nsystem\n.", SCAN_NO_PICKLE,
+					   NULL);
+	static const struct row raw = ROW("N\xff\xff\xff", SCAN_NO_PICKLE,
+					  NULL);
+	static const struct row cut = ROW("cos\nsystem\n", SCAN_MALFORMED,
+					  "os.system");
+
+	(void)state;
+	check(&called, "x.bin");
+	check(&called, "x.PTH");
+	check(&text, "x.txt");
+	check(&raw, "x.bin");
+	check(&cut, "x.ckpt");
+}
+
+int run_scan_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opcodes),
+		cmocka_unit_test(by_name),
+	};
+
+	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
+}
