@@ -40,7 +40,11 @@ static void normalise(char *name)
 
 static bool is_plain(const char *s, const char *also)
 {
-	if (!*s || strlen(s) > NAME_MAX_LEN)
+	size_t len = strlen(s);
+
+	/* PEP 508: letters or digits at both ends */
+	if (!len || len > NAME_MAX_LEN || !isalnum((unsigned char)s[0]) ||
+	    !isalnum((unsigned char)s[len - 1]))
 		return false;
 	for (; *s; s++)
 		if (!isalnum((unsigned char)*s) && !strchr(also, *s))

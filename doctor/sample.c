@@ -410,8 +410,9 @@ static void find_holders(struct sample *out)
 static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
 {
 	static const char *const places[] = {
-		"cwd/indextts/s2mel/modules/bigvgan/alias_free_activation/"
-		"cuda/build/lock",
+		/* (in brackets: one string, as clang wants to be told) */
+		("cwd/indextts/s2mel/modules/bigvgan/alias_free_activation/"
+		 "cuda/build/lock"),
 		"cwd/indextts/BigVGAN/alias_free_activation/cuda/build/lock",
 		"cwd/build/lock",
 	};

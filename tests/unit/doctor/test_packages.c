@@ -92,6 +92,7 @@ static void test_dist_info(void **state)
 		{ "a-.dist-info", NULL, NULL },
 		{ "~b-1.dist-info", NULL, NULL },
 		{ ".dist-info", NULL, NULL },
+		{ "._-1.dist-info", NULL, NULL },
 		{ "torch-2.8.0", NULL, NULL },
 	};
 
