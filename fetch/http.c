@@ -91,6 +91,9 @@ size_t http_on_body(char *p, size_t size, size_t n, void *transfer)
 {
 	struct transfer *t = transfer;
 
+	/* what waited in a pause can fail without libcurl's noticing */
+	if (t->err.code != ERR_NONE)
+		return 0;
 	n *= size;
 	t->res.body_bytes += n;
 	http_rate_spend(t, n);

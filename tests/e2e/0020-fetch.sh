@@ -60,7 +60,7 @@ interrupt() { # SIGNAL: begin slowly, stop, go on
 	local signal=$1 cache=$T/$2 pid got=0 part had
 	start_hub slow "$TOP" --rate 1000000
 	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$cache" --progress plain \
-		2>"$T/err" >"$T/out" &
+		--connections 2 2>"$T/err" >"$T/out" &
 	pid=$!
 	part=$cache/$(blob big.safetensors).itts-part
 	await sh -c "[ \$(stat -c %s '$part' 2>/dev/null || echo 0) -gt 1500000 ] &&
