@@ -64,6 +64,9 @@ cmd_src := main app commands options groups help config text progress render ren
 fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source http_hop \
 	measure
 cmd_src += cmd_mirrors
+# registries
+fetch_src += registry registry_parse
+cmd_src += pull registry_auth
 # who made it, and what it may hold
 base_src += base64
 bundle_src += sign sshsig signers slot trust serials scan_input pickle pickle_ops zipdir scan
@@ -121,7 +124,8 @@ compile := $(CC) $(own) $(dep_cflags) $(CPPFLAGS) $(CFLAGS) $(variant_flags)
 link := $(CC) $(own_ld) $(CFLAGS) $(variant_flags) $(LDFLAGS)
 
 .PHONY: all
-all: $(B)/itts-pack
+# the second is of the carried program only, but built and linted like all others
+all: $(B)/itts-pack $(B)/cmd/pull_none.o
 
 # every object depends on this: other flags, other objects
 $(B)/flags: FORCE
@@ -162,8 +166,8 @@ $(B)/static/%.o: cmd/%.c $(B)/flags
 $(B)/static/libcjson.a: $(cjson_source)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -fPIE -ffunction-sections -c -o $(@D)/cJSON.o $< && $(AR) rcs $@ $(@D)/cJSON.o
-$(carried): $(B)/static/commands.o $(B)/static/libcjson.a \
-	$(filter-out %/commands.o,$(call objs,cmd)) $(foreach f,bundle cache manifest base,$(B)/lib$(f).a)
+$(carried): $(B)/static/commands.o $(B)/static/pull_none.o $(B)/static/libcjson.a \
+	$(filter-out %/commands.o %/pull.o,$(call objs,cmd)) $(foreach f,bundle cache manifest base,$(B)/lib$(f).a)
 	@echo "  LD      $@"
 	$(Q)$(link) -static-pie -s -Wl,--gc-sections -o $@ $(filter %.o %.a,$^) $(carried_libs)
 .PHONY: static

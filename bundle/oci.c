@@ -71,6 +71,8 @@ static void put_text_descriptor(struct json_writer *w, const char *type,
 
 static void put_layer(struct json_writer *w, const struct lock_file *f)
 {
+	char etag[DIGEST_HEX_MAX];
+
 	json_begin_object(w);
 	json_put_kv(w, "mediaType", layer_type(f));
 	put_digest(w, &f->sha256);
@@ -78,6 +80,9 @@ static void put_layer(struct json_writer *w, const struct lock_file *f)
 	json_put_key(w, "annotations");
 	json_begin_object(w);
 	json_put_kv(w, "org.cncf.model.filepath", f->path);
+	if (!lock_file_is_lfs(f))
+		json_put_kv(w, "vnd.itts-pack.etag",
+			    digest_hex(&f->etag, etag));
 	json_put_kv(w, "org.opencontainers.image.title", f->path);
 	json_end_object(w);
 	json_end_object(w);
@@ -85,6 +90,7 @@ static void put_layer(struct json_writer *w, const struct lock_file *f)
 
 static void put_annotations(struct json_writer *w, const struct lock_repo *r)
 {
+	struct str refs CLEANUP(str_release) = STR_INIT;
 	char *source CLEANUP(free_ptr) = xasprintf(
 		"https://huggingface.co/%s%s", repo_type_prefix(r->type),
 		r->id);
@@ -96,6 +102,10 @@ static void put_annotations(struct json_writer *w, const struct lock_repo *r)
 	json_put_kv(w, "org.opencontainers.image.revision", r->commit);
 	json_put_kv(w, "org.opencontainers.image.source", source);
 	json_put_kv(w, "org.opencontainers.image.title", r->id);
+	for (size_t i = 0; i < r->refs.count; i++)
+		str_addf(&refs, "%s%s", i ? " " : "", r->refs.items[i]);
+	if (refs.len)
+		json_put_kv(w, "vnd.itts-pack.refs", refs.ptr);
 	json_end_object(w);
 }
 

@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/pull.h"
 #include "cmd/serial.h"
 #include "cmd/trust.h"
 #include "cmd/work.h"
@@ -45,6 +46,10 @@ static const struct option options[] = {
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, allow_jump),
 	  .help = "take a serial that is more than 1000000 above the last" },
+	{ .name = "plain-http",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, plain_http),
+	  .help = "with oci: talk to the registry without TLS" },
 	{ .name = "lock",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, lock),
@@ -69,6 +74,8 @@ static const char *const examples[] = {
 	"ssh HOST cat bundle.tar.zst | itts-pack install - --cache /srv/hub",
 	"From two sticks, one after the other:",
 	"itts-pack install /media/usb1; itts-pack install /media/usb2",
+	"From a registry, one repository:",
+	"itts-pack install oci:registry.example/models/maskgct:v1",
 	"A colleague's archive of a cache:",
 	"itts-pack install --import cache.tar.gz",
 	NULL
@@ -293,13 +300,15 @@ static int run(struct app *app, struct error *err)
 		model_dir = app_dir(app, given->model_dir);
 	o.model_dir = model_dir;
 	o.cache_root = cache.ptr;
+	if (pull_is_wanted(path))
+		return pull_install(app, path, &o, err);
 	return given->import ? import(app, path, &o, err)
 			     : install(app, path, &o, err);
 }
 
 const struct command cmd_install = {
 	.name = "install",
-	.args = "FILE | - | DIR [DIR...]",
+	.args = "FILE | - | DIR [DIR...] | oci:HOST/NAME:TAG",
 	.summary =
 		"check a bundle and put it into a cache and a model directory",
 	.about =
@@ -317,7 +326,11 @@ const struct command cmd_install = {
 		"pointed elsewhere are moved and named.\n\n"
 		"A bundle in volumes is read where they lie: give the "
 		"directory, or several; volumes that are elsewhere can be read "
-		"in a later run, in any order. Nothing is joined or deleted.",
+		"in a later run, in any order. Nothing is joined or "
+		"deleted.\n\n"
+		"oci:HOST/NAME:TAG is a repository that skopeo has copied from "
+		"a bundle to a registry: what the cache lacks is pulled. Names "
+		"and passwords are those of skopeo login, podman or docker.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

@@ -37,7 +37,7 @@ struct options {
 	const char *venv, *python, *log;
 	bool online;
 	uint64_t serial;
-	bool from_store, quick;
+	bool from_store, quick, plain_http;
 	bool dry_run, keep_refs, import, all;
 	/* the cache's keeper */
 	const char *sort, *grace;

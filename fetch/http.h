@@ -49,8 +49,10 @@ struct http_response {
 		[41]; /* X-Repo-Commit of the first hop that has one, or "" */
 	char linked_etag
 		[256]; /* X-Linked-Etag of the first hop that has one, or "" */
-	uint64_t linked_size; /* X-Linked-Size likewise, UINT64_MAX: none */
-	char error_code[64];  /* X-Error-Code of the last hop */
+	uint64_t linked_size;	 /* X-Linked-Size likewise, UINT64_MAX: none */
+	char challenge[1024];	 /* WWW-Authenticate of the last hop */
+	char content_digest[96]; /* Docker-Content-Digest of the last hop */
+	char error_code[64];	 /* X-Error-Code of the last hop */
 	char error_message[256];
 	char *link_next; /* URL of Link: rel="next", or NULL */
 	char *location; /* where the last hop was (effective URL), query cut off */

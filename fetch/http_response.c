@@ -252,6 +252,8 @@ static const struct text_field {
 	TEXT("Content-Type", content_type, false),
 	TEXT("ETag", etag, false),
 	TEXT("X-Linked-Etag", linked_etag, true),
+	TEXT("WWW-Authenticate", challenge, false),
+	TEXT("Docker-Content-Digest", content_digest, false),
 	TEXT("X-Error-Code", error_code, false),
 	TEXT("X-Error-Message", error_message, false),
 };

@@ -39,6 +39,7 @@ int run_pace_tests(void);
 int run_plan_tests(void);
 int run_download_tests(void);
 int run_resume_tests(void);
+int run_registry_tests(void);
 int run_failover_tests(void);
 int run_resolve_tests(void);
 

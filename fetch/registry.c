@@ -1,0 +1,411 @@
+#include "fetch/registry.h"
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "fetch/http_response.h"
+#include "fetch/retry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCHEME	     "oci:"
+#define TOKEN_LIMIT  (64u << 10) /* bytes of a token server's answer */
+#define NAME_MAX_LEN 255
+#define TAG_MAX	     128
+
+static const char name_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789._-/";
+static const char tag_chars[] = "abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+static const char host_chars[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+
+bool registry_is_ref(const char *text)
+{
+	return str_starts(text, SCHEME);
+}
+
+void registry_ref_release(struct registry_ref *r)
+{
+	free_ptr(&r->host);
+	free_ptr(&r->name);
+	free_ptr(&r->reference);
+}
+
+void registry_release(struct registry *r)
+{
+	if (r->token)
+		explicit_bzero(r->token, strlen(r->token));
+	free_ptr(&r->token);
+}
+
+static bool is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= NAME_MAX_LEN &&
+	       strspn(name, name_chars) == len && name[0] != '/' &&
+	       name[len - 1] != '/' && !strstr(name, "//") &&
+	       !strstr(name, "..");
+}
+
+int registry_ref_parse(struct registry_ref *out, const char *text,
+		       struct error *err)
+{
+	struct registry_ref r CLEANUP(registry_ref_release) = { 0 };
+	const char *host = text + (registry_is_ref(text) ? strlen(SCHEME) : 0);
+	const char *name, *at, *colon;
+
+	host += str_starts(host, "//") ? 2 : 0;
+	name = strchr(host, '/');
+	if (!name)
+		return err_set(err, ERR_USAGE,
+			       "%s: give oci:HOST/NAME:TAG or "
+			       "oci:HOST/NAME@sha256:DIGEST",
+			       text);
+	r.host = xstrndup(host, (size_t)(name - host));
+	name++;
+	at = strchr(name, '@');
+	colon = strchr(name, ':');
+	if (at) {
+		r.name = xstrndup(name, (size_t)(at - name));
+		r.reference = xstrdup(at + 1);
+		if (!str_starts(at + 1, "sha256:") ||
+		    !digest_from_hex(&r.digest, at + 1 + strlen("sha256:")) ||
+		    r.digest.alg != DIGEST_SHA256)
+			return err_set(err, ERR_USAGE,
+				       "%s: a digest is sha256: and 64 hex "
+				       "digits",
+				       text);
+	} else {
+		r.name = colon ? xstrndup(name, (size_t)(colon - name))
+			       : xstrdup(name);
+		r.reference = xstrdup(colon ? colon + 1 : "latest");
+		if (!*r.reference || strlen(r.reference) > TAG_MAX ||
+		    r.reference[strspn(r.reference, tag_chars)])
+			return err_set(err, ERR_USAGE, "%s: not a tag", text);
+	}
+	if (!*r.host || r.host[strspn(r.host, host_chars)] || !is_name(r.name))
+		return err_set(err, ERR_USAGE,
+			       "%s: not a registry and a name (lower case, "
+			       "digits, . _ - /)",
+			       text);
+	*out = r;
+	r = (struct registry_ref){ 0 };
+	return 0;
+}
+
+/* --- who asks ------------------------------------------------------------------ */
+
+static char *base_url(const struct registry *r)
+{
+	return xasprintf("%s://%s", r->plain ? "http" : "https", r->ref->host);
+}
+
+/* Name and password as a header line, wiped by the caller's release. */
+static void basic_line(const char *user_pass, struct strlist *lines)
+{
+	struct str line CLEANUP(str_release) = STR_INIT;
+
+	str_adds(&line, "Authorization: Basic ");
+	base64_encode(user_pass, strlen(user_pass), true, &line);
+	strlist_add(lines, line.ptr);
+	explicit_bzero(line.ptr, line.len);
+}
+
+static void lines_release(struct strlist *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		explicit_bzero(l->items[i], strlen(l->items[i]));
+	strlist_release(l);
+}
+
+/* Passwords go to the registry itself or over TLS, nowhere else. */
+static int check_realm(const struct registry *r, const char *realm,
+		       struct error *err)
+{
+	char *own CLEANUP(free_ptr) = base_url(r);
+	char *origin CLEANUP(free_ptr) = NULL;
+	char *home CLEANUP(free_ptr) = NULL;
+
+	if (http_origin(realm, &origin, err) < 0 ||
+	    http_origin(own, &home, err) < 0) {
+		err->code = ERR_FORMAT;
+		return err_wrap(err, "%s: where to log in", r->ref->host);
+	}
+	if (str_starts(origin, "https://") || !strcmp(origin, home))
+		return 0;
+	return err_set(err, ERR_UNSAFE,
+		       "%s wants a log-in at %s, which is neither encrypted "
+		       "nor the registry itself",
+		       r->ref->host, origin);
+}
+
+static void add_query(struct str *url, const char *key, const char *value)
+{
+	str_addc(url, strchr(url->ptr, '?') ? '&' : '?');
+	str_addf(url, "%s=", key);
+	url_escape(url, value, false);
+}
+
+static int take_token(struct registry *r, const struct str *body,
+		      struct error *err)
+{
+	struct json *doc CLEANUP(json_free) = NULL;
+	const char *token = NULL;
+
+	if (json_parse(&doc, body->ptr, body->len, err) ||
+	    json_opt_string(doc, "token", &token, "", err) ||
+	    (!token && json_get_string(doc, "access_token", &token, "", err)))
+		return err_wrap(err, "%s: token", r->ref->host);
+	registry_release(r);
+	r->token = xstrdup(token);
+	return 0;
+}
+
+static int get_token(struct registry *r, const struct registry_challenge *c,
+		     struct error *err)
+{
+	struct str url CLEANUP(str_release) = STR_INIT;
+	struct str body CLEANUP(str_release) = STR_INIT;
+	struct strlist lines CLEANUP(lines_release) = { 0 };
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct http_request rq = { .api = true, .max_body = TOKEN_LIMIT };
+	char *what CLEANUP(free_ptr) = xasprintf("log-in for %s", r->ref->name);
+
+	if (check_realm(r, c->realm, err) < 0)
+		return -1;
+	str_adds(&url, c->realm);
+	if (c->service)
+		add_query(&url, "service", c->service);
+	if (c->scope)
+		add_query(&url, "scope", c->scope);
+	if (r->user_pass)
+		basic_line(r->user_pass, &lines);
+	rq.url = url.ptr;
+	rq.lines = &lines;
+	if (http_get(r->http, &rq, 0, &body, &res, err) < 0)
+		return -1;
+	if (res.status != 200)
+		return retry_explain(&res, what, r->ref->host, err);
+	return take_token(r, &body, err);
+}
+
+/* After a 401. */
+static int log_in(struct registry *r, const char *challenge, struct error *err)
+{
+	struct registry_challenge c CLEANUP(registry_challenge_release) = { 0 };
+
+	if (!registry_parse_challenge(challenge, &c))
+		return err_set(err, ERR_AUTH,
+			       "%s: wants a log-in of a kind that is not known",
+			       r->ref->host);
+	if (!c.basic)
+		return get_token(r, &c, err);
+	if (r->user_pass && !r->basic) {
+		r->basic = true;
+		return 0;
+	}
+	err_set(err, ERR_AUTH, "%s: %s", r->ref->host,
+		r->user_pass ? "name or password is wrong"
+			     : "wants a name and a password");
+	return err_hint(err, "`skopeo login %s` stores them", r->ref->host);
+}
+
+static void sign_request(struct registry *r, struct http_request *rq,
+			 struct strlist *lines)
+{
+	if (r->basic && r->user_pass)
+		basic_line(r->user_pass, lines);
+	else
+		rq->token = r->token;
+	rq->lines = lines;
+}
+
+/* --- one request, as often as it takes ---------------------------------------- */
+
+struct exchange {
+	struct registry *r;
+	const char *what;
+	/* a blob */
+	struct hfcache_part *part;
+	uint64_t from;
+	/* the manifest */
+	struct str *text;
+	/* what came */
+	struct http_response res;
+	struct error err;
+};
+
+static int on_headers(void *ctx, const struct http_response *res,
+		      struct error *err)
+{
+	struct exchange *x = ctx;
+
+	if (!x->part || (res->status != 200 && res->status != 206))
+		return 0;
+	if (res->encoded)
+		return err_set(err, ERR_FORMAT, "%s: comes compressed",
+			       x->what);
+	if (res->status == 200 && x->from > 0)
+		return hfcache_part_restart(x->part, err);
+	if (res->status == 206 && res->range_start != x->from)
+		return err_set(err, ERR_FORMAT, "%s: another range than asked",
+			       x->what);
+	return 0;
+}
+
+static int on_body(void *ctx, const void *p, size_t n, struct error *err)
+{
+	struct exchange *x = ctx;
+
+	if (x->part)
+		return hfcache_part_write(x->part, p, n, err);
+	str_add(x->text, p, n);
+	return 0;
+}
+
+static void on_done(void *ctx, const struct http_response *res,
+		    const struct error *err)
+{
+	struct exchange *x = ctx;
+
+	x->res = *res;
+	x->res.link_next = NULL;
+	x->res.location = NULL;
+	x->err = *err;
+}
+
+static bool is_whole(const struct exchange *x)
+{
+	return x->err.code == ERR_NONE &&
+	       (x->res.status == 200 || x->res.status == 206) &&
+	       (!x->part || x->part->offset == x->part->size);
+}
+
+static int ask_once(struct exchange *x, const char *url,
+		    const struct strlist *extra, unsigned delay_ms,
+		    struct error *err)
+{
+	struct strlist lines CLEANUP(lines_release) = { 0 };
+	struct http_request rq = { .url = url,
+				   .max_body = REGISTRY_MANIFEST_LIMIT,
+				   .ctx = x,
+				   .headers = on_headers,
+				   .body = on_body,
+				   .done = on_done };
+
+	strlist_copy(&lines, extra);
+	sign_request(x->r, &rq, &lines);
+	if (x->part) {
+		x->from = x->part->offset;
+		rq.range_from = x->from;
+		rq.max_body = x->part->size;
+	} else {
+		str_clear(x->text);
+	}
+	x->res = (struct http_response){ 0 };
+	err_clear(&x->err);
+	return http_submit(x->r->http, &rq, delay_ms, err) < 0 ||
+			       http_run(x->r->http, NULL, NULL, err) < 0
+		       ? -1
+		       : 0;
+}
+
+static int give_up(const struct exchange *x, struct error *err)
+{
+	if (x->err.code != ERR_NONE) {
+		*err = x->err;
+		return err_wrap(err, "%s", x->what);
+	}
+	if (x->res.status == 200 || x->res.status == 206)
+		return err_set(err, ERR_NET, "%s: %s sends less than it should",
+			       x->what, x->r->ref->host);
+	return retry_explain(&x->res, x->what, x->r->ref->host, err);
+}
+
+static int exchange(struct exchange *x, const char *url,
+		    const struct strlist *extra, struct error *err)
+{
+	unsigned delay_ms = 0, attempt = 0, logins = 0;
+
+	for (;;) {
+		struct retry_decision d;
+
+		if (ask_once(x, url, extra, delay_ms, err) < 0)
+			return -1;
+		if (is_whole(x))
+			return 0;
+		if (x->err.code == ERR_NONE && x->res.status == 401 &&
+		    logins++ < 2) {
+			if (log_in(x->r, x->res.challenge, err) < 0)
+				return -1;
+			delay_ms = 0;
+			continue;
+		}
+		/* what came counts: only attempts in vain are numbered */
+		if (x->part && x->part->offset > x->from)
+			attempt = 0;
+		d = retry_decide(&x->res, &x->err, ++attempt, RETRY_ATTEMPTS,
+				 clock_jitter());
+		if (d.verdict == RETRY_OK && attempt < RETRY_ATTEMPTS)
+			d.verdict = RETRY_AGAIN; /* cut short */
+		if (d.verdict != RETRY_AGAIN && d.verdict != RETRY_REFRESH)
+			return give_up(x, err);
+		delay_ms = d.delay_ms;
+		event_info(x->r->sink, "%s: trying again", x->what);
+	}
+}
+
+/* --- the two things that are asked for --------------------------------------------- */
+
+int registry_manifest(struct registry *r, struct lock *out, struct error *err)
+{
+	char *what CLEANUP(free_ptr) = xasprintf("%s %s", r->ref->name,
+						 r->ref->reference);
+	char *base CLEANUP(free_ptr) = base_url(r);
+	char *url CLEANUP(free_ptr) = xasprintf(
+		"%s/v2/%s/manifests/%s", base, r->ref->name, r->ref->reference);
+	struct strlist accept CLEANUP(strlist_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct exchange x = { .r = r, .what = what, .text = &text };
+	char hex[DIGEST_HEX_MAX], name[DIGEST_HEX_MAX + 8];
+	struct digest got;
+
+	strlist_add(&accept,
+		    "Accept: application/vnd.oci.image.manifest.v1+json");
+	if (exchange(&x, url, &accept, err) < 0)
+		return -1;
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
+	if (r->ref->digest.alg != DIGEST_NONE &&
+	    !digest_equal(&got, &r->ref->digest))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: the registry sends another manifest", what);
+	snprintf(name, sizeof(name), "sha256:%s", digest_hex(&got, hex));
+	if (str_starts(x.res.content_digest, "sha256:") &&
+	    strcmp(x.res.content_digest, name) != 0)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: came with digest %s, the registry says %s",
+			       what, name, x.res.content_digest);
+	if (registry_parse_manifest(text.ptr, text.len, out, err) < 0)
+		return err_wrap(err, "%s: %s", r->ref->host, what);
+	return 0;
+}
+
+int registry_blob(struct registry *r, const struct lock_file *file,
+		  struct hfcache_part *part, struct error *err)
+{
+	char hex[DIGEST_HEX_MAX];
+	char *base CLEANUP(free_ptr) = base_url(r);
+	char *url CLEANUP(free_ptr) = xasprintf("%s/v2/%s/blobs/sha256:%s",
+						base, r->ref->name,
+						digest_hex(&file->sha256, hex));
+	struct strlist none CLEANUP(strlist_release) = { 0 };
+	struct exchange x = { .r = r, .what = file->path, .part = part };
+
+	if (part->offset == part->size)
+		return 0;
+	return exchange(&x, url, &none, err);
+}

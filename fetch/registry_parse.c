@@ -1,0 +1,293 @@
+/* What a registry says: image manifests, and challenges (RFC 9110, 11.6.1). */
+#include "fetch/registry.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define SHORT	   16384u /* bytes of any value but the list of layers */
+#define HEAD_LIMIT 65536u
+#define SOURCE	   "https://huggingface.co/"
+
+static const char layer_type[] = "application/vnd.cncf.model.";
+static const char artifact_type[] =
+	"application/vnd.cncf.model.manifest.v1+json";
+
+static int get_layer_digest(const struct json *layer, struct digest *out,
+			    struct error *err)
+{
+	static const char prefix[] = "sha256:";
+	const char *text = "";
+
+	if (json_get_string(layer, "digest", &text, "", err))
+		return -1;
+	if (!str_starts(text, prefix) ||
+	    !digest_from_hex(out, text + strlen(prefix)) ||
+	    out->alg != DIGEST_SHA256)
+		return err_set(err, ERR_FORMAT,
+			       "digest: must be \"%s\" and 64 hex digits",
+			       prefix);
+	return 0;
+}
+
+static int read_layer(struct lock_repo *repo, struct json_reader *r,
+		      struct error *err)
+{
+	struct json *layer CLEANUP(json_free) = NULL;
+	const struct json *notes;
+	const char *type = "", *path = "", *etag = NULL;
+	struct digest sha256 = { .alg = DIGEST_NONE };
+	struct lock_file *f;
+	uint64_t size = 0;
+
+	if (json_read_short(r, SHORT, &layer, err))
+		return -1;
+	if (!json_is_object(layer))
+		return err_set(err, ERR_FORMAT, "must be an object");
+	if (json_get_string(layer, "mediaType", &type, "", err) ||
+	    json_get_u64(layer, "size", &size, "", err) ||
+	    get_layer_digest(layer, &sha256, err))
+		return -1;
+	notes = json_member(layer, "annotations");
+	if (!str_starts(type, layer_type) || !str_ends(type, ".raw") ||
+	    !json_is_object(notes))
+		return err_set(err, ERR_FORMAT, "not a file of a model");
+	if (json_get_string(notes, "org.cncf.model.filepath", &path, "", err) ||
+	    json_opt_string(notes, "vnd.itts-pack.etag", &etag, "", err))
+		return -1;
+	if (repo->file_count == LOCK_MAX_FILES)
+		return err_set(err, ERR_FORMAT, "more than %d files",
+			       LOCK_MAX_FILES);
+	f = lock_add_file(repo, path);
+	f->size = size;
+	f->sha256 = f->etag = sha256;
+	if (etag && (!digest_from_hex(&f->etag, etag) ||
+		     f->etag.alg != DIGEST_GIT_SHA1))
+		return err_set(err, ERR_FORMAT,
+			       "vnd.itts-pack.etag: must be 40 hex digits");
+	return 0;
+}
+
+static int read_layers(struct lock_repo *repo, struct json_reader *r,
+		       struct error *err)
+{
+	int more;
+
+	if (repo->file_count)
+		return err_set(err, ERR_FORMAT, "key \"layers\" appears twice");
+	if (json_enter_array(r, err))
+		return err_wrap(err, "layers");
+	for (size_t i = 0; (more = json_next_item(r, err)) > 0; i++)
+		if (read_layer(repo, r, err))
+			return err_wrap(err, "layers[%zu]", i);
+	return more;
+}
+
+static void read_refs(struct lock_repo *repo, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (n)
+			strlist_take(&repo->refs, xstrndup(text, n));
+		text += n + (text[n] == ' ');
+	}
+}
+
+/* https://huggingface.co/[datasets/ | spaces/]ID */
+static int read_source(struct lock_repo *repo, const char *source,
+		       struct error *err)
+{
+	static const enum repo_type types[] = { REPO_DATASET, REPO_SPACE,
+						REPO_MODEL };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		char *want CLEANUP(free_ptr) = xasprintf(
+			SOURCE "%s%s", repo_type_prefix(types[i]), repo->id);
+
+		if (!strcmp(source, want)) {
+			repo->type = types[i];
+			return 0;
+		}
+	}
+	return err_set(err, ERR_FORMAT,
+		       "org.opencontainers.image.source: is not the page of %s",
+		       repo->id);
+}
+
+static int read_notes(struct lock_repo *repo, const struct json *doc,
+		      struct error *err)
+{
+	static const char where[] = "annotations";
+	const struct json *notes = json_member(doc, where);
+	const char *id = "", *commit = "", *source = "", *refs = "";
+	const char *license = NULL;
+
+	if (!json_is_object(notes))
+		return err_set(err, ERR_FORMAT, "annotations: are missing");
+	if (json_get_string(notes, "org.opencontainers.image.title", &id, where,
+			    err) ||
+	    json_get_string(notes, "org.opencontainers.image.revision", &commit,
+			    where, err) ||
+	    json_get_string(notes, "org.opencontainers.image.source", &source,
+			    where, err) ||
+	    json_opt_string(notes, "org.opencontainers.image.licenses",
+			    &license, where, err) ||
+	    json_opt_string(notes, "vnd.itts-pack.refs", &refs, where, err))
+		return -1;
+	if (!is_commit_id(commit))
+		return err_set(err, ERR_FORMAT,
+			       "annotations: the revision is no commit");
+	repo->id = xstrdup(id);
+	repo->revision = xstrdup(commit);
+	memcpy(repo->commit, commit, sizeof(repo->commit));
+	repo->license = license ? xstrdup(license) : NULL;
+	read_refs(repo, refs);
+	return read_source(repo, source, err);
+}
+
+static int read_head(struct lock_repo *repo, const struct str *text,
+		     struct error *err)
+{
+	struct json *doc CLEANUP(json_free) = NULL;
+	const char *type = "";
+
+	if (json_parse(&doc, text->ptr, text->len, err))
+		return -1;
+	if (json_opt_string(doc, "artifactType", &type, "", err))
+		return -1;
+	if (strcmp(type, artifact_type) != 0)
+		return err_set(err, ERR_FORMAT,
+			       "not a model but something else (artifact type "
+			       "\"%s\")",
+			       type);
+	return read_notes(repo, doc, err);
+}
+
+static int read_all(struct lock_repo *repo, struct json_reader *r,
+		    struct error *err)
+{
+	struct str head CLEANUP(str_release) = STR_INIT;
+	int more;
+
+	if (json_enter_object(r, err))
+		return -1;
+	str_addc(&head, '{');
+	for (;;) {
+		char *key CLEANUP(free_ptr) = NULL;
+		struct json *value CLEANUP(json_free) = NULL;
+		const char *begin = r->p;
+
+		more = json_next_key(r, &key, err);
+		if (more <= 0)
+			break;
+		if (!strcmp(key, "layers")) {
+			if (read_layers(repo, r, err))
+				return -1;
+			continue;
+		}
+		if (json_read_short(r, SHORT, &value, err))
+			return err_wrap(err, "%s", key);
+		/* a comma in front of the first one that is kept is none */
+		while (head.len == 1 && begin < r->p &&
+		       strchr(" \t\r\n,", *begin))
+			begin++;
+		if (head.len > HEAD_LIMIT)
+			return err_set(err, ERR_FORMAT, "too many keys");
+		str_add(&head, begin, (size_t)(r->p - begin));
+	}
+	str_addc(&head, '}');
+	if (more < 0 || json_reader_end(r, err))
+		return -1;
+	return read_head(repo, &head, err);
+}
+
+int registry_parse_manifest(const char *text, size_t len, struct lock *out,
+			    struct error *err)
+{
+	struct lock l CLEANUP(lock_release) = { .name = xstrdup("registry") };
+	struct lock_repo *repo = lock_add_repo(&l);
+	struct json_reader r;
+
+	if (len > REGISTRY_MANIFEST_LIMIT)
+		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
+			       REGISTRY_MANIFEST_LIMIT);
+	json_reader_init(&r, text, len);
+	if (read_all(repo, &r, err))
+		return -1;
+	if (repo->file_count == 0)
+		return err_set(err, ERR_FORMAT, "has no files");
+	if (lock_finish(&l, err))
+		return -1;
+	*out = l;
+	l = (struct lock){ 0 };
+	return 0;
+}
+
+/* --- challenges ---------------------------------------------------------------- */
+
+void registry_challenge_release(struct registry_challenge *c)
+{
+	free_ptr(&c->realm);
+	free_ptr(&c->service);
+	free_ptr(&c->scope);
+}
+
+/* token or "quoted string"; returns what follows. */
+static const char *read_param(const char *p, struct str *value)
+{
+	if (*p != '"') {
+		size_t n = strcspn(p, ", \t");
+
+		str_add(value, p, n);
+		return p + n;
+	}
+	for (p++; *p && *p != '"'; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		str_addc(value, *p);
+	}
+	return p + (*p == '"');
+}
+
+bool registry_parse_challenge(const char *text, struct registry_challenge *out)
+{
+	static const char bearer[] = "Bearer ", basic[] = "Basic";
+
+	*out = (struct registry_challenge){ 0 };
+	text += strspn(text, " \t");
+	if (!strncasecmp(text, basic, strlen(basic)))
+		out->basic = true;
+	if (out->basic)
+		return true;
+	if (strncasecmp(text, bearer, strlen(bearer)) != 0)
+		return false;
+	text += strlen(bearer);
+	while (*text) {
+		struct str value CLEANUP(str_release) = STR_INIT;
+		size_t n;
+
+		text += strspn(text, " \t,");
+		n = strcspn(text, "= \t,");
+		if (text[n] != '=')
+			break;
+		{
+			const char *key = text;
+			char **to = n == 5 && !strncasecmp(key, "realm", n)
+					    ? &out->realm
+				    : n == 7 && !strncasecmp(key, "service", n)
+					    ? &out->service
+				    : n == 5 && !strncasecmp(key, "scope", n)
+					    ? &out->scope
+					    : NULL;
+
+			text = read_param(text + n + 1, &value);
+			if (to && !*to)
+				*to = str_detach(&value);
+		}
+	}
+	return out->realm;
+}
