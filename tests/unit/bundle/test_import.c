@@ -195,8 +195,8 @@ static void kinds_of_archives(void **state)
 		"tar -cf - -C src . | zstd -qc > a",
 		"tar --sort=name --format=posix -cJf a -C src hub",
 		/* snapshots, refs before blobs */
-		". ./lib.sh; tar -cf a -C src hub/$R/refs hub/$R/snapshots "
-		"hub/$R/blobs",
+		(". ./lib.sh; tar -cf a -C src hub/$R/refs hub/$R/snapshots "
+		 "hub/$R/blobs"),
 		". ./lib.sh; cd src/hub/$R/.. && tar -cf ../../a $R",
 		"bsdtar -cf a -C src hub",
 		"cd src && zip -qyr ../a.zip hub && mv ../a.zip ../a",

@@ -201,12 +201,12 @@ static void test_replaced(void **state)
 		"{\"format_version\": 1, \"files\": {\"a\"",
 		"{\"format_version\": 1, \"files\": []}",
 		"{\"files\": {}}",
-		"{\"format_version\": 1, \"files\": {\"../x\": {\"size\": 1,"
-		"\"blob_id\": \"" A40 "\"}}}",
-		"{\"format_version\": 1, \"files\": {\"a\": {\"size\": -1,"
-		"\"blob_id\": \"" A40 "\"}}}",
-		"{\"format_version\": 1, \"files\": {\"a\": {\"size\": 1,"
-		"\"blob_id\": \"zz\"}}}",
+		("{\"format_version\": 1, \"files\": {\"../x\": {\"size\": 1,"
+		 "\"blob_id\": \"" A40 "\"}}}"),
+		("{\"format_version\": 1, \"files\": {\"a\": {\"size\": -1,"
+		 "\"blob_id\": \"" A40 "\"}}}"),
+		("{\"format_version\": 1, \"files\": {\"a\": {\"size\": 1,"
+		 "\"blob_id\": \"zz\"}}}"),
 		"{\"format_version\": 1, \"files\": {}} more",
 	};
 	struct str want CLEANUP(str_release) = STR_INIT;

@@ -16,8 +16,8 @@
 static void test_stat(void **state)
 {
 	static const char *const bad[] = {
-		"",	     "12 python S 1",	"12 (python)",
-		"12 (py) S", "12 )py( S" AFTER, "12 (py) S 1 2 3"
+		"",	     "12 python S 1",	  "12 (python)",
+		"12 (py) S", ("12 )py( S" AFTER), "12 (py) S 1 2 3"
 	};
 	struct pparse_stat s;
 
