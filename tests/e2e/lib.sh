@@ -134,6 +134,8 @@ sanitized() {
 
 # --- inside a test ----------------------------------------------------------------
 itts() { "$PROGRAM" "$@"; }
+# the leak checker cannot work in a program that is traced
+strace() { ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 command strace "$@"; }
 
 fail() {
 	echo "FAIL: $*"
