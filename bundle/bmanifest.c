@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "bundle/layout.h"
+#include "bundle/sbom.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -201,16 +202,17 @@ void bundle_manifest_release(struct bundle_manifest *m)
 static int add_own_extras(struct bundle_manifest *m, struct error *err)
 {
 	struct extra_own own;
+	struct digest d;
+	uint64_t size;
 
 	for (size_t i = 0; extra_own_at(i, &own); i++) {
-		struct digest d;
-
 		digest_buf(DIGEST_SHA256, own.text, own.len, &d);
 		if (extra_add(&m->extras, own.path, own.len, &d, own.executable,
 			      err))
 			return -1;
 	}
-	return 0;
+	sbom_measure(&m->lock, &size, &d);
+	return extra_add(&m->extras, SBOM_NAME, size, &d, false, err);
 }
 
 int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
@@ -228,7 +230,7 @@ int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 		return err_set(err, ERR_USAGE, "%s %" PRIu64 " is too large",
 			       epoch > BUNDLE_EPOCH_MAX ? "epoch" : "serial",
 			       epoch > BUNDLE_EPOCH_MAX ? epoch : serial);
-	if (add_own_extras(&m, err) || bundle_manifest_derive(&m, err))
+	if (bundle_manifest_derive(&m, err) || add_own_extras(&m, err))
 		return -1;
 	*out = m;
 	memset(&m, 0, sizeof(m));

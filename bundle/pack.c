@@ -8,6 +8,7 @@
 #include "bundle/copy.h"
 #include "bundle/layout.h"
 #include "bundle/pack_extra.h"
+#include "bundle/sbom.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -221,6 +222,11 @@ static int put_payload(struct pack *p, const struct segment *s,
 
 /* --- the whole ------------------------------------------------------------------ */
 
+static int put_piece(void *ctx, const void *ptr, size_t n, struct error *err)
+{
+	return put_bytes(ctx, ptr, n, err);
+}
+
 static int put_extra(struct pack *p, const struct segment *s, struct error *err)
 {
 	const struct bundle_extra *e = &p->manifest.extras.items[s->extra];
@@ -231,9 +237,10 @@ static int put_extra(struct pack *p, const struct segment *s, struct error *err)
 	char piece[SMALL_MAX];
 	struct digest got;
 
-	if (pack_extra_open(&from, p->store, p->manifest.lock.name, p->o, e,
-			    err))
+	if (pack_extra_open(&from, p->store, &p->manifest.lock, p->o, e, err))
 		return -1;
+	if (from.sbom)
+		return sbom_write(&p->manifest.lock, put_piece, p, err);
 	if (from.text)
 		return put_bytes(p, from.text, (size_t)e->size, err);
 	for (uint64_t at = 0, n; at < e->size; at += n) {

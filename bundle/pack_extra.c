@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/record.h"
+#include "bundle/sbom.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,18 @@ static bool find_own(const struct bundle_extra *e, struct extra_own *own)
 	return digest_equal(&d, &e->sha256);
 }
 
+/* The bill of materials as this program writes it? */
+static bool is_sbom(const struct bundle_extra *e, const struct lock *l)
+{
+	struct digest d;
+	uint64_t size;
+
+	if (strcmp(e->path, SBOM_NAME) != 0)
+		return false;
+	sbom_measure(l, &size, &d);
+	return size == e->size && digest_equal(&d, &e->sha256);
+}
+
 static const char *find_file(const struct pack_extra *list, size_t count,
 			     const char *path)
 {
@@ -64,7 +77,7 @@ static const char *find_file(const struct pack_extra *list, size_t count,
 }
 
 int pack_extra_open(struct pack_extra_source *out, struct hfcache *store,
-		    const char *name, const struct pack_options *o,
+		    const struct lock *l, const struct pack_options *o,
 		    const struct bundle_extra *e, struct error *err)
 {
 	const char *file = find_file(o->extras, o->extra_count, e->path);
@@ -75,8 +88,11 @@ int pack_extra_open(struct pack_extra_source *out, struct hfcache *store,
 		out->text = own.text;
 		return 0;
 	}
+	out->sbom = is_sbom(e, l);
+	if (out->sbom)
+		return 0;
 	if (!file)
-		return record_open_extra(store, name, e, &out->fd, err);
+		return record_open_extra(store, l->name, e, &out->fd, err);
 	out->fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return out->fd < 0 ? err_sys(err, errno, "%s", file) : 0;
 }

@@ -104,7 +104,7 @@ if ! cmp -s tests/judges/package-lock.json $judges/package-lock.json ||
 	! [ -e $judges/node_modules/.package-lock.json ]; then
 	mkdir -p $judges
 	cp tests/judges/package.json $judges
-	echo "installing: @huggingface/hub from npm"
+	echo "installing: judges from npm"
 	cp tests/judges/package-lock.json $judges/wanted.json
 	(cd $judges && mv wanted.json package-lock.json &&
 		npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >npm.log 2>&1) || {

@@ -231,9 +231,9 @@ static void extras_may_be_others(void **state)
 	bundle_manifest_format(&m, &other);
 	assert_ok(bundle_manifest_parse(&got, other.ptr, other.len, &err),
 		  &err);
-	assert_int_equal(got.extras.count, 3);
-	assert_string_equal(got.extras.items[2].path, "bin/itts-pack-x86_64");
-	assert_true(got.extras.items[2].executable);
+	assert_int_equal(got.extras.count, 4);
+	assert_string_equal(got.extras.items[3].path, "bin/itts-pack-x86_64");
+	assert_true(got.extras.items[3].executable);
 	assert_false(got.extras.items[0].executable);
 	assert_true(digest_equal(&got.extras.items[0].sha256, &d));
 }

@@ -85,6 +85,7 @@ static const char expected_members[] =
 	"f 0644 SHA256SUMS\n"
 	"f 0644 INSTALL.txt\n"
 	"f 0755 install.sh\n"
+	"f 0644 sbom.cdx.json\n"
 	"f 0644 oci-layout\n"
 	"f 0644 index.json\n"
 	"f 0444 blobs/sha256/#\n"
@@ -207,8 +208,8 @@ static void header_bytes_are_fixed(void **state)
 	}
 	digest_buf(DIGEST_SHA256, all.ptr, all.len, &d);
 	assert_string_equal(digest_hex(&d, hex),
-			    "c6367cb638a2436b4d798afc2ca98122138802a0c6c84f6a87"
-			    "ac626e745d2c4e");
+			    "8a3fea4b07228070f9559e31da71f965f77a1c52d0027a5a63"
+			    "f8bc4e662b22f0");
 }
 
 struct walk {
@@ -340,7 +341,7 @@ static const char listing[] =
 	"-printf '%P %s %n\\n' | LC_ALL=C sort";
 
 static const char checks[] = "LC_ALL=C sha256sum -c --quiet SHA256SUMS && "
-			     "[ $(wc -l < SHA256SUMS) = 30 ] && "
+			     "[ $(wc -l < SHA256SUMS) = 31 ] && "
 			     "[ -z \"$(find . -xtype l)\" ] && "
 			     "[ \"$(cat hub/models--gpt2/refs/refs/pr/1)\" = "
 			     "cccccccccccccccccccccccccccccccccccccccc ]";

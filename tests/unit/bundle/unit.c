@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/layout.h"
+#include "bundle/sbom.h"
 #include "manifest/repo.h"
 
 #include <errno.h>
@@ -222,10 +223,22 @@ void sample_manifest(const struct lock *l, struct bundle_manifest *out,
 	assert_ok(bundle_manifest_parse(out, text->ptr, text->len, &err), &err);
 }
 
-static void put_extra(const char *path, struct str *out)
+static int append(void *ctx, const void *p, size_t n, struct error *err)
+{
+	(void)err;
+	str_add(ctx, p, n);
+	return 0;
+}
+
+static void put_extra(const struct lock *l, const char *path, struct str *out)
 {
 	struct extra_own own;
+	struct error err = { 0 };
 
+	if (!strcmp(path, SBOM_NAME)) {
+		assert_ok(sbom_write(l, append, out, &err), &err);
+		return;
+	}
 	assert_true(extra_own_find(path, &own));
 	str_add(out, own.text, own.len);
 }
@@ -246,7 +259,7 @@ void sample_bundle(const struct lock *l, struct str *out)
 		if (s.kind == SEGMENT_BYTES)
 			str_add(out, s.ptr, (size_t)s.size);
 		if (s.kind == SEGMENT_EXTRA)
-			put_extra(s.name, out);
+			put_extra(l, s.name, out);
 		if (s.kind == SEGMENT_SIGNATURE)
 			str_fill(out, '\n', (size_t)s.size);
 		if (s.kind == SEGMENT_PAYLOAD)

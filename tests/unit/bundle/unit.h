@@ -56,6 +56,7 @@ int run_install_tests(void);
 int run_layout_tests(void);
 int run_oci_tests(void);
 int run_pack_tests(void);
+int run_sbom_tests(void);
 int run_scan_tests(void);
 int run_serials_tests(void);
 int run_source_tests(void);
