@@ -82,8 +82,8 @@ cmd_src += hubprobe cmd_doctor
 cache_src += census lease inuse gc_plan gc_run
 cmd_src += claims listing clean cmd_du cmd_gc cmd_ls cmd_rm
 # watching a program
-doctor_src += pparse sample watch timeline timeline_html launch
-cmd_src += offline watching cmd_run cmd_watch
+doctor_src += pparse sample watch timeline timeline_html launch asking
+cmd_src += offline procenv watching cmd_run cmd_watch
 
 -include $(wildcard */files.mk)
 

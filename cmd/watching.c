@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/mem.h"
+#include "cmd/procenv.h"
 #include "doctor/gpu.h"
 #include "doctor/launch.h"
 #include "doctor/redact.h"
@@ -39,6 +40,7 @@ void watching_release(struct watching *w)
 {
 	close_fd(&w->pidfd);
 	timeline_release(&w->line);
+	asking_release(&w->asking);
 }
 
 static int check_reports(const struct strlist *files, struct error *err)
@@ -141,6 +143,22 @@ static void read_gpus(struct watching *w, struct sample *now)
 			now->gpu += list.users[i].mib << 20;
 }
 
+/* Whom it asks, and what for. Its circumstances are read when it first waits for
+ * somebody, and again when another one of its processes does. */
+static void explain(struct watching *w, const struct sample *now,
+		    struct watch_view *v)
+{
+	if (v->pid && v->pid != w->asker) {
+		asking_release(&w->asking);
+		procenv_asking(v->pid, &w->asking);
+		w->asker = v->pid;
+	}
+	if (w->asker)
+		asking_see(&w->asking, now);
+	if (v->pid)
+		asking_explain(&w->asking, v);
+}
+
 static void look(struct watching *w, struct sample *before,
 		 const struct sample *now, uint64_t ticks)
 {
@@ -148,6 +166,7 @@ static void look(struct watching *w, struct sample *before,
 	enum timeline_news news;
 
 	watch_judge(before, now, ticks, &v);
+	explain(w, now, &v);
 	news = timeline_add(&w->line, now->ms, &v);
 	tell(w, news);
 	show(w, &v, news);

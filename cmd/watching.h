@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "cmd/app.h"
+#include "doctor/asking.h"
 #include "doctor/timeline.h"
 
 struct watching {
@@ -16,6 +17,9 @@ struct watching {
 	uint64_t timeout; /* ms, 0: none */
 	bool timed_out, no_gpus;
 	struct timeline line;
+	/* once it waits for the network */
+	pid_t asker;
+	struct asking asking;
 };
 void watching_release(struct watching *w); /* CLEANUP */
 /* title: the command line. Checks --patience, --timeout and --report. */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "doctor/redact.h"
+#include "doctor/start.h"
 #include "doctor/state.h"
 
 #include <stdarg.h>
@@ -110,4 +111,14 @@ void doctor_run(const struct doctor_input *in, struct diagnosis *out)
 	findings_sort(&out->findings);
 	out->will_start = !out->findings.count ||
 			  out->findings.items[0].severity != SEV_ERROR;
+}
+
+void foresee(const struct doctor_input *in, bool webui, struct run *r)
+{
+	struct diagnosis unheard CLEANUP(diagnosis_release) = { 0 };
+	struct doctor d CLEANUP(doctor_release) = { .in = in, .out = &unheard };
+
+	check_layout(&d);
+	if (d.has_dir && d.family)
+		start_simulate(&d, webui, r);
 }

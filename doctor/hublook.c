@@ -54,6 +54,18 @@ enum hublook hublook_file(const char *cache, const char *repo, const char *path)
 	return HUBLOOK_NO_FILE;
 }
 
+char *hublook_path(const char *cache, const char *repo, const char *path)
+{
+	char *folder CLEANUP(free_ptr) = repo_folder(REPO_MODEL, repo);
+	char *dir CLEANUP(free_ptr) = xasprintf("%s/%s", cache, folder);
+	char commit[41];
+
+	if (hublook_file(cache, repo, path) != HUBLOOK_FOUND ||
+	    read_ref(dir, commit) != HUBLOOK_FOUND)
+		return NULL;
+	return xasprintf("%s/snapshots/%s/%s", dir, commit, path);
+}
+
 const char *hublook_text(enum hublook h)
 {
 	static const char *const texts[] = {

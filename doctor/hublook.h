@@ -17,6 +17,8 @@ enum hublook {
 /* The file of revision main. */
 enum hublook hublook_file(const char *cache, const char *repo,
 			  const char *path);
+/* Where that file is; caller frees, NULL: it is not there. */
+char *hublook_path(const char *cache, const char *repo, const char *path);
 const char *hublook_text(enum hublook h); /* "refs/main is missing" */
 
 #endif

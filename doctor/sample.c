@@ -267,8 +267,12 @@ static void look_at_file(int fd, const char *number, const char *path,
 }
 
 /* Sockets are named by inode numbers, sorted at the end. */
+struct inode {
+	uint64_t number;
+	pid_t pid;
+};
 struct inodes {
-	uint64_t *items;
+	struct inode *items;
 	size_t count, cap;
 };
 
@@ -277,7 +281,8 @@ static void inodes_release(struct inodes *i)
 	free_ptr(&i->items);
 }
 
-static void read_fds(int fd, struct sample *out, struct inodes *sockets)
+static void read_fds(int fd, pid_t pid, struct sample *out,
+		     struct inodes *sockets)
 {
 	DIR *dir = open_dir(fd, "fd");
 	struct dirent *d;
@@ -298,7 +303,8 @@ static void read_fds(int fd, struct sample *out, struct inodes *sockets)
 			sockets->items = xgrow(sockets->items, &sockets->cap,
 					       sockets->count + 1,
 					       sizeof(*sockets->items));
-			sockets->items[sockets->count++] = inode;
+			sockets->items[sockets->count++] =
+				(struct inode){ inode, pid };
 		}
 	}
 	if (dir)
@@ -307,9 +313,9 @@ static void read_fds(int fd, struct sample *out, struct inodes *sockets)
 
 static int by_number(const void *a, const void *b)
 {
-	const uint64_t *x = a, *y = b;
+	const struct inode *x = a, *y = b;
 
-	return *x < *y ? -1 : *x > *y;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static void add_sockets(const char *text, bool udp, const struct inodes *mine,
@@ -317,10 +323,16 @@ static void add_sockets(const char *text, bool udp, const struct inodes *mine,
 {
 	while (*text && out->socket_count < SAMPLE_SOCKETS_MAX) {
 		struct sample_socket s = { .udp = udp };
+		const struct inode *owner = NULL;
 
-		if (pparse_socket(text, &s.s) && mine->count &&
-		    bsearch(&s.s.inode, mine->items, mine->count,
-			    sizeof(*mine->items), by_number)) {
+		if (pparse_socket(text, &s.s) && mine->count) {
+			const struct inode key = { .number = s.s.inode };
+
+			owner = bsearch(&key, mine->items, mine->count,
+					sizeof(*mine->items), by_number);
+		}
+		if (owner) {
+			s.pid = owner->pid;
 			out->sockets = xgrow(out->sockets, &out->socket_cap,
 					     out->socket_count + 1,
 					     sizeof(*out->sockets));
@@ -456,7 +468,7 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 
 		if (fd < 0)
 			continue;
-		read_fds(fd, out, &sockets);
+		read_fds(fd, out->procs[i].pid, out, &sockets);
 		if (maps)
 			read_maps(s, fd);
 	}

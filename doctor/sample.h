@@ -36,6 +36,7 @@ struct sample_file {
 struct sample_socket {
 	struct pparse_socket s;
 	bool udp;
+	pid_t pid; /* whose it is */
 };
 
 struct sample {

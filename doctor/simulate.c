@@ -83,6 +83,9 @@ void step_release(struct step *s)
 {
 	free_ptr(&s->where);
 	free_ptr(&s->found);
+	free_ptr(&s->file);
+	free_ptr(&s->path);
+	free_ptr(&s->elsewhere);
 }
 
 void run_release(struct run *r)
@@ -134,10 +137,7 @@ static char *find_elsewhere(const struct doctor *d, const struct known_file *k,
 static void take_missing(const struct doctor *d, struct run *r,
 			 const struct known_file *k, struct step *s)
 {
-	char *elsewhere CLEANUP(free_ptr) = find_elsewhere(d, k, s->where);
-	char *name CLEANUP(free_ptr) = xasprintf("%s of %s", k->repo_path,
-						 k->repo);
-
+	s->elsewhere = find_elsewhere(d, k, s->where);
 	s->result = STEP_FAILS;
 	s->requests = is_offline(d) ? 0 : 1;
 	s->wait_s = is_offline(d) ? 0 : missing_wait(d);
@@ -145,10 +145,10 @@ static void take_missing(const struct doctor *d, struct run *r,
 		r->why = xasprintf("%s: %s", s->where, s->found);
 		r->first = s->what;
 	}
-	r->missing_elsewhere += elsewhere != NULL;
-	if (elsewhere && !r->elsewhere)
-		r->elsewhere = take_ptr(elsewhere);
-	strlist_add(&r->missing, name);
+	r->missing_elsewhere += s->elsewhere != NULL;
+	if (s->elsewhere && !r->elsewhere)
+		r->elsewhere = xstrdup(s->elsewhere);
+	strlist_add(&r->missing, s->file);
 }
 
 /* Through the libraries and their caches. */
@@ -162,6 +162,8 @@ static void ask_hub(const struct doctor *d, struct run *r,
 
 	s->where = xstrdup(cache);
 	s->found = xstrdup(hublook_text(h));
+	s->file = xasprintf("%s of %s", k->repo_path, k->repo);
+	s->path = hublook_path(cache, k->repo, k->repo_path);
 	if (h == HUBLOOK_BAD_REF)
 		r->bad_ref = true;
 	if (h != HUBLOOK_FOUND) {
@@ -186,8 +188,10 @@ static void ask_flat(const struct doctor *d, struct run *r,
 	char *from CLEANUP(free_ptr) = NULL;
 
 	s->where = model_path(d, "hf_cache");
+	s->file = xasprintf("%s of %s", k->repo_path, k->repo);
 	if (look_is_file(path)) {
 		s->found = xstrdup("there");
+		s->path = take_ptr(path);
 		return;
 	}
 	if (strstr(row->path, "w2v-bert") && look_is_dir(dir)) {
@@ -215,8 +219,10 @@ static void look_for_file(const struct doctor *d, struct run *r,
 
 	s->where = xstrdup(d->in->model_dir);
 	s->found = xstrdup(there ? "there" : "missing");
-	if (there)
+	if (there) {
+		s->path = take_ptr(path);
 		return;
+	}
 	s->result = STEP_FAILS;
 	r->files_missing++;
 }

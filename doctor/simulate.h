@@ -20,6 +20,9 @@ struct step {
 	unsigned requests; /* that are sent */
 	unsigned wait_s;   /* seconds without a network, at most */
 	const char *log;   /* line that the program prints after it, or NULL */
+	char *file;	 /* "FILE of REPO" if the network may be asked for it */
+	char *path;	 /* the file itself, where it is there, or NULL */
+	char *elsewhere; /* another cache that has what is missing, or NULL */
 };
 void step_release(struct step *s); /* CLEANUP */
 

@@ -206,16 +206,29 @@ static void start_hub(struct doctor *d)
 	keep_steps(d, hub_fits(&script) ? &script : &webui);
 }
 
+static bool asks_the_hub(const struct doctor *d)
+{
+	return d->family == FAMILY_20 &&
+	       (d->program == PROGRAM_HUB ||
+		(d->program == PROGRAM_UNKNOWN && d->hub && !d->flat));
+}
+
+void start_simulate(const struct doctor *d, bool webui, struct run *r)
+{
+	if (!asks_the_hub(d))
+		prepare_flat(d, r);
+	else if (webui)
+		prepare_webui(d, r);
+	else
+		prepare_script(d, r);
+	simulate(d, r);
+}
+
 void check_start(struct doctor *d)
 {
-	bool hub;
-
 	if (!d->has_dir || !d->family)
 		return;
-	hub = d->family == FAMILY_20 &&
-	      (d->program == PROGRAM_HUB ||
-	       (d->program == PROGRAM_UNKNOWN && d->hub && !d->flat));
-	if (hub)
+	if (asks_the_hub(d))
 		start_hub(d);
 	else
 		start_flat(d);

@@ -9,6 +9,9 @@
 #include "doctor/caches.h"
 #include "doctor/simulate.h"
 
+struct doctor;
+struct doctor_input;
+
 struct run {
 	const char *name; /* "webui.py" */
 	bool flat;
@@ -25,6 +28,10 @@ struct run {
 };
 void run_release(struct run *r); /* CLEANUP */
 void simulate(const struct doctor *d, struct run *r);
+/* doctor.c: the one way that is taken; no steps: no model directory that is known. */
+void foresee(const struct doctor_input *in, bool webui, struct run *r);
+/* start.c: the same, once check_layout() has looked. */
+void start_simulate(const struct doctor *d, bool webui, struct run *r);
 
 /* --- build.c: fill in where, found and result */
 void step_kernel(const struct doctor *d, struct step *s);

@@ -13,6 +13,8 @@
 #define PORT_DNS	53
 
 #define BUSY_CORES 0.2 /* less is a program that polls */
+/* Less is no reading: the loader looks at the head of each library. */
+#define MOVED_LEAST 4096
 /* Major faults a second: a page each that had to come from the disk. */
 #define FAULTS 50
 
@@ -135,7 +137,7 @@ static bool is_reading(const struct sample *before, const struct sample *now,
 		       const struct change *d, struct watch_view *v)
 {
 	const struct sample_file *best = NULL, *mapped = NULL;
-	uint64_t most = 0;
+	uint64_t most = MOVED_LEAST - 1;
 
 	for (size_t i = 0; i < now->file_count; i++) {
 		const struct sample_file *f = &now->files[i];
@@ -210,6 +212,9 @@ static bool is_on_network(const struct sample *now, struct watch_view *v)
 		snprintf(text, sizeof(text), "port %u", best->s.local_port);
 	name(v, kind, text);
 	v->retries = best->s.retries;
+	v->port = best->s.remote_port;
+	v->pid = best->pid;
+	snprintf(v->address, sizeof(v->address), "%s", best->s.remote);
 	return true;
 }
 
@@ -288,6 +293,48 @@ static void say_lock(const struct watch_view *v, struct str *out)
 		str_adds(out, ", which is older than the program");
 }
 
+/* "HOST:443 (1.2.3.4; NOTE)" */
+static void say_peer(const struct watch_view *v, const char *note,
+		     struct str *out)
+{
+	if (!v->host[0])
+		str_addf(out, "%s%s%s%s", v->what, *note ? " (" : "", note,
+			 *note ? ")" : "");
+	else if (v->probably)
+		str_addf(out, "%s, probably %s%s%s%s", v->what, v->host,
+			 *note ? " (" : "", note, *note ? ")" : "");
+	else
+		str_addf(out, "%s:%u (%s%s%s)", v->host, v->port, v->address,
+			 *note ? "; " : "", note);
+}
+
+static void say_why(const struct watch_view *v, struct str *out)
+{
+	if (v->why[0])
+		str_addf(out, ": %s", v->why);
+}
+
+static void say_network(const struct watch_view *v, struct str *out)
+{
+	if (v->kind == WATCH_CONNECT) {
+		str_adds(out, "waiting for a connection to ");
+		say_peer(v,
+			 v->retries ? "dropped: no answer, asked again"
+				    : "dropped: no answer",
+			 out);
+	} else if (v->kind == WATCH_NAME) {
+		str_addf(out, "waiting for an answer of the name server %s",
+			 v->what);
+		if (v->host[0])
+			str_addf(out, ", probably about %s", v->host);
+	} else {
+		str_adds(out, "connected to ");
+		say_peer(v, "", out);
+		str_adds(out, ", and nothing comes");
+	}
+	say_why(v, out);
+}
+
 void watch_say(const struct watch_view *v, struct str *out)
 {
 	char swap[HUMAN_MAX];
@@ -312,17 +359,9 @@ void watch_say(const struct watch_view *v, struct str *out)
 		str_addf(out, "waiting for requests on %s", v->what);
 		break;
 	case WATCH_CONNECT:
-		str_addf(
-			out,
-			"waiting for a connection to %s (dropped: no answer%s)",
-			v->what, v->retries ? ", asked again" : "");
-		break;
 	case WATCH_NAME:
-		str_addf(out, "waiting for an answer of the name server %s",
-			 v->what);
-		break;
 	case WATCH_ANSWER:
-		str_addf(out, "connected to %s, and nothing comes", v->what);
+		say_network(v, out);
 		break;
 	case WATCH_LOCK:
 		say_lock(v, out);
@@ -377,7 +416,7 @@ static const char *const advice[WATCH_KINDS] = {
 
 void watch_advise(const struct watch_view *v, struct str *out)
 {
-	const char *text = advice[v->kind];
+	const char *text = v->mend[0] ? v->mend : advice[v->kind];
 
 	if (v->kind == WATCH_LOCK && v->holder)
 		text = "Another process works on the same files. Let it "

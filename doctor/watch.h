@@ -30,9 +30,19 @@ const char *watch_kind_name(enum watch_kind k); /* "connect": for programs */
 bool watch_kind_moves(enum watch_kind k);
 
 #define WATCH_WHAT_MAX 512
+#define WATCH_HOST_MAX 128
 struct watch_view {
 	enum watch_kind kind;
 	char what[WATCH_WHAT_MAX]; /* path, address, name of a process, or "" */
+	/* of a connection: */
+	char address[48];
+	unsigned port;
+	pid_t pid; /* whose it is */
+	/* filled by asking_explain(), else "" */
+	char host[WATCH_HOST_MAX]; /* the name of the other side */
+	bool probably;		   /* by its port alone */
+	char why[WATCH_WHAT_MAX];  /* what is asked for, and why */
+	char mend[WATCH_WHAT_MAX]; /* instead of the usual advice */
 	uint64_t done, total;	   /* of the file, READ and WRITE */
 	uint64_t read, written;	   /* bytes since the last sample */
 	double cores;		   /* processors in use */

@@ -1,60 +1,158 @@
 #!/usr/bin/env bash
-# run: real processes that wait for the network, each called by its name.
+# run and watch: real processes that wait for the network, each called by its name, with
+# the host and the file that is asked for.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/doctor.sh"
 . "$(dirname "$0")/watch.sh"
 
 need python3 jq ip
-# A namespace whose packets go nowhere: a firewall that drops.
-nowhere() {
+# A namespace whose packets go nowhere: a firewall that drops. HOSTS: its /etc/hosts.
+nowhere() { # HOSTS COMMAND...
 	# shellcheck disable=SC2016
-	unshare -nm sh -c 'ip link set lo up && ip link add v0 type veth peer name v1 &&
+	exec unshare -nm sh -c 'ip link set lo up && ip link add v0 type veth peer name v1 &&
 		ip addr add 10.9.9.1/24 dev v0 && ip link set v0 up && ip link set v1 up &&
 		ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0 &&
 		ip neigh add 10.9.9.53 lladdr 02:00:00:00:00:02 dev v0 || exit 99
-		echo nameserver 10.9.9.53 >"$T/resolv.conf"
 		mount --bind "$T/resolv.conf" /etc/resolv.conf || exit 99
+		mount --bind "$1" /etc/hosts || exit 99
+		shift
 		exec "$@"' sh "$@"
 }
-need_nowhere() { nowhere true 2>/dev/null || skip_all "no namespace with an interface of its own"; }
+echo nameserver 10.9.9.53 >"$T/resolv.conf"
+echo 127.0.0.1 localhost >"$T/no-hosts"
+printf '%s\n' "127.0.0.1 localhost" "# 10.9.9.2 wrong.invalid" "10.9.9.2  other.invalid Huggingface.co # x" >"$T/hosts"
 need_root
-need_nowhere
+(nowhere "$T/no-hosts" true 2>/dev/null) || skip_all "no namespace with an interface of its own"
 
-dropped() {
-	expect 124 nowhere "$PROGRAM" run --patience 2 --timeout 5 --report "$T/report.json" -- \
-		python3 -c 'import socket; socket.create_connection(("10.9.9.2", 443), 60)'
-	same "$(stalled)" connect
-	text connect | grep -F '10.9.9.2:443 (dropped'
-	says "nothing moves for" "10.9.9.2:443" "itts-pack run --offline"
+connect() { # NAME SAYS HOSTS DIRECTORY COMMAND...: a start that is dropped
+	local name=$1 says=$2 hosts=$3 dir=$4
+	shift 4
+	cd "$dir" || exit
+	staged "$name" "$says" nowhere "$T/$hosts" "$PROGRAM" run --patience 2 --timeout 100 \
+		--report "$T/$name.json" -- "$@"
+	cd "$T" || exit
 }
-dropped_in_turns() { # a client that gives up, sleeps and asks again
-	expect 124 nowhere "$PROGRAM" run --patience 4 --timeout 8 --report "$T/report.json" -- python3 -c '
+cat >"$T/ask.py" <<'PYTHON'
+import socket, sys
+socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
+PYTHON
+must tree old --program old --layout hub
+must tree new
+W=checkpoints/hf_cache/models--facebook--w2v-bert-2.0
+lacking() { # NAME TREE: a copy
+	cp -al "$TREES/$2" "$T/$1"
+}
+lacking complete old
+lacking gap old && rm "$T/gap/$W"/snapshots/*/model.safetensors
+lacking gan old && rm -r "$T/gan/checkpoints/hf_cache/models--nvidia--bigvgan_v2_22khz_80band_256x"
+lacking flat new && rm -r "$T/flat/checkpoints/hf_cache"
+cp "$T/ask.py" "$T/gap/webui.py"
+ASK="python3 $T/ask.py"
+
+connect address connection no-hosts "$T" python3 -c 'import socket; socket.create_connection(("10.9.9.2", 443), 60)'
+# a client that gives up, sleeps and asks again
+staged turns connection nowhere "$T/no-hosts" "$PROGRAM" run --patience 4 --timeout 100 --report "$T/turns.json" -- python3 -c '
 import socket, time
 while True:
     try: socket.create_connection(("10.9.9.2", 443), 1)
     except OSError: time.sleep(1)'
-	same "$(stalled)" connect
+connect name "name server" no-hosts "$T/gap" python3 -c 'import socket; socket.getaddrinfo("huggingface.co", 443)'
+# shellcheck disable=SC2086
+{
+	connect gap connection hosts "$T/gap" $ASK huggingface.co 443
+	connect webui connection hosts "$T/gap" env HF_HOME="$T/elsewhere" python3 webui.py huggingface.co 443
+	connect complete connection hosts "$T/complete" $ASK huggingface.co 443
+	connect gan connection hosts "$T/gan" $ASK huggingface.co 443
+	connect flat connection hosts / $ASK huggingface.co 443 --model_dir "$T/flat/checkpoints/"
+	connect guess connection no-hosts "$T/gap" $ASK 10.9.9.2 443
+	connect port connection no-hosts "$T/gap" $ASK 10.9.9.2 8443
+	connect offline connection hosts "$T/gap" env HF_HUB_OFFLINE=1 $ASK huggingface.co 443
+	connect mirror connection hosts "$T/gap" env HF_ENDPOINT=https://me:secret-word@other.invalid:8443/hf $ASK other.invalid 8443
+	connect proxy connection hosts "$T/gap" env https_proxy=http://me:secret-word@other.invalid:3128 $ASK other.invalid 3128
 }
-name_server() {
-	expect 124 nowhere "$PROGRAM" run --patience 2 --timeout 5 --report "$T/report.json" -- \
-		python3 -c 'import socket; socket.getaddrinfo("huggingface.co", 443)'
-	same "$(stalled)" name
-	text name | grep -F 10.9.9.53:53
-}
-no_answer() { # connected, and the other side is silent
-	start silent python3 -c '
+# one in a container, looked at from outside: its files and its hosts are not ours
+cd "$T/gap" || exit
+# shellcheck disable=SC2016
+nowhere "$T/hosts" sh -c 'mount --bind "$T/gap" /mnt && cd /mnt && : >"$T/inside" &&
+	exec python3 "$T/ask.py" huggingface.co 443' &
+inside=$!
+PIDS="$PIDS $inside"
+cd "$T" || exit
+await test -e "$T/inside"
+staged contained connection "$PROGRAM" watch $inside --patience 2 --report "$T/contained.json"
+# connected, and the other side is silent
+start silent python3 -c '
 import socket, sys, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
 open(sys.argv[1] + ".new", "w").write(str(s.getsockname()[1]))
 import os; os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(60)' "$T/port"
-	await test -e "$T/port"
-	run 124 --timeout 5 -- python3 -c '
+await test -e "$T/port"
+scene silent nothing.comes -- env HF_ENDPOINT="http://127.0.0.1:$(cat "$T/port")" python3 -c '
 import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1]))).recv(1)' "$(cat "$T/port")"
+scenes_end
+
+address() {
+	seen address
+	same "$(stalled)" connect
+	same "$(text connect | sed 's/, asked again//')" "waiting for a connection to 10.9.9.2:443 (dropped: no answer)"
+	says "nothing moves for" "10.9.9.2:443" "itts-pack run --offline"
+}
+turns() {
+	seen turns
+	same "$(stalled)" connect
+}
+name() {
+	seen name
+	same "$(stalled)" name
+	text name | grep -F "10.9.9.53:53, probably about huggingface.co: model.safetensors of facebook/w2v-bert-2.0 is not in"
+}
+silent() {
+	seen silent
 	same "$(stalled)" answer
 }
-check "a connection that is dropped" dropped
-check "and asked for again and again" dropped_in_turns
-check "a name server that is silent" name_server
-check "a server that is silent" no_answer
+# What must be said: the host, the file, the cache, what mends it.
+told() { # NAME WORDS ADVICE
+	seen "$1" "${4:-143}"
+	same "$(stalled)" connect
+	text connect | sed 's/, asked again)/)/' | grep -F -e "$2"
+	advice connect | grep -F -e "$3"
+	! grep secret-word "$T/report.json" "$T/err"
+}
+silently() { # NAME WORDS: nothing is made up
+	seen "$1"
+	text connect | grep -F -e "$2"
+	! text connect | grep -F "w2v-bert"
+}
+HUB="huggingface.co:443 (10.9.9.2; dropped: no answer"
+MISSING="model.safetensors of facebook/w2v-bert-2.0 is not in the cache that it looks in"
+check "a connection that is dropped" address
+check "and asked for again and again" turns
+check "a name server that is silent" name
+check "a server that is silent" silent
+check "the host and the file that is missing" told gap "$HUB" \
+	"itts-pack install BUNDLE --model-dir $T/gap/checkpoints; then start it with: itts-pack run --offline"
+check "and the cache" told gap "$MISSING ($T/gap/checkpoints/hf_cache: the snapshot lacks the file); before that" \
+	"itts-pack install"
+check "webui.py: the cache that it looks in is another" told webui \
+	"preprocessor_config.json of facebook/w2v-bert-2.0 is not in the cache that it looks in ($T/elsewhere/hub: no such directory; it is in $T/gap/checkpoints/hf_cache)" \
+	"itts-pack install"
+check "its twin, where nothing is missing" told complete \
+	"): preprocessor_config.json of facebook/w2v-bert-2.0 and 5 more are there, it asks whether there are newer ones" \
+	"Start it so that it does not ask: itts-pack run --offline --model-dir $T/complete/checkpoints"
+check "only the last part is missing" told gan "bigvgan_v2_22khz_80band_256x is not in the cache" "itts-pack install"
+check "the flat layout, by --model_dir" told flat \
+	"preprocessor_config.json of facebook/w2v-bert-2.0 is not in the cache that it looks in ($T/flat/checkpoints/hf_cache: missing)" \
+	"--model-dir $T/flat/checkpoints;"
+check "no name for the address: by its port" told guess "10.9.9.2:443, probably huggingface.co (dropped" "itts-pack install"
+check "another port: nothing is guessed" silently port "10.9.9.2:8443 (dropped"
+check "offline: whatever it asks for, it is none of these files" silently offline "huggingface.co:443 (10.9.9.2"
+check "a mirror" told mirror "other.invalid:8443 (10.9.9.2; dropped" "itts-pack install"
+check "a proxy" told proxy "other.invalid:3128 (10.9.9.2; dropped" "itts-pack install"
+inside() {
+	told contained "$MISSING (/mnt/checkpoints/hf_cache: " "--model-dir /mnt/checkpoints;" 0
+	text connect | grep -F -e "$HUB"
+}
+check "in a container, looked at from outside" inside
 finish

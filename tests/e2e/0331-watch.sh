@@ -67,6 +67,7 @@ paused() { # a running process, looked at by number
 	sleep 60 &
 	pid=$!
 	kill -STOP $pid
+	: >"$T/err" # what is awaited in it must not be of the test before
 	"$PROGRAM" watch $pid --patience 2 --json >"$T/watch.json" 2>"$T/err" &
 	watcher=$!
 	await grep -q "nothing moves" "$T/err"
@@ -85,6 +86,7 @@ interrupted() { # Ctrl-C ends watching, not what is watched
 	sleep 600 &
 	pid=$!
 	PIDS="$PIDS $pid"
+	: >"$T/err" # (else the signal may come before the program is there to take it)
 	"$PROGRAM" watch $pid --patience 1 >"$T/out" 2>"$T/err" &
 	watcher=$!
 	await grep -q "nothing moves" "$T/err"

@@ -1,6 +1,50 @@
-# What the scripts about run and watch share.
+# What the scripts about run and watch share. The programs that are watched mostly
+# sleep: they run side by side, and each test then looks at what was seen of its own.
 
-run() { # STATUS KIND ARGS...: runs a program, its report in $T/report.json
+SCENES=
+
+# NAME SAYS ARGS...: itts-pack run of a program, in the background, until it has said
+# that nothing moves and why (SAYS: a regular expression). Report: $T/NAME.json.
+scene() {
+	local name=$1 says=$2
+	shift 2
+	staged "$name" "$says" "$PROGRAM" run --patience 2 --timeout 100 --report "$T/$name.json" "$@"
+}
+# NAME SAYS COMMAND...: the same, for a command that becomes it in its own way.
+staged() {
+	local name=$1 says=$2
+	shift 2
+	: >"$T/$name.err"
+	"$@" >"$T/$name.out" 2>"$T/$name.err" </dev/null &
+	PIDS="$PIDS $!"
+	SCENES="$SCENES $name:$!"
+	printf '%s' "$says" >"$T/$name.says"
+}
+# Until all of them are over; what comes next are tests that look.
+scenes_end() {
+	local scene name status i
+	for scene in $SCENES; do
+		name=${scene%:*}
+		for ((i = 0; i < 600; i++)); do
+			! grep -qE "nothing moves .*$(cat "$T/$name.says")" "$T/$name.err" || break
+			sleep 0.1
+		done
+		kill -TERM "${scene#*:}"
+		status=0
+		wait "${scene#*:}" || status=$?
+		echo "$status" >"$T/$name.status"
+	done
+}
+# In a test: what was seen there.
+seen() { # NAME [STATUS]: that of a program that was told to end
+	cat "$T/$1.err"
+	cp "$T/$1.json" "$T/report.json"
+	cp "$T/$1.err" "$T/err"
+	jq .spans "$T/report.json"
+	same "$(cat "$T/$1.status")" "${2:-143}"
+}
+
+run() { # STATUS ARGS...: runs a program, its report in $T/report.json
 	local status=$1
 	shift
 	rm -f "$T/report.json"
@@ -8,5 +52,7 @@ run() { # STATUS KIND ARGS...: runs a program, its report in $T/report.json
 }
 # The kind that took longest, without the beginning.
 longest() { jq -r '[.spans[] | select(.kind != "start")] | max_by(.end_ms - .begin_ms) | .kind' "${1:-$T/report.json}"; }
-stalled() { jq -r '[.spans[] | select(.stalled)] | .[0].kind // "nothing"' "${1:-$T/report.json}"; }
+# The last: before a program has begun, a loaded machine may let it wait.
+stalled() { jq -r '[.spans[] | select(.stalled)] | .[-1].kind // "nothing"' "${1:-$T/report.json}"; }
 text() { jq -r --arg k "$1" '[.spans[] | select(.kind == $k)] | .[-1].text' "$T/report.json"; }
+advice() { jq -r --arg k "$1" '[.spans[] | select(.kind == $k and .stalled)] | .[-1].advice' "$T/report.json"; }

@@ -2,6 +2,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "cache/inuse.h"
+#include "doctor/asking.h"
 #include "doctor/pparse.h"
 
 #include <stdint.h>
@@ -14,6 +15,19 @@ static void require(bool condition)
 {
 	if (!condition)
 		abort();
+}
+
+/* As /etc/hosts of a container. */
+static void look_for_host(char *text)
+{
+	struct asking a = { .hosts = text };
+	struct watch_view v = { .kind = WATCH_CONNECT,
+				.address = "1.2.3.4",
+				.port = 443 };
+
+	asking_explain(&a, &v);
+	require(memchr(v.host, 0, sizeof(v.host)) &&
+		!strpbrk(v.host, " \t\n#"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,5 +49,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pparse_lock(text, &a, &b))
 		require(strstr(text, ":"));
 	(void)inuse_maps_inode(text);
+	look_for_host(text);
 	return 0;
 }

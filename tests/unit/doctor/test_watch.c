@@ -154,7 +154,7 @@ static void scene_begin(struct scene *s)
 			.stat = { .comm = "python", .state = 'S', .threads = 3 }
 		};
 		s->files[i][0] = (struct sample_file){
-			.path = (char *)"/m/gpt.pth", .ino = 5, .size = 1000
+			.path = (char *)"/m/gpt.pth", .ino = 5, .size = 100000
 		};
 	}
 	s->before.procs = s->procs[0];
@@ -202,14 +202,16 @@ static void test_moving(void **state)
 	s.procs[0][0].runs = s.procs[1][0].runs = true;
 	assert_int_equal(judged(&s).kind, WATCH_COMPUTE);
 	s.before.file_count = s.now.file_count = 1;
-	s.files[1][0].pos = 250;
-	s.procs[1][0].io.rchar = 250;
+	s.files[1][0].pos = 832; /* as the loader of libraries */
+	assert_int_equal(judged(&s).kind, WATCH_COMPUTE);
+	s.files[1][0].pos = 25000;
+	s.procs[1][0].io.rchar = 25000;
 	v = judged(&s);
 	assert_int_equal(v.kind, WATCH_READ);
 	assert_string_equal(v.what, "/m/gpt.pth");
 	assert_int_equal(v.done * 100 / v.total, 25);
 	/* a download: what is written is more than what is read */
-	s.procs[1][0].io.wchar = 300;
+	s.procs[1][0].io.wchar = 30000;
 	assert_int_equal(judged(&s).kind, WATCH_WRITE);
 	/* mapped: no position, but the disk is read */
 	s.files[0][0].mapped = s.files[1][0].mapped = true;

@@ -48,5 +48,6 @@ int run_redact_tests(void);
 int run_weights_tests(void);
 int run_corpus_tests(void);
 int run_watch_tests(void);
+int run_asking_tests(void);
 
 #endif
