@@ -47,14 +47,14 @@ endif
 folders := base manifest cache fetch bundle doctor cmd
 
 base_src := error mem str utf8 digest json json_guard json_reader json_writer path path_fold \
-	file atomic dir event cancel clock human pool xxh64
-manifest_src := glob repo check twins field mirror manifest manifest_parse manifest_model \
+	file atomic dir event cancel clock human pool xxh64 tar_reader
+manifest_src := glob repo check twins field mirror archive_ref manifest manifest_parse manifest_model \
 	manifest_format recipes lock lock_parse lock_check lock_diff
 cache_src := beneath hfcache part blocks follow journal ref tree view view_plan place hashrun probe verify_report verify verify_cache verify_view
 fetch_src := endpoint ask \
 	http http_error http_get http_open http_rate http_response http_setup http_url retry hub \
 	hub_parse resolve segment pace download download_plan download_fetch download_job download_lane download_pump download_repair download_answer
-bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar tar_reader \
+bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar \
 	oci copy pack pack_extra sbom spdx record sniff source space inventory inventory_scan install install_plan install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_plan import_load check check_pieces
 cmd_src := main app commands options groups help config text progress render render_tty \
 	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
@@ -66,6 +66,8 @@ fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_so
 cmd_src += cmd_mirrors
 # registries
 fetch_src += registry registry_parse
+# archives
+fetch_src += archive archive_source
 cmd_src += pull registry_auth
 # who made it, and what it may hold
 base_src += base64
@@ -79,7 +81,7 @@ doctor_src := doctor finding redact look known content safetensors torchzip yaml
 cmd_src += hubprobe cmd_doctor
 
 # the keeper of the cache
-cache_src += census lease inuse gc_plan gc_run
+cache_src += forget census lease inuse gc_plan gc_run
 cmd_src += claims listing clean cmd_du cmd_gc cmd_ls cmd_rm
 # watching a program
 doctor_src += pparse sample watch timeline timeline_html launch asking

@@ -198,3 +198,23 @@ const char *path_base(const char *path)
 
 	return slash ? slash + 1 : path;
 }
+
+int path_of_entry(char **out, const char *name, struct error *err)
+{
+	char *path CLEANUP(free_ptr) = NULL;
+	size_t len;
+
+	while (str_starts(name, "./"))
+		name += 2 + strspn(name + 2, "/");
+	path = xstrdup(strcmp(name, ".") ? name : "");
+	len = strlen(path);
+	if (len > 1 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+	*out = NULL;
+	if (!*path)
+		return 0;
+	if (path_check(path, err))
+		return -1;
+	*out = take_ptr(path);
+	return 0;
+}

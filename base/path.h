@@ -18,6 +18,10 @@
  * backslash. ERR_UNSAFE naming the reason. */
 int path_check(const char *path, struct error *err) MUST_CHECK;
 
+/* The name of an archive's entry as a path: without "./" in front and '/' at the
+ * end. *out NULL: it is the archive's top. Caller frees. ERR_UNSAFE. */
+int path_of_entry(char **out, const char *name, struct error *err) MUST_CHECK;
+
 /* Key under which two names that a case-folding or normalising file system
  * would take for one are equal: ASCII and Latin/Greek/Cyrillic letters folded,
  * common composed letters decomposed. Caller frees. */

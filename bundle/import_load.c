@@ -2,6 +2,7 @@
 #include "bundle/import_run.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "bundle/copy.h"
 
 #include <stdio.h>
@@ -273,7 +274,7 @@ static int read_all(struct import_run *run, struct error *err)
 		const struct import_entry *e;
 
 		if (cancel_check(run->o->cancel, err) ||
-		    import_path(&path, m.path, err))
+		    path_of_entry(&path, m.path, err))
 			return -1;
 		e = path && m.type == TAR_FILE ? import_find(run, path) : NULL;
 		if (!e || !e->is_file)

@@ -86,26 +86,6 @@ void import_name_parse(struct import_name *out, const char *path)
 	}
 }
 
-int import_path(char **out, const char *name, struct error *err)
-{
-	char *path CLEANUP(free_ptr) = NULL;
-	size_t len;
-
-	while (str_starts(name, "./"))
-		name += 2 + strspn(name + 2, "/");
-	path = xstrdup(strcmp(name, ".") ? name : "");
-	len = strlen(path);
-	if (len > 1 && path[len - 1] == '/')
-		path[len - 1] = '\0';
-	*out = NULL;
-	if (!*path)
-		return 0;
-	if (path_check(path, err))
-		return -1;
-	*out = take_ptr(path);
-	return 0;
-}
-
 static int leads_out(const char *path, const char *target, struct error *err)
 {
 	return err_set(err, ERR_UNSAFE, "%s: leads out of the cache, to %s",

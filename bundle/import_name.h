@@ -25,9 +25,6 @@ struct import_name {
 };
 
 void import_name_parse(struct import_name *out, const char *path);
-/* The name of an entry as it is looked up: "./" in front and '/' behind taken
- * off. ERR_UNSAFE. *out: caller frees; NULL for the root itself. */
-int import_path(char **out, const char *name, struct error *err) MUST_CHECK;
 /* Where a symbolic link leads, in the archive. ERR_UNSAFE if it is absolute or
  * leaves the first hub_len bytes of path. *out: caller frees. */
 int import_follow(char **out, const char *path, const char *target,

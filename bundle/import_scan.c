@@ -143,7 +143,7 @@ static int set_target(const struct tar_member *m, struct import_entry *e,
 
 	if (m->type == TAR_SYMLINK)
 		return import_follow(&e->target, e->path, m->target, hub, err);
-	if (import_path(&e->target, m->target, err))
+	if (path_of_entry(&e->target, m->target, err))
 		return err_wrap(err, "%s: hard link", e->path);
 	if (!e->target || strncmp(e->target, e->path, hub) != 0)
 		return err_set(err, ERR_UNSAFE,
@@ -179,7 +179,7 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 {
 	struct import_entry e = { .content = IMPORT_NONE, .size = m->size };
 
-	if (import_path(&e.path, m->path, err))
+	if (path_of_entry(&e.path, m->path, err))
 		return err_wrap(err, "%s", run->name);
 	if (!e.path)
 		return 0;

@@ -1,28 +1,13 @@
-/*
- * libarchive's only door: header bytes of one member, and reading archives that
- * are compressed or not ours.
- */
+/* libarchive's door for writing: header bytes of one member. */
 #ifndef ITTS_TAR_H
 #define ITTS_TAR_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/str.h"
-
-enum tar_type { TAR_FILE, TAR_SYMLINK, TAR_HARDLINK, TAR_DIR, TAR_OTHER };
-
-struct tar_member {
-	enum tar_type type;
-	const char *path, *target; /* target: of links */
-	uint64_t size;
-	unsigned mode;
-	uint64_t mtime;
-};
+#include "base/tar_reader.h"
 
 /* Header of a member, appended to out: one ustar block, with an 'x' header in
  * front where ustar cannot hold it. The same bytes in every locale. Members of
@@ -33,23 +18,5 @@ int tar_header(const struct tar_member *m, struct str *out, struct error *err)
 /* An 'x' header of exactly size bytes (a multiple of 512, from 1024 to
  * TAR_PADDING_MAX) whose one record is a comment of spaces. */
 int tar_padding(uint64_t size, struct str *out, struct error *err) MUST_CHECK;
-
-struct tar_reader;
-/* A stream of bytes from fd through whatever decompression its first bytes ask
- * for (zstd, gzip, xz, bzip2, lz4, none). */
-int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
-	MUST_CHECK;
-/* An archive (tar of any kind, zip; compressed or not). */
-int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
-	MUST_CHECK;
-/* Waiting for a pipe ends with ERR_CANCELLED. Borrowed. */
-void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel);
-void tar_reader_close(struct tar_reader **rp); /* CLEANUP */
-/* 1: *out is the next entry (pointers until the next call); 0: end. */
-int tar_reader_next(struct tar_reader *r, struct tar_member *out,
-		    struct error *err) MUST_CHECK;
-/* Bytes of the entry (or of the stream); *got 0 at its end. */
-int tar_reader_read(struct tar_reader *r, void *buf, size_t n, size_t *got,
-		    struct error *err) MUST_CHECK;
 
 #endif

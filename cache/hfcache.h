@@ -122,6 +122,11 @@ void hfcache_part_drop(struct hfcache_part *p);
 void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
 			const struct lock_file *file);
 
+/* Removes a blob that no snapshot of its repo uses, unless somebody else works
+ * there. */
+void hfcache_blob_forget(struct hfcache *c, const struct lock_repo *repo,
+			 const struct lock_file *file);
+
 /* Many small parts made durable together: one syncfs() instead of an fsync()
  * each. No blob gets its name before its bytes are on disk. */
 #define HFCACHE_BATCH_CAP 128 /* three descriptors each */

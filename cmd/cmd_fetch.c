@@ -110,24 +110,34 @@ struct missing {
 	struct json_writer *json; /* NULL: the table */
 };
 
-static bool may_come_from(const struct missing *m, size_t i,
-			  const struct lock_repo *repo,
-			  const struct lock_file *file)
+/* The origins that the file may come from. */
+static void find_sources(const struct missing *m, const struct lock_repo *repo,
+			 const struct lock_file *file, struct strlist *out)
 {
-	return endpoint_has(m->hub, &m->hub->endpoints[i], repo, file);
+	const char *url = repo->archive.url ? repo->archive.url : repo->git;
+	struct error ignored = { .code = ERR_NONE };
+	char *origin = NULL;
+
+	if (file->url)
+		url = file->url;
+	if (url && http_origin(url, &origin, &ignored) == 0)
+		strlist_take(out, origin);
+	for (size_t i = 0; i < m->hub->count; i++)
+		if (endpoint_has(m->hub, &m->hub->endpoints[i], repo, file))
+			strlist_add(out, m->hub->endpoints[i].origin);
 }
 
 static void table_missing(struct missing *m, const struct lock_repo *repo,
 			  const struct lock_file *file)
 {
+	struct strlist sources CLEANUP(strlist_release) = { 0 };
 	struct str from CLEANUP(str_release) = STR_INIT;
 	char *name CLEANUP(free_ptr) = xasprintf("%s %s", repo->id, file->path);
 	char size[HUMAN_MAX];
 
-	for (size_t i = 0; i < m->hub->count; i++)
-		if (may_come_from(m, i, repo, file))
-			str_addf(&from, "%s%s", from.len ? ", " : "",
-				 m->hub->endpoints[i].origin);
+	find_sources(m, repo, file, &sources);
+	for (size_t i = 0; i < sources.count; i++)
+		str_addf(&from, "%s%s", i ? ", " : "", sources.items[i]);
 	table_add(&m->table, name);
 	table_add(&m->table, human_size(file->size, size));
 	table_add(&m->table, from.ptr);
@@ -136,16 +146,14 @@ static void table_missing(struct missing *m, const struct lock_repo *repo,
 static void json_missing(struct missing *m, const struct lock_repo *repo,
 			 const struct lock_file *file)
 {
+	struct strlist sources CLEANUP(strlist_release) = { 0 };
+
+	find_sources(m, repo, file, &sources);
 	json_begin_object(m->json);
 	json_put_kv(m->json, "repo", repo->id);
 	json_put_kv(m->json, "path", file->path);
 	json_put_kv_u64(m->json, "bytes", file->size);
-	json_put_key(m->json, "from");
-	json_begin_array(m->json);
-	for (size_t i = 0; i < m->hub->count; i++)
-		if (may_come_from(m, i, repo, file))
-			json_put_string(m->json, m->hub->endpoints[i].origin);
-	json_end_array(m->json);
+	json_put_kv_strings(m->json, "from", &sources);
 	json_end_object(m->json);
 }
 

@@ -53,7 +53,7 @@ static int choose_repo(struct survey *s, struct error *err)
 	for (size_t i = 0; i < s->manifest.model_count; i++) {
 		const struct manifest_model *m = &s->manifest.models[i];
 
-		if (m->git || m->has_urls)
+		if (m->git || m->has_urls || m->archive.url)
 			continue;
 		repo->type = m->type;
 		repo->id = xstrdup(m->id);

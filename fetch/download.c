@@ -1,7 +1,9 @@
 #include "fetch/download.h"
 
+#include "base/clock.h"
 #include "base/human.h"
 #include "base/mem.h"
+#include "fetch/archive_source.h"
 #include "fetch/download_fetch.h"
 #include "fetch/endpoint.h"
 #include "fetch/git_source.h"
@@ -87,10 +89,12 @@ static int share_fetched(struct plan *p, struct hfcache *store,
 	return 0;
 }
 
-static int bring(struct plan *p, struct hub *h, struct hfcache *store,
-		 const struct download_options *o, struct download_stats *out,
-		 struct error *failed, struct error *err)
+static int bring(const struct archive_fill *all, struct error *err)
 {
+	struct plan *p = all->plan;
+	struct hfcache *store = all->store;
+	struct download_stats *out = all->stats;
+
 	if (plan_share(p, store, err) < 0)
 		return -1;
 	count_had(p, out);
@@ -99,7 +103,9 @@ static int bring(struct plan *p, struct hub *h, struct hfcache *store,
 			hfcache_part_sweep(store, p->blobs[i].repo,
 					   p->blobs[i].file);
 	if (plan_space(p, store, err) < 0 ||
-	    download_fetch(p, h, store, o, out, failed, err) < 0)
+	    download_fetch(p, all->hub, store, all->options, out, all->failed,
+			   err) < 0 ||
+	    archive_source_fill(all, err) < 0)
 		return -1;
 	return share_fetched(p, store, out, err);
 }
@@ -160,6 +166,8 @@ static int name_all(const struct plan *p, struct lock *l, struct hfcache *store,
 
 		if (broken[i])
 			continue;
+		if (repo->archive.url)
+			archive_source_forget(store, repo);
 		if (repo->complete && hfcache_write_tree(store, repo, err) < 0)
 			return -1;
 		if (set_refs(repo, store, o->sink, err) < 0)
@@ -186,6 +194,13 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 {
 	struct plan p CLEANUP(plan_release) = { 0 };
 	struct error failed = { .code = ERR_NONE };
+	const struct archive_fill all = { .hub = h,
+					  .store = store,
+					  .plan = &p,
+					  .options = o,
+					  .stats = out,
+					  .failed = &failed,
+					  .began_ms = clock_ms() };
 
 	*out = (struct download_stats){ 0 };
 	if (!o->offline &&
@@ -199,7 +214,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 		count_had(&p, out);
 		if (must_be_there(&p, store, err) < 0)
 			return -1;
-	} else if (bring(&p, h, store, o, out, &failed, err) < 0) {
+	} else if (bring(&all, err) < 0) {
 		return -1;
 	}
 	if (o->learn) {
@@ -207,7 +222,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 			return -1;
 		return plan_learn(&p, store, o->cancel, err);
 	}
-	if (!o->offline && name_all(&p, l, store, o, err) < 0)
+	if (!o->offline && !o->nameless && name_all(&p, l, store, o, err) < 0)
 		return -1;
 	return report_failed(&p, out, &failed, err);
 }

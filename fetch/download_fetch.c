@@ -289,7 +289,9 @@ static void make_queue(struct fetch *f)
 	for (size_t i = 0; i < f->plan->blob_count; i++) {
 		const struct plan_blob *b = &f->plan->blobs[i];
 
-		if (b->state == BLOB_OK || b->same_as != PLAN_NONE)
+		/* what is in an archive comes from there */
+		if (b->state == BLOB_OK || b->same_as != PLAN_NONE ||
+		    b->repo->archive.url)
 			continue;
 		f->queue[f->count++] = (uint32_t)i;
 		ev.total += b->file->size;

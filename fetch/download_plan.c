@@ -77,6 +77,7 @@ void plan_make(struct plan *p, struct lock *l, bool learn)
 {
 	size_t files = count_files(l);
 
+	p->lock = l;
 	p->entries = xcalloc(files + 1, sizeof(*p->entries));
 	p->blobs = xcalloc(files + 1, sizeof(*p->blobs));
 	for (size_t i = 0; i < l->repo_count; i++)

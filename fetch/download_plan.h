@@ -26,6 +26,7 @@ struct plan_entry {
 };
 
 struct plan {
+	struct lock *lock;	 /* borrowed */
 	struct plan_blob *blobs; /* biggest first */
 	size_t blob_count;
 	struct plan_entry *entries; /* every file of the lock that counts */

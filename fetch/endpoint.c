@@ -278,7 +278,7 @@ bool endpoint_has(const struct hub *h, const struct hub_endpoint *e,
 {
 	if (e->kind == ENDPOINT_DIRECT)
 		return find_link(h, e, &file->sha256) != NULL;
-	if (file->url || repo->git)
+	if (file->url || repo->git || repo->archive.url)
 		return false;
 	return e->kind != ENDPOINT_MODELSCOPE || repo->type != REPO_SPACE;
 }

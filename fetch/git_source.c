@@ -260,7 +260,8 @@ int git_source_prove(struct hub *h, struct hfcache *store, const struct lock *l,
 		const struct lock_repo *r = &l->repos[i];
 
 		/* those were listed from their own trees, or have no tree */
-		if (r->git || (r->file_count && r->files[0].url))
+		if (r->git || r->archive.url ||
+		    (r->file_count && r->files[0].url))
 			continue;
 		if (prove(h, store, r, err) < 0)
 			return -1;

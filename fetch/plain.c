@@ -12,34 +12,33 @@
 
 #include <string.h>
 
-static int ask_once(struct hub *h, const struct manifest_pin *pin,
-		    struct http_response *res, unsigned delay_ms,
-		    struct error *err)
+static int ask_once(struct hub *h, const char *url, struct http_response *res,
+		    unsigned delay_ms, struct error *err)
 {
-	const struct http_request rq = { .url = pin->url, .head = true };
+	const struct http_request rq = { .url = url, .head = true };
 
 	http_response_release(res);
 	return http_get(h->http, &rq, delay_ms, NULL, res, err);
 }
 
-static int explain(const struct manifest_pin *pin,
+static int explain(const char *url, const char *name,
 		   const struct http_response *res, struct error *err)
 {
 	char *origin CLEANUP(free_ptr) = NULL;
 
-	if (http_origin(pin->url, &origin, err) < 0)
+	if (http_origin(url, &origin, err) < 0)
 		return -1;
-	return retry_explain(res, pin->path, origin, err);
+	return retry_explain(res, name, origin, err);
 }
 
-static int ask_size(struct hub *h, const struct manifest_pin *pin,
-		    uint64_t *out, struct error *err)
+int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
+	       struct error *err)
 {
 	struct http_response res CLEANUP(http_response_release) = { 0 };
 	unsigned delay_ms = 0;
 
 	for (unsigned attempt = 1;; attempt++) {
-		int rc = ask_once(h, pin, &res, delay_ms, err);
+		int rc = ask_once(h, url, &res, delay_ms, err);
 		struct retry_decision d = retry_decide(
 			&res, err, attempt,
 			h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS,
@@ -48,20 +47,20 @@ static int ask_size(struct hub *h, const struct manifest_pin *pin,
 		if (d.verdict == RETRY_OK)
 			break;
 		if (d.verdict != RETRY_AGAIN)
-			return rc < 0 ? -1 : explain(pin, &res, err);
+			return rc < 0 ? -1 : explain(url, name, &res, err);
 		err_clear(err);
 		delay_ms = d.delay_ms;
 	}
 	if (res.length == UINT64_MAX || res.encoded) {
 		err_set(err, ERR_HTTP, "%s: the server does not say its size",
-			pin->path);
-		return err_hint(err, "put it into the manifest's digests");
+			name);
+		return err_hint(err, "put it into the manifest");
 	}
 	*out = res.length;
 	return 0;
 }
 
-static void make_commit(struct lock_repo *repo)
+void plain_commit(struct lock_repo *repo)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	char hex[DIGEST_HEX_MAX];
@@ -91,9 +90,9 @@ int plain_list(struct hub *h, const struct manifest_model *m,
 		f->sha256 = f->etag = pin->sha256;
 		f->size = pin->size;
 		if (f->size == UINT64_MAX &&
-		    ask_size(h, pin, &f->size, err) < 0)
+		    plain_size(h, pin->url, pin->path, &f->size, err) < 0)
 			return err_wrap(err, "%s", m->id);
 	}
-	make_commit(repo);
+	plain_commit(repo);
 	return 0;
 }

@@ -14,4 +14,11 @@
 int plain_list(struct hub *h, const struct manifest_model *m,
 	       struct lock_repo *repo, struct error *err) MUST_CHECK;
 
+/* The size of what is at a URL, named for messages. ERR_HTTP if the server does
+ * not say it. */
+int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
+	       struct error *err) MUST_CHECK;
+/* Sets the commit that follows from the files, which are sorted. */
+void plain_commit(struct lock_repo *repo);
+
 #endif

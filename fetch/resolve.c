@@ -5,6 +5,7 @@
 #include "fetch/resolve.h"
 
 #include "base/mem.h"
+#include "fetch/archive_source.h"
 #include "fetch/download.h"
 #include "fetch/endpoint.h"
 #include "fetch/git_source.h"
@@ -20,6 +21,7 @@ struct resolver {
 	struct hub *hub;
 	struct hfcache *store;
 	const struct strlist *groups;
+	unsigned jobs;
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 	struct lock *out;
@@ -220,9 +222,16 @@ static int ask_hubs(struct resolver *r, const struct manifest_model *m,
 static int ask_all(struct resolver *r, const struct manifest_model *m,
 		   struct lock *listing, struct error *err)
 {
+	const struct download_options o = { .jobs = r->jobs,
+					    .cancel = r->cancel,
+					    .sink = r->sink };
+
 	if (m->git)
 		return git_source_list(r->hub, r->store, m,
 				       lock_add_repo(listing), err);
+	if (m->archive.url)
+		return archive_source_list(r->hub, r->store, m, &o,
+					   lock_add_repo(listing), err);
 	if (!m->has_urls)
 		return ask_hubs(r, m, listing, err);
 	return plain_list(r->hub, m, lock_add_repo(listing), err);
@@ -263,6 +272,7 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	memcpy(repo->commit, listing->commit, sizeof(repo->commit));
 	repo->hub = copy_or_null(listing->hub);
 	repo->git = copy_or_null(m->git);
+	archive_ref_copy(&repo->archive, &listing->archive);
 	strlist_copy(&repo->refs, &m->refs);
 	repo->license = copy_or_null(m->license);
 	repo->notice = copy_or_null(m->notice);
@@ -430,6 +440,7 @@ int resolve_manifest(struct hub *h, struct hfcache *store,
 	struct resolver r = { .hub = h,
 			      .store = store,
 			      .groups = o->groups,
+			      .jobs = o->jobs,
 			      .cancel = o->cancel,
 			      .sink = o->sink,
 			      .out = &lock,

@@ -79,11 +79,25 @@ int id_check(const char *id, struct error *err)
 	return status;
 }
 
+static bool leaves(const char *path)
+{
+	for (const char *p = path;; p++) {
+		size_t len = strcspn(p, "/");
+
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		p += len;
+		if (*p == '\0')
+			return false;
+	}
+}
+
 int rev_check(const char *revision, struct error *err)
 {
 	int status = revision_check(revision, err);
 
+	/* a ref is a path below refs/ */
 	if (status < 0)
-		err->code = ERR_FORMAT;
+		err->code = leaves(revision) ? ERR_UNSAFE : ERR_FORMAT;
 	return status;
 }

@@ -17,7 +17,8 @@ int text_check(const char *text, struct error *err) MUST_CHECK;
 /* An http or https URL without user, password and fragment, at most URL_LIMIT
  * bytes, all of them printable ASCII. ERR_FORMAT. */
 int url_check(const char *url, struct error *err) MUST_CHECK;
-/* repo_id_check() and revision_check() for files: ERR_FORMAT. */
+/* repo_id_check() and revision_check() for files: ERR_FORMAT, ERR_UNSAFE for a ref
+ * that would leave its place. */
 int id_check(const char *id, struct error *err) MUST_CHECK;
 int rev_check(const char *revision, struct error *err) MUST_CHECK;
 

@@ -25,6 +25,7 @@ static void repo_release(struct lock_repo *r)
 	free(r->hub_view);
 	free(r->hub);
 	free(r->git);
+	archive_ref_release(&r->archive);
 	mirrors_release(&r->mirrors);
 	for (size_t i = 0; i < r->file_count; i++)
 		file_release(&r->files[i]);
@@ -153,6 +154,7 @@ static void put_repo(const struct lock_repo *r, struct json_writer *w)
 	json_put_kv(w, "commit", r->commit);
 	put_optional(w, "hub", r->hub);
 	put_optional(w, "git", r->git);
+	archive_ref_put(&r->archive, w);
 	json_put_kv_strings(w, "refs", &r->refs);
 	put_optional(w, "license", r->license);
 	put_optional(w, "notice", r->notice);

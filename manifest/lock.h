@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "manifest/archive_ref.h"
 #include "manifest/manifest.h"
 #include "manifest/repo.h"
 
@@ -51,6 +52,7 @@ struct lock_repo {
 	 * Hub knows the files as those of revision */
 	char *hub;
 	char *git; /* URL of a git repository, whose commit it is; or NULL */
+	struct archive_ref archive; /* that the files are in */
 	struct mirrors mirrors;
 	bool complete;		 /* files are all that the commit has */
 	struct lock_file *files; /* sorted by path bytes */

@@ -96,6 +96,10 @@ static int check_texts(const struct lock_repo *r, struct error *err)
 			       "hub can only be \"" MIRROR_MODELSCOPE "\"");
 	if (r->git && url_check(r->git, err) < 0)
 		return err_wrap(err, "git");
+	if (archive_ref_check(&r->archive, err) < 0)
+		return err_wrap(err, "archive");
+	if (r->archive.url && r->archive.size == UINT64_MAX)
+		return err_set(err, ERR_FORMAT, "archive: size is missing");
 	if (r->license && text_check(r->license, err) < 0)
 		return err_wrap(err, "license");
 	if (r->notice && text_check(r->notice, err) < 0)

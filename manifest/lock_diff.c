@@ -137,6 +137,16 @@ static void put_mirrors(struct strlist *out, const char *what,
 	put_change(out, what, "mirrors." MIRROR_MODELSCOPE, a, b);
 }
 
+static void put_archive(struct strlist *out, const char *what,
+			const struct archive_ref *from,
+			const struct archive_ref *to)
+{
+	char *a CLEANUP(free_ptr) = archive_ref_text(from);
+	char *b CLEANUP(free_ptr) = archive_ref_text(to);
+
+	put_change(out, what, "archive", a, b);
+}
+
 static void diff_repo(struct strlist *out, const struct lock_repo *from,
 		      const struct lock_repo *to)
 {
@@ -150,6 +160,7 @@ static void diff_repo(struct strlist *out, const struct lock_repo *from,
 	put_change(out, id, "hub_view", from->hub_view, to->hub_view);
 	put_change(out, id, "hub", from->hub, to->hub);
 	put_change(out, id, "git", from->git, to->git);
+	put_archive(out, id, &from->archive, &to->archive);
 	put_mirrors(out, id, &from->mirrors, &to->mirrors);
 	put_change(out, id, "complete", from->complete ? "true" : "false",
 		   to->complete ? "true" : "false");

@@ -178,25 +178,45 @@ static int parse_file(struct context *c, struct lock_repo *repo,
 	return 0;
 }
 
+/* The next value, a tree of limited size. */
+static int read_small(struct json_reader *r, struct json **out,
+		      struct error *err)
+{
+	struct json_reader part = *r;
+	bool cut = part.end - part.p > (ptrdiff_t)FILE_TEXT_LIMIT;
+
+	if (cut)
+		part.end = part.p + FILE_TEXT_LIMIT;
+	if (json_read_value(&part, out, err) < 0)
+		return cut ? err_hint(err, "or more than %u bytes of text",
+				      FILE_TEXT_LIMIT)
+			   : -1;
+	part.end = r->end;
+	*r = part;
+	return 0;
+}
+
 static int read_file(struct context *c, struct lock_repo *repo,
 		     struct error *err)
 {
 	struct json *obj CLEANUP(json_free) = NULL;
-	struct json_reader part = *c->r;
-	bool cut = part.end - part.p > (ptrdiff_t)FILE_TEXT_LIMIT;
 
 	if (++c->files > LOCK_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "more than %d files",
 			       LOCK_MAX_FILES);
-	if (cut)
-		part.end = part.p + FILE_TEXT_LIMIT;
-	if (json_read_value(&part, &obj, err) < 0)
-		return cut ? err_hint(err, "or more than %u bytes of text",
-				      FILE_TEXT_LIMIT)
-			   : -1;
-	part.end = c->r->end;
-	*c->r = part;
+	if (read_small(c->r, &obj, err) < 0)
+		return -1;
 	return parse_file(c, repo, obj, err);
+}
+
+static int read_archive(struct context *c, struct lock_repo *repo,
+			struct error *err)
+{
+	struct json *value CLEANUP(json_free) = NULL;
+
+	if (read_small(c->r, &value, err) < 0)
+		return -1;
+	return archive_ref_read(&repo->archive, value, "", err);
 }
 
 static int read_files(struct context *c, struct lock_repo *repo,
@@ -228,6 +248,7 @@ enum repo_key {
 	KEY_REFS = KEY_TEXTS,
 	KEY_COMPLETE,
 	KEY_MIRRORS,
+	KEY_ARCHIVE,
 	KEY_FILES,
 };
 
@@ -243,6 +264,7 @@ static const char *const repo_keys[] = { [KEY_ID] = "id",
 					 [KEY_REFS] = "refs",
 					 [KEY_COMPLETE] = "complete",
 					 [KEY_MIRRORS] = "mirrors",
+					 [KEY_ARCHIVE] = "archive",
 					 [KEY_FILES] = "files",
 					 NULL };
 
@@ -275,6 +297,8 @@ static int read_member(struct context *c, struct lock_repo *repo,
 		return read_bool(c->r, &repo->complete, err);
 	if (key == KEY_MIRRORS)
 		return read_mirrors(c->r, &repo->mirrors, err);
+	if (key == KEY_ARCHIVE)
+		return read_archive(c, repo, err);
 	return read_string(c->r, &texts->items[key], err);
 }
 

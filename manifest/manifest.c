@@ -36,6 +36,7 @@ static void model_release(struct manifest_model *m)
 	free(m->groups);
 	mirrors_release(&m->mirrors);
 	free(m->git);
+	archive_ref_release(&m->archive);
 }
 
 void manifest_release(struct manifest *m)

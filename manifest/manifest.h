@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "manifest/archive_ref.h"
 #include "manifest/mirror.h"
 #include "manifest/repo.h"
 
@@ -62,6 +63,7 @@ struct manifest_model {
 	size_t group_count, group_cap;
 	struct mirrors mirrors;
 	char *git; /* URL of a git repository: the files are there; or NULL */
+	struct archive_ref archive; /* the files are in there */
 	bool has_urls; /* the files are those pins that have a url, no others */
 };
 

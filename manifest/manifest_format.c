@@ -112,6 +112,7 @@ static void put_model(struct json_writer *w, const struct manifest_model *m)
 	put_group_uses(w, m);
 	mirrors_put(&m->mirrors, w);
 	put_optional(w, "git", m->git);
+	archive_ref_put(&m->archive, w);
 	put_urls(w, m);
 	json_end_object(w);
 }

@@ -203,6 +203,22 @@ static int parse_urls(struct manifest_model *m, const struct json *obj,
 	return 0;
 }
 
+static int parse_archive(struct manifest_model *m, const struct json *obj,
+			 const char *where, struct error *err)
+{
+	char *place CLEANUP(free_ptr) = xasprintf("%s.archive", where);
+	const struct json *value = json_member(obj, "archive");
+
+	if (!value)
+		return 0;
+	if (archive_ref_read(&m->archive, value, place, err) < 0)
+		return -1;
+	if (m->git || m->has_urls)
+		return field_fail(where, "archive",
+				  "cannot stand beside urls or git", err);
+	return 0;
+}
+
 static int parse_git(struct manifest_model *m, const struct json *obj,
 		     const char *where, struct error *err)
 {
@@ -213,7 +229,9 @@ static int parse_git(struct manifest_model *m, const struct json *obj,
 	if (m->git && m->has_urls)
 		return field_fail(where, "git", "cannot stand beside urls",
 				  err);
-	if ((m->git || m->has_urls) && m->mirrors.count)
+	if (parse_archive(m, obj, where, err) < 0)
+		return -1;
+	if ((m->git || m->has_urls || m->archive.url) && m->mirrors.count)
 		return field_fail(where, "mirrors",
 				  "are for repositories of the Hub", err);
 	return 0;
@@ -296,7 +314,7 @@ int manifest_parse_model(struct manifest_model *m, const struct json *obj,
 					    "license",	"notice",  "views",
 					    "hub_view", "digests", "groups",
 					    "mirrors",	"git",	   "urls",
-					    NULL };
+					    "archive",	NULL };
 
 	if (!json_is_object(obj))
 		return err_set(err, ERR_FORMAT, "%s: must be an object", where);

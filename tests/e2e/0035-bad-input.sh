@@ -106,7 +106,7 @@ manifest_paths() {
 	manifest 8 '+, "hub_view": "../cache"' ../cache
 	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "../../x", "revision": "main"}]}' ../../x
 	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "a/b/c", "revision": "main"}]}' a/b/c
-	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "acme/voice", "revision": "../../main"}]}' ../../main
+	manifest 8 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "acme/voice", "revision": "../../main"}]}' ../../main
 }
 lock_text() { # jq FILTER: the good lock, altered
 	jq -c "$1" "$T/good.json"
@@ -132,7 +132,7 @@ locks() {
 	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "../../x"')" ../../x
 	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "/etc/x"')" /etc/x
 	lock_bad 8 "$(lock_text '.repos[0].files[0].path = "a\u0007b"')"
-	lock_bad 7 "$(lock_text '.repos[0].refs = ["../../../x"]')" ../../../x
+	lock_bad 8 "$(lock_text '.repos[0].refs = ["../../../x"]')" ../../../x
 	lock_bad 7 "$(lock_text '.' | sed 's/"version"/"version":1,"version"/')" version
 	lock_bad 7 "$(head -c 300 "$T/good.json")"
 }

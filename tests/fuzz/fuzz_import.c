@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (target)
 		*target++ = '\0';
-	if (import_path(&path, text, &err)) {
+	if (path_of_entry(&path, text, &err)) {
 		assert(err.code == ERR_UNSAFE);
 		return 0;
 	}

@@ -16,7 +16,7 @@ BEGIN {
 
 	# system header (a regular expression) -> files that may include it
 	door["^curl/"] = "^fetch/http[^/]*$"
-	door["^archive(_entry)?\\.h$"] = "^bundle/tar[^/]*$"
+	door["^archive(_entry)?\\.h$"] = "^(base/tar_reader|bundle/tar)\\.[ch]$"
 	door["^(cjson/)?cJSON\\.h$"] = "^base/json[^/]*$"
 	door["^openssl/"] = "^(base/digest|bundle/sign[^/]*)\\.[ch]$"
 	door["^git2(\\.h|/)"] = "^fetch/git[^/]*$"

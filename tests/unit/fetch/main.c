@@ -64,6 +64,7 @@ int main(void)
 	failed += run_http_tests();
 	failed += run_http_post_tests();
 	failed += run_endpoint_tests();
+	failed += run_archive_tests();
 	failed += run_modelscope_tests();
 	failed += run_pkt_tests();
 	failed += run_lfs_tests();

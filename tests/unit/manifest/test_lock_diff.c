@@ -16,6 +16,9 @@
 	"\"commit\":\"" commit "\",\"files\":["
 #define FILE_OF(path, sha, more) \
 	"{\"path\":\"" path "\",\"size\":1,\"sha256\":\"" sha "\"" more "}"
+#define ARCHIVE(url, more)                                           \
+	"\"archive\":{\"url\":\"" url "\",\"sha256\":\"" SHA_B "\"," \
+	"\"size\":5" more "}"
 #define A   FILE_OF("a", SHA_A, "")
 #define B   FILE_OF("b", SHA_A, "")
 #define ONE TOP NAMED("x/y", C1)
@@ -48,6 +51,12 @@ static const struct {
 	  ONE "],\"hub_view\":\"h\",\"notice\":\"n\",\"complete\":true}]}",
 	  "~ x/y: license MIT -> none|~ x/y: notice none -> n|"
 	  "~ x/y: hub_view none -> h|~ x/y: complete false -> true" },
+	{ ONE A "]," ARCHIVE("https://h/a.tar", "") "}]}",
+	  ONE A "]," ARCHIVE("https://h/a.tar", ",\"strip\":\"d/\"") "}]}",
+	  "~ x/y: archive https://h/a.tar (" SHA_B ") -> https://h/a.tar "
+	  "below d/ (" SHA_B ")" },
+	{ ONE A "]," ARCHIVE("https://h/a.tar", "") "}]}", ONE A END,
+	  "~ x/y: archive https://h/a.tar (" SHA_B ") -> none" },
 	{ ONE A END, TOP "]}", "- model x/y (" C1 "), 1 files|- x/y a 1" },
 	{ TOP "]}", ONE A END, "+ model x/y (" C1 "), 1 files|+ x/y a 1" },
 	{ ONE "]}," NAMED("z", C1) END,

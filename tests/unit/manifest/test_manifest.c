@@ -145,7 +145,10 @@ static void test_defaults(void **state)
 
 #define KNOWN_MODEL                                                     \
 	"id, type, revision, refs, include, exclude, license, notice, " \
-	"views, hub_view, digests, groups, mirrors, git, urls"
+	"views, hub_view, digests, groups, mirrors, git, urls, archive"
+
+#define ARCHIVE(url, more) \
+	",\"archive\":{\"url\":\"" url "\",\"sha256\":\"" SHA "\"" more "}"
 
 static const struct {
 	const char *text, *message;
@@ -272,6 +275,32 @@ static const struct {
 	{ MODEL(",\"git\":\"https://h/a\",\"mirrors\":{\"modelscope\":"
 		"\"a/b\"}"),
 	  "models[0].mirrors: are for repositories of the Hub" },
+	{ MODEL(",\"archive\":[]"), "models[0].archive: must be an object" },
+	{ MODEL(",\"archive\":{\"sha256\":\"" SHA "\"}"),
+	  "models[0].archive.url: is missing" },
+	{ MODEL(",\"archive\":{\"url\":\"https://h/a.tar\"}"),
+	  "models[0].archive.sha256: is missing" },
+	{ MODEL(ARCHIVE("ftp://h/a.tar", "")),
+	  "models[0].archive: url: must begin with https:// or http://" },
+	{ MODEL(",\"archive\":{\"url\":\"https://h/a.tar\",\"sha256\":"
+		"\"" GIT "\"}"),
+	  "models[0].archive: sha256: must be 64 lower-case hex digits" },
+	{ MODEL(ARCHIVE("https://h/a.tar", ",\"size\":-1")),
+	  "models[0].archive.size: must be a whole number" },
+	{ MODEL(ARCHIVE("https://h/a.tar", ",\"strip\":\"a\"")),
+	  "models[0].archive: strip: must end in '/'" },
+	{ MODEL(ARCHIVE("https://h/a.tar", ",\"strip\":\"../a/\"")),
+	  "models[0].archive: strip: path \"../a\" has a \".\" or \"..\"" },
+	{ MODEL(ARCHIVE("https://h/a.tar", ",\"path\":\"a\"")),
+	  "models[0].archive.path: unknown key; known here: url, sha256, "
+	  "size, strip" },
+	{ MODEL(ARCHIVE("https://h/a.tar", "") ",\"git\":\"https://h/a\""),
+	  "models[0].archive: cannot stand beside urls or git" },
+	{ MODEL(ARCHIVE("https://h/a.tar", "") ",\"mirrors\":"
+					       "{\"modelscope\":\"a/b\"}"),
+	  "models[0].mirrors: are for repositories of the Hub" },
+	{ MODEL(",\"refs\":[\"a/../../x\"]"),
+	  "models[0].refs: revision \"a/../../x\" has a \".\" or \"..\"" },
 	{ MODEL(",\"mirrors\":{\"modelscope\":\"a b\"}"),
 	  "models[0].mirrors.modelscope: repo id \"a b\" may only contain "
 	  "letters, digits, '.', '_', '-'" },

@@ -7,7 +7,7 @@
  * of 128 MiB, zip only where its directory can be read first (in a pipe neither
  * sizes nor symbolic links are known in time).
  */
-#include "bundle/tar.h"
+#include "base/tar_reader.h"
 
 #include "base/mem.h"
 

@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# Archives at plain URLs, from nginx: unpacked into the cache, each file by what the
+# lock says of it; what is no archive of plain files is refused whole.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq nginx tar zip zstd xz curl
+mkdir -p "$T/www" "$T/src/voc-1.2/sub/deep"
+head -c 3000000 /dev/urandom >"$T/src/voc-1.2/g.pth"
+head -c 20000 /dev/urandom >"$T/src/voc-1.2/sub/small.bin"
+echo '{"a": 1}' >"$T/src/voc-1.2/config.json"
+cp "$T/src/voc-1.2/config.json" "$T/src/voc-1.2/sub/deep/same.json"
+: >"$T/src/voc-1.2/empty.txt"
+(
+	cd "$T/src" || exit 1
+	tar -czf "$T/www/voc.tar.gz" ./voc-1.2
+	tar -c voc-1.2 | zstd -q >"$T/www/voc.tar.zst"
+	tar -c voc-1.2 | xz -1 >"$T/www/voc.tar.xz"
+	tar -cf "$T/www/voc.tar" voc-1.2
+	zip -qr "$T/www/voc.zip" voc-1.2
+)
+# What people with bad intentions, or bad luck, put into archives.
+python3 - "$T/www" <<'PYTHON'
+import io, sys, tarfile, zipfile
+top = sys.argv[1]
+def tar(name, *members):
+    with tarfile.open("%s/%s.tar.gz" % (top, name), "w:gz", format=tarfile.GNU_FORMAT) as t:
+        for path, kind, value in members:
+            m = tarfile.TarInfo(path)
+            m.type = kind
+            if kind == tarfile.REGTYPE:
+                m.size = len(value)
+                t.addfile(m, io.BytesIO(value))
+            else:
+                m.linkname = value
+                t.addfile(m)
+FILE, SYM, HARD, FIFO, CHR = (tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE,
+                              tarfile.FIFOTYPE, tarfile.CHRTYPE)
+ok = ("a.txt", FILE, b"right\n")
+tar("up", ok, ("../../escape.txt", FILE, b"x"))
+tar("absolute", ok, ("/etc/escape.txt", FILE, b"x"))
+tar("symlink", ok, ("link", SYM, "/etc/passwd"))
+tar("hardlink", ok, ("link", HARD, "a.txt"))
+tar("pipe", ok, ("pipe", FIFO, ""))
+tar("device", ok, ("null", CHR, ""))
+tar("twice", ok, ("a.txt", FILE, b"other\n"))
+tar("case", ok, ("A.TXT", FILE, b"other\n"))
+tar("below", ok, ("a.txt/b", FILE, b"other\n"))
+tar("bomb", ok, ("zeros", FILE, bytes(80 << 20)))
+tar("nothing")
+with zipfile.ZipFile(top + "/up.zip", "w") as z:
+    z.writestr("a.txt", "right\n")
+    z.writestr("../escape.txt", "x")
+data = open(top + "/voc.tar.gz", "rb").read()
+open(top + "/cut.tar.gz", "wb").write(data[:len(data) // 2])
+open(top + "/page.tar.gz", "w").write("<!doctype html><p>sorry\n")
+PYTHON
+PORT=$(free_port)
+WEB=http://127.0.0.1:$PORT
+start_fault bad --upstream "$WEB"
+USER_LINE=
+[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
+cat >"$T/nginx.conf" <<CONF
+daemon off;
+$USER_LINE
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	log_format full '\$request_method \$request_uri \$status';
+	access_log $T/log/nginx.access full;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	server { listen 127.0.0.1:$PORT; root $T/www; }
+}
+CONF
+start nginx nginx -c "$T/nginx.conf"
+await listens "$PORT"
+NOBODY=http://127.0.0.1:1
+
+manifest() { # FILE NAME [STRIP [AT]]: of an archive in www
+	local sum
+	sum=$(sha256sum <"$T/www/$2" | cut -d' ' -f1)
+	jq -n --arg url "${4:-$WEB}/$2" --arg sum "$sum" --arg strip "${3-voc-1.2/}" '
+		{format: "itts-manifest", version: 1, name: "mine", models: [
+		 {id: "my/vocoder", archive: ({url: $url, sha256: $sum} +
+		   if $strip == "" then {} else {strip: $strip} end),
+		  views: [{files: "*", to: "vocoder/"}]}]}' >"$1"
+}
+lock() { # STATUS NAME ARGS OF manifest...
+	local status=$1
+	shift
+	manifest "$T/m.json" "$@"
+	rm -f "$T/lock.json"
+	expect "$status" itts lock -m "$T/m.json" --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c-$BASHPID"
+	[ "$status" -eq 0 ] || test ! -e "$T/lock.json"
+}
+blobs() { find "$1" -path '*/blobs/*' -type f; }
+right() { # CACHE: all of it, and the archive is gone
+	cache_is_honest "$1"
+	diff -r "$T/src/voc-1.2" "$(echo "$1"/models--my--vocoder/snapshots/*)"
+	same "$(blobs "$1" | wc -l)" 4
+}
+whole_way() {
+	local kind first=
+	for kind in tar.gz tar.zst tar.xz tar zip; do
+		lock 0 voc.$kind
+		same "$(jq -r '.repos[0].files[].path' "$T/lock.json" | tr '\n' ' ')" \
+			"config.json empty.txt g.pth sub/deep/same.json sub/small.bin "
+		same "$(jq -r '.repos[0].files[] | select(.path == "g.pth") | .sha256' "$T/lock.json")" \
+			"$(sha256sum <"$T/src/voc-1.2/g.pth" | cut -d' ' -f1)"
+		same "$(jq -r '.repos[0].archive.size' "$T/lock.json")" "$(stat -c %s "$T/www/voc.$kind")"
+		# the same files, the same commit, however they are packed
+		same "$(jq -r '.repos[0].commit' "$T/lock.json")" "${first:-$(jq -r '.repos[0].commit' "$T/lock.json")}"
+		first=$(jq -r '.repos[0].commit' "$T/lock.json")
+		expect 0 itts fetch --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c-$kind" --json
+		jq -e '.downloaded_files == 4 and .downloaded_bytes == 3020009' "$T/out"
+		right "$T/c-$kind"
+	done
+}
+carried() { # pack, verify and install know nothing of archives
+	lock 0 voc.tar.gz
+	: >"$T/log/nginx.access"
+	expect 0 itts pack --lock "$T/lock.json" --cache "$T/c1" --endpoint $NOBODY -o "$T/b.tar"
+	same "$(grep -c 'GET /voc' "$T/log/nginx.access")" 1
+	right "$T/c1"
+	expect 0 itts verify "$T/b.tar"
+	expect 0 itts install "$T/b.tar" --cache "$T/c2" --model-dir "$T/model"
+	diff -r "$T/src/voc-1.2" "$T/model/vocoder"
+	right "$T/c2"
+	expect 0 itts verify --model-dir "$T/model"
+	# all is there: nobody is asked
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c1" --endpoint $NOBODY
+	same "$(cat "$T/log/nginx.access")" ""
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c1" --offline
+	# one file lacks: the archive comes again, and goes again
+	rm "$(readlink -f "$T"/c1/models--my--vocoder/snapshots/*/sub/small.bin)"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c1" --endpoint $NOBODY --json
+	jq -e '.downloaded_files == 1' "$T/out"
+	right "$T/c1"
+}
+without_strip() { # and a part of it
+	lock 0 voc.zip ""
+	same "$(jq -r '.repos[0].files[0].path' "$T/lock.json")" voc-1.2/config.json
+	jq '.models[0].include = ["sub/*"]' "$T/m.json" >"$T/m2.json"
+	sed -i 's|sub/\*|*/sub/*|' "$T/m2.json"
+	expect 0 itts lock -m "$T/m2.json" --lock "$T/lock2.json" --endpoint $NOBODY --cache "$T/c3"
+	same "$(jq '.repos[0].files | length' "$T/lock2.json")" 2
+	jq -e '.repos[0].complete == false' "$T/lock2.json"
+	expect 0 itts fetch --lock "$T/lock2.json" --cache "$T/c3" --endpoint $NOBODY
+	same "$(blobs "$T/c3" | wc -l)" 2
+	cache_is_honest "$T/c3"
+	lock 7 voc.zip nothing/
+	one_error
+	says "has no files below nothing/"
+}
+refused() { # NAME STATUS TEXT...: not even what was right in it
+	local name=$1 status=$2
+	shift 2
+	lock "$status" "$name" ""
+	one_error
+	says "my/vocoder" "$name" "$@"
+	cache_is_honest "$T/c-$BASHPID"
+	test ! -e "$T/escape.txt"
+	same "$(find "$T/c-$BASHPID" -path '*/snapshots/*' | wc -l)" 0
+}
+hostile() {
+	refused up.tar.gz 8 "../../escape.txt"
+	refused up.zip 8 "../escape.txt"
+	refused absolute.tar.gz 8 "/etc/escape.txt"
+	refused symlink.tar.gz 8 link "symbolic link" "plain files"
+	refused hardlink.tar.gz 8 link "hard link" "plain files"
+	refused pipe.tar.gz 8 pipe "plain files"
+	refused device.tar.gz 8 null "plain files"
+	refused twice.tar.gz 8 a.txt
+	refused case.tar.gz 8 a.txt A.TXT
+	refused below.tar.gz 8 a.txt
+}
+damaged() {
+	refused bomb.tar.gz 7 zeros "too much"
+	refused nothing.tar.gz 7 "no files"
+	refused cut.tar.gz 7
+	refused page.tar.gz 7
+}
+lying_lock() { # a lock says other things of an archive than the archive
+	lock 0 voc.tar.gz
+	jq '(.repos[0].files[] | select(.path == "g.pth")).sha256 |= ("0000" + .[4:])' "$T/lock.json" >"$T/lie.json"
+	expect 9 itts fetch --lock "$T/lie.json" --cache "$T/c4" --endpoint $NOBODY
+	one_error
+	says "my/vocoder" voc.tar.gz g.pth
+	cache_is_honest "$T/c4"
+	jq '(.repos[0].files[] | select(.path == "g.pth")).path = "h.pth"' "$T/lock.json" >"$T/lie.json"
+	expect 9 itts fetch --lock "$T/lie.json" --cache "$T/c4" --endpoint $NOBODY
+	one_error
+	says "has no h.pth"
+	cache_is_honest "$T/c4"
+	# what is right needs no second download
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c4" --endpoint $NOBODY
+	same "$(cat "$T/log/nginx.access")" ""
+	right "$T/c4"
+}
+changed() { # the archive there is another: nothing of it is unpacked
+	# shellcheck disable=SC2154
+	lock 0 voc.tar.gz voc-1.2/ "$bad"
+	faults "$bad" '[{"path": "voc", "method": "GET", "fault": "flip", "at": 2000000}]'
+	expect 9 itts fetch --lock "$T/lock.json" --cache "$T/c5" --endpoint $NOBODY
+	one_error
+	says "my/vocoder" voc.tar.gz "$bad" sha256
+	cache_is_honest "$T/c5"
+	same "$(blobs "$T/c5" | grep -vc itts-part)" 0
+	faults "$bad" '[]'
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c5" --endpoint $NOBODY
+	right "$T/c5"
+}
+others_first() { # an archive that is gone fails its own files only
+	lock 0 voc.tar.gz voc-1.2/ "$bad"
+	cp "$T/src/voc-1.2/config.json" "$T/www/plain.json"
+	jq --arg url "$WEB/voc.zip" --arg sum "$(sha256sum <"$T/www/voc.zip" | cut -d' ' -f1)" \
+		'.models += [{id: "my/zip", urls: {"voc.zip": $url}, digests: {"voc.zip": {sha256: $sum}}}]' \
+		"$T/m.json" >"$T/two.json"
+	expect 0 itts lock -m "$T/two.json" --lock "$T/two.lock" --endpoint $NOBODY --cache "$T/c6"
+	rm -rf "$T/c6"
+	faults "$bad" '[{"path": "voc", "method": "GET", "fault": "status", "status": 404}]'
+	expect 6 itts fetch --lock "$T/two.lock" --cache "$T/c6" --endpoint $NOBODY
+	one_error
+	says voc.tar.gz "$bad"
+	cmp "$T/www/voc.zip" "$T"/c6/models--my--zip/snapshots/*/voc.zip
+	faults "$bad" '[]'
+	expect 0 itts fetch --lock "$T/two.lock" --cache "$T/c6" --endpoint $NOBODY
+	cache_is_honest "$T/c6"
+}
+full() { # no room for what is in it
+	lock 0 voc.zip
+	(
+		trap '' XFSZ
+		ulimit -f 2000
+		expect 3 itts fetch --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c7"
+	)
+	one_error
+	cache_is_honest "$T/c7"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c7" --endpoint $NOBODY
+	right "$T/c7"
+}
+dry() {
+	lock 0 voc.tar.gz
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c8" --endpoint $NOBODY --dry-run
+	prints "my/vocoder g.pth" "$WEB"
+}
+check "tar.gz, tar.zst, tar.xz, tar, zip: lock and fetch" whole_way
+check "pack, verify, install; fetched again only if needed" carried
+check "all names, or some" without_strip
+check "names and entries that are not taken" hostile
+check "bombs, cut archives, pages" damaged
+check "a lock that lies of an archive" lying_lock
+check "another archive there" changed
+check "an archive that is gone fails alone" others_first
+check "no room" full
+check "--dry-run names the host" dry
+finish
