@@ -229,6 +229,7 @@ static int place_all(struct import_run *run, struct error *err)
 		if (found->repos[i].commit[0] != '\0' && missing[i] == 0 &&
 		    place_refs(run, &found->repos[i], err))
 			return -1;
+	hfcache_remember(run->store);
 	return 0;
 }
 

@@ -106,6 +106,7 @@ static int place_all(struct install_run *run, struct error *err)
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (install_refs(run->store, &l->repos[i], o, err))
 			return -1;
+	hfcache_remember(run->store);
 	return 0;
 }
 

@@ -231,18 +231,6 @@ static void read_blobs(struct census_walk *w, int repofd)
 
 /* --- snapshots/ ---------------------------------------------------------------- */
 
-/* The usual text of a link: as many "../" as lead to the repo, then the blob.
- * NULL: another one. */
-static const char *plain_target(const char *text, unsigned depth)
-{
-	for (unsigned i = 0; i < depth + 2; i++, text += 3)
-		if (strncmp(text, "../", 3) != 0)
-			return NULL;
-	if (strncmp(text, "blobs/", 6) != 0 || strchr(text + 6, '/'))
-		return NULL;
-	return text + 6;
-}
-
 /* A link of another form: the kernel finds out where it leads. */
 static void follow_link(struct census_walk *w, const char *rel,
 			struct census_file *f)
@@ -277,7 +265,7 @@ static void resolve_link(struct census_walk *w, const char *text,
 
 	for (const char *p = rel; *p; p++)
 		depth += *p == '/';
-	target = plain_target(text, depth);
+	target = store_plain_target(text, depth);
 	b = target ? find_blob(c, target) : NULL;
 	if (b && b->there)
 		f->blob = (size_t)(b - c->blobs);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cache/checked.h"
 #include "cache/hashrun.h"
 #include "cache/lease.h"
 #include "cache/store.h"
@@ -50,6 +51,8 @@ void store_from_fd(struct hfcache **out, int fd, const char *root,
 	c->root = xstrdup(root);
 	c->writable = writable;
 	c->lease = LEASE_NEVER;
+	c->opened = checked_now();
+	pthread_mutex_init(&c->notes_lock, NULL);
 	*out = c;
 }
 
@@ -85,6 +88,8 @@ void hfcache_close(struct hfcache **c)
 	close_fd(&(*c)->fd);
 	if ((*c)->lease >= 0)
 		close((*c)->lease);
+	store_forget_notes(*c);
+	pthread_mutex_destroy(&(*c)->notes_lock);
 	free_ptr(&(*c)->root);
 	free_ptr(c);
 }
@@ -139,6 +144,16 @@ const char *store_split(const char *path, char **dir)
 
 	*dir = xstrndup(path, base > path ? (size_t)(base - path - 1) : 0);
 	return base;
+}
+
+const char *store_plain_target(const char *text, unsigned depth)
+{
+	for (unsigned i = 0; i < depth + 2; i++, text += 3)
+		if (strncmp(text, "../", 3) != 0)
+			return NULL;
+	if (strncmp(text, "blobs/", 6) != 0 || strchr(text + 6, '/'))
+		return NULL;
+	return text + 6;
 }
 
 int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
@@ -311,12 +326,23 @@ int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
 		       const struct cancel *cancel, enum blob_state *out,
 		       struct error *err)
 {
+	char *path CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
+	const struct digest *want = store_want(file);
 	int fd CLEANUP(close_fd) = -1;
+	struct stamp stamp;
+	struct stat st;
 
 	if (look_at(c, repo, file, &fd, out, err))
 		return -1;
-	if (*out == BLOB_OK && check_bytes(fd, file, cancel, out, err))
+	if (*out != BLOB_OK)
+		return 0;
+	if (fstat(fd, &st))
+		return err_sys(err, errno, "%s %s", repo->id, file->path);
+	stamp_read(&stamp, &st);
+	if (check_bytes(fd, file, cancel, out, err))
 		return err_wrap(err, "%s %s", repo->id, file->path);
+	if (*out == BLOB_OK && !stamp_is_racy(&stamp, c->opened))
+		store_note(c, path, &st, want, want);
 	return 0;
 }
 

@@ -171,6 +171,9 @@ int hfcache_set_ref(struct hfcache *c, const struct lock_repo *repo,
  * never replaces a listing that claims all of the commit. */
 int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,
 		       struct error *err) MUST_CHECK;
+/* Keeps what was found right or made through c for quick checks (checked.h); may
+ * be called when all is done. */
+void hfcache_remember(struct hfcache *c);
 /* Bytes of CACHEDIR.TAG, as huggingface_hub writes it. */
 const char *hfcache_tag_text(void);
 /* Bytes of that listing for exactly the files of repo (cache/tree.c). */

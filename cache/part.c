@@ -375,11 +375,18 @@ static int replace(struct hfcache_part *p)
 	return failed;
 }
 
+/* An adopted part may be too big to be read again for its git SHA-1. */
+static const struct digest *proven(const struct hfcache_part *p)
+{
+	return p->adopted && p->size > READ_BACK_MAX ? &p->got : &p->etag;
+}
+
 /* The bytes are on disk: now they get their name. */
 static int give_name(struct hfcache_part *p, struct error *err)
 {
 	const struct digest *want = p->sha256.alg != DIGEST_NONE ? &p->sha256
 								 : &p->etag;
+	struct stat st;
 	int failed;
 
 	/* Late, so that a part stays writable. Some file systems refuse. */
@@ -398,6 +405,8 @@ static int give_name(struct hfcache_part *p, struct error *err)
 	/* also what an earlier run of another kind has left */
 	unlinkat(p->dirfd, p->temp, 0);
 	p->named = false;
+	if (!fstat(p->fd, &st))
+		store_note(p->cache, p->path, &st, &p->got, proven(p));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/hashrun.h"
+#include "cache/stamps.h"
 #include "cache/store.h"
 
 #include <errno.h>
@@ -277,7 +278,18 @@ static int open_blob(struct placer *p, const struct placement *at,
 	return 0;
 }
 
-int place_file(struct placer *p, const struct placement *at, unsigned id,
+static void note_placed(const struct job *j, struct placement *at)
+{
+	struct stamp s = { 0 };
+	struct stat st;
+
+	if (!fstatat(j->dirfd, j->name, &st, AT_SYMLINK_NOFOLLOW))
+		stamp_read(&s, &st);
+	at->ino = s.ino;
+	at->mtime = s.mtime;
+}
+
+int place_file(struct placer *p, struct placement *at, unsigned id,
 	       struct error *err)
 {
 	char *path CLEANUP(free_ptr) = placement_path(at);
@@ -296,7 +308,9 @@ int place_file(struct placer *p, const struct placement *at, unsigned id,
 		     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	rc = placement_is_editable(at) ? place_editable(&j, old, err)
 				       : place_shared(&j, &old, err);
-	if (!rc)
-		emit(&j, EVENT_DONE, at->file->size);
-	return rc;
+	if (rc)
+		return -1;
+	note_placed(&j, at);
+	emit(&j, EVENT_DONE, at->file->size);
+	return 0;
 }

@@ -31,6 +31,9 @@ struct placement {
 	const struct lock_file *file;
 	const char *
 		view; /* path in the model directory; NULL: blob of the Hub view */
+	/* place_file() fills in what is there then: inode, mtime in ns */
+	uint64_t ino;
+	int64_t mtime;
 };
 /* Caller frees. */
 char *placement_path(const struct placement *at);
@@ -39,7 +42,7 @@ bool placement_is_editable(const struct placement *at);
 
 /* Placements with the same bytes should follow one another: what had to be
  * copied for the first is linked to for the others. */
-int place_file(struct placer *p, const struct placement *at, unsigned id,
+int place_file(struct placer *p, struct placement *at, unsigned id,
 	       struct error *err) MUST_CHECK;
 
 #endif

@@ -25,6 +25,21 @@ void probe_set_release(struct probe_set *s)
 	s->count = s->cap = 0;
 }
 
+void probe_set_take(struct probe_set *s, struct probe_set *from)
+{
+	s->known_files += from->known_files;
+	s->known_bytes += from->known_bytes;
+	if (from->count) {
+		s->items = xgrow(s->items, &s->cap, s->count + from->count,
+				 sizeof(*s->items));
+		memcpy(s->items + s->count, from->items,
+		       from->count * sizeof(*s->items));
+	}
+	s->count += from->count;
+	free_ptr(&from->items);
+	*from = (struct probe_set){ 0 };
+}
+
 static bool is_pointer(int fd)
 {
 	static const char magic[] =
@@ -36,6 +51,29 @@ static bool is_pointer(int fd)
 	return !file_pread_full(fd, text, sizeof(text), 0, &got, "pointer",
 				&ignored) &&
 	       got == sizeof(text) && !memcmp(text, magic, sizeof(text));
+}
+
+bool probe_knows(struct probe_set *s, const struct stat *st,
+		 const struct digest *want)
+{
+	bool first = false;
+
+	if (!s->checked || !checked_knows(s->checked, st, want, &first))
+		return false;
+	s->known_files++;
+	s->known_bytes += first ? (uint64_t)st->st_size : 0;
+	return true;
+}
+
+/* The cheap way first: nothing is opened. */
+static bool is_known(struct probe_set *s, const struct probe *p)
+{
+	struct stat st;
+
+	return s->checked && s->checked->quick &&
+	       beneath_stat(p->dirfd, p->rel, &st) == BENEATH_FILE &&
+	       (p->size == UINT64_MAX || p->size == (uint64_t)st.st_size) &&
+	       probe_knows(s, &st, &p->want);
 }
 
 static void look(struct probe *p)
@@ -56,8 +94,7 @@ static void look(struct probe *p)
 							: beneath_text(b));
 		return;
 	}
-	p->dev = st.st_dev;
-	p->ino = st.st_ino;
+	stamp_read(&p->stamp, &st);
 	if (st.st_size < POINTER_MAX && is_pointer(fd) &&
 	    !(sized && p->size == (uint64_t)st.st_size)) {
 		p->state = VERIFY_POINTER;
@@ -74,6 +111,8 @@ void probe_add(struct probe_set *s, const struct probe *like)
 {
 	struct probe *p;
 
+	if (is_known(s, like))
+		return;
 	s->items = xgrow(s->items, &s->cap, s->count + 1, sizeof(*s->items));
 	p = &s->items[s->count++];
 	*p = *like;
@@ -102,10 +141,10 @@ static int by_inode(const void *a, const void *b)
 	const struct probe *x = *(const struct probe *const *)a;
 	const struct probe *y = *(const struct probe *const *)b;
 
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
-	if (x->ino != y->ino)
-		return x->ino < y->ino ? -1 : 1;
+	if (x->stamp.dev != y->stamp.dev)
+		return x->stamp.dev < y->stamp.dev ? -1 : 1;
+	if (x->stamp.ino != y->stamp.ino)
+		return x->stamp.ino < y->stamp.ino ? -1 : 1;
 	if (x->size != y->size)
 		return x->size < y->size ? -1 : 1;
 	return digest_cmp(&x->want, &y->want);
@@ -153,8 +192,25 @@ static struct hash_task *plan(struct probe **sorted, size_t count, size_t *of,
 	return tasks;
 }
 
-static void report(const struct probe_set *s, struct verify_report *out)
+/* What is right, and was not changed while it was read. */
+static void remember(struct probe_set *s, const struct probe *p)
 {
+	struct stamp now;
+	struct stat st;
+
+	if (!s->checked || beneath_stat(p->dirfd, p->rel, &st) != BENEATH_FILE)
+		return;
+	stamp_read(&now, &st);
+	if (stamp_same(&now, &p->stamp))
+		checked_add(s->checked, &now, &p->want);
+}
+
+static void report(struct probe_set *s, struct verify_report *out)
+{
+	out->files += s->known_files;
+	out->bytes += s->known_bytes;
+	out->known_files += s->known_files;
+
 	for (size_t i = 0; i < s->count; i++) {
 		const struct probe *p = &s->items[i];
 
@@ -164,6 +220,7 @@ static void report(const struct probe_set *s, struct verify_report *out)
 			continue;
 		}
 		out->files++;
+		remember(s, p);
 	}
 }
 

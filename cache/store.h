@@ -2,7 +2,9 @@
 #ifndef ITTS_STORE_H
 #define ITTS_STORE_H
 
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/attr.h"
@@ -23,7 +25,23 @@ struct hfcache {
 	_Atomic int lease; /* descriptor, or one of these */
 #define LEASE_CLOSED (-1)  /* not open yet */
 #define LEASE_NEVER  (-2)  /* nobody deletes here */
+	int64_t opened;	   /* ns */
+	pthread_mutex_t notes_lock;
+	struct store_note *notes; /* for hfcache_remember() */
+	size_t note_count, note_cap;
 };
+
+/* A blob that was found right or made, as the kernel described it then. */
+struct store_note {
+	char *path; /* below the root */
+	struct stat st;
+	struct digest sha256, etag;
+};
+/* Any thread. before: from before its bytes were read, or of a file that we have
+ * made. Digests may be DIGEST_NONE. */
+void store_note(struct hfcache *c, const char *path, const struct stat *before,
+		const struct digest *sha256, const struct digest *etag);
+void store_forget_notes(struct hfcache *c);
 
 /* A store that is a directory already open (a Hub view): takes fd. No tag file
  * is made. */
@@ -63,6 +81,9 @@ int store_link_fd(int fd, int dirfd, const char *name);
  * with it, caller frees. */
 char *store_read_ref(int dirfd, const char *path, char commit[41]);
 
+/* The usual text of a link in snapshots/X, depth directories below it: as many
+ * "../" as lead to the repo, then "blobs/NAME". NAME, or NULL: another text. */
+const char *store_plain_target(const char *text, unsigned depth);
 /* A temporary name that no client takes for its own; caller frees. */
 char *store_temp_name(const char *name);
 /* dir/base of a relative path: *dir (caller frees, "" for none). */

@@ -151,7 +151,9 @@ int verify_lock(struct hfcache *c, const struct lock *l,
 		const struct verify_options *o, struct verify_report *out,
 		struct error *err)
 {
-	struct probe_set probes CLEANUP(probe_set_release) = { 0 };
+	struct probe_set probes CLEANUP(probe_set_release) = {
+		.checked = o->checked,
+	};
 
 	for (size_t i = 0; i < l->repo_count; i++)
 		verify_collect_repo(c, &l->repos[i], l->repos[i].id, &probes,

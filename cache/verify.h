@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/event.h"
+#include "cache/checked.h"
 #include "cache/hfcache.h"
 #include "cache/verify_report.h"
 #include "manifest/lock.h"
@@ -18,6 +19,9 @@ struct verify_options {
 	unsigned threads; /* 0: all cores */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
+	/* Of the cache or model directory: what is found right is added, and what
+	 * it knows in a quick check is not read. May be NULL. */
+	struct checked *checked;
 };
 
 /* Every blob of the lock (SHA-256), snapshot link, ref. Also says of other

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/pool.h"
 #include "cache/probe.h"
 #include "cache/store.h"
 #include "cache/tree.h"
@@ -22,22 +23,41 @@
 #define DEPTH_MAX  64 /* directories below snapshots/X or refs/ */
 #define TREE_LIMIT ((size_t)64 << 20)
 
+/* One entry that is no directory, of the directory dirfd. */
+struct entry {
+	int dirfd;
+	const char *path; /* below the folder */
+	const char *name;
+	unsigned depth; /* directories below blobs/, snapshots/X, refs/ */
+	bool is_link;	/* else st says what it is */
+	struct stat st;
+};
+
 struct survey {
 	struct hfcache *cache;
-	const char *where; /* repo id */
-	char *folder;
-	struct probe_set *probes;
-	struct verify_report *out;
-	struct tree listed; /* by the listing of the snapshot */
-	/* Looks at one entry that is no directory; path: below the folder. */
-	void (*visit)(struct survey *s, const char *path, const char *name,
-		      const struct stat *st);
+	const char *folder;
+	char *where; /* repo id; NULL: not asked for */
+	struct probe_set probes;
+	struct verify_report out;
+	struct strlist blobs; /* regular files in blobs/ */
+	struct tree listed;   /* by the listing of the snapshot */
+	size_t met;	      /* of its files, in the snapshot */
+	void (*visit)(struct survey *s, const struct entry *e);
 };
+
+static void survey_release(struct survey *s)
+{
+	free_ptr(&s->where);
+	probe_set_release(&s->probes);
+	verify_report_release(&s->out);
+	strlist_release(&s->blobs);
+	tree_release(&s->listed);
+}
 
 static void note(struct survey *s, enum verify_state state, const char *path,
 		 const char *detail)
 {
-	verify_report_add(s->out, state, s->where, path, 0, detail);
+	verify_report_add(&s->out, state, s->where, path, 0, detail);
 }
 
 static char *below_root(const struct survey *s, const char *path)
@@ -45,19 +65,9 @@ static char *below_root(const struct survey *s, const char *path)
 	return xasprintf("%s/%s", s->folder, path);
 }
 
-static int not_dots(const struct dirent *d)
+static bool is_dots(const char *name)
 {
-	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
-}
-
-/* Names in a directory, sorted; -1 if it cannot be read. The caller frees. */
-static int list_dir(struct survey *s, const char *path, struct dirent ***names)
-{
-	char *full CLEANUP(free_ptr) = below_root(s, path);
-	int fd CLEANUP(close_fd) = beneath_open_dir(s->cache->fd, full);
-
-	*names = NULL;
-	return fd < 0 ? -1 : scandirat(fd, ".", names, not_dots, alphasort);
+	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
 /* Why can it not be looked into? A folder that is not there has nothing. */
@@ -74,117 +84,176 @@ static void note_closed(struct survey *s, const char *path)
 		note(s, VERIFY_UNREADABLE, path, strerrordesc_np(saved));
 }
 
+/* NULL: noted. */
+static DIR *open_dir(struct survey *s, const char *path)
+{
+	char *full CLEANUP(free_ptr) = below_root(s, path);
+	int fd = beneath_open_dir(s->cache->fd, full);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		note_closed(s, path);
+		close_fd(&fd);
+	}
+	return dir;
+}
+
+static void walk(struct survey *s, const char *path, unsigned depth);
+
+/* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static void meet(struct survey *s, const struct dirent *d, struct entry *e)
+{
+	e->is_link = d->d_type == DT_LNK;
+	if (!e->is_link && d->d_type != DT_DIR &&
+	    fstatat(e->dirfd, e->name, &e->st, AT_SYMLINK_NOFOLLOW)) {
+		note(s, VERIFY_UNREADABLE, e->path, strerrordesc_np(errno));
+		return;
+	}
+	if (d->d_type == DT_UNKNOWN)
+		e->is_link = S_ISLNK(e->st.st_mode);
+	if (d->d_type != DT_DIR &&
+	    (d->d_type != DT_UNKNOWN || !S_ISDIR(e->st.st_mode)))
+		s->visit(s, e);
+	else if (e->depth == DEPTH_MAX)
+		note(s, VERIFY_UNREADABLE, e->path, "nested too deeply");
+	else
+		walk(s, e->path, e->depth + 1);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static void walk(struct survey *s, const char *path, unsigned depth)
 {
-	struct dirent **names;
-	int n = list_dir(s, path, &names);
+	DIR *dir = open_dir(s, path);
+	struct dirent *d;
 
-	if (n < 0)
-		note_closed(s, path);
-	for (int i = 0; i < n; i++) {
-		char *child CLEANUP(free_ptr) = xasprintf("%s/%s", path,
-							  names[i]->d_name);
-		char *full CLEANUP(free_ptr) = below_root(s, child);
-		struct stat st;
+	while (dir && (d = readdir(dir))) {
+		char *child CLEANUP(free_ptr) = NULL;
 
-		if (fstatat(s->cache->fd, full, &st, AT_SYMLINK_NOFOLLOW))
-			note(s, VERIFY_UNREADABLE, child,
-			     strerrordesc_np(errno));
-		else if (!S_ISDIR(st.st_mode))
-			s->visit(s, child, names[i]->d_name, &st);
-		else if (depth == DEPTH_MAX)
-			note(s, VERIFY_UNREADABLE, child, "nested too deeply");
-		else
-			walk(s, child, depth + 1);
-		free(names[i]);
+		if (is_dots(d->d_name))
+			continue;
+		child = xasprintf("%s/%s", path, d->d_name);
+		meet(s, d,
+		     &(struct entry){ .dirfd = dirfd(dir),
+				      .path = child,
+				      .name = d->d_name,
+				      .depth = depth });
 	}
-	free(names);
+	if (dir)
+		closedir(dir);
+}
+
+/* The bytes at this path: size UINT64_MAX: as found. */
+static void add_probe(struct survey *s, const char *path, uint64_t size,
+		      const struct digest *want)
+{
+	char *full CLEANUP(free_ptr) = below_root(s, path);
+
+	probe_add(&s->probes, &(struct probe){ .dirfd = s->cache->fd,
+					       .rel = full,
+					       .where = s->where,
+					       .path = (char *)path,
+					       .size = size,
+					       .want = *want });
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* --- blobs/ ----------------------------------------------------------------- */
 
-static void visit_blob(struct survey *s, const char *path, const char *name,
-		       const struct stat *st)
+static void visit_blob(struct survey *s, const struct entry *e)
 {
-	char *full CLEANUP(free_ptr) = below_root(s, path);
+	bool is_file = !e->is_link && S_ISREG(e->st.st_mode);
 	struct digest want;
 
-	(void)st;
-	if (verify_is_leftover(name))
-		note(s, VERIFY_LEFTOVER, path, NULL);
-	else if (digest_from_hex(&want, name))
-		probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
-						      .rel = (char *)full,
-						      .where = s->where,
-						      .path = (char *)path,
-						      .size = UINT64_MAX,
-						      .want = want });
-	else
-		note(s, VERIFY_EXTRA, path, "not named by a digest");
+	if (is_file && !e->depth)
+		strlist_add(&s->blobs, e->name);
+	if (verify_is_leftover(e->name))
+		note(s, VERIFY_LEFTOVER, e->path, NULL);
+	else if (!digest_from_hex(&want, e->name))
+		note(s, VERIFY_EXTRA, e->path, "not named by a digest");
+	else if (!is_file || !probe_knows(&s->probes, &e->st, &want))
+		add_probe(s, e->path, UINT64_MAX, &want);
+}
+
+static void survey_blobs(struct survey *s)
+{
+	s->visit = visit_blob;
+	walk(s, "blobs", 0);
+	if (s->blobs.count)
+		qsort(s->blobs.items, s->blobs.count, sizeof(char *), by_text);
 }
 
 /* --- snapshots/ --------------------------------------------------------------- */
 
-/* The bytes in a snapshot against its listing. */
-static void add_listed(struct survey *s, const char *path,
-		       const struct tree_file *f)
+/* Does the link's text name the blob that the listing has for it? */
+static bool leads_to(const char *text, const struct tree_file *f)
 {
-	char *full CLEANUP(free_ptr) = below_root(s, path);
+	char hex[DIGEST_HEX_MAX];
 
-	probe_add(s->probes, &(struct probe){ .dirfd = s->cache->fd,
-					      .rel = full,
-					      .where = s->where,
-					      .path = (char *)path,
-					      .size = f->size,
-					      .want = *tree_want(f) });
-}
-
-/* Does the link name the blob that the listing has for it? */
-static bool leads_to(const struct survey *s, const char *full,
-		     const struct tree_file *f)
-{
-	char hex[DIGEST_HEX_MAX], text[PATH_MAX];
-	ssize_t n = readlinkat(s->cache->fd, full, text, sizeof(text) - 1);
-
-	if (n < 0)
-		return false;
-	text[n] = '\0';
 	return !strcmp(path_base(text), digest_hex(tree_want(f), hex));
 }
 
-static void visit_snapshot(struct survey *s, const char *path, const char *name,
-			   const struct stat *st)
+/* The usual link, to a blob that was met: the kernel need not be asked. */
+static bool is_plain(const struct survey *s, const char *text, unsigned depth)
 {
-	char *full CLEANUP(free_ptr) = below_root(s, path);
-	/* "snapshots/" + 40 digits + "/" */
-	const struct tree_file *f = tree_find(&s->listed, path + 10 + 41);
-	struct stat target;
-	enum beneath b = beneath_stat(s->cache->fd, full, &target);
+	const char *blob = store_plain_target(text, depth);
 
-	if (S_ISLNK(st->st_mode) && b != BENEATH_FILE) {
-		note(s, VERIFY_BAD_LINK, path,
+	return blob && s->blobs.count &&
+	       bsearch(&blob, s->blobs.items, s->blobs.count, sizeof(char *),
+		       by_text);
+}
+
+static void visit_link(struct survey *s, const struct entry *e,
+		       const struct tree_file *f)
+{
+	char *full CLEANUP(free_ptr) = NULL;
+	char text[PATH_MAX] = "";
+	ssize_t n = readlinkat(e->dirfd, e->name, text, sizeof(text) - 1);
+	enum beneath b = BENEATH_FILE;
+	struct stat target;
+
+	text[n < 0 ? 0 : n] = '\0';
+	if (!is_plain(s, text, e->depth)) {
+		full = below_root(s, e->path);
+		b = beneath_stat(s->cache->fd, full, &target);
+	}
+	if (b != BENEATH_FILE)
+		note(s, VERIFY_BAD_LINK, e->path,
 		     b == BENEATH_FAILED ? strerrordesc_np(errno)
 					 : beneath_text(b));
-	} else if (S_ISLNK(st->st_mode)) {
-		/* a blob by another name, or the blob of another file */
-		if (f && !leads_to(s, full, f))
-			add_listed(s, path, f);
-	} else if (verify_is_leftover(name)) {
-		note(s, VERIFY_LEFTOVER, path, NULL);
-	} else if (f) {
-		/* a file of its own: caches without links (Windows, FAT) */
-		add_listed(s, path, f);
-	} else {
-		note(s, VERIFY_EXTRA, path,
+	/* a blob by another name, or the blob of another file */
+	else if (f && !leads_to(text, f))
+		add_probe(s, e->path, f->size, tree_want(f));
+}
+
+static void visit_snapshot(struct survey *s, const struct entry *e)
+{
+	/* "snapshots/" + 40 digits + "/" */
+	const struct tree_file *f = tree_find(&s->listed, e->path + 10 + 41);
+
+	s->met += f != NULL;
+	if (e->is_link)
+		visit_link(s, e, f);
+	else if (verify_is_leftover(e->name))
+		note(s, VERIFY_LEFTOVER, e->path, NULL);
+	else if (!f)
+		note(s, VERIFY_EXTRA, e->path,
 		     "no digest is known for it, cannot be checked");
-	}
+	/* a file of its own: caches without links (Windows, FAT) */
+	else if (!S_ISREG(e->st.st_mode) ||
+		 f->size != (uint64_t)e->st.st_size ||
+		 !probe_knows(&s->probes, &e->st, tree_want(f)))
+		add_probe(s, e->path, f->size, tree_want(f));
 }
 
 /* Files of the listing that the snapshot lacks. */
 static void check_listed(struct survey *s, const char *commit)
 {
-	for (size_t i = 0; i < s->listed.count; i++) {
+	for (size_t i = 0; s->met < s->listed.count && i < s->listed.count;
+	     i++) {
 		const struct tree_file *f = &s->listed.files[i];
 		char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s/%s",
 							 commit, f->path);
@@ -192,7 +261,7 @@ static void check_listed(struct survey *s, const char *commit)
 		struct stat st;
 
 		if (fstatat(s->cache->fd, full, &st, AT_SYMLINK_NOFOLLOW))
-			verify_report_add(s->out, VERIFY_MISSING, s->where,
+			verify_report_add(&s->out, VERIFY_MISSING, s->where,
 					  path, f->size,
 					  "named by the listing in trees/");
 	}
@@ -212,6 +281,7 @@ static void survey_snapshot(struct survey *s, const char *commit)
 	} else if (tree_parse(&s->listed, text.ptr, text.len, &why)) {
 		note(s, VERIFY_EXTRA, tree, "a listing that nobody can read");
 	}
+	s->met = 0;
 	walk(s, path, 0);
 	check_listed(s, commit);
 	tree_release(&s->listed);
@@ -219,32 +289,28 @@ static void survey_snapshot(struct survey *s, const char *commit)
 
 static void survey_snapshots(struct survey *s)
 {
-	struct dirent **names;
-	int n = list_dir(s, "snapshots", &names);
+	DIR *dir = open_dir(s, "snapshots");
+	struct dirent *d;
 
-	if (n < 0)
-		note_closed(s, "snapshots");
 	s->visit = visit_snapshot;
-	for (int i = 0; i < n; i++) {
-		if (is_commit_id(names[i]->d_name)) {
-			survey_snapshot(s, names[i]->d_name);
-		} else {
-			char *path CLEANUP(free_ptr) = xasprintf(
-				"snapshots/%s", names[i]->d_name);
+	while (dir && (d = readdir(dir))) {
+		char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s",
+							 d->d_name);
 
+		if (is_commit_id(d->d_name))
+			survey_snapshot(s, d->d_name);
+		else if (!is_dots(d->d_name))
 			note(s, VERIFY_EXTRA, path, "not named by a commit");
-		}
-		free(names[i]);
 	}
-	free(names);
+	if (dir)
+		closedir(dir);
 }
 
 /* --- refs/ ---------------------------------------------------------------------- */
 
-static void visit_ref(struct survey *s, const char *path, const char *name,
-		      const struct stat *st)
+static void visit_ref(struct survey *s, const struct entry *e)
 {
-	char *full CLEANUP(free_ptr) = below_root(s, path);
+	char *full CLEANUP(free_ptr) = below_root(s, e->path);
 	char commit[41];
 	char *why CLEANUP(free_ptr) = store_read_ref(s->cache->fd, full,
 						     commit);
@@ -252,12 +318,10 @@ static void visit_ref(struct survey *s, const char *path, const char *name,
 						 commit);
 	struct stat there;
 
-	(void)name;
-	(void)st;
 	if (!why && fstatat(s->cache->fd, snap, &there, 0))
 		why = xasprintf("points to %s, which has no snapshot", commit);
 	if (why)
-		note(s, VERIFY_BAD_REF, path, why);
+		note(s, VERIFY_BAD_REF, e->path, why);
 }
 
 /* -------------------------------------------------------------------------------- */
@@ -275,43 +339,90 @@ static void survey_repo(struct survey *s)
 					 : "is not a directory");
 	if (b != BENEATH_DIR)
 		return;
-	s->visit = visit_blob;
-	walk(s, "blobs", 0);
+	survey_blobs(s);
 	survey_snapshots(s);
 	s->visit = visit_ref;
 	walk(s, "refs", 0);
+	strlist_release(&s->blobs);
+}
+
+struct surveys {
+	struct survey *items; /* one a folder */
+	size_t count;
+	struct dirent **names;
+};
+
+static void surveys_release(struct surveys *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		survey_release(&all->items[i]);
+		free(all->names[i]);
+	}
+	free(all->names);
+	free_ptr(&all->items);
+}
+
+static void work(void *ctx, size_t item)
+{
+	struct surveys *all = ctx;
+
+	if (all->items[item].where)
+		survey_repo(&all->items[item]);
+}
+
+static int not_dots(const struct dirent *d)
+{
+	return !is_dots(d->d_name);
+}
+
+/* What one survey has found, into the whole. */
+static void take(struct survey *s, struct probe_set *probes,
+		 struct verify_report *out)
+{
+	probe_set_take(probes, &s->probes);
+	for (size_t i = 0; i < s->out.count; i++) {
+		const struct verify_item *it = &s->out.items[i];
+
+		verify_report_add(out, it->state, it->where, it->path, it->size,
+				  it->detail);
+	}
+	verify_report_release(&s->out);
 }
 
 int verify_cache(struct hfcache *c, const struct strlist *only,
 		 const struct verify_options *o, struct verify_report *out,
 		 struct error *err)
 {
-	struct probe_set probes CLEANUP(probe_set_release) = { 0 };
-	struct strlist ids CLEANUP(strlist_release) = { 0 };
-	struct dirent **names = NULL;
-	int n = scandirat(c->fd, ".", &names, not_dots, alphasort);
+	struct probe_set probes CLEANUP(probe_set_release) = {
+		.checked = o->checked,
+	};
+	struct surveys all CLEANUP(surveys_release) = { 0 };
+	struct pool_job job = { .threads = o->threads,
+				.cancel = o->cancel,
+				.work = work,
+				.ctx = &all };
+	int n = scandirat(c->fd, ".", &all.names, not_dots, alphasort);
 
 	if (n < 0)
 		return err_sys(err, errno, "%s", c->root);
-	for (int i = 0; i < n; i++) {
-		struct survey s = { .cache = c,
-				    .folder = names[i]->d_name,
-				    .probes = &probes,
-				    .out = out };
+	all.count = job.items = (size_t)n;
+	all.items = xcalloc(all.count + 1, sizeof(*all.items));
+	for (size_t i = 0; i < all.count; i++) {
+		struct survey *s = &all.items[i];
 		enum repo_type type;
-		char *id = NULL;
 
-		if (!repo_folder_parse(names[i]->d_name, &type, &id) &&
-		    (!only->count || strlist_has(only, id))) {
-			strlist_add(&ids, id);
-			s.where = ids.items[ids.count - 1];
-			survey_repo(&s);
-		}
-		free(id);
-		free(names[i]);
+		s->cache = c;
+		s->folder = all.names[i]->d_name;
+		s->probes.checked = o->checked;
+		if (repo_folder_parse(s->folder, &type, &s->where))
+			s->where = NULL;
+		else if (only->count && !strlist_has(only, s->where))
+			free_ptr(&s->where);
 	}
-	free(names);
-	if (probe_run(&probes, o, out, err))
+	pool_run(&job);
+	for (size_t i = 0; i < all.count; i++)
+		take(&all.items[i], &probes, out);
+	if (cancel_check(o->cancel, err) || probe_run(&probes, o, out, err))
 		return -1;
 	verify_report_sort(out);
 	return 0;

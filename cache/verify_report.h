@@ -37,7 +37,8 @@ struct verify_report {
 	size_t count, cap;
 	uint64_t files, bytes; /* checked and right; what was read once counts
 				  once in bytes */
-	uint64_t damaged;      /* items that are damage */
+	uint64_t known_files; /* of these: not read, as when last found right */
+	uint64_t damaged;     /* items that are damage */
 };
 void verify_report_release(struct verify_report *r); /* CLEANUP */
 void verify_report_add(struct verify_report *r, enum verify_state state,

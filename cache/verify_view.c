@@ -184,7 +184,9 @@ int verify_model_dir(const char *model_dir, const struct lock *l,
 		     const struct verify_options *o, struct verify_report *out,
 		     struct error *err)
 {
-	struct probe_set probes CLEANUP(probe_set_release) = { 0 };
+	struct probe_set probes CLEANUP(probe_set_release) = {
+		.checked = o->checked,
+	};
 	struct hub_views hubs CLEANUP(hub_views_release) = {
 		.caches = xcalloc(l->repo_count + 1, sizeof(struct hfcache *)),
 		.names = xcalloc(l->repo_count + 1, sizeof(char *)),

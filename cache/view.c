@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cache/checked.h"
 #include "cache/place.h"
 #include "cache/store.h"
 
@@ -61,7 +62,8 @@ static void add(struct plan *p, const struct lock_repo *repo,
 		const struct lock_file *file, const char *view)
 {
 	p->items = xgrow(p->items, &p->cap, p->count + 1, sizeof(*p->items));
-	p->items[p->count++] = (struct placement){ repo, file, view };
+	p->items[p->count++] =
+		(struct placement){ .repo = repo, .file = file, .view = view };
 }
 
 static int plan_repo(struct plan *p, size_t i, struct error *err)
@@ -160,6 +162,33 @@ static int write_record(const struct placer *p, const struct lock *l,
 	return 0;
 }
 
+/* For the quick check: all that was placed is right, unless it has changed since. */
+static void remember(const struct plan *p)
+{
+	static const struct digest none = { 0 };
+	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
+	struct error ignored = { 0 };
+
+	checked_open(&k, p->placer.dirfd, CHECKED_VIEW_DIR, CHECKED_VIEW_NAME,
+		     false);
+	for (size_t i = 0; i < p->count; i++) {
+		const struct placement *at = &p->items[i];
+		char *path CLEANUP(free_ptr) = placement_path(at);
+		struct stamp s;
+		struct stat st;
+
+		if (beneath_stat(p->placer.dirfd, path, &st) != BENEATH_FILE)
+			continue;
+		stamp_read(&s, &st);
+		if (s.ino == at->ino && s.mtime == at->mtime &&
+		    s.size == at->file->size)
+			checked_add_made(&k, &s, store_want(at->file), &none);
+	}
+	/* a help and no more */
+	if (checked_save(&k, false, &ignored))
+		err_clear(&ignored);
+}
+
 int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       const struct cancel *cancel, const struct event_sink *sink,
 	       struct view_stats *out, struct error *err)
@@ -187,7 +216,10 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 		if (p.hubs[i] && finish_hub_view(p.hubs[i], &l->repos[i], err))
 			return -1;
 	*out = p.placer.stats;
-	return write_record(&p.placer, l, err);
+	if (write_record(&p.placer, l, err))
+		return -1;
+	remember(&p);
+	return 0;
 }
 
 /* --- what was placed -------------------------------------------------------- */

@@ -74,7 +74,8 @@ static void add(struct need *n, const struct lock_repo *repo,
 		const struct lock_file *file, const char *view)
 {
 	n->items = xgrow(n->items, &n->cap, n->count + 1, sizeof(*n->items));
-	n->items[n->count++] = (struct placement){ repo, file, view };
+	n->items[n->count++] =
+		(struct placement){ .repo = repo, .file = file, .view = view };
 }
 
 /* Is the Hub view of this repo the store itself? */

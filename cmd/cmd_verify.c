@@ -10,6 +10,7 @@
 #include "cmd/trust.h"
 #include "cmd/work.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,11 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .help = "check the cache (or the model directory) against this "
 		  "lock" },
+	{ .name = "quick",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, quick),
+	  .help = "read only what has changed (size, times, inode) since it "
+		  "was last found right" },
 };
 
 static const struct option_group group = { "Options", options,
@@ -41,6 +47,8 @@ static const char *const examples[] = {
 	"itts-pack verify indextts-2.tar",
 	"The whole Hugging Face cache, whoever filled it:",
 	"itts-pack verify",
+	"The same at every start of a service, in a moment:",
+	"itts-pack verify --quick",
 	"The cache against a lock, for a program to read:",
 	"itts-pack verify --lock itts-pack.lock.json --json",
 	NULL
@@ -89,6 +97,7 @@ static void put_json(struct app *app, const struct job *job,
 	json_put_kv_u64(&j, "files", r->files);
 	json_put_kv_u64(&j, "bytes", r->bytes);
 	json_put_kv_u64(&j, "damaged", r->damaged);
+	json_put_kv_u64(&j, "unchanged", r->known_files);
 	if (job->bundle)
 		trusting_put(&job->trusting, &j);
 	json_put_key(&j, "items");
@@ -146,6 +155,11 @@ static void put_summary(struct app *app, const struct verify_report *r)
 		app_note(app, "all right: %llu files, %s",
 			 (unsigned long long)r->files,
 			 human_size(r->bytes, size));
+	if (r->known_files)
+		app_note(app,
+			 "%llu of them not read: unchanged since they were "
+			 "found right",
+			 (unsigned long long)r->known_files);
 	if (other && !app->options->verbose)
 		app_note(app,
 			 "%llu extra or left over, no damage (--verbose lists "
@@ -192,20 +206,45 @@ static int check_bundle(struct job *j, struct error *err)
 	return bundle_check(&s, &j->options, &j->report, err);
 }
 
+/* What is remembered of earlier checks; what cannot be remembered is read again. */
+static void begin_checked(struct job *j, struct checked *k)
+{
+	j->options.checked = k;
+	if (k->problem && j->app->options->quick)
+		event_warn(&j->app->sink, "%s; all is read", k->problem);
+}
+
+static void end_checked(struct job *j, struct checked *k, bool whole)
+{
+	struct error why = { 0 };
+
+	j->options.checked = NULL;
+	if (checked_save(k, whole, &why) != 0)
+		event_info(&j->app->sink,
+			   "what was found right cannot be remembered: %s",
+			   why.msg);
+}
+
 static int check_cache(struct job *j, const struct records *r,
 		       struct error *err)
 {
 	struct hfcache *c CLEANUP(hfcache_close) = NULL;
 	struct strlist all CLEANUP(strlist_release) = { 0 };
+	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
 
 	if (app_open_store(j->app, false, &c, err) != 0)
 		return -1;
-	if (r->count == 0)
-		return verify_cache(c, &all, &j->options, &j->report, err);
+	checked_open(&k, hfcache_fd(c), CHECKED_CACHE_DIR, CHECKED_CACHE_NAME,
+		     j->app->options->quick);
+	begin_checked(j, &k);
+	if (r->count == 0 &&
+	    verify_cache(c, &all, &j->options, &j->report, err) != 0)
+		return -1;
 	for (size_t i = 0; i < r->count; i++)
 		if (verify_lock(c, &r->locks[i], &j->options, &j->report,
 				err) != 0)
 			return -1;
+	end_checked(j, &k, r->count == 0);
 	return 0;
 }
 
@@ -252,10 +291,18 @@ static void drop_foreign(struct verify_report *r, size_t records)
 static int check_model_dir(struct job *j, const struct records *r,
 			   struct error *err)
 {
+	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
+	int dirfd CLEANUP(close_fd) = open(j->model_dir,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	checked_open(&k, dirfd, CHECKED_VIEW_DIR, CHECKED_VIEW_NAME,
+		     j->app->options->quick);
+	begin_checked(j, &k);
 	for (size_t i = 0; i < r->count; i++)
 		if (verify_model_dir(j->model_dir, &r->locks[i], &j->options,
 				     &j->report, err) != 0)
 			return -1;
+	end_checked(j, &k, false);
 	if (r->count > 1)
 		drop_foreign(&j->report, r->count);
 	return 0;
@@ -284,10 +331,11 @@ static int check(struct job *j, struct error *err)
 	struct records r CLEANUP(records_release) = { 0 };
 	const struct options *o = j->app->options;
 
-	if (j->bundle && (o->model_dir || o->lock || o->cache))
+	if (j->bundle && (o->model_dir || o->lock || o->cache || o->quick))
 		return err_set(err, ERR_USAGE,
-			       "a bundle is checked against itself; leave out "
-			       "--model-dir, --lock and --cache");
+			       "a bundle is checked against itself, and whole; "
+			       "leave out --model-dir, --lock, --cache and "
+			       "--quick");
 	if (j->bundle)
 		return check_bundle(j, err);
 	if (o->allowed_signers || o->require_signature || o->signature ||
@@ -350,7 +398,12 @@ const struct command cmd_verify = {
 		"listing for sense. Caches that Python filled are fine.\n\n"
 		"What is damaged is listed, and the status is 9; leftovers and "
 		"files that nothing asks for are no damage. Nothing is "
-		"changed.",
+		"mended or deleted (itts-pack repair does that).\n\n"
+		"What was found right is remembered, where the cache has a "
+		".locks directory or the model directory a record of "
+		"install, for --quick: that reads only files whose size, "
+		"times or inode have changed since. It does not see a disk "
+		"that goes bad.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

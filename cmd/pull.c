@@ -127,7 +127,10 @@ static int get_all(struct pull *p, const unsigned char *lacks,
 		return -1;
 	if (syncfs(hfcache_fd(p->store)) != 0)
 		return err_sys(err, errno, "%s", hfcache_root(p->store));
-	return install_refs(p->store, r, p->o, err);
+	if (install_refs(p->store, r, p->o, err) != 0)
+		return -1;
+	hfcache_remember(p->store);
+	return 0;
 }
 
 static void say(struct pull *p)

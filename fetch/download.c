@@ -224,6 +224,8 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 	}
 	if (!o->offline && !o->nameless && name_all(&p, l, store, o, err) < 0)
 		return -1;
+	if (!o->offline)
+		hfcache_remember(store);
 	return report_failed(&p, out, &failed, err);
 }
 

@@ -182,16 +182,19 @@ same() { # A B: equal texts
 	[ "$1" = "$2" ] || fail "\"$1\" is not \"$2\""
 }
 
+# What quick checks remember is full of times and inodes: in no picture.
+MEMORY=(! -path '*/.locks/itts-pack.checked' ! -path '*/.itts-pack/checked')
+
 # A picture of a tree: types, modes, sizes, targets and digests; no times.
 picture() {
-	(cd "$1" && find . -printf '%p %y %m %l\n' | sort
-		find . -type f -print0 | sort -z | xargs -0 -r sha256sum)
+	(cd "$1" && find . "${MEMORY[@]}" -printf '%p %y %m %l\n' | sort
+		find . -type f "${MEMORY[@]}" -print0 | sort -z | xargs -0 -r sha256sum)
 }
 
 # As picture, without modes: for trees that other programs wrote.
 content() {
-	(cd "$1" && find . ! -type d -printf '%p %y %l\n' | sort
-		find . -type f -print0 | sort -z | xargs -0 -r sha256sum)
+	(cd "$1" && find . ! -type d "${MEMORY[@]}" -printf '%p %y %l\n' | sort
+		find . -type f "${MEMORY[@]}" -print0 | sort -z | xargs -0 -r sha256sum)
 }
 
 # No name in a cache that its bytes do not deserve: every blob hashes to its name,

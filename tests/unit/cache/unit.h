@@ -87,6 +87,7 @@ void assert_report(const struct verify_report *r, const char *want);
 
 int run_blocks_tests(void);
 int run_census_tests(void);
+int run_checked_tests(void);
 int run_hashrun_tests(void);
 int run_journal_tests(void);
 int run_link_tests(void);

@@ -1,0 +1,80 @@
+/* Blobs that pass through a store are hashed anyway: what was right is kept for the
+ * quick check. */
+#include "cache/checked.h"
+#include "cache/store.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* Beyond that a full check will do it. */
+#define NOTES_MAX 32768
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec
+				      : a->tv_nsec > b->tv_nsec;
+}
+
+void store_note(struct hfcache *c, const char *path, const struct stat *before,
+		const struct digest *sha256, const struct digest *etag)
+{
+	if (!c->writable)
+		return;
+	pthread_mutex_lock(&c->notes_lock);
+	if (c->note_count < NOTES_MAX) {
+		c->notes = xgrow(c->notes, &c->note_cap, c->note_count + 1,
+				 sizeof(*c->notes));
+		c->notes[c->note_count++] = (struct store_note){
+			.path = xstrdup(path),
+			.st = *before,
+			.sha256 = *sha256,
+			.etag = *etag,
+		};
+	}
+	pthread_mutex_unlock(&c->notes_lock);
+}
+
+void store_forget_notes(struct hfcache *c)
+{
+	for (size_t i = 0; i < c->note_count; i++)
+		free_ptr(&c->notes[i].path);
+	free_ptr(&c->notes);
+	c->note_count = c->note_cap = 0;
+}
+
+/* Still the file of the note? A hard link to it changes its ctime, too. */
+static bool is_unchanged(const struct stat *then, const struct stat *now)
+{
+	return then->st_dev == now->st_dev && then->st_ino == now->st_ino &&
+	       then->st_size == now->st_size &&
+	       !is_later(&now->st_mtim, &then->st_mtim) &&
+	       !is_later(&then->st_mtim, &now->st_mtim) &&
+	       (!is_later(&now->st_ctim, &then->st_ctim) ||
+		now->st_nlink != then->st_nlink);
+}
+
+void hfcache_remember(struct hfcache *c)
+{
+	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
+	struct error ignored = { 0 };
+
+	if (!c->note_count)
+		return;
+	checked_open(&k, c->fd, CHECKED_CACHE_DIR, CHECKED_CACHE_NAME, false);
+	for (size_t i = 0; i < c->note_count; i++) {
+		const struct store_note *n = &c->notes[i];
+		struct stamp s;
+		struct stat st;
+
+		if (beneath_stat(c->fd, n->path, &st) != BENEATH_FILE ||
+		    !is_unchanged(&n->st, &st))
+			continue;
+		stamp_read(&s, &st);
+		checked_add_made(&k, &s, &n->sha256, &n->etag);
+	}
+	store_forget_notes(c);
+	/* a help and no more */
+	if (checked_save(&k, false, &ignored))
+		err_clear(&ignored);
+}
