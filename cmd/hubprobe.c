@@ -93,6 +93,21 @@ static void on_done(void *ctx, const struct http_response *res,
 	snprintf(a->out->detail, sizeof(a->out->detail), "%.255s", err->msg);
 }
 
+/* The host that it is about stands in front of the error: it may be one that the hub
+ * has redirected to. */
+static void find_issuer(struct hubprobe *p, struct probe_result *out)
+{
+	char origin[sizeof(out->detail)];
+	const char *end = strstr(out->detail, ": ");
+
+	if (!end)
+		return;
+	snprintf(origin, sizeof(origin), "%.*s", (int)(end - out->detail),
+		 out->detail);
+	if (!http_issuer(p->http, origin, out->issuer, sizeof(out->issuer)))
+		out->issuer[0] = '\0';
+}
+
 void hubprobe_ask(void *ctx, const char *url, struct probe_result *out)
 {
 	struct hubprobe *p = ctx;
@@ -108,4 +123,6 @@ void hubprobe_ask(void *ctx, const char *url, struct probe_result *out)
 	    http_run(p->http, NULL, NULL, &err) != 0)
 		snprintf(out->detail, sizeof(out->detail), "%.255s", err.msg);
 	out->ms = (unsigned)(clock_ms() - start);
+	if (out->state == PROBE_INTERCEPTED)
+		find_issuer(p, out);
 }

@@ -89,7 +89,9 @@ static bool probe(struct doctor *d, const char *base, const char *file,
 	/* without a network nothing is wrong where all is local */
 	f = FIND(d, is_offline(d) ? SEV_NOTE : SEV_WARNING, "online.hub",
 		 "%s%s: %s", base, what, probe_state_name(r.state));
-	finding_evidence(f, "%s; %u ms", r.detail, r.ms);
+	finding_evidence(f, "%s%s%s; %u ms", r.detail,
+			 r.issuer[0] ? "; the certificate is issued by " : "",
+			 r.issuer, r.ms);
 	finding_meaning(f, "%s%s", meaning_of(r.state),
 			env_get(d, "HF_ENDPOINT")
 				? "; HF_ENDPOINT names this host"

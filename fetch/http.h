@@ -140,6 +140,10 @@ int http_get(struct http *h, const struct http_request *rq, unsigned delay_ms,
 	MUST_CHECK;
 void http_response_release(struct http_response *res); /* CLEANUP */
 
+/* "CN = Some CA": who issued the certificate of an https URL's host, trusted or not, as
+ * it says itself. Sends nothing; false: no TLS to be had. Waits for the connection. */
+bool http_issuer(struct http *h, const char *url, char *out, size_t cap);
+
 /* scheme://host[:port] of a URL for messages and comparison (no credentials, no
  * path); caller frees. ERR_USAGE if it is not http or https. */
 int http_origin(const char *url, char **out, struct error *err) MUST_CHECK;

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
 
-need python3 jq openssl
+need python3 jq openssl ip
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" facebook/w2v-bert-2.0 $A config.json=300 model.safetensors=30000
@@ -32,20 +32,49 @@ captive() {
 	asked "http://127.0.0.1:$port" ": captive" "login page"
 }
 check "captive: an answer, but not of a hub" captive
-intercepted() {
-	local port
-	port=$(free_port)
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Firewall CA" \
-		-keyout "$T/fw.key" -out "$T/fw.pem" 2>/dev/null
-	start tls openssl s_server -accept "127.0.0.1:$port" -key "$T/fw.key" -cert "$T/fw.pem" -www -quiet
-	await curl -sk -o /dev/null "https://127.0.0.1:$port/"
-	asked "https://127.0.0.1:$port" ": intercepted" "certificate"
+# A firewall that looks into TLS: its CA signs a certificate for each host.
+firewall() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/O=Example GmbH/CN=Firewall CA" \
+		-keyout "$T/ca.key" -out "$T/ca.pem" 2>/dev/null
+	openssl req -newkey rsa:2048 -nodes -subj "/CN=127.0.0.1" -addext "subjectAltName=IP:127.0.0.1" \
+		-keyout "$T/fw.key" -out "$T/fw.csr" 2>/dev/null
+	openssl x509 -req -in "$T/fw.csr" -CA "$T/ca.pem" -CAkey "$T/ca.key" -CAcreateserial -days 2 \
+		-copy_extensions copy -out "$T/fw.pem" 2>/dev/null
+	PORT=$(free_port)
+	start tls openssl s_server -accept "127.0.0.1:$PORT" -key "$T/fw.key" -cert "$T/fw.pem" -www
+	await curl -sk -o /dev/null "https://127.0.0.1:$PORT/"
 }
-check "intercepted: another certificate" intercepted
+intercepted() {
+	firewall
+	asked "https://127.0.0.1:$PORT" ": intercepted" "issued by"
+	finds note online.hub "Firewall CA" "Example GmbH"
+	# its twin: the company's CA is trusted
+	HF_ENDPOINT=https://127.0.0.1:$PORT SSL_CERT_FILE=$T/ca.pem doctor --online
+	finds warning online.hub ": captive"
+	! grep "Firewall CA" "$T/out"
+}
+check "intercepted: who issued the certificate" intercepted
 proxied() {
 	https_proxy=http://me:secret-word@127.0.0.1:$(free_port) asked https://hub.invalid ": the proxy fails" "ProxyError"
 	! grep secret-word "$T/out" "$T/err"
 }
 check "a dead proxy, and its password is not shown" proxied
 
+in_namespace() { # COMMANDS: with an interface of its own or none, then doctor --online
+	unshare -n sh -c "ip link set lo up && $1 HF_ENDPOINT=https://10.9.9.2 '$PROGRAM' doctor --online --json" \
+		>"$T/out" 2>"$T/err" || :
+	read_findings
+}
+firewalled() {
+	in_namespace "ip link add v0 type veth peer name v1 && ip addr add 10.9.9.1/24 dev v0 &&
+		ip link set v0 up && ip link set v1 up && ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0 &&"
+	finds warning online.hub ": dropped" "stays silent"
+	in_namespace ""
+	finds warning online.hub ": no route" "at once"
+}
+if [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
+	check "dropped, and no route" firewalled
+else
+	skip_one "dropped, and no route" "no namespace"
+fi
 finish
