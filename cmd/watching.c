@@ -5,7 +5,6 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "cmd/procenv.h"
-#include "doctor/gpu.h"
 #include "doctor/launch.h"
 #include "doctor/redact.h"
 
@@ -41,6 +40,7 @@ void watching_release(struct watching *w)
 	close_fd(&w->pidfd);
 	timeline_release(&w->line);
 	asking_release(&w->asking);
+	gpu_driver_close(&w->gpus);
 }
 
 static int check_reports(const struct strlist *files, struct error *err)
@@ -124,19 +124,14 @@ static bool has_proc(const struct sample *s, uint64_t pid)
 	return false;
 }
 
-/* From the driver's library alone: nvidia-smi takes too long for this. Where
- * there is none the question is asked once. */
-static void read_gpus(struct watching *w, struct sample *now)
+/* From the driver's library alone: nvidia-smi takes too long for this. */
+static void read_gpus(const struct watching *w, struct sample *now)
 {
-	struct gpu_places places = { .path = "", .proc = "/proc" };
 	struct gpu_list list CLEANUP(gpu_list_release) = { .source = NULL };
 
-	if (w->no_gpus)
+	if (!w->gpus)
 		return;
-	gpu_read(&places, &list);
-	w->no_gpus = !list.count;
-	if (!list.count)
-		return;
+	gpu_driver_read(w->gpus, &list);
 	now->gpu = 0;
 	for (size_t i = 0; i < list.user_count; i++)
 		if (has_proc(now, list.users[i].pid))
@@ -177,6 +172,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	struct sampler sampler CLEANUP(sampler_release) = { .root = pid };
 	struct sample before CLEANUP(
 		sample_release) = { .gpu = SAMPLE_UNKNOWN };
+	struct gpu_list none CLEANUP(gpu_list_release) = { .source = NULL };
 	uint64_t begin = clock_ms();
 	unsigned turns = 0;
 
@@ -184,6 +180,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	if (launch_open(pid, &w->pidfd, err) != 0)
 		return -1;
 	sampler_init(&sampler, pid);
+	w->gpus = gpu_driver_open(NULL, &none);
 	for (;;) {
 		struct sample now CLEANUP(sample_release) = { .ms = 0 };
 		unsigned pause = turns++ < FIRST_TURNS ? FIRST_MS : LOOK_MS;

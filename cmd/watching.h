@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cmd/app.h"
 #include "doctor/asking.h"
+#include "doctor/gpu.h"
 #include "doctor/timeline.h"
 
 struct watching {
@@ -15,7 +16,8 @@ struct watching {
 	pid_t pid;
 	int pidfd;
 	uint64_t timeout; /* ms, 0: none */
-	bool timed_out, no_gpus;
+	bool timed_out;
+	struct gpu_driver *gpus; /* or NULL */
 	struct timeline line;
 	/* once it waits for the network */
 	pid_t asker;

@@ -15,6 +15,7 @@
 #define MAX_USERS 256
 #define MIB	  ((unsigned long long)1 << 20)
 
+/* nvmlMemory_t, nvmlProcessInfo_v2_t of nvml.h (versions 11 to 13). */
 struct nvml_memory {
 	unsigned long long total, free, used;
 };
@@ -23,9 +24,11 @@ struct nvml_process {
 	unsigned long long used;
 	unsigned gpu_instance, compute_instance;
 };
+/* NVML_VALUE_NOT_AVAILABLE: as under Windows, and in some containers */
+#define NOT_AVAILABLE (~0ULL)
 
-/* All return 0 for success. */
-struct nvml {
+/* All return 0 for success (nvmlReturn_t). */
+struct gpu_driver {
 	void *library;
 	int (*init)(void);
 	int (*shutdown)(void);
@@ -46,7 +49,7 @@ void gpu_list_release(struct gpu_list *l)
 }
 
 /* A function pointer out of dlsym(), which gives a pointer to data. */
-static bool symbol(const struct nvml *n, const char *name, void *to)
+static bool symbol(const struct gpu_driver *n, const char *name, void *to)
 {
 	void *p = dlsym(n->library, name);
 
@@ -54,13 +57,15 @@ static bool symbol(const struct nvml *n, const char *name, void *to)
 	return p != NULL;
 }
 
-static bool load(struct nvml *n, const char *name)
+static bool load(struct gpu_driver *n, const char *name)
 {
 	n->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (!n->library)
 		return false;
-	if (!symbol(n, "nvmlDeviceGetComputeRunningProcesses_v3", &n->users))
-		symbol(n, "nvmlDeviceGetComputeRunningProcesses_v2", &n->users);
+	/* _v2 first: the _v3 of some drivers of branch 535 writes larger structs
+	 * (github.com/XuehaiPan/nvitop, pull request 79); else they are equal */
+	if (!symbol(n, "nvmlDeviceGetComputeRunningProcesses_v2", &n->users))
+		symbol(n, "nvmlDeviceGetComputeRunningProcesses_v3", &n->users);
 	return symbol(n, "nvmlInit_v2", &n->init) &&
 	       symbol(n, "nvmlShutdown", &n->shutdown) &&
 	       symbol(n, "nvmlSystemGetDriverVersion", &n->driver) &&
@@ -71,13 +76,6 @@ static bool load(struct nvml *n, const char *name)
 	       symbol(n, "nvmlDeviceGetCudaComputeCapability", &n->capability);
 }
 
-static void unload(struct nvml *n)
-{
-	if (n->library)
-		dlclose(n->library);
-	n->library = NULL;
-}
-
 static struct gpu_user *add_user(struct gpu_list *l)
 {
 	l->users = xgrow(l->users, &l->user_cap, l->user_count + 1,
@@ -85,7 +83,7 @@ static struct gpu_user *add_user(struct gpu_list *l)
 	return &l->users[l->user_count++];
 }
 
-static void read_users(const struct nvml *n, void *dev, unsigned index,
+static void read_users(const struct gpu_driver *n, void *dev, unsigned index,
 		       struct gpu_list *out)
 {
 	struct nvml_process list[MAX_USERS];
@@ -94,18 +92,19 @@ static void read_users(const struct nvml *n, void *dev, unsigned index,
 	if (!n->users || n->users(dev, &count, list) != 0)
 		return;
 	for (unsigned i = 0; i < count && i < MAX_USERS; i++) {
-		/* all ones: not told, as in containers */
-		bool told = list[i].used != ~0ULL;
+		bool untold = list[i].used == NOT_AVAILABLE;
 
 		*add_user(out) = (struct gpu_user){
 			.gpu = index,
 			.pid = list[i].pid,
-			.mib = told ? list[i].used / MIB : 0,
+			.mib = untold ? 0 : list[i].used / MIB,
+			.untold = untold,
 		};
 	}
 }
 
-static void read_one(const struct nvml *n, unsigned index, struct gpu_list *out)
+static void read_one(const struct gpu_driver *n, unsigned index,
+		     struct gpu_list *out)
 {
 	struct nvml_memory memory = { 0 };
 	int major = 0, minor = 0;
@@ -128,38 +127,71 @@ static void read_one(const struct nvml *n, unsigned index, struct gpu_list *out)
 	read_users(n, dev, index, out);
 }
 
-static bool read_nvml(const char *library, struct gpu_list *out)
+static void say_problem(int rc, struct gpu_list *out)
 {
-	struct nvml n CLEANUP(unload) = { 0 };
-	unsigned count = 0;
-	int rc;
+	/* NVML_ERROR_DRIVER_NOT_LOADED, _NO_PERMISSION, _LIB_RM_VERSION_MISMATCH */
+	static const struct {
+		int rc;
+		const char *words;
+	} known[] = {
+		{ 4, " (no permission for /dev/nvidia*)" },
+		{ 9, " (the kernel has no driver loaded)" },
+		{ 18, " (library and kernel module are of different versions; "
+		      "a restart mends that)" },
+	};
+	const char *words = "";
 
-	if (!load(&n, library ? library : "libnvidia-ml.so.1"))
-		return false;
-	rc = n.init();
-	if (rc != 0) {
-		/* 9: no driver in the kernel; 18: it and the library differ */
-		snprintf(out->problem, sizeof(out->problem),
-			 "the driver's library says error %d%s", rc,
-			 rc == 9    ? " (the kernel has no driver loaded)"
-			 : rc == 18 ? " (library and kernel module are of "
-				      "different versions; a restart mends "
-				      "that)"
-				    : "");
-		return true;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].rc == rc)
+			words = known[i].words;
+	snprintf(out->problem, sizeof(out->problem),
+		 "the driver's library says error %d%s", rc, words);
+}
+
+struct gpu_driver *gpu_driver_open(const char *library, struct gpu_list *out)
+{
+	struct gpu_driver *n = xcalloc(1, sizeof(*n));
+	int rc = load(n, library ? library : "libnvidia-ml.so.1") ? n->init()
+								  : -1;
+
+	if (rc == 0)
+		return n;
+	if (rc > 0)
+		say_problem(rc, out);
+	if (n->library)
+		dlclose(n->library);
+	free_ptr(&n);
+	return NULL;
+}
+
+void gpu_driver_close(struct gpu_driver **d)
+{
+	if (!*d)
+		return;
+	(*d)->shutdown();
+	dlclose((*d)->library);
+	free_ptr(d);
+}
+
+void gpu_driver_read(const struct gpu_driver *d, struct gpu_list *out)
+{
+	unsigned count = 0;
+
 	out->source = "NVML";
-	if (n.count(&count) == 0)
-		for (unsigned i = 0; i < count && i < MAX_GPUS; i++)
-			read_one(&n, i, out);
-	n.shutdown();
-	return true;
+	if (d->count(&count) != 0)
+		return;
+	for (unsigned i = 0; i < count && i < MAX_GPUS; i++)
+		read_one(d, i, out);
 }
 
 void gpu_read(void *ctx, struct gpu_list *out)
 {
 	const struct gpu_places *p = ctx;
+	struct gpu_driver *d CLEANUP(gpu_driver_close) = gpu_driver_open(
+		p->library, out);
 
-	if (!read_nvml(p->library, out) || (out->problem[0] && !out->count))
+	if (d)
+		gpu_driver_read(d, out);
+	else
 		nvsmi_read(p->path, out);
 }

@@ -17,6 +17,7 @@ struct gpu {
 struct gpu_user {
 	unsigned gpu; /* index */
 	uint64_t pid, mib;
+	bool untold; /* mib is not known */
 	char name[64];
 };
 struct gpu_list {
@@ -42,6 +43,12 @@ struct gpu_places {
 };
 /* ctx: a struct gpu_places. nvidia-smi is given 5 s. */
 void gpu_read(void *ctx, struct gpu_list *out);
+/* The driver's library alone, kept open: to ask it often. NULL: there is none that
+ * answers; its problem, if it has one, is in out->problem. */
+struct gpu_driver;
+struct gpu_driver *gpu_driver_open(const char *library, struct gpu_list *out);
+void gpu_driver_close(struct gpu_driver **d); /* CLEANUP */
+void gpu_driver_read(const struct gpu_driver *d, struct gpu_list *out);
 /* One line of nvidia-smi --format=csv,noheader,nounits. Pure; false: no card. */
 bool gpu_parse_line(const char *line, struct gpu *out);
 

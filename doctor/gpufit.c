@@ -24,21 +24,62 @@ static const struct peak {
 	{ FAMILY_20, "full precision", 12288 },
 };
 
-/* Compute capabilities that torch's Linux wheels have kernels for, and the least
- * driver of the CUDA version (its release notes; minor versions are compatible). */
+/* Compute capabilities that torch's wheels for Linux on x86-64 have kernels for: .ci/
+ * manywheel/build_cuda.sh of github.com/pytorch/pytorch, in its branches release/2.x;
+ * that 2.8 to 2.10 have 7.0 for CUDA 12.8 and 12.9: its issues 157517 and 172352. 11.0 is
+ * in those for aarch64 only, but so are its cards.
+ * Least drivers: docs.nvidia.com/deploy/cuda-compatibility, "minor version compatibility",
+ * and the CUDA release notes. */
 static const struct wheel {
 	const char *cuda;
-	unsigned least_cc, most_cc;
-	const char *driver, *most_text;
+	const char *from; /* the least version of torch, "" for any */
+	unsigned char capabilities[12];
+	const char *driver;
 } wheels[] = {
-	{ "11.8", 50, 90, "450.80.02", "9.0" },
-	{ "12.1", 50, 90, "525.60.13", "9.0" },
-	{ "12.4", 50, 90, "525.60.13", "9.0" },
-	{ "12.6", 50, 90, "525.60.13", "9.0" },
-	{ "12.8", 75, 120, "525.60.13", "12.0" },
-	{ "12.9", 75, 120, "525.60.13", "12.0" },
-	{ "13.0", 75, 120, "580.65.06", "12.0" },
+	/* newest torch first */
+	{ "11.8", "", { 37, 50, 60, 61, 70, 75, 80, 86, 90 }, "450.80.02" },
+	{ "12.1", "", { 50, 60, 70, 75, 80, 86, 90 }, "525.60.13" },
+	{ "12.4", "", { 50, 60, 70, 75, 80, 86, 90 }, "525.60.13" },
+	{ "12.6", "", { 50, 60, 70, 75, 80, 86, 90 }, "525.60.13" },
+	{ "12.8", "2.11", { 75, 80, 86, 90, 100, 120 }, "525.60.13" },
+	{ "12.8", "2.8", { 70, 75, 80, 86, 90, 100, 120 }, "525.60.13" },
+	{ "12.8", "", { 75, 80, 86, 90, 100, 120 }, "525.60.13" },
+	{ "12.9", "", { 70, 75, 80, 86, 90, 100, 120 }, "525.60.13" },
+	{ "13.0", "", { 75, 80, 86, 90, 100, 110, 120 }, "580.65.06" },
+	{ "13.2", "", { 75, 80, 86, 90, 100, 110, 120 }, "580.65.06" },
 };
+
+static const struct wheel *find_wheel(const struct doctor *d, const char *cuda)
+{
+	const struct package *torch = packages_find(&d->packages, "torch");
+
+	for (size_t i = 0; torch && i < ARRAY_LEN(wheels); i++)
+		if (strcmp(wheels[i].cuda, cuda) == 0 &&
+		    (!*wheels[i].from ||
+		     version_cmp(torch->version, wheels[i].from) >= 0))
+			return &wheels[i];
+	return NULL;
+}
+
+/* A kernel runs on cards of the same major capability that are not older (CUDA C++
+ * Programming Guide, "binary compatibility"): 8.6 on 8.9, 12.0 on 12.1. */
+static bool has_kernels(const struct wheel *w, unsigned cc)
+{
+	for (size_t i = 0; i < sizeof(w->capabilities); i++)
+		if (w->capabilities[i] / 10 == cc / 10 &&
+		    w->capabilities[i] <= cc)
+			return true;
+	return false;
+}
+
+static void add_capabilities(const struct wheel *w, struct str *out)
+{
+	for (size_t i = 0; i < sizeof(w->capabilities); i++)
+		if (w->capabilities[i])
+			str_addf(out, "%s%u.%u", i ? ", " : "",
+				 w->capabilities[i] / 10,
+				 w->capabilities[i] % 10);
+}
 
 /* "12.8" out of torch/version.py (cuda: Optional[str] = '12.8'), else out of
  * 2.8.0+cu128; false: built without CUDA, or not known. */
@@ -86,9 +127,30 @@ static bool torch_cuda(const struct doctor *d, char out[16], bool *cpu)
 	return true;
 }
 
+static void say_capability(struct doctor *d, const struct gpu *g,
+			   const struct wheel *w)
+{
+	struct finding *f = FIND(d, SEV_ERROR, "gpu.capability",
+				 "torch has no kernels for this card");
+	struct str all CLEANUP(str_release) = STR_INIT;
+
+	add_capabilities(w, &all);
+	finding_evidence(f,
+			 "%s has compute capability %u.%u; torch for CUDA %s "
+			 "has %s",
+			 g->name, g->cc / 10, g->cc % 10, w->cuda, all.ptr);
+	finding_meaning(f, "\"no kernel image is available for execution on "
+			   "the device\"");
+	finding_remedy(f, g->cc < w->capabilities[0]
+				  ? "torch of the cu126 index has kernels for "
+				    "older cards"
+				  : "torch of the cu128 index has kernels for "
+				    "newer cards");
+}
+
 static void check_wheel(struct doctor *d, const struct gpu *g)
 {
-	const struct wheel *w = NULL;
+	const struct wheel *w;
 	struct finding *f;
 	char cuda[16];
 	bool cpu;
@@ -105,28 +167,11 @@ static void check_wheel(struct doctor *d, const struct gpu *g)
 				  "the cu128 index)");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(wheels); i++)
-		if (strcmp(wheels[i].cuda, cuda) == 0)
-			w = &wheels[i];
+	w = find_wheel(d, cuda);
 	if (!w)
 		return;
-	if (g->cc && (g->cc < w->least_cc || g->cc > w->most_cc)) {
-		f = FIND(d, SEV_ERROR, "gpu.capability",
-			 "torch has no kernels for this card");
-		finding_evidence(f,
-				 "%s has compute capability %u.%u; torch "
-				 "for CUDA %s has %u.%u to %s",
-				 g->name, g->cc / 10, g->cc % 10, cuda,
-				 w->least_cc / 10, w->least_cc % 10,
-				 w->most_text);
-		finding_meaning(f, "\"no kernel image is available for "
-				   "execution on the device\"");
-		finding_remedy(f, g->cc < w->least_cc
-					  ? "torch of the cu126 index has "
-					    "kernels for older cards"
-					  : "torch of the cu128 index has "
-					    "kernels for newer cards");
-	}
+	if (g->cc && !has_kernels(w, g->cc))
+		say_capability(d, g, w);
 	if (g->driver[0] && version_cmp(g->driver, w->driver) < 0) {
 		f = FIND(d, SEV_ERROR, "gpu.driver",
 			 "the driver is too old for torch");
@@ -148,9 +193,13 @@ static void add_users(struct doctor *d, struct str *out)
 		struct str name CLEANUP(str_release) = STR_INIT;
 
 		look_line(path, &name);
-		str_addf(out, "; process %llu (%s) has %llu MiB",
-			 (unsigned long long)u->pid, name.len ? name.ptr : "?",
-			 (unsigned long long)u->mib);
+		str_addf(out, "; process %llu (%s) ",
+			 (unsigned long long)u->pid, name.len ? name.ptr : "?");
+		if (u->untold)
+			str_adds(out, "does not tell how much it has");
+		else
+			str_addf(out, "has %llu MiB",
+				 (unsigned long long)u->mib);
 	}
 }
 

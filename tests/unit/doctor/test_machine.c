@@ -98,9 +98,24 @@ static void test_capability(void **state)
 		unsigned cc;
 		bool fits;
 	} rows[] = {
-		{ "2.8.0+cu128", 60, false },  { "2.8.0+cu128", 75, true },
-		{ "2.8.0+cu128", 120, true },  { "2.8.0+cu126", 60, true },
-		{ "2.5.1+cu124", 120, false }, { "2.5.1+cu121", 90, true },
+		{ "2.8.0+cu128", 60, false },
+		{ "2.8.0+cu128", 75, true },
+		{ "2.8.0+cu128", 120, true },
+		{ "2.8.0+cu126", 60, true },
+		{ "2.5.1+cu124", 120, false },
+		{ "2.5.1+cu121", 90, true },
+		/* V100 */
+		{ "2.8.0+cu128", 70, true },
+		{ "2.10.0+cu128", 70, true },
+		{ "2.7.1+cu128", 70, false },
+		{ "2.11.0+cu128", 70, false },
+		/* of the same major capability: 1080 Ti, RTX 4090, GB10 */
+		{ "2.8.0+cu126", 61, true },
+		{ "2.8.0+cu128", 61, false },
+		{ "2.8.0+cu128", 89, true },
+		{ "2.8.0+cu128", 121, true },
+		{ "2.9.0+cu130", 110, true },
+		{ "2.9.0+cu128", 110, false },
 	};
 
 	(void)state;
