@@ -67,7 +67,7 @@ cmd_src += cmd_mirrors
 # registries
 fetch_src += registry registry_parse
 # archives
-fetch_src += archive archive_source
+fetch_src += archive archive_source download_renew
 cmd_src += pull registry_auth
 # who made it, and what it may hold
 base_src += base64

@@ -86,7 +86,7 @@ static bool is_at_urls(const struct lock_repo *r)
 
 static bool is_at_hub(const struct lock_repo *r)
 {
-	return !r->git && !r->hub && !is_at_urls(r);
+	return !r->git && !r->archive.url && !r->hub && !is_at_urls(r);
 }
 
 static void put_license(struct sbom *s, const struct lock_repo *r)
@@ -138,6 +138,8 @@ static void put_sources(struct sbom *s, const struct lock_repo *r)
 	json_begin_array(&s->j);
 	if (r->git) {
 		put_link(s, "vcs", r->git);
+	} else if (r->archive.url) {
+		put_link(s, "distribution", r->archive.url);
 	} else if (is_at_hub(r)) {
 		str_addf(&url, HUB "%s%s", repo_type_prefix(r->type), r->id);
 		put_link(s, "vcs", url.ptr);

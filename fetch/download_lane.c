@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "fetch/download_answer.h"
 #include "fetch/download_pump.h"
+#include "fetch/download_renew.h"
 #include "fetch/download_repair.h"
 #include "fetch/endpoint.h"
 #include "fetch/retry.h"
@@ -88,6 +89,7 @@ void lane_release(struct lane *l)
 {
 	struct job *j = l->job;
 
+	renew_release(l);
 	if (l->kind == LANE_COPY)
 		repair_give_back(l);
 	else if (l->kind != LANE_SMALL)
@@ -251,6 +253,15 @@ static bool asks_anew(struct lane *l, const struct http_response *res,
 	return true;
 }
 
+/* The URL that Git LFS gave is not good any more. */
+static bool renews(struct lane *l, const struct http_response *res,
+		   const struct error *raw)
+{
+	return raw->code == ERR_NONE &&
+	       (res->status == 401 || res->status == 403) &&
+	       l->attempt <= RETRY_ATTEMPTS && renew_link(l);
+}
+
 /* It gets ranges wrong, or has a file now that is shorter or another: all of it
  * in one answer, if there is nobody else. */
 static bool streams_instead(struct lane *l, const struct http_response *res,
@@ -324,7 +335,8 @@ static void on_done(void *ctx, const struct http_response *res,
 		complete(l);
 	else if (err.code == ERR_CANCELLED)
 		lane_release(l); /* it was not needed after all */
-	else if (!asks_anew(l, res, raw, &err) && !streams_instead(l, res, raw))
+	else if (!asks_anew(l, res, raw, &err) && !renews(l, res, raw) &&
+		 !streams_instead(l, res, raw))
 		go_on(l, res, raw, &err);
 	pump(c);
 }
@@ -380,6 +392,7 @@ static int send(struct lane *l, unsigned delay_ms, struct error *err)
 
 	endpoint_file(h, l->endpoint, j->blob->repo, j->blob->file, &file);
 	l->source->streams |= file.whole;
+	l->turn = file.turn;
 	endpoint_request(&file, &rq);
 	set_range(l, &rq);
 	l->direct = l->source->direct != NULL;
@@ -417,6 +430,11 @@ static void submit(struct lane *l, unsigned delay_ms)
 		lane_release(l);
 		job_end(j, &err);
 	}
+}
+
+void lane_again(struct lane *l)
+{
+	submit(l, 0);
 }
 
 void lane_begin(struct lane *l, uint64_t pos, uint64_t end)

@@ -42,11 +42,15 @@ struct lane {
 	struct xxh64 sum;		       /* of the block at pos so far */
 	unsigned char *buffer;		       /* COPY: the same bytes */
 	uint64_t asked_ms, began_ms, block_ms; /* request, first byte, block */
-	uint64_t got; /* bytes of the running request */
+	uint64_t got;		      /* bytes of the running request */
+	unsigned turn;		      /* of the link that it was sent to */
+	struct lane_renewal *renewal; /* download_renew.c */
 };
 
 /* NULL: none is left. */
 struct lane *lane_take(struct job *j, size_t endpoint, enum lane_kind kind);
+/* Asks for what lacks, once more. */
+void lane_again(struct lane *l);
 /* Asks for pos to end. */
 void lane_begin(struct lane *l, uint64_t pos, uint64_t end);
 /* Its blocks are free again; no request of it is on the wire. */

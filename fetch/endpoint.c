@@ -142,6 +142,7 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 static void link_release(struct hub_link *l)
 {
 	free_ptr(&l->url);
+	free_ptr(&l->batch);
 	strlist_release(&l->lines);
 }
 
@@ -199,12 +200,14 @@ static bool is_below(const char *url, const char *origin)
 	       strcmp(own, origin) == 0;
 }
 
-static const struct hub_link *find_link(const struct hub *h,
-					const struct hub_endpoint *e,
-					const struct digest *sha256)
+struct hub_link *endpoint_link(const struct hub *h,
+			       const struct hub_endpoint *e,
+			       const struct digest *sha256)
 {
+	if (e->kind != ENDPOINT_DIRECT)
+		return NULL;
 	for (size_t i = link_place(h, sha256); i < h->link_count; i++) {
-		const struct hub_link *l = &h->links[i];
+		struct hub_link *l = &h->links[i];
 
 		if (!digest_equal(&l->sha256, sha256))
 			break;
@@ -231,29 +234,25 @@ static int add_host(struct hub *h, const char *url, struct error *err)
 	return 0;
 }
 
-int endpoint_add_link(struct hub *h, const struct digest *sha256, char *url,
-		      struct strlist *lines, struct error *err)
+int endpoint_add_link(struct hub *h, struct hub_link *link, struct error *err)
 {
-	char *own CLEANUP(free_ptr) = url;
-	size_t at = link_place(h, sha256);
+	struct hub_link own CLEANUP(link_release) = *link;
+	size_t at = link_place(h, &own.sha256);
 
+	*link = (struct hub_link){ 0 };
 	for (size_t i = at; i < h->link_count; i++)
-		if (digest_equal(&h->links[i].sha256, sha256) &&
-		    strcmp(h->links[i].url, url) == 0)
+		if (digest_equal(&h->links[i].sha256, &own.sha256) &&
+		    strcmp(h->links[i].url, own.url) == 0)
 			return 0;
-	if (add_host(h, url, err) < 0)
+	if (add_host(h, own.url, err) < 0)
 		return -1;
 	h->links = xgrow(h->links, &h->link_cap, h->link_count + 1,
 			 sizeof(*h->links));
 	memmove(&h->links[at + 1], &h->links[at],
 		(h->link_count - at) * sizeof(*h->links));
-	h->links[at] = (struct hub_link){ .sha256 = *sha256,
-					  .url = take_ptr(own) };
+	h->links[at] = own;
 	h->link_count++;
-	if (lines) {
-		h->links[at].lines = *lines;
-		*lines = (struct strlist){ 0 };
-	}
+	own = (struct hub_link){ 0 };
 	return 0;
 }
 
@@ -262,10 +261,12 @@ int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)
 	for (size_t i = 0; i < l->repo_count; i++)
 		for (size_t k = 0; k < l->repos[i].file_count; k++) {
 			const struct lock_file *f = &l->repos[i].files[k];
+			struct hub_link link = { .sha256 = f->sha256 };
 
-			if (f->url &&
-			    endpoint_add_link(h, &f->sha256, xstrdup(f->url),
-					      NULL, err) < 0)
+			if (!f->url)
+				continue;
+			link.url = xstrdup(f->url);
+			if (endpoint_add_link(h, &link, err) < 0)
 				return -1;
 		}
 	return 0;
@@ -277,7 +278,7 @@ bool endpoint_has(const struct hub *h, const struct hub_endpoint *e,
 		  const struct lock_repo *repo, const struct lock_file *file)
 {
 	if (e->kind == ENDPOINT_DIRECT)
-		return find_link(h, e, &file->sha256) != NULL;
+		return endpoint_link(h, e, &file->sha256) != NULL;
 	if (file->url || repo->git || repo->archive.url)
 		return false;
 	return e->kind != ENDPOINT_MODELSCOPE || repo->type != REPO_SPACE;
@@ -333,11 +334,12 @@ void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
 	*out = (struct endpoint_file){ .token = endpoint_token(h, e),
 				       .cookie = endpoint_cookie(e) };
 	if (e->kind == ENDPOINT_DIRECT) {
-		const struct hub_link *l = find_link(h, e, &file->sha256);
+		const struct hub_link *l = endpoint_link(h, e, &file->sha256);
 
 		assert(l);
 		out->url = xstrdup(l->url);
 		out->lines = &l->lines;
+		out->turn = l->turn;
 	} else if (e->kind == ENDPOINT_MODELSCOPE) {
 		out->whole = !lock_file_is_lfs(file);
 		modelscope_file(e, repo, file, &url);

@@ -20,6 +20,7 @@ struct endpoint_file {
 		token; /* for url's own origin, or NULL; borrowed from the hub */
 	const char *cookie; /* its name, if the token goes along as one too */
 	const struct strlist *lines; /* of the header, for url's own origin */
+	unsigned turn;		     /* of the link that it is from */
 	bool whole; /* never ask for a range: what comes would not be to be trusted */
 };
 
@@ -38,9 +39,13 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq);
  * for their hosts. No pointers to endpoints may be held. ERR_USAGE: too many. */
 int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)
 	MUST_CHECK;
-/* The same for one; takes url and lines. */
-int endpoint_add_link(struct hub *h, const struct digest *sha256, char *url,
-		      struct strlist *lines, struct error *err) MUST_CHECK;
+/* The same for one; takes what link owns, also on failure. */
+int endpoint_add_link(struct hub *h, struct hub_link *link, struct error *err)
+	MUST_CHECK;
+/* The link of this content at this endpoint, or NULL; borrowed. */
+struct hub_link *endpoint_link(const struct hub *h,
+			       const struct hub_endpoint *e,
+			       const struct digest *sha256);
 
 /* The token that this endpoint may have, or NULL. */
 const char *endpoint_token(const struct hub *h, const struct hub_endpoint *e);

@@ -44,6 +44,9 @@ struct hub_link {
 	struct digest sha256;
 	char *url;
 	struct strlist lines; /* of the header, for that host alone */
+	char *batch;	      /* where Git LFS gives out a URL anew; or NULL */
+	unsigned turn;	      /* how often that was done */
+	bool asking;	      /* it is being done */
 };
 
 struct hub {

@@ -237,8 +237,8 @@ int lfs_parse_batch(const char *text, size_t len, struct lfs_answer *out,
 
 /* --- asking -------------------------------------------------------------------------- */
 
-static void put_request(struct str *out, struct lock_file *const *files,
-			size_t count)
+void lfs_put_question(struct str *out, const struct lock_file *const *files,
+		      size_t count)
 {
 	char hex[DIGEST_HEX_MAX];
 	struct json_writer w;
@@ -295,11 +295,13 @@ static int post(struct hub *h, const struct http_request *rq, struct str *body,
 }
 
 static int take_objects(struct hub *h, struct lfs_answer *a,
+			const struct http_request *rq,
 			struct lock_file *const *files, size_t count,
 			struct error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct lfs_object *o = NULL;
+		struct hub_link link = { .sha256 = files[i]->sha256 };
 
 		for (size_t k = 0; k < a->count && !o; k++)
 			if (digest_equal(&a->objects[k].sha256,
@@ -310,10 +312,49 @@ static int take_objects(struct hub *h, struct lfs_answer *a,
 				       "%s: Git LFS does not give it out: %s",
 				       files[i]->path,
 				       o ? o->error : "no answer for it");
-		if (o->url && endpoint_add_link(h, &o->sha256, take_ptr(o->url),
-						&o->lines, err) < 0)
+		if (!o->url)
+			continue;
+		link.url = take_ptr(o->url);
+		link.batch = xstrdup(rq->url);
+		link.lines = o->lines;
+		o->lines = (struct strlist){ 0 };
+		if (endpoint_add_link(h, &link, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int lfs_take_link(struct hub_link *link, const char *text, size_t len,
+		  struct error *err)
+{
+	struct lfs_answer a CLEANUP(lfs_answer_release) = { 0 };
+	char *was CLEANUP(free_ptr) = NULL;
+	char *now CLEANUP(free_ptr) = NULL;
+	struct lfs_object *o;
+
+	if (lfs_parse_batch(text, len, &a, err) < 0)
+		return err_wrap(err, "answer of Git LFS");
+	o = a.objects;
+	if (a.count != 1 || !o->url || !digest_equal(&o->sha256, &link->sha256))
+		return err_set(err, ERR_NOT_FOUND,
+			       "Git LFS does not give it out any more: %s",
+			       a.count == 1 && o->error ? o->error
+							: "no answer for it");
+	if (http_origin(link->url, &was, err) < 0 ||
+	    http_origin(o->url, &now, err) < 0)
+		return -1;
+	/* an endpoint each; they are counted when a run begins */
+	if (strcmp(was, now) != 0)
+		return err_set(err, ERR_NET,
+			       "it has moved from %s to %s; run the command "
+			       "again",
+			       was, now);
+	free_ptr(&link->url);
+	strlist_release(&link->lines);
+	link->url = take_ptr(o->url);
+	link->lines = o->lines;
+	o->lines = (struct strlist){ 0 };
+	link->turn++;
 	return 0;
 }
 
@@ -326,14 +367,20 @@ static int find_some(struct hub *h, const struct http_request *like,
 	struct str body CLEANUP(str_release) = STR_INIT;
 	struct http_request rq = *like;
 
-	put_request(&text, files, count);
+	lfs_put_question(&text, (const struct lock_file *const *)files, count);
 	rq.post = text.ptr;
 	rq.post_len = text.len;
 	if (post(h, &rq, &body, err) < 0)
 		return -1;
 	if (lfs_parse_batch(body.ptr, body.len, &answer, err) < 0)
 		return err_wrap(err, "answer of Git LFS");
-	return take_objects(h, &answer, files, count, err);
+	return take_objects(h, &answer, like, files, count, err);
+}
+
+void lfs_add_lines(struct strlist *out)
+{
+	strlist_add(out, "Accept: " MIME);
+	strlist_add(out, "Content-Type: " MIME);
 }
 
 int lfs_find(struct hub *h, const char *git_url, const char *token,
@@ -346,8 +393,7 @@ int lfs_find(struct hub *h, const char *git_url, const char *token,
 		.url = url, .token = token, .lines = &lines, .api = true
 	};
 
-	strlist_add(&lines, "Accept: " MIME);
-	strlist_add(&lines, "Content-Type: " MIME);
+	lfs_add_lines(&lines);
 	for (size_t i = 0; i < count; i += LFS_BATCH) {
 		size_t n = count - i < LFS_BATCH ? count - i : LFS_BATCH;
 

@@ -36,6 +36,15 @@ void lfs_answer_release(struct lfs_answer *a); /* CLEANUP */
 int lfs_parse_batch(const char *text, size_t len, struct lfs_answer *out,
 		    struct error *err) MUST_CHECK;
 
+/* What a batch request for these files consists of. */
+void lfs_put_question(struct str *out, const struct lock_file *const *files,
+		      size_t count);
+void lfs_add_lines(struct strlist *out); /* of its header */
+/* The answer to a question for the file of link: its new URL. ERR_FORMAT,
+ * ERR_NOT_FOUND, ERR_NET (it is at another host now). */
+int lfs_take_link(struct hub_link *link, const char *text, size_t len,
+		  struct error *err) MUST_CHECK;
+
 /* Asks the LFS server of a git repository (URL that ends in .git) for files and
  * adds their links to h. ERR_NOT_FOUND names the first that it does not have. */
 int lfs_find(struct hub *h, const char *git_url, const char *token,

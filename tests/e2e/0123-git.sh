@@ -58,6 +58,9 @@ PORT=$(free_port)
 AT=https://127.0.0.1:$PORT
 start_hub hub "$TOP" --cdn-url "$AT/cdn"
 start_hub liar "$LIAR" --cdn-url "$AT/liar-cdn"
+# hrefs of Git LFS that live for a second, and for none
+start_hub brief "$TOP" --cdn-url "$AT/brief-cdn" --url-life 1 --rate 500000
+start_hub never "$TOP" --cdn-url "$AT/never-cdn" --url-life -5
 start_hub hider "$TOP" --cdn-url "$AT/cdn" --hide acme/voice:sub/numbers.txt
 USER_LINE=
 [ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
@@ -99,9 +102,15 @@ http {
 $(git_location "" "\$http_git_protocol")
 $(git_location /liar "\$http_git_protocol")
 $(git_location /hider "\$http_git_protocol")
+$(git_location /brief "\$http_git_protocol")
+$(git_location /never "\$http_git_protocol")
 $(git_location /old '""')
 		location ~ ^/moved(/acme/.*)\$ { return 301 $AT\$1\$is_args\$args; }
 		location /cdn/ { proxy_pass $hub_CDN/; }
+		location /brief-cdn/ { proxy_pass $brief_CDN/; }
+		location /never-cdn/ { proxy_pass $never_CDN/; }
+		location /brief/ { proxy_pass $brief/; }
+		location /never/ { proxy_pass $never/; }
 		location /liar-cdn/ { proxy_pass $liar_CDN/; }
 		location /liar/ { proxy_pass $liar/; proxy_redirect ~^/(.*)\$ /liar/\$1; }
 		location /hider/ { proxy_pass $hider/; proxy_redirect ~^/(.*)\$ /hider/\$1; }
@@ -196,6 +205,31 @@ filled() {
 	expect 0 itts install "$T/g.tar" --cache "$T/c5" --model-dir "$T/model"
 	cmp "$T/content/sub/small.bin" "$T/model/sub/small.bin"
 }
+batches() { grep -c 'objects/batch 200' "$T/log/nginx.access" || true; }
+refusals() { grep -c 'GET /[a-z]*-cdn/[^ ]* 403' "$T/log/nginx.access" || true; }
+expired() { # while others came: asked for anew, and what had come is not fetched again
+	manifest "$T/e.json" "$AT/brief/acme/voice.git" main
+	expect 0 itts lock -m "$T/e.json" --lock "$T/e.lock" --endpoint "$AT" --cache "$T/c2"
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch --lock "$T/e.lock" --cache "$T/c10" --endpoint http://127.0.0.1:1 --connections 1 --json
+	jq -e '.retries >= 1 and .wasted_bytes == 0' "$T/out"
+	right "$T/c10"
+	test "$(refusals)" -ge 1
+	test "$(batches)" -ge 2
+}
+expired_for_good() { # an end, and no storm of questions
+	manifest "$T/e.json" "$AT/never/acme/voice.git" main
+	expect 0 itts lock -m "$T/e.json" --lock "$T/e.lock" --endpoint "$AT" --cache "$T/c2"
+	: >"$T/log/nginx.access"
+	expect 5 itts fetch --lock "$T/e.lock" --cache "$T/c11" --endpoint http://127.0.0.1:1
+	one_error
+	says big.safetensors "$AT"
+	cache_is_honest "$T/c11"
+	echo "$(batches) batches, $(refusals) refusals"
+	test "$(batches)" -le 40
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c11" --endpoint http://127.0.0.1:1
+	right "$T/c11"
+}
 redirected() {
 	manifest "$T/r.json" "$AT/moved/acme/voice" main
 	sed -i 's|moved/acme/voice|moved/acme/voice.git|' "$T/r.json"
@@ -275,6 +309,8 @@ through_socks() {
 	wait $pid || true
 }
 
+check "a URL of Git LFS that expires on the way" expired
+check "URLs of Git LFS that are never good" expired_for_good
 check "through squid" through_squid
 check "through a SOCKS proxy" through_socks
 check "a redirect of the repository" redirected
