@@ -193,7 +193,8 @@ $(foreach f,$(folders),$(eval $(call unit_program,$(f))))
 
 .PHONY: unit check-unit
 unit: $(unit_programs)
-check-unit: $(foreach f,$(folders),check-unit-$(f))
+# the longest first
+check-unit: $(foreach f,bundle $(filter-out bundle,$(folders)),check-unit-$(f))
 check-unit-%: $(B)/test-%
 	$(B)/test-$*
 
@@ -207,24 +208,26 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(call libs_for,cmd)
 .PHONY: fuzzers fuzz
 fuzzers: $(addprefix $(B)/fuzz/,$(fuzzers))
 fuzz:
-	$(MAKE) VARIANT=fuzz fuzzers
+	$(MAKE) $(parallel) VARIANT=fuzz fuzzers
 	tests/fuzz/run.sh build/fuzz/fuzz $(FUZZ_TIME)
 
 # --- everything else ---------------------------------------------------------
+# for what calls make again: all cores, unless the caller has said how many
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) -Otarget
 .PHONY: deps demo check check-e2e torture lint asan clang tsan cov bench tidy format install \
 	uninstall dist distcheck clean help
 deps:
 	tests/deps.sh
 
 demo: deps
-	$(MAKE) all
+	$(MAKE) $(parallel) all
 	tests/demo.sh $(B)/itts-pack
 
 check: deps
-	$(MAKE) all unit
+	$(MAKE) $(parallel) all unit
 	if [ -e $(cjson_source) ]; then $(MAKE) static; fi
-	$(MAKE) check-unit lint
-	$(MAKE) check-e2e
+	$(MAKE) $(parallel) check-unit
+	$(MAKE) lint check-e2e
 
 E2E ?=
 check-e2e: $(B)/itts-pack
@@ -237,8 +240,8 @@ lint: all
 	tests/lint/run.sh
 
 asan clang tsan cov:
-	$(MAKE) VARIANT=$@ all unit
-	$(MAKE) VARIANT=$@ check-unit
+	$(MAKE) $(parallel) VARIANT=$@ all unit
+	$(MAKE) $(parallel) VARIANT=$@ check-unit
 
 bench: all
 	tests/bench/run.sh $(B)/itts-pack
@@ -275,8 +278,8 @@ dist:
 distcheck: dist
 	rm -rf build/distcheck && mkdir -p build/distcheck
 	tar -xzf build/$(dist_name).tar.gz -C build/distcheck
-	$(MAKE) -C build/distcheck/$(dist_name) all unit
-	$(MAKE) -C build/distcheck/$(dist_name) check-unit
+	$(MAKE) $(parallel) -C build/distcheck/$(dist_name) all unit
+	$(MAKE) $(parallel) -C build/distcheck/$(dist_name) check-unit
 	$(MAKE) -C build/distcheck/$(dist_name) install DESTDIR=$(CURDIR)/build/distcheck/root
 	build/distcheck/root$(PREFIX)/bin/itts-pack --version
 	$(MAKE) -C build/distcheck/$(dist_name) uninstall DESTDIR=$(CURDIR)/build/distcheck/root

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Fetching: resume, cache reuse, two processes, refs and listings.
+# run: first
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq
@@ -73,15 +74,15 @@ interrupt() { # SIGNAL: begin slowly, stop, go on
 	had=$(stat -c %s "$part")
 	echo "$had bytes are there"
 	finished=$(cd "$cache/models--acme--voice/blobs" && find . -type f ! -name '*.itts-part*' | wc -l)
-	: >"$T/log/slow.requests"
-	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$cache" --json
+	: >"$T/log/hub.requests"
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$cache" --json
 	# what was finished is not fetched again, the rest is continued
 	same "$(jq .downloaded_files "$T/out")" $((5 - finished))
 	jq -e ".resumed_bytes > 0" "$T/out"
-	same "$(jq -r 'select(.origin == "cdn") | .path' "$T/log/slow.requests" |
+	same "$(jq -r 'select(.origin == "cdn") | .path' "$T/log/hub.requests" |
 		grep -c "$(basename "$(blob mid.pt)")")" 0
 	jq -e 'select(.origin == "cdn" and (.path | endswith("'"$(basename "$(blob big.safetensors)")"'"))) |
-		.range | test("^bytes=[1-9][0-9]*-")' "$T/log/slow.requests"
+		.range | test("^bytes=[1-9][0-9]*-")' "$T/log/hub.requests"
 	cache_is_honest "$cache"
 	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
 	test ! -e "$part"

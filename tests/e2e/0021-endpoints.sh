@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Several endpoints: failover, mirrors that lie, faults on the way. The rule is:
 # right bytes, or a status that is not 0 and nothing under a final name.
+# run: first
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq curl

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # squid as proxy: plain, CONNECT, with credentials. Squid's own connections come
 # from another address than ours, so the hub's log proves that nothing went around.
+# run: first
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq squid openssl

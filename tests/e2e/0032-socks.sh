@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A SOCKS5 proxy that looks names up itself (microsocks).
+# run: first
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq microsocks

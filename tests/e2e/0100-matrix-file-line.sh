@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The fault matrix with one large file: the line and the server.
+# run: first
 . "$(dirname "$0")/lib.sh"
 # shellcheck disable=SC2034
 ONE=1 ROWS=line

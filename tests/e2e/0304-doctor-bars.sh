@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # doctor opens no socket, changes nothing, is fast, and works without Python and
 # without rights; what it prints fits a screen.
+# run: alone
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
 

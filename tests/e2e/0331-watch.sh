@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # run and watch: real processes that wait, work or serve, each called by its name.
+# run: first
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
 

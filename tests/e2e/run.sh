@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
 # run.sh PROGRAM [PATTERN...]: runs the end-to-end scripts (those whose name fits a
-# glob or contains the word), two at a time, and counts. ITTS_E2E=require, or
-# CI=true: what would be skipped fails.
+# glob or contains the word) and counts. Mostly they wait, for servers and for what is
+# tried again, so there are more at a time than cores (ITTS_JOBS). A script may say
+#   # run: alone    it measures time or takes the whole machine: nothing beside it
+#   # run: first    it takes long: not as the last one
+# ITTS_E2E=require, or CI=true: what would be skipped fails.
 set -u
+jobs=${ITTS_JOBS:-$(($(nproc) * 2))}
 here=$(cd "$(dirname "$0")" && pwd)
 ITTS_PROGRAM=$(realpath "$1") || exit 1
 shift
 export ITTS_PROGRAM
 work=$(mktemp -d "${TMPDIR:-/tmp}/itts-e2e-run.XXXXXX")
-children=
-# each script ends its own servers when it is told to stop
-trap 'for p in $children; do kill "$p" 2>/dev/null; done; wait; rm -rf "$work"' EXIT
+# those that still run; each script ends its own servers when it is told to stop
+# shellcheck disable=SC2046
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 export PYTHONDONTWRITEBYTECODE=1
+# Python is started hundreds of times: itself, not a script that looks for it
+mkdir "$work/bin"
+for python in $(type -ap python3); do
+	[ "$(head -c 4 "$python" | tr -d '\177')" = ELF ] || continue
+	ln -s "$python" "$work/bin/python3"
+	PATH=$work/bin:$PATH
+	break
+done
 if [ -z "${ITTS_FIXTURES:-}" ] && command -v python3 >/dev/null; then
 	export ITTS_FIXTURES=$work/fixtures
 	python3 "$here/../servers/fixtures.py" "$here/../../manifest/recipes" "$ITTS_FIXTURES"
@@ -52,17 +64,39 @@ one() { # SCRIPT: its TAP and status into files, one line to us
 	fi
 }
 
+marked() { # WORD SCRIPT
+	grep -q "^# run: $1" "$2"
+}
+
 running=0
+pool() { # JOBS SCRIPT...
+	local most=$1 script
+	shift
+	for script; do
+		if [ $running -ge "$most" ]; then
+			wait -n
+			running=$((running - 1))
+		fi
+		one "$script" &
+		running=$((running + 1))
+	done
+}
+
+first=() others=() alone=()
 for script in "$here"/[0-9]*.sh; do
 	fits "$(basename "$script" .sh)" "$@" || continue
-	if [ $running -ge 2 ]; then
-		wait -n
-		running=$((running - 1))
+	if marked alone "$script"; then
+		alone+=("$script")
+	elif marked first "$script"; then
+		first+=("$script")
+	else
+		others+=("$script")
 	fi
-	one "$script" &
-	children="$children $!"
-	running=$((running + 1))
 done
+pool "$jobs" "${first[@]}" "${others[@]}"
+wait
+running=0
+pool 1 "${alone[@]}"
 wait
 
 cat "$work"/*.tap >"$work/all" 2>/dev/null

@@ -374,7 +374,7 @@ static void hard_links(void **state)
 
 /* A tar made by Python: one line of code an entry. */
 static const char python[] =
-	"python3 - <<'END'\n"
+	"python3 -S - <<'END'\n"
 	"import tarfile, io, hashlib\n"
 	"t = tarfile.open('a', 'w')\n"
 	"C = 'c' * 40\n"

@@ -442,34 +442,64 @@ static void cancelled(void **state)
 	assert_nothing_visible(f);
 }
 
-/* A second installation waits for the first, and can be told to stop. */
+static void listen_and_stop(void *ctx, const struct event *ev)
+{
+	if (ev->type == EVENT_INFO && strstr(ev->text, "waiting for another"))
+		cancel_set(ctx);
+}
+
+/* As long as nobody says that it waits, the lock is held. */
+struct holder {
+	struct fixture *f;
+	int fd;
+};
+static void let_go(void *ctx, const struct event *ev)
+{
+	struct holder *h = ctx;
+
+	listen(h->f, ev);
+	if (h->f->said.len && strstr(h->f->said.ptr, "waiting for another"))
+		close_fd(&h->fd);
+}
+
+/* A second installation waits for the first. */
 static void waits_for_another(void **state)
 {
 	struct fixture *f = *state;
+	struct holder h = { f, -1 };
+	struct event_sink sink = { let_go, &h };
+	struct install_options o = { .cache_root = f->store, .sink = &sink };
+	struct install_stats st;
+	struct error err = { 0 };
+
+	assert_ok(file_mkdirs(f->dir, "hub/.locks", &err), &err);
+	assert_ok(
+		file_lock(f->dir, "hub/.locks/itts-pack.lock", 0, &h.fd, &err),
+		&err);
+	assert_ok(install_with(f, &o, &st, &err), &err);
+	assert_int_equal(h.fd, -1);
+	assert_right(f);
+}
+
+/* ... and can be told to stop. */
+static void waits_in_vain(void **state)
+{
+	struct fixture *f = *state;
 	struct cancel cancel CLEANUP(cancel_release) = { 0 };
-	struct event_sink sink = { listen, f };
+	struct event_sink sink = { listen_and_stop, &cancel };
 	struct install_options o = { .cache_root = f->store,
 				     .sink = &sink,
 				     .cancel = &cancel };
 	struct install_stats st;
 	struct error err = { 0 };
 	int fd CLEANUP(close_fd) = -1;
-	pid_t pid;
 
 	assert_ok(cancel_init(&cancel, &err), &err);
 	assert_ok(file_mkdirs(f->dir, "hub/.locks", &err), &err);
 	assert_ok(file_lock(f->dir, "hub/.locks/itts-pack.lock", 0, &fd, &err),
 		  &err);
-	pid = fork();
-	if (pid == 0) {
-		usleep(100000);
-		_exit(0);
-	}
-	close_fd(&fd); /* the child holds it still */
-	assert_ok(install_with(f, &o, &st, &err), &err);
-	assert_non_null(strstr(f->said.ptr, "waiting for another"));
-	waitpid(pid, NULL, 0);
-	assert_right(f);
+	assert_fails(install_with(f, &o, &st, &err), &err, ERR_CANCELLED, "");
+	assert_nothing_visible(f);
 }
 
 int run_install_tests(void)
@@ -491,6 +521,7 @@ int run_install_tests(void)
 		cmocka_unit_test_setup_teardown(cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_another, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(waits_in_vain, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("install", tests, NULL, NULL);

@@ -331,7 +331,7 @@ static const char *const readers[] = {
 	"tar -xf ../b.tar",
 	"LC_ALL=C bsdtar -xf ../b.tar",
 	"busybox tar -xf ../b.tar",
-	("python3 -c 'import tarfile; "
+	("python3 -S -c 'import tarfile; "
 	 "tarfile.open(\"../b.tar\").extractall(filter=\"data\")'"),
 
 };

@@ -88,7 +88,7 @@ static void reads_streams(void **state)
 {
 	static const char *const commands[] = { "cat b.tar", "zstd -qc b.tar",
 						"gzip -c b.tar",
-						"xz -1c b.tar" };
+						"xz -0c b.tar" };
 	struct fixture *f = *state;
 	struct error err = { 0 };
 

@@ -111,7 +111,7 @@ static const char *const readers[] = {
 	"tar -xf ../t.tar",
 	"LC_ALL=C.UTF-8 bsdtar -xf ../t.tar",
 	"busybox tar -xf ../t.tar",
-	("python3 -c 'import tarfile; "
+	("python3 -S -c 'import tarfile; "
 	 "tarfile.open(\"../t.tar\").extractall(filter=\"data\")'"),
 
 };
@@ -255,7 +255,7 @@ static const char *const listers[] = {
 	"tar -tvf t.tar | awk '{print $3, $6}'",
 	"bsdtar -tvf t.tar | awk '{print $5, $9}'",
 	"busybox tar -tvf t.tar | awk '{print $3, $6}'",
-	("python3 -c 'import tarfile\nfor m in tarfile.open(\"t.tar\"): "
+	("python3 -S -c 'import tarfile\nfor m in tarfile.open(\"t.tar\"): "
 	 "print(m.size, m.name + \"/\" * m.isdir())'"),
 
 };

@@ -46,7 +46,7 @@ static FILE *pipe_from(const char *dir, const char *command)
 static void decompresses(void **state)
 {
 	static const char *const tools[] = { "cat", "gzip -c", "zstd -qc",
-					     "xz -c", "bzip2 -c" };
+					     "xz -0c", "bzip2 -c" };
 	char path[TEMP_PATH_MAX];
 	int dir = temp_dir(path);
 	struct str want CLEANUP(str_release) = STR_INIT;
@@ -94,7 +94,7 @@ static void damaged_streams(void **state)
 		{ "gzip -c plain | head -c 5000 > packed", "truncated", -1 },
 		{ "zstd -qc plain | head -c 5000 > packed", "zstd", -1 },
 		{ "gzip -c plain | gzip -c > packed", "more than once", -1 },
-		{ "zstd -qc plain | xz -c > packed", "more than once", -1 },
+		{ "zstd -qc plain | xz -0c > packed", "more than once", -1 },
 	};
 	char path[TEMP_PATH_MAX];
 	int dir = temp_dir(path);
