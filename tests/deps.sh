@@ -14,7 +14,7 @@ test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
 	openssl nginx-light squid microsocks skopeo docker-registry busybox
 	aria2 rclone libnginx-mod-stream
 	libarchive-tools xfsprogs zstd zip unzip xz-utils strace time
-	nodejs npm git fcgiwrap bash-completion openssh-client"
+	nodejs npm git fcgiwrap bash-completion openssh-client chromium"
 
 # a package counts as there if dpkg has it, or (nodejs, nginx, ...) if something
 # else than Debian's package brought its program
@@ -22,7 +22,7 @@ program_of() {
 	case $1 in
 	nodejs) echo node ;;
 	nginx-light) echo nginx ;;
-	python3 | npm | jq | curl | git | clang | make | gcc | zstd | openssl) echo "$1" ;;
+	python3 | npm | jq | chromium | curl | git | clang | make | gcc | zstd | openssl) echo "$1" ;;
 	*) return 1 ;;
 	esac
 }

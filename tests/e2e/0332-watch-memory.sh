@@ -8,12 +8,16 @@ need python3 jq mkswap swapon
 need_root
 GROUP= SWAP=
 give_back() {
-	local pid
-	for pid in $PIDS; do kill "$pid" 2>/dev/null || :; done
-	wait
+	local i
+	if [ -n "$GROUP" ]; then
+		for ((i = 0; i < 100; i++)); do
+			xargs -r kill -KILL <"$GROUP/cgroup.procs" 2>/dev/null
+			rmdir "$GROUP" 2>/dev/null && break
+			sleep 0.1
+		done
+	fi
 	[ -z "$SWAP" ] || swapoff "$SWAP"
 	[ -z "$LOOP" ] || losetup -d "$LOOP"
-	[ -z "$GROUP" ] || rmdir "$GROUP"
 	at_exit
 }
 trap give_back EXIT
@@ -39,10 +43,6 @@ swapped() { # (a file on a loop device: not every file system takes swap)
 limited || skip_all "no cgroup with a limit of memory"
 swapped || skip_all "no swap"
 
-inside() { # COMMAND...: with little memory
-	# shellcheck disable=SC2016
-	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$GROUP" "$@"
-}
 cat >"$T/touch.py" <<'PYTHON'
 # more pages than there is room for, over and over; says how many of its pages are in swap
 import mmap, os, sys
@@ -59,9 +59,9 @@ while True:
             print(status["VmSwap"].split()[0], file=out)
         os.rename(sys.argv[1] + ".new", sys.argv[1])
 PYTHON
-export GROUP
-export -f inside
-scene swapping "memory is short" -- bash -c 'inside python3 "$@"; :' sh "$T/touch.py" "$T/in-swap"
+# shellcheck disable=SC2016
+scene swapping "memory is short" -- sh -c 'echo $$ >"$0/cgroup.procs" && exec python3 "$@"' \
+	"$GROUP" "$T/touch.py" "$T/in-swap"
 scenes_end
 
 swapping() {
