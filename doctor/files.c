@@ -116,7 +116,7 @@ static void check_digest(struct doctor *d, const struct known_file *k,
 		return;
 	f = FIND(d, k->kind == KIND_YAML ? SEV_NOTE : SEV_WARNING,
 		 "files.other-bytes", "%s has other bytes than it should",
-		 k->path);
+		 path + strlen(d->in->model_dir) + 1);
 	finding_evidence(f, "same size, another SHA-256");
 	finding_meaning(f, k->kind == KIND_YAML
 				   ? "somebody has edited it"
@@ -141,11 +141,12 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 			  const char *path, uint64_t size)
 {
 	uint64_t want = wanted_size(d, k);
+	const char *name = path + strlen(d->in->model_dir) + 1;
 	struct content_check c;
 
 	content_check(path, k->kind, &c);
 	if (c.state == CONTENT_BROKEN && want && size < want) {
-		found_size(d, k->path, size, want);
+		found_size(d, name, size, want);
 		return false;
 	}
 	if (c.state != CONTENT_GOOD) {
@@ -159,14 +160,14 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 			[CONTENT_UNREADABLE] = "files.unreadable",
 		};
 
-		found_wrong(d, ids[c.state], k->path, &c);
+		found_wrong(d, ids[c.state], name, &c);
 		return false;
 	}
 	count_weights(d, k, &c.weights, size);
 	/* another family's size is told once, as a mixture */
 	if (want && size != want && !known_by_size(k->path, size) &&
 	    k->kind != KIND_YAML) {
-		found_size(d, k->path, size, want);
+		found_size(d, name, size, want);
 		return false;
 	}
 	check_digest(d, k, path);
@@ -176,7 +177,11 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 static void check_one(struct doctor *d, const struct known_file *k,
 		      struct tally *t)
 {
-	char *path CLEANUP(free_ptr) = model_path(d, k->path);
+	char *comfy CLEANUP(free_ptr) = d->program == PROGRAM_COMFY
+						? comfy_path(d, k)
+						: NULL;
+	char *path CLEANUP(free_ptr) = comfy ? take_ptr(comfy)
+					     : model_path(d, k->path);
 	struct stat st;
 	struct finding *f;
 	bool needed = !(k->flags & (KNOWN_AUX | KNOWN_OPTIONAL)) &&

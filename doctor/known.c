@@ -139,6 +139,32 @@ const struct known_file *known_find(unsigned families, const char *path)
 	return NULL;
 }
 
+/* README.md of github.com/chenpipi0807/ComfyUI-Index-TTS, and infer_v2.py of
+ * github.com/yolain/ComfyUI-Easy-IndexTTS2, which takes any directory in bigvgan/. */
+#define GAN_DIR "bigvgan/bigvgan_v2_22khz_80band_256x/"
+const char *known_comfy(const struct known_file *k, size_t i)
+{
+	static const struct {
+		const char *flat, *places[2];
+	} rows[] = {
+		{ "hf_cache/semantic_codec_model.safetensors",
+		  { "semantic_codec/model.safetensors", NULL } },
+		{ "hf_cache/bigvgan/config.json",
+		  { "bigvgan/config.json", GAN_DIR "config.json" } },
+		{ "hf_cache/bigvgan/bigvgan_generator.pt",
+		  { "bigvgan/bigvgan_generator.pt",
+		    GAN_DIR "bigvgan_generator.pt" } },
+	};
+	size_t skip = strlen("hf_cache/");
+
+	if (!(k->flags & KNOWN_AUX) || i > 1)
+		return NULL;
+	for (size_t n = 0; n < ARRAY_LEN(rows); n++)
+		if (strcmp(rows[n].flat, k->path) == 0)
+			return rows[n].places[i];
+	return i ? NULL : k->path + skip;
+}
+
 const struct known_file *known_by_size(const char *path, uint64_t size)
 {
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

@@ -44,6 +44,9 @@ struct known_file {
 const struct known_file *known_at(size_t i); /* NULL behind the last */
 /* The family's row for a path, or NULL. */
 const struct known_file *known_find(unsigned families, const char *path);
+/* Where ComfyUI's nodes look for a KNOWN_AUX file before they ask the hub library:
+ * the i-th place in the model directory; NULL behind the last. */
+const char *known_comfy(const struct known_file *k, size_t i);
 /* A row of this name and size in any family, or NULL. */
 const struct known_file *known_by_size(const char *path, uint64_t size);
 

@@ -204,6 +204,27 @@ static void look_at_layouts(struct doctor *d)
 	d->has_qwen = look_is_dir(qwen);
 }
 
+char *comfy_path(const struct doctor *d, const struct known_file *k)
+{
+	const char *place;
+
+	for (size_t i = 0; (place = known_comfy(k, i)); i++) {
+		char *path CLEANUP(free_ptr) = model_path(d, place);
+
+		if (look_is_file(path))
+			return take_ptr(path);
+	}
+	return NULL;
+}
+
+/* ComfyUI/models/IndexTTS-2 */
+static bool is_comfy(const struct doctor *d)
+{
+	char *nodes CLEANUP(free_ptr) = model_path(d, "../../custom_nodes");
+
+	return look_is_dir(nodes);
+}
+
 /* The source that would load it: beside the model directory, or where it would be
  * started. */
 static void find_program(struct doctor *d)
@@ -211,6 +232,10 @@ static void find_program(struct doctor *d)
 	const char *const bases[] = { d->in->cwd, d->in->model_dir };
 	const char *const ups[] = { "", "/.." };
 
+	if (is_comfy(d)) {
+		d->program = PROGRAM_COMFY;
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(bases) && !d->source; i++) {
 		char *path CLEANUP(free_ptr) = NULL;
 		struct str text CLEANUP(str_release) = STR_INIT;
@@ -233,14 +258,17 @@ static void describe(struct doctor *d)
 	const char *program = d->program == PROGRAM_HUB ? "program up to v2.0.0"
 			      : d->program == PROGRAM_FLAT
 				      ? "program since June 2026"
+			      : d->program == PROGRAM_COMFY
+				      ? "a node of ComfyUI"
 				      : "program not found";
 
 	fact_add(d, "models", "%s in %s; %s; %s", family_name(d->family),
 		 d->in->model_dir,
-		 d->flat && d->hub ? "flat and Hub layout"
-		 : d->flat	   ? "flat layout"
-		 : d->hub	   ? "Hub layout"
-				   : "no parts below hf_cache/",
+		 d->flat && d->hub	       ? "flat and Hub layout"
+		 : d->flat		       ? "flat layout"
+		 : d->hub		       ? "Hub layout"
+		 : d->program == PROGRAM_COMFY ? "ComfyUI's layout"
+					       : "no parts below hf_cache/",
 		 program);
 }
 

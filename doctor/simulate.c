@@ -177,6 +177,29 @@ static void ask_hub(const struct doctor *d, struct run *r,
 	s->wait_s = row->requests * etag_timeout(d);
 }
 
+/* A node of ComfyUI. As upstream, a directory counts as whole if it is there. */
+static void ask_comfy(const struct doctor *d, struct run *r,
+		      const struct row *row, struct step *s)
+{
+	const struct known_file *k = known_find(d->family, row->path);
+	char *path CLEANUP(free_ptr) = comfy_path(d, k);
+	char *dir CLEANUP(free_ptr) = model_path(d, "w2v-bert-2.0");
+
+	if (!path && !(strstr(row->path, "w2v-bert") && look_is_dir(dir))) {
+		ask_hub(d, r, row, s);
+		return;
+	}
+	s->where = xstrdup(d->in->model_dir);
+	s->file = xasprintf("%s of %s", k->repo_path, k->repo);
+	s->found = xstrdup(path ? "there"
+				: "the directory is there, the file is not");
+	s->path = take_ptr(path);
+	if (s->path)
+		return;
+	s->result = STEP_FAILS;
+	r->partial = true;
+}
+
 /* Since June 2026: the flat file, else a copy out of a Hub layout, else a download.
  * w2v-bert-2.0 counts as there if it is not empty; check_partial() tells of that. */
 static void ask_flat(const struct doctor *d, struct run *r,
@@ -237,6 +260,8 @@ static void fill_step(const struct doctor *d, struct run *r,
 	case ROW_PART:
 		if (r->flat)
 			ask_flat(d, r, row, s);
+		else if (r->comfy)
+			ask_comfy(d, r, row, s);
 		else
 			ask_hub(d, r, row, s);
 		break;

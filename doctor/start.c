@@ -24,6 +24,14 @@ static void prepare_webui(const struct doctor *d, struct run *r)
 	choose_transformers(d, &r->hub, &r->transformers);
 }
 
+/* It sets HF_HUB_CACHE as well, but long after the hub library was imported. */
+static void prepare_comfy(const struct doctor *d, struct run *r)
+{
+	*r = (struct run){ .name = "ComfyUI", .comfy = true };
+	choose_hub(d, &r->hub);
+	choose_transformers(d, &r->hub, &r->transformers);
+}
+
 static void prepare_flat(const struct doctor *d, struct run *r)
 {
 	(void)d;
@@ -53,9 +61,27 @@ static void say_split(struct doctor *d, const struct run *r, enum severity s)
 	remedy_env(d, f);
 }
 
+/* Names as ComfyUI's nodes have them, which nobody else looks for. */
+static void find_misplaced(const struct doctor *d, struct str *out)
+{
+	const struct known_file *k;
+
+	for (size_t i = 0; d->program != PROGRAM_COMFY && (k = known_at(i));
+	     i++) {
+		char *path CLEANUP(free_ptr) = k->families & d->family
+						       ? comfy_path(d, k)
+						       : NULL;
+
+		if (path && !out->len)
+			str_addf(out, "; %s is where ComfyUI's nodes look",
+				 path);
+	}
+}
+
 static void say_missing(struct doctor *d, const struct run *r, enum severity s)
 {
 	struct str names CLEANUP(str_release) = STR_INIT;
+	struct str misplaced CLEANUP(str_release) = STR_INIT;
 	struct finding *f;
 
 	for (size_t i = 0; i < r->missing.count; i++)
@@ -64,7 +90,9 @@ static void say_missing(struct doctor *d, const struct run *r, enum severity s)
 		 r->bad_ref ? "%s cannot see what is in the cache (at %s)"
 			    : "%s stops at %s",
 		 r->name, r->first);
-	finding_evidence(f, "%s; it lacks %s", r->why, names.ptr);
+	find_misplaced(d, &misplaced);
+	finding_evidence(f, "%s; it lacks %s%s", r->why, names.ptr,
+			 misplaced.ptr);
 	if (is_offline(d))
 		finding_meaning(f, "offline: LocalEntryNotFoundError, or "
 				   "\"Can't load feature extractor\"");
@@ -175,13 +203,30 @@ static void keep_steps(struct doctor *d, struct run *r)
 	r->count = 0;
 }
 
-static void start_flat(struct doctor *d)
+/* w2v-bert-2.0/ counts as whole for the nodes; files.partial is about the other one. */
+static void say_partial(struct doctor *d, const struct run *r)
+{
+	struct finding *f;
+
+	if (!r->comfy || !r->partial)
+		return;
+	f = FIND(d, SEV_ERROR, "start.partial", "%s stops at %s", r->name,
+		 r->stops_at);
+	finding_evidence(f, "%s/w2v-bert-2.0 is there, and lacks files",
+			 d->in->model_dir);
+	finding_meaning(f, "the node takes any directory of that name for "
+			   "complete: \"Can't load feature extractor\" or "
+			   "\"does not appear to have a file named\"");
+	remedy_install(d, f);
+}
+
+static void start_one(struct doctor *d)
 {
 	struct run r CLEANUP(run_release) = { 0 };
 
-	prepare_flat(d, &r);
-	simulate(d, &r);
+	start_simulate(d, false, &r);
 	say(d, &r, SEV_ERROR);
+	say_partial(d, &r);
 	say_caches(d, &r);
 	keep_steps(d, &r);
 }
@@ -208,14 +253,16 @@ static void start_hub(struct doctor *d)
 
 static bool asks_the_hub(const struct doctor *d)
 {
-	return d->family == FAMILY_20 &&
+	return d->family == FAMILY_20 && d->program != PROGRAM_COMFY &&
 	       (d->program == PROGRAM_HUB ||
 		(d->program == PROGRAM_UNKNOWN && d->hub && !d->flat));
 }
 
 void start_simulate(const struct doctor *d, bool webui, struct run *r)
 {
-	if (!asks_the_hub(d))
+	if (d->program == PROGRAM_COMFY)
+		prepare_comfy(d, r);
+	else if (!asks_the_hub(d))
 		prepare_flat(d, r);
 	else if (webui)
 		prepare_webui(d, r);
@@ -231,5 +278,5 @@ void check_start(struct doctor *d)
 	if (asks_the_hub(d))
 		start_hub(d);
 	else
-		start_flat(d);
+		start_one(d);
 }

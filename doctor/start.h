@@ -15,6 +15,7 @@ struct doctor_input;
 struct run {
 	const char *name; /* "webui.py" */
 	bool flat;
+	bool comfy; /* parts beside gpt.pth count first */
 	struct cache_choice hub, transformers; /* not flat */
 	/* results */
 	struct step *steps;

@@ -15,7 +15,8 @@
 /* Which program would load the model directory, as far as its source says. */
 enum program {
 	PROGRAM_UNKNOWN,
-	PROGRAM_HUB,  /* up to v2.0.0: asks huggingface_hub for each part */
+	PROGRAM_HUB,   /* up to v2.0.0: asks huggingface_hub for each part */
+	PROGRAM_COMFY, /* a node of ComfyUI: beside gpt.pth first, then as HUB */
 	PROGRAM_FLAT, /* since June 2026: looks below MODELDIR/hf_cache first */
 };
 
@@ -61,6 +62,8 @@ void fact_add(struct doctor *d, const char *topic, const char *fmt, ...)
 
 /* MODELDIR/rel; caller frees. */
 char *model_path(const struct doctor *d, const char *rel);
+/* Where that file is in ComfyUI's layout; caller frees, NULL: not there. */
+char *comfy_path(const struct doctor *d, const struct known_file *k);
 /* "BEFORE MODELDIR AFTER", quoted for a shell; caller frees. */
 char *model_command(const struct doctor *d, const char *before,
 		    const char *after);

@@ -147,4 +147,54 @@ first_start() {
 }
 check "its twin: the first start builds it" first_start
 
+# ComfyUI: ComfyUI/models/IndexTTS-2, parts beside gpt.pth (yolain#10, chenpipi0807#96)
+must tree plain --layout flat --program none
+comfy() { # as its nodes want it
+	mkdir -p ComfyUI/models ComfyUI/custom_nodes/ComfyUI-Index-TTS
+	mv $C ComfyUI/models/IndexTTS-2
+	C=ComfyUI/models/IndexTTS-2
+	mkdir $C/semantic_codec $C/bigvgan
+	mv $C/hf_cache/semantic_codec_model.safetensors $C/semantic_codec/model.safetensors
+	mv $C/hf_cache/bigvgan $C/bigvgan/bigvgan_v2_22khz_80band_256x
+	mv $C/hf_cache/* $C
+}
+nodes() {
+	copy plain
+	comfy
+	unset HF_HUB_OFFLINE
+	doctor --model-dir $C
+	quiet
+	jq -e '.facts[] | select(.topic == "models") | .text | contains("a node of ComfyUI")' "$T/out"
+	jq -e '[.steps[] | .requests] | add == 0' "$T/out"
+	fresh $C/w2v-bert-2.0/model.safetensors
+	truncate -s 1000 $C/w2v-bert-2.0/model.safetensors
+	doctor --model-dir $C
+	finds error files.truncated "w2v-bert-2.0/model.safetensors is cut off"
+	rm $C/w2v-bert-2.0/model.safetensors
+	doctor --model-dir $C
+	finds error start.partial "w2v-bert-2.0 model.safetensors" "Can't load"
+	rm -r $C/semantic_codec $C/w2v-bert-2.0
+	doctor --model-dir $C
+	finds error start.missing "semantic_codec/model.safetensors of amphion/MaskGCT" "$HOME/.cache/huggingface/hub"
+}
+check "ComfyUI's layout: quiet; and what it lacks" nodes
+# chenpipi0807#72, snicolast#13: wrong folder names
+misplaced() {
+	copy plain
+	comfy
+	rmdir $C/hf_cache
+	mv $C checkpoints
+	rm -r ComfyUI
+	doctor
+	finds error start.missing "where ComfyUI's nodes look"
+}
+check "ComfyUI's names where another program looks" misplaced
+# index-tts#474: what recipes of users list beyond it does no harm
+more() {
+	copy new
+	mkdir -p $C/JDCnet && echo x >$C/JDCnet/bst.t7
+	doctor
+	quiet
+}
+check "files that nobody needs: quiet" more
 finish
