@@ -55,7 +55,7 @@ fetch_src := endpoint ask \
 	http http_error http_get http_issuer http_open http_rate http_response http_setup http_url retry hub \
 	hub_parse resolve segment pace download download_plan download_fetch download_job download_lane download_pump download_repair download_answer
 bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar \
-	oci copy pack pack_extra sbom spdx record sniff source space inventory inventory_scan install install_plan install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_plan import_load check check_pieces
+	oci copy pack pack_extra sbom spdx record sniff source space policy install_policy inventory inventory_scan install install_plan install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_plan import_load check check_pieces
 cmd_src := main app commands options groups help config text progress render render_tty \
 	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
@@ -72,7 +72,7 @@ cmd_src += pull registry_auth
 # who made it, and what it may hold
 base_src += base64
 bundle_src += sign sshsig signers slot trust serials scan_input pickle pickle_ops zipdir scan
-cmd_src += cmd_sign trust serial run cmd_scan cmd_sbom
+cmd_src += cmd_sign trust policy serial run cmd_scan cmd_sbom
 
 # why it does not start
 doctor_src := doctor finding redact look known content safetensors torchzip yamlscan layout \

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "bundle/import_run.h"
 #include "bundle/install_run.h"
+#include "bundle/policy.h"
 #include "bundle/sniff.h"
 
 #include <errno.h>
@@ -251,6 +252,47 @@ static uint64_t count_repos(const struct lock *found)
 	return n;
 }
 
+/* The licence that the lock gives for the same repository, or NULL. */
+static char *license_of(const struct lock *l, const struct lock_repo *r)
+{
+	for (size_t i = 0; l && i < l->repo_count; i++)
+		if (l->repos[i].type == r->type && l->repos[i].license &&
+		    !strcmp(l->repos[i].id, r->id))
+			return xstrdup(l->repos[i].license);
+	return NULL;
+}
+
+/* As if the archive were a bundle of what it has: files with their names, blobs
+ * that no snapshot names as files of their repository. */
+static int ask_policy(struct import_run *run, struct error *err)
+{
+	struct lock view CLEANUP(lock_release) = { 0 };
+
+	if (!run->o->policy)
+		return 0;
+	for (size_t i = 0; i < run->found.repo_count; i++) {
+		struct lock_repo *r = lock_add_repo(&view);
+
+		r->type = run->found.repos[i].type;
+		r->id = xstrdup(run->found.repos[i].id);
+		r->license = license_of(run->lock, r);
+	}
+	for (size_t i = 0; i < run->use_count; i++) {
+		const struct import_entry *e = &run->entries[run->uses[i]];
+		struct lock_file *f;
+
+		/* the file that follows has the same bytes, and a name */
+		if (e->name.kind == IMPORT_BLOB && i + 1 < run->use_count &&
+		    run->entries[run->uses[i + 1]].content == e->content)
+			continue;
+		f = lock_add_file(&view.repos[e->repo], e->path + e->name.rest);
+		f->size = run->entries[e->content].size;
+		digest_buf(DIGEST_SHA256, &e->content, sizeof(e->content),
+			   &f->sha256); /* only to tell contents apart */
+	}
+	return policy_check_lock(run->o->policy, &view, err);
+}
+
 /* Some of what can be wrong with an entry knows only the entry. */
 static int name_archive(const struct import_run *run, struct error *err)
 {
@@ -263,7 +305,8 @@ static int run_import(struct import_run *run, const char *path,
 {
 	int lockfd CLEANUP(close_fd) = -1;
 
-	if (open_archive(run, path, err))
+	if (policy_check_unsigned(run->o->policy, run->name, err) ||
+	    open_archive(run, path, err))
 		return -1;
 	if (import_scan(run, err) || import_plan(run, err))
 		return name_archive(run, err);
@@ -273,6 +316,8 @@ static int run_import(struct import_run *run, const char *path,
 			       "models--*/snapshots)",
 			       run->name);
 	run->st->repos = count_repos(&run->found);
+	if (ask_policy(run, err))
+		return err_wrap(err, "%s", run->name);
 	if (!run->store && install_open_store(&run->store, run->o, err))
 		return -1;
 	if (check_space(run, err) || run->o->dry_run)

@@ -1,9 +1,12 @@
 /* Pass 2 over an archive: the bytes, each held against what has to prove it. */
 #include "bundle/import_run.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/copy.h"
+#include "bundle/policy.h"
+#include "bundle/scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,8 +160,27 @@ static int open_part(struct arrival *a, struct hfcache_part *part,
 	if (hfcache_blob_lock(a->run->store, &a->repo, &a->file.etag,
 			      LOCK_WAIT_MS, &lockfd, err))
 		return -1;
-	return hfcache_part_open(part, a->run->store, &a->repo, &a->file, false,
+	return hfcache_part_open(part, a->run->store, &a->repo, &a->file,
+				 policy_wants_bytes(a->run->o->policy),
 				 take_fd(&lockfd), err);
+}
+
+/* By the name that says most about what would be done with the bytes. */
+static int judge(struct arrival *a, int fd, struct error *err)
+{
+	const struct import_run *run = a->run;
+	const char *name = a->first->path;
+
+	for (size_t i = 0; i < a->use_count; i++) {
+		const char *path =
+			run->entries[run->uses[a->first_use + i]].path;
+
+		if (scan_is_suspect(path))
+			name = path;
+	}
+	if (policy_scan_fd(run->o->policy, fd, a->e->size, name, name, err))
+		return err_wrap(err, "%s", run->name);
+	return 0;
 }
 
 static int store_part(struct arrival *a, struct hfcache_part *part,
@@ -174,6 +196,14 @@ static int store_part(struct arrival *a, struct hfcache_part *part,
 	if (compare(a, sha256, &a->content->sha256, err) ||
 	    hfcache_part_adopt(part, sha256, a->e->size, err))
 		return -1;
+	if (policy_wants_bytes(a->run->o->policy)) {
+		if (judge(a, part->fd, err)) {
+			hfcache_part_drop(part);
+			return -1;
+		}
+		a->content->held = true; /* closing keeps it */
+		return 0;
+	}
 	if (a->e->size <= COPY_BUFFER)
 		return hfcache_batch_add(a->run->batch, part, err);
 	return hfcache_part_commit(part, NULL, err);
@@ -196,7 +226,9 @@ static int store_blob(struct arrival *a, struct error *err)
 		.ctx = a,
 	};
 
-	if (open_part(a, &part, err) || hfcache_part_reserve(&part, err))
+	if (open_part(a, &part, err) ||
+	    (part.offset > 0 && hfcache_part_restart(&part, err)) ||
+	    hfcache_part_reserve(&part, err))
 		return -1;
 	job.dst_fd = part.fd;
 	if (a->content->git.alg != DIGEST_NONE)
@@ -214,12 +246,17 @@ static int store_blob(struct arrival *a, struct error *err)
 static int take_blob(struct arrival *a, struct error *err)
 {
 	enum blob_state state = BLOB_MISSING;
+	int fd CLEANUP(close_fd) = -1;
 
 	if (hfcache_blob_check(a->run->store, &a->repo, &a->file,
 			       a->run->o->cancel, &state, err))
 		return -1;
 	if (state != BLOB_OK)
 		return store_blob(a, err);
+	if (policy_wants_bytes(a->run->o->policy) &&
+	    (hfcache_blob_open(a->run->store, &a->repo, &a->file, &fd, err) ||
+	     judge(a, fd, err)))
+		return -1;
 	a->content->stored = true;
 	a->run->st->had_blobs++;
 	return 0;
@@ -317,17 +354,45 @@ static int share_all(struct import_run *run, struct error *err)
 	return 0;
 }
 
+/* What was held back: named now, or dropped. */
+static int end_held(struct import_run *run, bool name, struct error *err)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct hfcache_part part CLEANUP(
+			hfcache_part_close) = HFCACHE_PART_INIT;
+		struct lock_repo repo;
+		struct lock_file file;
+		size_t first;
+
+		if (!run->contents[i].held)
+			continue;
+		import_uses(run, (uint32_t)i, &first);
+		import_blob_of(run, &run->entries[run->uses[first]], &repo,
+			       &file);
+		if (!name)
+			hfcache_part_sweep(run->store, &repo, &file);
+		else if (cancel_check(run->o->cancel, err) ||
+			 hfcache_part_open(&part, run->store, &repo, &file,
+					   true, -1, err) ||
+			 hfcache_part_commit(&part, NULL, err))
+			return -1;
+	}
+	return 0;
+}
+
 int import_load(struct import_run *run, struct error *err)
 {
 	struct error other = { 0 };
 
 	if (read_all(run, err)) {
+		if (end_held(run, false, &other))
+			err_clear(&other);
 		/* what has come and is right need not come again */
 		if (hfcache_batch_flush(run->batch, &other))
 			err_clear(&other);
 		return -1;
 	}
-	if (hfcache_batch_flush(run->batch, err))
+	if (end_held(run, true, err) || hfcache_batch_flush(run->batch, err))
 		return -1;
 	return share_all(run, err);
 }

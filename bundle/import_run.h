@@ -37,6 +37,7 @@ struct import_content {
 		git; /* what they must be; DIGEST_NONE: not known */
 	bool stored; /* in the store under the first use's name */
 	bool copy;   /* the blob came along: hashed only */
+	bool held; /* under a policy that looks at bytes: named when all came */
 };
 
 /* trees/<commit>.json that came along. */

@@ -117,7 +117,7 @@ static int run_install(struct install_run *run, struct error *err)
 	if (!run->o->dry_run && install_lock(run->store, run->o->cancel,
 					     run->o->sink, &lockfd, err))
 		return -1;
-	if (install_plan(run, err))
+	if (install_plan(run, err) || install_judge_store(run, err))
 		return -1;
 	if (run->o->dry_run)
 		return 0;
@@ -144,6 +144,7 @@ static void run_release(struct install_run *run)
 	free_ptr(&run->states);
 	free_ptr(&run->places);
 	free_ptr(&run->needed);
+	free_ptr(&run->held);
 	if (run->batch)
 		hfcache_batch_release(run->batch);
 	free_ptr(&run->batch);
@@ -177,7 +178,8 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
 	if ((s->volumes && volumes_check_sizes(s->volumes, err)) ||
-	    bundle_source_check_size(s, err) || install_check_thin(&run, err) ||
+	    bundle_source_check_size(s, err) || install_ask_policy(&run, err) ||
+	    install_check_thin(&run, err) ||
 	    install_open_store(&run.store, o, err))
 		return -1;
 	return run_install(&run, err);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/str.h"
+#include "bundle/policy.h"
 #include "bundle/source.h"
 #include "cache/hfcache.h"
 #include "cache/view.h"
@@ -18,6 +19,7 @@ struct install_options {
 	const char *cache_root; /* store; made where missing */
 	const char *model_dir;	/* NULL: none */
 	bool keep_refs, dry_run;
+	const struct policy *policy; /* NULL: anything may be installed */
 	const struct cancel *cancel;
 	const struct event_sink
 		*sink; /* refs old -> new, replaced blobs come as INFO */
@@ -34,7 +36,7 @@ struct install_stats {
 	struct view_stats views;
 };
 
-/* Order: manifest; what the store has; space; payloads (each hashed while
+/* Order: policy; manifest; what the store has; space; payloads (each hashed while
  * written, fsync, linked without replacing); the rest of the stream compared to
  * its very end; then snapshots, listings, views; refs last. */
 int install_bundle(struct bundle_source *s, const struct install_options *o,

@@ -121,9 +121,8 @@ static int copy_payload(struct arrival *a, struct hfcache_part *part,
 	return 0;
 }
 
-/* Gives the part its name, now or with the batch. */
-static int finish_part(struct install_run *run, struct hfcache_part *part,
-		       uint64_t size, struct error *err)
+int install_finish_part(struct install_run *run, struct hfcache_part *part,
+			uint64_t size, struct error *err)
 {
 	if (size <= BATCH_LIMIT)
 		return hfcache_batch_add(run->batch, part, err);
@@ -138,8 +137,8 @@ static int open_part(const struct arrival *a, struct hfcache_part *part,
 	if (hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
 			      LOCK_WAIT_MS, &lockfd, err))
 		return -1;
-	return hfcache_part_open(part, a->run->store, a->repo, a->file, false,
-				 take_fd(&lockfd), err);
+	return hfcache_part_open(part, a->run->store, a->repo, a->file,
+				 a->run->held != NULL, take_fd(&lockfd), err);
 }
 
 static int take_payload(struct arrival *a, struct error *err)
@@ -151,7 +150,8 @@ static int take_payload(struct arrival *a, struct error *err)
 	unsigned char *mem CLEANUP(free_ptr) = NULL;
 	struct digest sha256;
 
-	if (open_part(a, &part, err))
+	if (open_part(a, &part, err) ||
+	    (part.offset > 0 && hfcache_part_restart(&part, err)))
 		return -1;
 	if (states > 0)
 		mem = xcalloc(states, DIGEST_STATE_LEN);
@@ -160,12 +160,22 @@ static int take_payload(struct arrival *a, struct error *err)
 		return -1;
 	if (!digest_equal(&sha256, &a->blob->sha256))
 		return wrong_digest(run->s, a->seg, a->label, &sha256, err);
-	if (hfcache_part_adopt(&part, &sha256, a->blob->size, err) ||
-	    finish_part(run, &part, a->blob->size, err))
+	if (install_judge_part(run, a->blob, part.fd, err)) {
+		hfcache_part_drop(&part);
 		return -1;
-	install_forget_part(run, a->blob);
+	}
+	if (hfcache_part_adopt(&part, &sha256, a->blob->size, err))
+		return -1;
 	run->states[a->blob - run->s->manifest.blobs] = take_ptr(mem);
-	run->places[install_use_index(run, &a->blob->uses[0])] = PLACE_RIGHT;
+	if (run->held) { /* closing keeps it */
+		run->held[a->blob - run->s->manifest.blobs] = 1;
+	} else {
+		if (install_finish_part(run, &part, a->blob->size, err))
+			return -1;
+		install_forget_part(run, a->blob);
+		run->places[install_use_index(run, a->blob->uses)] =
+			PLACE_RIGHT;
+	}
 	emit(a, EVENT_DONE, a->blob->size);
 	return 0;
 }
@@ -359,11 +369,16 @@ int install_payloads(struct install_run *run, struct error *err)
 				    .total = run->st->new_bytes,
 				    .items = run->st->new_files });
 	if (walk(run, err)) {
+		install_drop_held(run);
+		if (run->refused)
+			return -1; /* nor does what waits in the batch stay */
 		/* what has come and is right need not come again */
 		if (hfcache_batch_flush(run->batch, &other))
 			err_clear(&other);
 		return -1;
 	}
+	if (install_name_held(run, err))
+		return -1;
 	if (hfcache_batch_flush(run->batch, err))
 		return -1;
 	if (run->needed)

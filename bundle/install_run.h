@@ -27,7 +27,26 @@ struct install_run {
 	bool can_clone;
 	unsigned char *needed; /* one a volume: waited for; NULL: none is */
 	struct hfcache_batch *batch;
+	/* Of a stream under a policy that looks at bytes: one a blob, those that
+	 * have come and get no name before all have. NULL: each gets its own. */
+	unsigned char *held;
+	bool refused; /* by the policy, while bytes came */
 };
+
+/* install_policy.c. What the manifest says, and the bytes where they can be read
+ * twice: before anything is written. ERR_UNSAFE, as of the next two. */
+int install_ask_policy(struct install_run *run, struct error *err) MUST_CHECK;
+/* What the store has already, and the bundle only names. */
+int install_judge_store(struct install_run *run, struct error *err) MUST_CHECK;
+/* What is in a part of this blob, which has no name yet. */
+int install_judge_part(struct install_run *run, const struct bundle_blob *b,
+		       int fd, struct error *err) MUST_CHECK;
+/* All that is held gets its names. */
+int install_name_held(struct install_run *run, struct error *err) MUST_CHECK;
+void install_drop_held(struct install_run *run);
+/* Gives a part its name, now or with the batch. */
+int install_finish_part(struct install_run *run, struct hfcache_part *part,
+			uint64_t size, struct error *err) MUST_CHECK;
 
 /* The use that has the bytes of a blob in the store; NULL: none. */
 const struct bundle_use *install_find_right(const struct install_run *run,

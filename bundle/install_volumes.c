@@ -244,6 +244,10 @@ static int finish(struct patchwork *p, int lockfd, struct error *err)
 		return -1;
 	if (part.offset < p->blob->size)
 		return 0;
+	if (install_judge_part(run, p->blob, part.fd, err)) {
+		hfcache_part_drop(&part);
+		return -1;
+	}
 	if (hfcache_part_commit(&part, NULL, err)) {
 		if (err->code == ERR_INTEGRITY)
 			err_hint(err, "a volume that an earlier visit read was "

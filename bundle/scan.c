@@ -166,12 +166,18 @@ static bool is_zip(const unsigned char *head, size_t got,
 	       (tail_got == 22 && !memcmp(tail, "PK\5\6", 4));
 }
 
-int scan_file(const struct scan_input *in, const char *name,
-	      struct scan_result *r, struct error *err)
+bool scan_is_suspect(const char *name)
 {
 	static const char *const ends[] = { ".pth", ".pt",     ".bin", ".ckpt",
 					    ".pkl", ".pickle", ".th",  ".dat",
 					    ".pck", ".joblib", NULL };
+
+	return has_end(name, ends);
+}
+
+int scan_file(const struct scan_input *in, const char *name,
+	      struct scan_result *r, struct error *err)
+{
 	struct zip_scan z = { in, r };
 	unsigned char head[HEAD], tail[22];
 	size_t got = 0, tail_got = 0;
@@ -185,7 +191,7 @@ int scan_file(const struct scan_input *in, const char *name,
 		return zip_walk(in, scan_member, &z, r, err);
 	if (is_proto(head, got))
 		return scan_pickles(in, 0, in->size, r, err);
-	if (!has_end(name, ends))
+	if (!scan_is_suspect(name))
 		return 0;
 	if (got == HEAD && !memcmp(head + 257, "ustar", 5)) {
 		scan_note(r, SCAN_NEEDS_CODE, 0,
@@ -207,16 +213,10 @@ int scan_file(const struct scan_input *in, const char *name,
 	return try_pickle(in, r, err);
 }
 
-struct window {
-	int fd;
-	uint64_t offset, size;
-	const char *name;
-};
-
-static int window_pread(void *ctx, void *buf, size_t n, uint64_t offset,
-			size_t *got, struct error *err)
+int scan_window_pread(void *ctx, void *buf, size_t n, uint64_t offset,
+		      size_t *got, struct error *err)
 {
-	const struct window *w = ctx;
+	const struct scan_window *w = ctx;
 
 	*got = 0;
 	if (offset >= w->size)
@@ -230,8 +230,8 @@ static int window_pread(void *ctx, void *buf, size_t n, uint64_t offset,
 int scan_fd(int fd, uint64_t offset, uint64_t size, const char *name,
 	    struct scan_result *r, struct error *err)
 {
-	struct window w = { fd, offset, size, name };
-	struct scan_input in = { window_pread, &w, size };
+	struct scan_window w = { fd, offset, size, name };
+	struct scan_input in = { scan_window_pread, &w, size };
 
 	return scan_file(&in, path_base(name), r, err);
 }

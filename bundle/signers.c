@@ -272,6 +272,14 @@ static bool same_key(const struct str *a, const struct wire *b)
 	return a->len == b->left && memcmp(a->ptr, b->p, a->len) == 0;
 }
 
+static bool stands_for_any(const struct line *l, const struct strlist *who)
+{
+	for (size_t i = 0; i < who->count; i++)
+		if (signers_match(who->items[i], l->principals))
+			return true;
+	return false;
+}
+
 /* ERR_INTEGRITY: the line has the key, but does not let it count. */
 static int judge(const struct line *l, const struct signers_query *q,
 		 struct error *err)
@@ -292,6 +300,11 @@ static int judge(const struct line *l, const struct signers_query *q,
 	if (l->before && q->now > l->before)
 		return err_set(err, ERR_INTEGRITY,
 			       "the key has expired (valid-before)");
+	if (q->identities && !stands_for_any(l, q->identities))
+		return err_set(err, ERR_INTEGRITY,
+			       "the key is that of %s, who is not among the "
+			       "signers that %s demands",
+			       l->principals, q->identities_from);
 	return 0;
 }
 

@@ -20,6 +20,9 @@ struct signers_query {
 	struct wire key; /* the signature's */
 	const char *name_space;
 	time_t now;
+	/* One of these has to be whom the line stands for; NULL: whoever. */
+	const struct strlist *identities;
+	const char *identities_from; /* who wants that, for messages */
 };
 
 /* The first line that has the key and lets it count; *principals: its first

@@ -37,7 +37,9 @@ static int find_signer(const struct trust *t, const struct wire *key,
 	struct str list CLEANUP(str_release) = STR_INIT;
 	struct signers_query q = { .key = *key,
 				   .name_space = SSHSIG_NAMESPACE,
-				   .now = t->now };
+				   .now = t->now,
+				   .identities = t->identities,
+				   .identities_from = t->identities_from };
 
 	if (!t->allowed)
 		return 0;

@@ -18,6 +18,8 @@ struct trust {
 	bool require;		   /* an unsigned bundle is refused */
 	const char *require_where; /* who wants that, for messages */
 	time_t now;
+	const struct strlist *identities; /* only these count; NULL: whoever */
+	const char *identities_from;	  /* who wants that, for messages */
 };
 
 struct trusted {

@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/policy.h"
 #include "cmd/pull.h"
 #include "cmd/serial.h"
 #include "cmd/trust.h"
@@ -46,6 +47,13 @@ static const struct option options[] = {
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, allow_jump),
 	  .help = "take a serial that is more than 1000000 above the last" },
+	{ .name = "policy",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, policy),
+	  .value = "FILE",
+	  .help = "obey these rules: signers, serials, repositories, licences, "
+		  "no code, sizes (default: /etc/itts-pack/policy.json, if it "
+		  "is there)" },
 	{ .name = "plain-http",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, plain_http),
@@ -258,8 +266,10 @@ static int install(struct app *app, const char *path,
 		strlist_add(&more, app->options->args.items[i]);
 	s.more = &more;
 	trusting_guard(&t, &s);
-	if (trusting_init(&t, app, err) != 0 ||
-	    bundle_source_open(&s, path, err) != 0)
+	if (trusting_init(&t, app, err) != 0)
+		return -1;
+	policy_demand(o->policy, &t.trust);
+	if (bundle_source_open(&s, path, err) != 0)
 		return -1;
 	trusting_say(&t, app, s.name);
 	if (serial_check(app, &s.manifest, o->cache_root, err) != 0 ||
@@ -278,6 +288,7 @@ static int run(struct app *app, struct error *err)
 {
 	const struct options *given = app->options;
 	struct str cache CLEANUP(str_release) = STR_INIT;
+	struct policy policy CLEANUP(policy_release) = { 0 };
 	char *model_dir CLEANUP(free_ptr) = NULL;
 	struct install_options o = { .keep_refs = given->keep_refs,
 				     .dry_run = given->dry_run,
@@ -294,7 +305,8 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "standard input is a terminal; a bundle is "
 			       "expected there");
-	if (config_cache(app->env, given, &cache, err) != 0)
+	if (config_cache(app->env, given, &cache, err) != 0 ||
+	    policy_open(app, &policy, &o.policy, err) != 0)
 		return -1;
 	if (given->model_dir)
 		model_dir = app_dir(app, given->model_dir);
@@ -328,6 +340,9 @@ const struct command cmd_install = {
 		"directory, or several; volumes that are elsewhere can be read "
 		"in a later run, in any order. Nothing is joined or "
 		"deleted.\n\n"
+		"A policy (--policy, else /etc/itts-pack/policy.json; "
+		"docs/policy.md) can refuse what is to be installed before "
+		"anything is written.\n\n"
 		"oci:HOST/NAME:TAG is a repository that skopeo has copied from "
 		"a bundle to a registry: what the cache lacks is pulled. Names "
 		"and passwords are those of skopeo login, podman or docker.",

@@ -47,7 +47,7 @@ struct options {
 	struct strlist reports;
 	bool revisions, yes, force, detached;
 	/* trust */
-	const char *allowed_signers, *signature, *key;
+	const char *allowed_signers, *signature, *key, *policy;
 	struct strlist revoked;
 	bool require_signature; /* and detached */
 	bool allow_downgrade, allow_jump;

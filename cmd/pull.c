@@ -4,6 +4,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "bundle/install_run.h"
+#include "bundle/policy.h"
 #include "cmd/net.h"
 #include "cmd/registry_auth.h"
 #include "cmd/trust.h"
@@ -85,6 +86,15 @@ static int survey(struct pull *p, unsigned char *lacks, struct error *err)
 	return space_check(&need, 1, err);
 }
 
+static int judge(struct pull *p, const struct lock_file *f, int fd,
+		 struct error *err)
+{
+	char *label CLEANUP(free_ptr) = xasprintf("%s %s", p->lock.repos[0].id,
+						  f->path);
+
+	return policy_scan_fd(p->o->policy, fd, f->size, f->path, label, err);
+}
+
 static int get_file(struct pull *p, size_t i, struct error *err)
 {
 	const struct lock_repo *r = &p->lock.repos[0];
@@ -99,11 +109,67 @@ static int get_file(struct pull *p, size_t i, struct error *err)
 			      err) != 0)
 		return -1;
 	emit(p, EVENT_START, i, part.offset);
-	if (registry_blob(&p->registry, f, &part, err) != 0 ||
+	if (registry_blob(&p->registry, f, &part, err) != 0)
+		return -1;
+	if (policy_wants_bytes(p->o->policy)) {
+		if (judge(p, f, part.fd, err) == 0)
+			return 0; /* closing keeps it; name_file() */
+		hfcache_part_drop(&part);
+		return -1;
+	}
+	if (hfcache_part_commit(&part, NULL, err) != 0)
+		return -1;
+	emit(p, EVENT_DONE, i, f->size);
+	return 0;
+}
+
+/* What get_file() has held back: all of it has come, and nothing was refused. */
+static int name_file(struct pull *p, size_t i, struct error *err)
+{
+	const struct lock_repo *r = &p->lock.repos[0];
+	const struct lock_file *f = &r->files[i];
+	struct hfcache_part part CLEANUP(
+		hfcache_part_close) = HFCACHE_PART_INIT;
+	enum blob_state state;
+
+	/* two names of one content */
+	if (hfcache_blob_check(p->store, r, f, &p->app->cancel, &state, err) !=
+	    0)
+		return -1;
+	if (state == BLOB_OK)
+		return 0;
+	if (hfcache_part_open(&part, p->store, r, f, true, -1, err) != 0 ||
 	    hfcache_part_commit(&part, NULL, err) != 0)
 		return -1;
 	emit(p, EVENT_DONE, i, f->size);
 	return 0;
+}
+
+static int get_held(struct pull *p, const unsigned char *lacks,
+		    struct error *err)
+{
+	const struct lock_repo *r = &p->lock.repos[0];
+	int rc = 0;
+
+	for (size_t i = 0; i < r->file_count && rc == 0; i++) {
+		int fd CLEANUP(close_fd) = -1;
+
+		rc = cancel_check(&p->app->cancel, err);
+		if (rc == 0 && lacks[i])
+			rc = get_file(p, i, err);
+		else if (rc == 0 &&
+			 (hfcache_blob_open(p->store, r, &r->files[i], &fd,
+					    err) != 0 ||
+			  judge(p, &r->files[i], fd, err) != 0))
+			rc = -1;
+	}
+	for (size_t i = 0; i < r->file_count; i++) {
+		if (lacks[i] && rc == 0)
+			rc = name_file(p, i, err);
+		else if (lacks[i] && err->code == ERR_UNSAFE)
+			hfcache_part_sweep(p->store, r, &r->files[i]);
+	}
+	return rc;
 }
 
 /* Bytes, then links, then refs: as when a bundle is installed. */
@@ -116,7 +182,10 @@ static int get_all(struct pull *p, const unsigned char *lacks,
 						   .name = "pulling",
 						   .total = p->new_bytes,
 						   .items = p->new_files });
-	for (size_t i = 0; i < r->file_count; i++)
+	if (policy_wants_bytes(p->o->policy) && get_held(p, lacks, err) != 0)
+		return -1;
+	for (size_t i = 0;
+	     i < r->file_count && !policy_wants_bytes(p->o->policy); i++)
 		if (cancel_check(&p->app->cancel, err) != 0 ||
 		    (lacks[i] && get_file(p, i, err) != 0))
 			return -1;
@@ -184,6 +253,8 @@ static int connect_to(struct pull *p, const char *path, struct error *err)
 	    trusting_refuse(p->app, path, err) != 0)
 		return err_hint(err, "or name it by its digest: "
 				     "oci:HOST/NAME@sha256:DIGEST");
+	if (policy_check_unsigned(p->o->policy, path, err) != 0)
+		return -1;
 	if (registry_auth(p->app->env, p->ref.host, &p->user_pass, err) != 0 ||
 	    net_open(&p->net, p->app, err) != 0)
 		return -1;
@@ -192,7 +263,11 @@ static int connect_to(struct pull *p, const char *path, struct error *err)
 					 .sink = &p->app->sink,
 					 .ref = &p->ref,
 					 .plain = given->plain_http };
-	return registry_manifest(&p->registry, &p->lock, err);
+	if (registry_manifest(&p->registry, &p->lock, err) != 0)
+		return -1;
+	if (policy_check_lock(p->o->policy, &p->lock, err) != 0)
+		return err_wrap(err, "%s", path);
+	return 0;
 }
 
 int pull_install(struct app *app, const char *path,
