@@ -6,7 +6,9 @@ export ITTS_PROGRAM
 . "$(dirname "$0")/e2e/lib.sh"
 set -e
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold= plain=
+[ ! -t 1 ] || [ -n "${NO_COLOR:-}" ] || bold=$'\033[1m' plain=$'\033[0m'
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 run() {
 	printf '$ %s\n' "$*"
 	"$@"
