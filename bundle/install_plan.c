@@ -13,7 +13,7 @@
 #define DISK_BLOCK 4096u
 /* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
 #define REPO_INODES  16
-#define STORE_INODES 6
+#define STORE_INODES 8
 /* Of a file in a listing, but for its name. */
 #define TREE_ENTRY 256
 

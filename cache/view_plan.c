@@ -20,8 +20,8 @@
 #define HUB_BYTES  (HUB_INODES * DISK_BLOCK)
 /* Of a file in that listing, but for its name. */
 #define TREE_ENTRY 256
-/* The record, its directory, temporary names. */
-#define OWN_INODES 4
+/* The record, what quick checks remember, their directory, temporary names. */
+#define OWN_INODES 6
 
 struct need {
 	const struct lock *lock;
