@@ -15,12 +15,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEXT_MAX    65536
 #define NET_MAX	    ((size_t)4 << 20)
 #define THREADS_MAX 64 /* looked at in each process */
 #define LARGE	    ((uint64_t)1 << 20)
 #define SMALL	    4096 /* Python has .pth files of its own */
 #define MAPS_EVERY  5	 /* turns: maps are long */
+#define TREE_EVERY  3	 /* new children, states of threads: many small files */
+#define NET_EVERY \
+	3 /* the kernel goes through tables of a few MiB for each text */
+#define ONCE_MAX 8192 /* a text that the kernel gives in one piece */
 
 static void drop_files(struct sample_file *files, size_t count)
 {
@@ -43,6 +46,10 @@ void sampler_release(struct sampler *s)
 	drop_files(s->maps, s->map_count);
 	free_ptr(&s->maps);
 	s->map_count = s->map_cap = 0;
+	free_ptr(&s->known);
+	s->known_count = s->known_cap = 0;
+	free_ptr(&s->sockets);
+	s->socket_count = 0;
 }
 
 /* --- reading /proc ------------------------------------------------------------- */
@@ -53,6 +60,16 @@ static bool read_text(int dirfd, const char *name, size_t max, struct str *out)
 
 	str_clear(out);
 	return !file_read_all(dirfd, name, max, out, &gone);
+}
+
+/* A small text of /proc with one read(): there are hundreds of them. */
+static bool read_once(int dirfd, const char *name, char out[ONCE_MAX])
+{
+	int fd CLEANUP(close_fd) = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, ONCE_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+	return n > 0;
 }
 
 static int open_proc(const struct sampler *s, pid_t pid)
@@ -103,7 +120,7 @@ static bool has_proc(const struct sample *out, uint64_t pid)
 static void count_threads(int fd, struct sample_proc *p)
 {
 	DIR *dir = open_dir(fd, "task");
-	struct str text CLEANUP(str_release) = STR_INIT;
+	char text[ONCE_MAX];
 	struct dirent *d;
 	int n = 0;
 
@@ -115,8 +132,8 @@ static void count_threads(int fd, struct sample_proc *p)
 			continue;
 		n++;
 		snprintf(name, sizeof(name), "%s/stat", d->d_name);
-		if (!read_text(dirfd(dir), name, TEXT_MAX, &text) ||
-		    !pparse_stat(text.ptr, &st))
+		if (!read_once(dirfd(dir), name, text) ||
+		    !pparse_stat(text, &st))
 			continue;
 		p->disk_threads += st.state == 'D';
 		p->runs |= st.state == 'R';
@@ -125,24 +142,51 @@ static void count_threads(int fd, struct sample_proc *p)
 		closedir(dir);
 }
 
-static bool add_proc(const struct sampler *s, pid_t pid, struct sample *out)
+static struct sampler_proc *find_known(const struct sampler *s, pid_t pid)
+{
+	for (size_t i = 0; i < s->known_count; i++)
+		if (s->known[i].pid == pid)
+			return &s->known[i];
+	return NULL;
+}
+
+/* Threads are looked at now and then, those of a new process at once. */
+static void look_at_threads(struct sampler *s, int fd, bool again,
+			    struct sample_proc *p)
+{
+	struct sampler_proc *k = find_known(s, p->pid);
+
+	if (k && !again) {
+		p->runs = k->runs;
+		p->disk_threads = k->disk_threads;
+		return;
+	}
+	count_threads(fd, p);
+	if (!k) {
+		s->known = xgrow(s->known, &s->known_cap, s->known_count + 1,
+				 sizeof(*s->known));
+		k = &s->known[s->known_count++];
+	}
+	*k = (struct sampler_proc){ p->pid, p->runs, p->disk_threads };
+}
+
+static bool add_proc(struct sampler *s, pid_t pid, bool again,
+		     struct sample *out)
 {
 	struct sample_proc p = { .pid = pid };
 	int fd CLEANUP(close_fd) = open_proc(s, pid);
-	struct str text CLEANUP(str_release) = STR_INIT;
+	char text[ONCE_MAX];
 	uint64_t kib;
 
-	if (fd < 0 || !read_text(fd, "stat", TEXT_MAX, &text) ||
-	    !pparse_stat(text.ptr, &p.stat) || p.stat.state == 'Z')
+	if (fd < 0 || !read_once(fd, "stat", text) ||
+	    !pparse_stat(text, &p.stat) || p.stat.state == 'Z')
 		return false;
 	p.stat.rss *= s->page;
-	if (!read_text(fd, "io", TEXT_MAX, &text) ||
-	    !pparse_io(text.ptr, &p.io))
+	if (!read_once(fd, "io", text) || !pparse_io(text, &p.io))
 		p.io = (struct pparse_io){ 0 };
-	if (read_text(fd, "status", TEXT_MAX, &text) &&
-	    pparse_key(text.ptr, "VmSwap", &kib))
+	if (read_once(fd, "status", text) && pparse_key(text, "VmSwap", &kib))
 		p.swap = kib * 1024;
-	count_threads(fd, &p);
+	look_at_threads(s, fd, again, &p);
 	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,
 			   sizeof(*out->procs));
 	out->procs[out->proc_count++] = p;
@@ -157,7 +201,7 @@ struct child {
 static size_t read_parents(const struct sampler *s, struct child **out)
 {
 	DIR *dir = open_dir(AT_FDCWD, s->proc);
-	struct str text CLEANUP(str_release) = STR_INIT;
+	char text[ONCE_MAX];
 	size_t count = 0, cap = 0;
 	struct dirent *d;
 
@@ -170,8 +214,8 @@ static size_t read_parents(const struct sampler *s, struct child **out)
 		if (*str_digits(d->d_name, &pid) || !pid)
 			continue;
 		snprintf(name, sizeof(name), "%s/stat", d->d_name);
-		if (!read_text(dirfd(dir), name, TEXT_MAX, &text) ||
-		    !pparse_stat(text.ptr, &st))
+		if (!read_once(dirfd(dir), name, text) ||
+		    !pparse_stat(text, &st))
 			continue;
 		*out = xgrow(*out, &cap, count + 1, sizeof(**out));
 		(*out)[count++] = (struct child){ pid, st.ppid };
@@ -181,7 +225,15 @@ static size_t read_parents(const struct sampler *s, struct child **out)
 	return count;
 }
 
-static void add_children(const struct sampler *s, struct sample *out)
+/* Those of the last look that are still there. */
+static void add_known(struct sampler *s, struct sample *out)
+{
+	for (size_t i = 0; i < s->known_count; i++)
+		if (!has_proc(out, (uint64_t)s->known[i].pid))
+			add_proc(s, s->known[i].pid, false, out);
+}
+
+static void add_children(struct sampler *s, struct sample *out)
 {
 	struct child *all CLEANUP(free_ptr) = NULL;
 	size_t count = read_parents(s, &all);
@@ -193,8 +245,20 @@ static void add_children(const struct sampler *s, struct sample *out)
 			if (has_proc(out, all[i].ppid) &&
 			    !has_proc(out, all[i].pid) &&
 			    out->proc_count < SAMPLE_PROCS_MAX)
-				more |= add_proc(s, (pid_t)all[i].pid, out);
+				more |= add_proc(s, (pid_t)all[i].pid, true,
+						 out);
 	}
+}
+
+/* Numbers of processes that have ended may come again as those of strangers. */
+static void forget_ended(struct sampler *s, const struct sample *now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->known_count; i++)
+		if (has_proc(now, (uint64_t)s->known[i].pid))
+			s->known[kept++] = s->known[i];
+	s->known_count = kept;
 }
 
 /* --- files and sockets --------------------------------------------------------- */
@@ -239,8 +303,7 @@ static void add_file(struct sample *out, const struct sample_file *like)
 static void look_at_file(int fd, const char *number, const char *path,
 			 struct sample *out)
 {
-	char name[NAME_MAX + 16];
-	struct str text CLEANUP(str_release) = STR_INIT;
+	char name[NAME_MAX + 16], text[ONCE_MAX];
 	struct sample_file f = { .path = (char *)path,
 				 .is_lock = is_lock_name(path) };
 	struct sample_file *seen;
@@ -256,8 +319,7 @@ static void look_at_file(int fd, const char *number, const char *path,
 	    (f.size < SMALL || !is_model_name(path)))
 		return;
 	snprintf(name, sizeof(name), "fdinfo/%s", number);
-	if (!read_text(fd, name, TEXT_MAX, &text) ||
-	    !pparse_key(text.ptr, "pos", &f.pos))
+	if (!read_once(fd, name, text) || !pparse_key(text, "pos", &f.pos))
 		return;
 	seen = find_file(out, f.dev, f.ino);
 	if (!seen)
@@ -344,18 +406,46 @@ static void add_sockets(const char *text, bool udp, const struct inodes *mine,
 }
 
 /* The tables are those of the network namespace of the program. */
-static void read_sockets(int fd, struct inodes *mine, struct sample *out)
+static void read_tables(int fd, const struct inodes *mine, struct sample *out)
 {
 	static const char *const tables[] = { "net/tcp", "net/tcp6", "net/udp",
 					      "net/udp6" };
 	struct str text CLEANUP(str_release) = STR_INIT;
 
-	if (!mine->count)
-		return;
-	qsort(mine->items, mine->count, sizeof(*mine->items), by_number);
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		if (read_text(fd, tables[i], NET_MAX, &text))
 			add_sockets(text.ptr, i >= 2, mine, out);
+}
+
+/* Between two looks the last one stands, as long as the sockets are the same. */
+static void read_sockets(struct sampler *s, int fd, struct inodes *mine,
+			 struct sample *out)
+{
+	uint64_t sum = mine->count;
+	size_t bytes;
+
+	for (size_t i = 0; i < mine->count; i++)
+		sum = sum * 31 + mine->items[i].number;
+	if (sum != s->socket_sum || s->turns % NET_EVERY == 0) {
+		free_ptr(&s->sockets);
+		s->socket_sum = sum;
+		if (mine->count) {
+			qsort(mine->items, mine->count, sizeof(*mine->items),
+			      by_number);
+			read_tables(fd, mine, out);
+		}
+		s->socket_count = out->socket_count;
+		bytes = out->socket_count * sizeof(*out->sockets);
+		s->sockets = bytes ? xmalloc(bytes) : NULL;
+		if (bytes)
+			memcpy(s->sockets, out->sockets, bytes);
+		return;
+	}
+	bytes = s->socket_count * sizeof(*out->sockets);
+	out->sockets = bytes ? xmalloc(bytes) : NULL;
+	if (bytes)
+		memcpy(out->sockets, s->sockets, bytes);
+	out->socket_count = out->socket_cap = s->socket_count;
 }
 
 /* --- maps and locks ------------------------------------------------------------- */
@@ -453,12 +543,17 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 {
 	struct inodes sockets CLEANUP(inodes_release) = { 0 };
 	int root CLEANUP(close_fd) = open_proc(s, s->root);
-	bool maps = s->turns++ % MAPS_EVERY == 0;
+	bool maps = s->turns % MAPS_EVERY == 0;
+	bool tree = s->turns++ % TREE_EVERY == 0;
 
 	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
-	if (root < 0 || !add_proc(s, s->root, out))
+	if (root < 0 || !add_proc(s, s->root, tree, out))
 		return false;
-	add_children(s, out);
+	if (tree)
+		add_children(s, out);
+	else
+		add_known(s, out);
+	forget_ended(s, out);
 	if (maps) {
 		drop_files(s->maps, s->map_count);
 		s->map_count = 0;
@@ -475,7 +570,7 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	for (size_t i = 0; i < s->map_count; i++)
 		if (!find_file(out, s->maps[i].dev, s->maps[i].ino))
 			add_file(out, &s->maps[i]);
-	read_sockets(root, &sockets, out);
+	read_sockets(s, root, &sockets, out);
 	find_holders(out);
 	find_stale_lock(s, root, out);
 	return true;

@@ -53,6 +53,11 @@ struct sample {
 void sample_release(struct sample *s); /* CLEANUP */
 
 /* Keeps what need not be read each time. */
+struct sampler_proc {
+	pid_t pid;
+	bool runs;
+	unsigned disk_threads;
+};
 struct sampler {
 	const char *proc; /* "/proc" */
 	pid_t root;
@@ -62,6 +67,12 @@ struct sampler {
 	uint64_t page;		  /* bytes */
 	struct sample_file *maps; /* of the last look */
 	size_t map_count, map_cap;
+	struct sampler_proc
+		*known; /* of the last look: the tree, its threads */
+	size_t known_count, known_cap;
+	struct sample_socket *sockets; /* of the last look */
+	size_t socket_count;
+	uint64_t socket_sum; /* of their numbers, to see a change */
 };
 void sampler_init(struct sampler *s, pid_t root);
 void sampler_release(struct sampler *s); /* CLEANUP */

@@ -5,6 +5,25 @@
 . "$(dirname "$0")/watch.sh"
 
 need python3 jq
+
+# What watching costs: processor time, which load does not change much. It goes on while
+# the other tests run; the program has as many threads and sockets as one with torch.
+cat >"$T/many.py" <<'PYTHON'
+import socket, sys, threading, time
+sockets = [socket.socket() for i in range(50)]
+for s in sockets: s.bind(("127.0.0.1", 0)); s.listen()
+for i in range(60): threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+files = [open(sys.executable, "rb") for i in range(20)]
+time.sleep(600)
+PYTHON
+start many python3 "$T/many.py"
+watch_many() {
+	local TIMEFORMAT="%R %U %S"
+	time timeout --preserve-status -s INT 20 "$PROGRAM" watch "$many_PID" --quiet
+}
+(sleep 1; watch_many) >"$T/cost.out" 2>"$T/cost" &
+COST=$!
+PIDS="$PIDS $COST"
 stale_lock() { # as torch leaves it when the build of the kernel was killed
 	local dir=$T/app/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
 	mkdir -p "$dir"
@@ -149,4 +168,10 @@ check "Ctrl-C ends the watching" interrupted
 check "statuses and bad words" ends_well
 check "the environment it gets" environment
 check "reports without secrets" reports
+cost() {
+	await grep -qE '^[0-9.]+ [0-9.]+ [0-9.]+$' "$T/cost"
+	cat "$T/cost"
+	awk '/^[0-9.]+ [0-9.]+ [0-9.]+$/ { exit !($1 > 15 && $2 + $3 < 0.02 * $1) }' "$T/cost"
+}
+if ! sanitized; then check "watching takes less than 2 % of a processor" cost; fi
 finish
