@@ -151,6 +151,12 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 		       const struct lock_file *to_file, struct error *err)
 	MUST_CHECK;
 
+/* Gives an open file, whose bytes are right and which is made read-only, the blob's
+ * name as a hard link. *linked false: it cannot be. */
+int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
+		      const struct lock_file *file, int fd, bool *linked,
+		      struct error *err) MUST_CHECK;
+
 /* snapshots/<commit>/<path> -> blob. An equal link is kept, anything else that
  * is in the way is replaced (a directory: ERR_IO). */
 int hfcache_link(struct hfcache *c, const struct lock_repo *repo,

@@ -173,3 +173,38 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 		return 0;
 	return copy_blob(fd, &p, err);
 }
+
+int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
+		      const struct lock_file *file, int fd, bool *linked,
+		      struct error *err)
+{
+	struct hfcache_part p CLEANUP(hfcache_part_close) = HFCACHE_PART_INIT;
+	char *temp CLEANUP(free_ptr) = NULL;
+	int failed;
+
+	*linked = false;
+	if (hfcache_part_open(&p, c, repo, file, false, -1, err))
+		return -1;
+	temp = store_temp_name(p.name);
+	failed = store_link_fd(fd, p.dirfd, temp);
+	if (failed == EXDEV || failed == EPERM || failed == EMLINK ||
+	    failed == EOPNOTSUPP || failed == EACCES)
+		return 0;
+	if (failed)
+		return err_sys(err, failed, "%s: cannot be linked", p.label);
+	/* so that nobody changes a blob who means to edit his own file; some file
+	 * systems know no modes */
+	if (fchmod(fd, 0444))
+		errno = 0;
+	if (fsync(fd) || renameat(p.dirfd, temp, p.dirfd, p.name)) {
+		err_sys(err, errno, "%s: cannot create %s/%s", p.label, c->root,
+			p.path);
+		unlinkat(p.dirfd, temp, 0);
+		return -1;
+	}
+	/* two names of one file: rename(2) leaves both */
+	if (unlinkat(p.dirfd, temp, 0))
+		errno = 0;
+	*linked = true;
+	return file_sync_dir(p.dirfd, err);
+}

@@ -189,35 +189,66 @@ static void remember(const struct plan *p)
 		err_clear(&ignored);
 }
 
+static int place_lock(struct plan *p, int dirfd, struct error *err)
+{
+	const struct lock *l = p->lock;
+
+	p->placer.dirfd = dirfd;
+	p->hubs = xcalloc(l->repo_count + 1, sizeof(struct hfcache *));
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (plan_repo(p, i, err))
+			return -1;
+	if (place_all(p, err))
+		return -1;
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (p->hubs[i] &&
+		    finish_hub_view(p->hubs[i], &l->repos[i], err))
+			return -1;
+	return 0;
+}
+
 int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       const struct cancel *cancel, const struct event_sink *sink,
 	       struct view_stats *out, struct error *err)
 {
 	int dirfd CLEANUP(close_fd) = -1;
-	struct plan p CLEANUP(plan_release) = {
-		.placer = PLACER_INIT,
-		.lock = l,
-		.hubs = xcalloc(l->repo_count + 1, sizeof(struct hfcache *)),
-	};
+	struct plan p CLEANUP(plan_release) = { .placer = PLACER_INIT,
+						.lock = l };
 
 	if (open_model_dir(model_dir, &dirfd, err))
 		return -1;
 	p.placer.store = c;
 	p.placer.model_dir = model_dir;
-	p.placer.dirfd = dirfd;
 	p.placer.cancel = cancel;
 	p.placer.sink = sink;
-	for (size_t i = 0; i < l->repo_count; i++)
-		if (plan_repo(&p, i, err))
-			return -1;
-	if (place_all(&p, err))
+	if (place_lock(&p, dirfd, err))
 		return -1;
-	for (size_t i = 0; i < l->repo_count; i++)
-		if (p.hubs[i] && finish_hub_view(p.hubs[i], &l->repos[i], err))
-			return -1;
 	*out = p.placer.stats;
 	if (write_record(&p.placer, l, err))
 		return -1;
+	remember(&p);
+	return 0;
+}
+
+int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
+	      const struct cancel *cancel, const struct event_sink *sink,
+	      struct view_stats *out, struct error *err)
+{
+	int dirfd CLEANUP(close_fd) = -1;
+	struct plan p CLEANUP(plan_release) = { .placer = PLACER_INIT,
+						.lock = part };
+
+	if (open_model_dir(model_dir, &dirfd, err))
+		return -1;
+	p.placer.store = c;
+	p.placer.model_dir = model_dir;
+	p.placer.cancel = cancel;
+	p.placer.sink = sink;
+	if (place_lock(&p, dirfd, err))
+		return -1;
+	*out = p.placer.stats;
+	if (syncfs(dirfd))
+		return err_sys(err, errno, "%s", model_dir);
 	remember(&p);
 	return 0;
 }

@@ -176,7 +176,7 @@ static void put_mending(const struct job *j)
 				 "again with itts-pack pack");
 	else if (j->model_dir)
 		app_next(j->app, "To mend",
-			 (const char *const[]){ "itts-pack", "install",
+			 (const char *const[]){ "itts-pack", "repair", "--from",
 						"BUNDLE", "--model-dir",
 						o->model_dir, NULL });
 	else if (o->lock)
@@ -184,10 +184,9 @@ static void put_mending(const struct job *j)
 			 (const char *const[]){ "itts-pack", "fetch", "--lock",
 						o->lock, NULL });
 	else
-		app_note(
-			j->app,
-			"To mend: itts-pack install BUNDLE, or itts-pack fetch "
-			"REPO; both replace what is damaged");
+		app_note(j->app,
+			 "To mend: itts-pack repair, or itts-pack repair "
+			 "--from BUNDLE; it gets only what is damaged");
 }
 
 /* --- the three kinds --------------------------------------------------------- */

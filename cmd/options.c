@@ -14,6 +14,7 @@ void options_release(struct options *o)
 	strlist_release(&o->endpoints);
 	strlist_release(&o->token_for);
 	strlist_release(&o->filters);
+	strlist_release(&o->from);
 	strlist_release(&o->revoked);
 	strlist_release(&o->reports);
 	strlist_release(&o->args);

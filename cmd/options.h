@@ -41,7 +41,8 @@ struct options {
 	bool dry_run, keep_refs, import, all;
 	/* the cache's keeper */
 	const char *sort, *grace;
-	struct strlist filters;
+	struct strlist filters, from;
+	bool link, copy;
 	/* watching */
 	const char *patience, *timeout;
 	struct strlist reports;

@@ -1,0 +1,413 @@
+#include "bundle/supply.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/copy.h"
+#include "bundle/supply_run.h"
+#include "cache/derive.h"
+#include "cache/hashrun.h"
+#include "cache/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_WAIT_MS 60000
+
+/* --- places -------------------------------------------------------------------- */
+
+static void supply_close(struct supply **p)
+{
+	struct supply *s = *p;
+
+	if (!s)
+		return;
+	bundle_source_close(&s->source);
+	free_ptr(&s->offsets);
+	hfcache_close(&s->cache);
+	close_fd(&s->dirfd);
+	for (size_t i = 0; i < s->count; i++)
+		free_ptr(&s->files[i].path);
+	free_ptr(&s->files);
+	free_ptr(&s->name);
+	free_ptr(p);
+}
+
+void supplies_release(struct supplies *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		supply_close(&s->items[i]);
+	free_ptr(&s->items);
+	s->count = s->cap = 0;
+}
+
+static struct supply *new_supply(enum supply_kind kind, const char *name)
+{
+	struct supply *s = xcalloc(1, sizeof(*s));
+
+	*s = (struct supply){ .kind = kind,
+			      .name = xstrdup(name),
+			      .source = BUNDLE_SOURCE_INIT,
+			      .dirfd = -1 };
+	return s;
+}
+
+static void take(struct supplies *all, struct supply **s)
+{
+	all->items = xgrow(all->items, &all->cap, all->count + 1,
+			   sizeof(struct supply *));
+	all->items[all->count++] = take_ptr(*s);
+}
+
+/* Does this directory look like a Hub cache? */
+static bool is_cache(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool found = false;
+
+	while (d && !found && (e = readdir(d))) {
+		enum repo_type type;
+		char *id CLEANUP(free_ptr) = NULL;
+
+		found = !repo_folder_parse(e->d_name, &type, &id);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* The directory itself, or hub/ in it. NULL: neither. Caller frees. */
+static char *cache_in(const char *path)
+{
+	char *hub CLEANUP(free_ptr) = xasprintf("%s/hub", path);
+
+	if (is_cache(path))
+		return xstrdup(path);
+	return is_cache(hub) ? take_ptr(hub) : NULL;
+}
+
+enum supply_kind supply_kind_of(const char *path)
+{
+	char *cache CLEANUP(free_ptr) = cache_in(path);
+	struct stat st;
+
+	if (cache)
+		return SUPPLY_CACHE;
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		return SUPPLY_BUNDLE;
+	/* a directory with a card of volumes */
+	{
+		struct volumes *v = NULL;
+		struct error no_card = { 0 };
+		bool is_set = !volumes_open(&v, path, NULL, &no_card);
+
+		volumes_close(&v);
+		return is_set ? SUPPLY_BUNDLE : SUPPLY_FILES;
+	}
+}
+
+static int add_cache(struct supplies *all, const char *dir, bool self,
+		     struct error *err)
+{
+	struct supply *s CLEANUP(supply_close) = new_supply(SUPPLY_CACHE, dir);
+
+	s->self = self;
+	if (hfcache_open(&s->cache, dir, false, err))
+		return -1;
+	s->dirfd = fcntl(hfcache_fd(s->cache), F_DUPFD_CLOEXEC, 0);
+	if (s->dirfd < 0)
+		return err_sys(err, errno, "%s", dir);
+	if (supply_scan_cache(s, err))
+		return -1;
+	take(all, &s);
+	return 0;
+}
+
+/* Where each payload begins. */
+static int find_offsets(struct supply *s, struct error *err)
+{
+	size_t n = s->source.manifest.blob_count;
+	struct segment seg;
+
+	s->offsets = xcalloc(n + 1, sizeof(*s->offsets));
+	for (size_t i = 0; i < n; i++)
+		s->offsets[i] = UINT64_MAX;
+	layout_rewind(s->source.layout);
+	do {
+		if (layout_next(s->source.layout, &seg, err))
+			return -1;
+		if (seg.kind == SEGMENT_PAYLOAD && !seg.again)
+			s->offsets[seg.blob] = seg.offset;
+	} while (seg.kind != SEGMENT_END);
+	layout_rewind(s->source.layout);
+	return 0;
+}
+
+static int add_bundle(struct supplies *all, const char *path,
+		      const struct cancel *cancel, struct error *err)
+{
+	struct supply *s CLEANUP(supply_close) = new_supply(SUPPLY_BUNDLE,
+							    path);
+
+	s->source.cancel = cancel;
+	if (bundle_source_open(&s->source, path, err))
+		return -1;
+	if (!s->source.seekable && !s->source.volumes) {
+		err_set(err, ERR_USAGE,
+			"%s: compressed, or no file: single payloads cannot be "
+			"taken out of it",
+			path);
+		return err_hint(err, "unpack it first, or install it: that "
+				     "mends as well");
+	}
+	if (find_offsets(s, err))
+		return -1;
+	take(all, &s);
+	return 0;
+}
+
+int supplies_add(struct supplies *all, const char *path,
+		 const struct cancel *cancel, struct error *err)
+{
+	char *cache CLEANUP(free_ptr) = cache_in(path);
+
+	if (cache)
+		return add_cache(all, cache, false, err);
+	if (supply_kind_of(path) == SUPPLY_FILES)
+		return err_set(err, ERR_FORMAT,
+			       "%s: neither a Hub cache nor a bundle in "
+			       "volumes",
+			       path);
+	return add_bundle(all, path, cancel, err);
+}
+
+int supplies_add_store(struct supplies *all, const char *root,
+		       struct error *err)
+{
+	return add_cache(all, root, true, err);
+}
+
+int supplies_add_files(struct supplies *all, const char *dir, struct error *err)
+{
+	struct supply *s CLEANUP(supply_close) = new_supply(SUPPLY_FILES, dir);
+
+	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dirfd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
+			       dir);
+	if (s->dirfd < 0)
+		return err_sys(err, errno, "%s", dir);
+	if (supply_scan_files(s, err))
+		return -1;
+	take(all, &s);
+	return 0;
+}
+
+/* --- one offer ------------------------------------------------------------------- */
+
+struct transfer {
+	struct supply_job *job;
+	const struct lock_repo *repo;
+	struct lock_file *file; /* a copy, with the offer's size */
+	struct supply_offer *offer;
+	unsigned id;
+	uint64_t read_at;
+};
+
+static void emit(const struct transfer *t, enum event_type type, uint64_t done)
+{
+	event_emit(t->job->sink, &(struct event){ .type = type,
+						  .id = t->id,
+						  .name = t->file->path,
+						  .done = done,
+						  .total = t->offer->size });
+}
+
+static void see_progress(void *ctx, uint64_t done)
+{
+	emit(ctx, EVENT_PROGRESS, done);
+}
+
+static int read_source(void *ctx, void *buf, size_t n, struct error *err)
+{
+	struct transfer *t = ctx;
+	size_t got;
+
+	if (bundle_source_pread(t->offer->source, buf, n,
+				t->offer->offset + t->read_at, &got, err))
+		return -1;
+	if (got < n)
+		return err_set(err, ERR_INTEGRITY, "ends early");
+	t->read_at += n;
+	return 0;
+}
+
+/* Bytes into a part that gets its name when they are right. 0 or -1. */
+static int copy_offer(struct transfer *t, struct error *err)
+{
+	struct hfcache_part part CLEANUP(
+		hfcache_part_close) = HFCACHE_PART_INIT;
+	int lockfd CLEANUP(close_fd) = -1;
+	bool whole = !t->offer->source || !t->offer->source->volumes;
+	struct copy_job copy = {
+		.src_fd = t->offer->source ? t->offer->source->fd
+					   : t->offer->fd,
+		.src_offset = t->offer->offset,
+		.read = whole ? NULL : read_source,
+		.read_ctx = t,
+		.size = t->offer->size,
+		.clone = whole && t->job->mode != SUPPLY_COPY &&
+			 t->offer->offset % BUNDLE_ALIGN == 0,
+		.src_name = t->job->from,
+		.dst_name = t->file->path,
+		.cancel = t->job->cancel,
+		.progress = see_progress,
+		.ctx = t,
+	};
+
+	if (hfcache_blob_lock(t->job->store, t->repo, &t->file->etag,
+			      LOCK_WAIT_MS, &lockfd, err) ||
+	    hfcache_part_open(&part, t->job->store, t->repo, t->file, false,
+			      take_fd(&lockfd), err))
+		return -1;
+	copy.dst_fd = part.fd;
+	if ((!copy.clone && hfcache_part_reserve(&part, err)) ||
+	    copy_run(&copy, err) ||
+	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
+	    hfcache_part_commit(&part, NULL, err))
+		return -1;
+	*(copy.cloned ? &t->job->shared : &t->job->copied) += 1;
+	return 0;
+}
+
+/* 1: linked; 0: cannot be, or is not right. */
+static int link_offer(struct transfer *t, struct error *err)
+{
+	const struct hash_span span = { .fd = t->offer->fd,
+					.size = t->offer->size,
+					.cancel = t->job->cancel };
+	const struct digest *want = store_want(t->file);
+	struct digest got;
+	bool linked = false;
+
+	if (t->offer->fd < 0 || t->job->mode == SUPPLY_COPY ||
+	    (t->job->mode != SUPPLY_LINK && !t->offer->immutable))
+		return 0;
+	if (hash_span(&span, want->alg, &got, err))
+		return -1;
+	if (!digest_equal(&got, want))
+		return 0;
+	if (hfcache_blob_link(t->job->store, t->repo, t->file, t->offer->fd,
+			      &linked, err))
+		return -1;
+	t->job->linked += linked;
+	return linked;
+}
+
+/* The place may be damaged; then another may have it. What the store cannot take
+ * ends it all. */
+static bool is_final(const struct error *err)
+{
+	return err->code == ERR_CANCELLED || err->code == ERR_BUSY ||
+	       err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EROFS ||
+	       err->sys == EACCES || err->sys == EPERM || err->sys == EFBIG;
+}
+
+/* 1: done, 0: not right here. */
+static int try_offer(struct transfer *t, struct error *err)
+{
+	int rc;
+
+	emit(t, EVENT_START, 0);
+	rc = link_offer(t, err);
+	if (!rc)
+		rc = copy_offer(t, err) ? -1 : 1;
+	if (rc > 0) {
+		t->job->bytes += t->offer->size;
+		emit(t, EVENT_DONE, t->offer->size);
+		return 1;
+	}
+	if (is_final(err))
+		return -1;
+	event_info(t->job->sink, "%s: not taken from %s: %s", t->file->path,
+		   t->job->from, err->msg);
+	err_clear(err);
+	return 0;
+}
+
+/* --- all places -------------------------------------------------------------------- */
+
+static bool next_offer(struct supply *s, const struct lock_repo *repo,
+		       const struct lock_file *file, size_t n,
+		       struct supply_offer *out)
+{
+	switch (s->kind) {
+	case SUPPLY_BUNDLE:
+		return supply_from_bundle(s, file, n, out);
+	case SUPPLY_CACHE:
+		return supply_from_cache(s, repo, file, n, out);
+	case SUPPLY_FILES:
+		return supply_from_files(s, file, n, out);
+	}
+	return false;
+}
+
+static bool is_there(const struct supply_offer *o)
+{
+	return o->fd >= 0 || o->source;
+}
+
+int supplies_get(struct supplies *all, struct supply_job *job,
+		 const struct lock_repo *repo, struct lock_file *file,
+		 unsigned id, struct error *err)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		bool more = true;
+
+		for (size_t n = 0; more; n++) {
+			struct supply_offer offer = SUPPLY_OFFER_INIT;
+			struct lock_file mine = *file;
+			struct transfer t = { .job = job,
+					      .repo = repo,
+					      .file = &mine,
+					      .offer = &offer,
+					      .id = id };
+			int rc = 0;
+
+			more = next_offer(all->items[i], repo, file, n, &offer);
+			mine.size = offer.size;
+			job->from = all->items[i]->name;
+			if (more && is_there(&offer))
+				rc = try_offer(&t, err);
+			close_fd(&offer.fd);
+			if (rc > 0)
+				file->size = mine.size;
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
+			  const struct lock_file *file)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		bool more = true, there = false;
+
+		for (size_t n = 0; more && !there; n++) {
+			struct supply_offer offer = SUPPLY_OFFER_INIT;
+
+			more = next_offer(all->items[i], repo, file, n, &offer);
+			there = more && is_there(&offer);
+			close_fd(&offer.fd);
+		}
+		if (there)
+			return all->items[i]->name;
+	}
+	return NULL;
+}

@@ -1,0 +1,73 @@
+/*
+ * Where bytes can be had that a store lacks: bundles (also in volumes), other
+ * caches, directories that hold the files under whatever names. Nothing is
+ * believed: what does not hash to what is wanted is not taken.
+ */
+#ifndef ITTS_SUPPLY_H
+#define ITTS_SUPPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/str.h"
+#include "cache/hfcache.h"
+#include "manifest/lock.h"
+
+#define SUPPLY_MAX_FILES 1000000u /* of one directory */
+
+enum supply_kind { SUPPLY_BUNDLE, SUPPLY_CACHE, SUPPLY_FILES };
+
+/* How a file comes from a directory or cache into the store. */
+enum supply_mode {
+	SUPPLY_SHARE, /* extents are shared if the file system can, else copied */
+	SUPPLY_LINK, /* a hard link if possible, and from then on read-only */
+	SUPPLY_COPY,
+};
+
+struct supply; /* one place */
+struct supplies {
+	struct supply **items;
+	size_t count, cap;
+};
+void supplies_release(struct supplies *s); /* CLEANUP */
+/* A bundle, a directory with volumes or one of its volumes, a Hub cache (or an
+ * HF_HOME that has one in hub/). ERR_NOT_FOUND, ERR_FORMAT, ERR_USAGE: a stream
+ * cannot be seeked. */
+int supplies_add(struct supplies *s, const char *path,
+		 const struct cancel *cancel, struct error *err) MUST_CHECK;
+/* The store itself: other names of the same bytes. Opened for reading only. */
+int supplies_add_store(struct supplies *s, const char *root, struct error *err)
+	MUST_CHECK;
+/* Any directory: files are known by path, by the names that Git LFS gives its
+ * objects, and by size. */
+int supplies_add_files(struct supplies *s, const char *dir, struct error *err)
+	MUST_CHECK;
+/* What path is for supplies_add(); SUPPLY_FILES: none of these. */
+enum supply_kind supply_kind_of(const char *path);
+
+struct supply_job {
+	struct hfcache *store;
+	enum supply_mode mode;
+	const struct cancel *cancel;
+	const struct event_sink *sink;
+	/* results, added up */
+	uint64_t linked, shared, copied; /* files */
+	uint64_t bytes;			 /* of all of them */
+	const char *from; /* of the last file: name of the place; borrowed */
+};
+/* Tries one place after the other. 1: the blob is in the store and right; 0: no
+ * place has it. A size DERIVE_NO_SIZE is filled in. ERR_IO, ERR_CANCELLED: the
+ * store cannot take it. id: of the item, for events. */
+int supplies_get(struct supplies *s, struct supply_job *job,
+		 const struct lock_repo *repo, struct lock_file *file,
+		 unsigned id, struct error *err) MUST_CHECK;
+/* Would one of them (by name and size alone) have it? Its name, or NULL. */
+const char *supplies_have(struct supplies *s, const struct lock_repo *repo,
+			  const struct lock_file *file);
+
+#endif

@@ -1,0 +1,294 @@
+/* What the places have: an offer is a guess from names and sizes, and the digest
+ * decides. */
+#include "bundle/supply_run.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/beneath.h"
+#include "cache/derive.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 64
+
+static void add(struct supply *s, char *path, uint64_t size)
+{
+	s->files = xgrow(s->files, &s->cap, s->count + 1, sizeof(*s->files));
+	s->files[s->count++] = (struct supply_file){ path, size };
+}
+
+static int not_dots(const struct dirent *d)
+{
+	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
+}
+
+static bool open_offer(int dirfd, const char *path, struct supply_offer *out)
+{
+	struct stat st;
+
+	if (beneath_open(dirfd, path, &out->fd, &st) != BENEATH_FILE)
+		return false;
+	out->size = (uint64_t)st.st_size;
+	return true;
+}
+
+static bool fits(const struct lock_file *file, uint64_t size)
+{
+	return file->size == DERIVE_NO_SIZE || file->size == size;
+}
+
+/* --- bundles ------------------------------------------------------------------- */
+
+static bool is_use(const struct bundle_manifest *m, const struct bundle_blob *b,
+		   const struct digest *etag)
+{
+	for (size_t i = 0; i < b->use_count; i++)
+		if (digest_equal(&bundle_use_file(m, &b->uses[i])->etag, etag))
+			return true;
+	return false;
+}
+
+static size_t find_blob(const struct bundle_manifest *m,
+			const struct lock_file *file)
+{
+	size_t i;
+
+	if (file->sha256.alg)
+		return bundle_find_blob(m, &file->sha256);
+	for (i = 0; i < m->blob_count; i++)
+		if (is_use(m, &m->blobs[i], &file->etag))
+			return i;
+	return SIZE_MAX;
+}
+
+bool supply_from_bundle(struct supply *s, const struct lock_file *file,
+			size_t n, struct supply_offer *out)
+{
+	const struct bundle_manifest *m = &s->source.manifest;
+	size_t i = n ? SIZE_MAX : find_blob(m, file);
+	struct segment seg = { .kind = SEGMENT_PAYLOAD };
+
+	if (i == SIZE_MAX || !fits(file, m->blobs[i].size) ||
+	    (m->blobs[i].size && s->offsets[i] == UINT64_MAX))
+		return false;
+	seg.offset = out->offset = m->blobs[i].size ? s->offsets[i] : 0;
+	seg.size = out->size = m->blobs[i].size;
+	out->source = &s->source;
+	return !seg.size || bundle_source_has(&s->source, &seg);
+}
+
+/* --- caches -------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct supply_file *x = a, *y = b;
+
+	return strcmp(path_base(x->path), path_base(y->path));
+}
+
+/* "models--O--N/blobs/<etag>" of every repo. */
+static void scan_repo(struct supply *s, const char *folder)
+{
+	char *blobs CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
+	int fd CLEANUP(close_fd) = beneath_open_dir(s->dirfd, blobs);
+	struct dirent **names = NULL;
+	int n = fd < 0 ? 0 : scandirat(fd, ".", &names, not_dots, NULL);
+
+	for (int i = 0; i < n; i++) {
+		struct digest d;
+
+		if (s->count < SUPPLY_MAX_FILES &&
+		    digest_from_hex(&d, names[i]->d_name))
+			add(s, xasprintf("%s/%s", blobs, names[i]->d_name), 0);
+		free(names[i]);
+	}
+	free(names);
+}
+
+int supply_scan_cache(struct supply *s, struct error *err)
+{
+	struct dirent **names = NULL;
+	int n = scandirat(s->dirfd, ".", &names, not_dots, NULL);
+
+	if (n < 0)
+		return err_sys(err, errno, "%s", s->name);
+	for (int i = 0; i < n; i++) {
+		enum repo_type type;
+		char *id CLEANUP(free_ptr) = NULL;
+
+		if (!repo_folder_parse(names[i]->d_name, &type, &id))
+			scan_repo(s, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	if (s->count)
+		qsort(s->files, s->count, sizeof(*s->files), by_name);
+	return 0;
+}
+
+/* The n-th blob of this name in any repo. */
+static const struct supply_file *named(const struct supply *s,
+				       const struct digest *d, size_t n)
+{
+	char hex[DIGEST_HEX_MAX];
+	struct supply_file key = { .path = digest_hex(d, hex) };
+	const struct supply_file *f;
+	size_t i;
+
+	if (!d->alg || !s->count)
+		return NULL;
+	f = bsearch(&key, s->files, s->count, sizeof(key), by_name);
+	if (!f)
+		return NULL;
+	for (i = (size_t)(f - s->files); i && !by_name(f, &s->files[i - 1]);
+	     i--)
+		;
+	i += n;
+	return i < s->count && !by_name(f, &s->files[i]) ? &s->files[i] : NULL;
+}
+
+bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
+		       const struct lock_file *file, size_t n,
+		       struct supply_offer *out)
+{
+	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
+	char hex[DIGEST_HEX_MAX];
+	char *mine CLEANUP(free_ptr) = xasprintf("%s/blobs/%s", folder,
+						 digest_hex(&file->etag, hex));
+	char *snap CLEANUP(free_ptr) = xasprintf("%s/snapshots/%s/%s", folder,
+						 repo->commit, file->path);
+	const struct supply_file *f = n ? named(s, &file->etag, n - 1) : NULL;
+	const char *path = f ? f->path : snap;
+
+	if (n && !f)
+		return false;
+	/* first the file itself, as in caches without links; what the store has
+	 * there is what is wrong */
+	if (s->self && (!n || !strcmp(path, mine)))
+		return true;
+	if (!open_offer(s->dirfd, path, out) || !fits(file, out->size))
+		close_fd(&out->fd);
+	return true;
+}
+
+/* --- any files ----------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+	const struct supply_file *x = a, *y = b;
+
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return strcmp(x->path, y->path);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static void scan_dir(struct supply *s, const char *dir, unsigned depth)
+{
+	int fd CLEANUP(close_fd) = beneath_open_dir(s->dirfd, *dir ? dir : ".");
+	struct dirent **names = NULL;
+	int n = fd < 0 ? 0 : scandirat(fd, ".", &names, not_dots, NULL);
+
+	for (int i = 0; i < n; i++) {
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s%s%s", dir, *dir ? "/" : "", names[i]->d_name);
+		struct stat st;
+
+		if (s->count >= SUPPLY_MAX_FILES ||
+		    fstatat(fd, names[i]->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
+			/* enough, or gone meanwhile */
+		} else if (S_ISREG(st.st_mode)) {
+			add(s, take_ptr(path), (uint64_t)st.st_size);
+		} else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+			scan_dir(s, path, depth + 1);
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+int supply_scan_files(struct supply *s, struct error *err)
+{
+	scan_dir(s, "", 0);
+	if (s->count == SUPPLY_MAX_FILES)
+		return err_set(err, ERR_FORMAT, "%s: more than %u files",
+			       s->name, SUPPLY_MAX_FILES);
+	if (s->count)
+		qsort(s->files, s->count, sizeof(*s->files), by_size);
+	return 0;
+}
+
+/* Where Git LFS keeps an object, in a work tree or in a bare repository. */
+static bool open_object(const struct supply *s, const struct lock_file *file,
+			struct supply_offer *out)
+{
+	static const char *const tops[] = { ".git/lfs", "lfs" };
+	char hex[DIGEST_HEX_MAX];
+
+	if (!file->sha256.alg)
+		return false;
+	digest_hex(&file->sha256, hex);
+	for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s/objects/%.2s/%.2s/%s", tops[i], hex, hex + 2, hex);
+
+		if (open_offer(s->dirfd, path, out)) {
+			out->immutable = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first file of this size. */
+static size_t first_of_size(const struct supply *s, uint64_t size)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (s->files[mid].size < size)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
+		       struct supply_offer *out)
+{
+	size_t i;
+
+	if (n == 0) {
+		if (!open_object(s, file, out) || !fits(file, out->size)) {
+			close_fd(&out->fd);
+			out->immutable = false;
+		}
+		return true;
+	}
+	if (n == 1) {
+		if (!open_offer(s->dirfd, file->path, out) ||
+		    !fits(file, out->size))
+			close_fd(&out->fd);
+		return true;
+	}
+	/* nothing to go by but the digest: all would have to be read */
+	if (file->size == DERIVE_NO_SIZE)
+		return false;
+	i = first_of_size(s, file->size) + n - 2;
+	if (i >= s->count || s->files[i].size != file->size)
+		return false;
+	if (!open_offer(s->dirfd, s->files[i].path, out) ||
+	    !fits(file, out->size))
+		close_fd(&out->fd);
+	return true;
+}

@@ -1,0 +1,55 @@
+/* The kinds of places, for bundle/supply*.c. */
+#ifndef ITTS_SUPPLY_RUN_H
+#define ITTS_SUPPLY_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bundle/source.h"
+#include "bundle/supply.h"
+
+/* Bytes that may be the right ones. */
+struct supply_offer {
+	int fd;			      /* owned */
+	struct bundle_source *source; /* fd is -1: read from here */
+	uint64_t offset, size;
+	bool immutable; /* nobody writes into it: a link does no harm */
+};
+#define SUPPLY_OFFER_INIT \
+	{                 \
+		.fd = -1  \
+	}
+
+/* A file that is there, under a name that tells its digest, or not. */
+struct supply_file {
+	char *path;
+	uint64_t size;
+};
+
+struct supply {
+	enum supply_kind kind;
+	char *name; /* for messages */
+	struct bundle_source source;
+	uint64_t *offsets; /* of payloads, one a blob; UINT64_MAX: none */
+	struct hfcache *cache;
+	bool self; /* the cache that lacks it */
+	int dirfd;
+	/* CACHE: blobs of all repos, by name; FILES: all, by size */
+	struct supply_file *files;
+	size_t count, cap;
+};
+
+/* The n-th offer for a file; false: there are no more. */
+bool supply_from_bundle(struct supply *s, const struct lock_file *file,
+			size_t n, struct supply_offer *out);
+bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
+		       const struct lock_file *file, size_t n,
+		       struct supply_offer *out);
+bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
+		       struct supply_offer *out);
+
+/* Fills files. */
+int supply_scan_cache(struct supply *s, struct error *err) MUST_CHECK;
+int supply_scan_files(struct supply *s, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* The state of each file of a lock in a store, for commands that get what lacks. */
+#ifndef ITTS_AUDIT_H
+#define ITTS_AUDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "cache/hfcache.h"
+#include "cache/verify.h"
+#include "manifest/lock.h"
+
+struct audit_file {
+	const struct lock_repo *repo;
+	struct lock_file *file;
+	char *path;	       /* below the root: where its bytes are */
+	enum blob_state state; /* of the bytes */
+	bool unlinked;	       /* the snapshot does not lead to them */
+	uint64_t size;	       /* as found */
+};
+
+struct audit {
+	struct audit_file *files;
+	size_t count;
+	size_t bad;	 /* whose bytes lack or are wrong */
+	size_t unlinked; /* whose bytes are right */
+};
+void audit_release(struct audit *a);		/* CLEANUP */
+const char *blob_state_name(enum blob_state s); /* "wrong digest" */
+/* Reads all bytes, on all cores (in a quick check: what is not known). l: borrowed;
+ * a size DERIVE_NO_SIZE is no demand. */
+int audit_lock(struct hfcache *c, struct lock *l,
+	       const struct verify_options *o, struct audit *out,
+	       struct error *err) MUST_CHECK;
+
+#endif

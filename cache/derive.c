@@ -1,0 +1,204 @@
+#include "cache/derive.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "cache/census.h"
+#include "cache/store.h"
+#include "cache/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TREE_LIMIT ((size_t)64 << 20)
+
+struct deriver {
+	struct hfcache *cache;
+	const struct derive_want *want;
+	struct lock *out;
+	uint64_t unknown;
+	bool *met; /* one a spec */
+};
+
+static void deriver_release(struct deriver *d)
+{
+	free_ptr(&d->met);
+}
+
+/* Is this the revision that a word behind '@' means? */
+static bool is_meant(const struct census *c, const struct census_revision *r,
+		     const char *word)
+{
+	return !strcmp(word, r->commit) || strlist_has(&r->refs, word) ||
+	       (!*word && c->revision_count == 1);
+}
+
+/* ID@: the tip, where nothing else is said. */
+static bool fits(const struct deriver *d, const char *spec,
+		 const struct census *c, const struct census_revision *r)
+{
+	size_t len = strlen(c->id);
+	const char *rest = spec + len;
+
+	if (strncmp(spec, c->id, len) != 0 || (*rest && *rest != '@'))
+		return false;
+	if (*rest)
+		return is_meant(c, r, rest + 1);
+	return !d->want->tip || strlist_has(&r->refs, "main") ||
+	       is_meant(c, r, "");
+}
+
+static bool is_wanted(struct deriver *d, const struct census *c,
+		      const struct census_revision *r)
+{
+	const struct strlist *specs = d->want->specs;
+	bool found = !specs->count;
+
+	for (size_t i = 0; i < specs->count; i++)
+		if (fits(d, specs->items[i], c, r))
+			found = d->met[i] = true;
+	return found;
+}
+
+static void read_listing(struct hfcache *c, const char *folder,
+			 const char *commit, struct tree *out)
+{
+	char *name CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json", folder,
+						 commit);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error ignored = { 0 };
+
+	if (!file_read_all(c->fd, name, TREE_LIMIT, &text, &ignored) &&
+	    tree_parse(out, text.ptr, text.len, &ignored))
+		err_clear(&ignored);
+}
+
+static void add_file(struct deriver *d, struct lock_repo *r, const char *path,
+		     uint64_t size, const struct digest *etag)
+{
+	struct error unsafe = { 0 };
+	struct lock_file *f;
+
+	if (path_check(path, &unsafe)) {
+		d->unknown++;
+		return;
+	}
+	f = lock_add_file(r, path);
+	f->size = size;
+	f->etag = *etag;
+	if (etag->alg == DIGEST_SHA256)
+		f->sha256 = *etag;
+}
+
+/* What the name of the blob says of a file that no listing has. */
+static void add_linked(struct deriver *d, struct lock_repo *r,
+		       const struct census *c, const struct census_file *f)
+{
+	const char *name = f->wants		    ? f->wants
+			   : f->blob != CENSUS_NONE ? c->blobs[f->blob].name
+						    : "";
+	struct digest etag;
+
+	if (digest_from_hex(&etag, name))
+		add_file(d, r, f->path, DERIVE_NO_SIZE, &etag);
+	else
+		d->unknown++;
+}
+
+static void add_revision(struct deriver *d, const struct census *c,
+			 const struct census_revision *rev)
+{
+	struct lock_repo *r = lock_add_repo(d->out);
+	struct tree listed CLEANUP(tree_release) = { 0 };
+
+	read_listing(d->cache, c->folder, rev->commit, &listed);
+	r->type = c->type;
+	r->id = xstrdup(c->id);
+	r->revision = xstrdup(rev->refs.count ? rev->refs.items[0]
+					      : rev->commit);
+	memcpy(r->commit, rev->commit, sizeof(r->commit));
+	strlist_copy(&r->refs, &rev->refs);
+	for (size_t i = 0; i < listed.count; i++)
+		add_file(d, r, listed.files[i].path, listed.files[i].size,
+			 tree_want(&listed.files[i]));
+	for (size_t i = 0; i < rev->file_count; i++)
+		if (!tree_find(&listed, rev->files[i].path))
+			add_linked(d, r, c, &rev->files[i]);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct lock_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+/* Could a spec mean this repo at all? */
+static bool is_named(const struct derive_want *want, const char *id)
+{
+	size_t len = strlen(id);
+
+	for (size_t i = 0; i < want->specs->count; i++)
+		if (!strncmp(want->specs->items[i], id, len))
+			return true;
+	return !want->specs->count;
+}
+
+static void add_repo(struct deriver *d, const char *folder)
+{
+	struct census c CLEANUP(census_release) = { 0 };
+
+	if (!census_repo(d->cache, folder, CENSUS_FILES, &c))
+		return;
+	for (size_t i = 0; i < c.revision_count; i++) {
+		struct lock_repo *r;
+
+		if (!is_wanted(d, &c, &c.revisions[i]))
+			continue;
+		add_revision(d, &c, &c.revisions[i]);
+		r = &d->out->repos[d->out->repo_count - 1];
+		if (r->file_count)
+			qsort(r->files, r->file_count, sizeof(*r->files),
+			      by_path);
+	}
+}
+
+static int not_hidden(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+int derive_lock(struct hfcache *c, const struct derive_want *want,
+		struct lock *out, uint64_t *unknown, struct error *err)
+{
+	struct deriver d CLEANUP(deriver_release) = {
+		.cache = c,
+		.want = want,
+		.out = out,
+		.met = xcalloc(want->specs->count + 1, sizeof(bool)),
+	};
+	struct dirent **names = NULL;
+	int n = scandirat(c->fd, ".", &names, not_hidden, alphasort);
+
+	if (n < 0)
+		return err_sys(err, errno, "%s", c->root);
+	for (int i = 0; i < n; i++) {
+		char *id CLEANUP(free_ptr) = NULL;
+		enum repo_type type;
+
+		if (!repo_folder_parse(names[i]->d_name, &type, &id) &&
+		    is_named(want, id))
+			add_repo(&d, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	*unknown = d.unknown;
+	for (size_t i = 0; i < want->specs->count; i++)
+		if (!d.met[i])
+			return err_set(err, ERR_NOT_FOUND,
+				       "%s: no such revision in the cache %s",
+				       want->specs->items[i], c->root);
+	return 0;
+}

@@ -1,0 +1,362 @@
+#include "base/mem.h"
+#include "cache/census.h"
+#include "cache/derive.h"
+#include "cache/view.h"
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/mending.h"
+#include "cmd/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option options[] = {
+	{ .name = "from",
+	  .kind = OPTION_LIST,
+	  .field = offsetof(struct options, from),
+	  .value = "PLACE",
+	  .help = "a bundle, a directory with its volumes, or another cache: "
+		  "take right bytes from there, and use no network unless "
+		  "--endpoint is given (repeatable)" },
+	{ .name = "lock",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, lock),
+	  .value = "FILE",
+	  .help = "what should be there is what this lock names (default: "
+		  "what the cache's own links, listings and names say)" },
+	{ .name = "model-dir",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, model_dir),
+	  .value = "DIR",
+	  .help = "mend this model directory, as install recorded it in it; "
+		  "the cache gets what lacks, too" },
+	{ .name = "quick",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, quick),
+	  .help = "look for damage as verify --quick does" },
+	{ .name = "dry-run",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, dry_run),
+	  .help = "say what is wrong and where the right bytes would come "
+		  "from; write nothing" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = { &group, &group_network,
+						     &group_common, NULL };
+
+static const char *const examples[] = {
+	"What is wrong, and what could be done?",
+	"itts-pack repair --dry-run",
+	"On the air-gapped server, from the bundle:",
+	("itts-pack repair --from indextts-2.tar --model-dir "
+	 "/srv/index-tts/checkpoints"),
+	"From a colleague's cache, one repository:",
+	"itts-pack repair facebook/w2v-bert-2.0 --from /mnt/hub",
+	"From a mirror, against a lock:",
+	("itts-pack repair --lock itts-pack.lock.json --endpoint "
+	 "https://hf-mirror.com"),
+	NULL
+};
+
+/* --- what should be there --------------------------------------------------------- */
+
+/* Repos of the lock that were not asked for are taken out. */
+static int select_repos(struct lock *l, const struct strlist *ids,
+			struct error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ids->count; i++) {
+		bool met = false;
+
+		for (size_t k = 0; k < l->repo_count; k++)
+			met |= strcmp(l->repos[k].id, ids->items[i]) == 0;
+		if (!met)
+			return err_set(err, ERR_NOT_FOUND,
+				       "%s: the lock does not name it",
+				       ids->items[i]);
+	}
+	for (size_t i = 0; ids->count && i < l->repo_count; i++) {
+		struct lock_repo r = l->repos[i];
+
+		if (!strlist_has(ids, r.id))
+			continue;
+		l->repos[i] = l->repos[kept];
+		l->repos[kept++] = r;
+	}
+	while (ids->count && l->repo_count > kept) {
+		struct lock rest = { .repos = xcalloc(1, sizeof(*rest.repos)),
+				     .repo_count = 1 };
+
+		rest.repos[0] = l->repos[--l->repo_count];
+		lock_release(&rest);
+	}
+	return 0;
+}
+
+/* A ref with white space around its commit leads clients nowhere. */
+static void add_bad_refs(struct mending *m, struct lock *l)
+{
+	for (size_t i = 0; i < l->repo_count; i++) {
+		struct lock_repo *r = &l->repos[i];
+		char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
+		struct census c CLEANUP(census_release) = { 0 };
+
+		if (!census_repo(m->store, folder, 0, &c))
+			continue;
+		for (size_t k = 0; k < c.ref_count; k++)
+			if (c.refs[k].problem &&
+			    strcmp(c.refs[k].commit, r->commit) == 0 &&
+			    !strlist_has(&r->refs, c.refs[k].name))
+				strlist_add(&r->refs, c.refs[k].name);
+	}
+}
+
+static int mend_cache(struct mending *m, struct error *err)
+{
+	const struct options *o = m->app->options;
+	const struct derive_want want = { .specs = &o->args };
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
+	uint64_t unknown = 0;
+
+	if (o->lock ? lock_load(o->lock, &l, err) != 0 ||
+			      select_repos(&l, &o->args, err) != 0
+		    : derive_lock(m->store, &want, &l, &unknown, err) != 0)
+		return -1;
+	if (unknown)
+		event_warn(&m->app->sink,
+			   "%llu files: nothing tells what they should be "
+			   "(--lock FILE would)",
+			   (unsigned long long)unknown);
+	add_bad_refs(m, &l);
+	checked_open(&k, hfcache_fd(m->store), CHECKED_CACHE_DIR,
+		     CHECKED_CACHE_NAME, o->quick);
+	m->checked = &k;
+	if (mending_run(m, &l, err) != 0)
+		return -1;
+	m->checked = NULL;
+	return 0;
+}
+
+/* --- a model directory -------------------------------------------------------------- */
+
+static bool is_damaged(const struct verify_report *r, const char *where,
+		       const char *path)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (verify_state_is_damage(r->items[i].state) &&
+		    strcmp(r->items[i].path, path) == 0 &&
+		    strcmp(r->items[i].where, where) == 0)
+			return true;
+	return false;
+}
+
+/* Is a place of this file damaged? A damaged ref or the lack of all of a Hub view
+ * stands for each of its files. */
+static bool file_is_damaged(const struct verify_report *report, const char *dir,
+			    const struct lock_repo *r,
+			    const struct lock_file *f)
+{
+	char *hub CLEANUP(free_ptr) = NULL;
+
+	for (char **v = f->views; v && *v; v++)
+		if (is_damaged(report, dir, *v))
+			return true;
+	if (!r->hub_view)
+		return false;
+	hub = xasprintf("%s/%s: %s", dir, r->hub_view, r->id);
+	if (is_damaged(report, hub, f->path) || is_damaged(report, hub, r->id))
+		return true;
+	for (size_t i = 0; i < r->refs.count; i++) {
+		char *ref CLEANUP(free_ptr) = xasprintf("refs/%s",
+							r->refs.items[i]);
+
+		if (is_damaged(report, hub, ref))
+			return true;
+	}
+	return false;
+}
+
+static void drop_file(struct lock_file *f)
+{
+	free_ptr(&f->path);
+	free_ptr(&f->url);
+	for (char **v = f->views; v && *v; v++)
+		free(*v);
+	free_ptr(&f->views);
+}
+
+/* Only what is damaged stays in l. */
+static size_t keep_damaged(struct lock *l, const char *dir,
+			   const struct verify_report *report)
+{
+	size_t all = 0;
+
+	for (size_t i = 0; i < l->repo_count; i++) {
+		struct lock_repo *r = &l->repos[i];
+		size_t kept = 0;
+
+		for (size_t k = 0; k < r->file_count; k++)
+			if (file_is_damaged(report, dir, r, &r->files[k]))
+				r->files[kept++] = r->files[k];
+			else
+				drop_file(&r->files[k]);
+		r->file_count = kept;
+		r->complete = false;
+		all += kept;
+	}
+	return all;
+}
+
+static int mend_record(struct mending *m, struct lock *l, const char *dir,
+		       struct error *err)
+{
+	struct verify_report report CLEANUP(verify_report_release) = { 0 };
+	struct view_stats views = { 0 };
+	const struct verify_options o = {
+		.threads = (unsigned)m->app->options->jobs,
+		.cancel = &m->app->cancel,
+		.sink = &m->app->sink,
+	};
+	uint64_t lacked = m->counts[MENDING_NOWHERE];
+
+	if (verify_model_dir(dir, l, &o, &report, err) != 0)
+		return -1;
+	m->files += report.files;
+	if (!keep_damaged(l, dir, &report))
+		return 0;
+	if (mending_run(m, l, err) != 0)
+		return -1;
+	if (m->dry_run || m->counts[MENDING_NOWHERE] != lacked) {
+		m->unplaced += report.damaged;
+		return 0;
+	}
+	if (view_mend(m->store, l, dir, &m->app->cancel, &m->app->sink, &views,
+		      err) != 0)
+		return -1;
+	m->placed += report.damaged;
+	return 0;
+}
+
+static int mend_model_dir(struct mending *m, struct error *err)
+{
+	char *dir CLEANUP(free_ptr) = app_dir(m->app,
+					      m->app->options->model_dir);
+	struct lock *locks CLEANUP(free_ptr) = NULL;
+	size_t count = 0;
+	int rc = 0;
+
+	if (m->app->options->lock) {
+		locks = xcalloc(1, sizeof(*locks));
+		if (lock_load(m->app->options->lock, locks, err) != 0)
+			return -1;
+		count = 1;
+	} else if (view_records(dir, &locks, &count, err) != 0) {
+		return -1;
+	}
+	/* right bytes may still be there under another name */
+	rc = supplies_add_files(&m->places, dir, err);
+	for (size_t i = 0; i < count; i++) {
+		if (rc == 0)
+			rc = mend_record(m, &locks[i], dir, err);
+		lock_release(&locks[i]);
+	}
+	return rc;
+}
+
+/* --- results ----------------------------------------------------------------------- */
+
+static void put(struct mending *m)
+{
+	struct app *app = m->app;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+	uint64_t lacking = m->counts[MENDING_NOWHERE];
+
+	if (app->options->json) {
+		app_json_begin(app, &j, &text);
+		json_put_kv_bool(&j, "ok", lacking == 0);
+		json_put_kv(&j, "cache", hfcache_root(m->store));
+		json_put_kv_u64(&j, "placed", m->placed);
+		json_put_kv_u64(&j, "unplaced", m->unplaced);
+		mending_put_json(m, &j);
+		app_json_end(app, &j);
+		return;
+	}
+	mending_put_text(m);
+	if (m->placed)
+		app_note(app, "%llu places in the model directory were mended",
+			 (unsigned long long)m->placed);
+	if (m->row_count == 0 && !m->placed)
+		app_note(app, "nothing to mend: %llu files are right",
+			 (unsigned long long)m->files);
+	else
+		app_note(app, "%llu %s, %llu linked, %llu not to be had",
+			 (unsigned long long)(m->counts[MENDING_GOT] +
+					      m->counts[MENDING_WOULD]),
+			 m->dry_run ? "would be mended" : "mended",
+			 (unsigned long long)m->counts[MENDING_LINKED],
+			 (unsigned long long)lacking);
+	if (lacking && !app->options->from.count)
+		app_note(app, "Other places to look: --from BUNDLE, --from "
+			      "CACHE, --endpoint URL");
+}
+
+static int run(struct app *app, struct error *err)
+{
+	const struct options *o = app->options;
+	struct mending m CLEANUP(mending_release) = {
+		.app = app,
+		.dry_run = o->dry_run,
+		.network = !config_offline(app->env, o) &&
+			   (!o->from.count || o->endpoints.count),
+	};
+
+	if (o->model_dir && o->args.count)
+		return err_set(err, ERR_USAGE,
+			       "a model directory is mended as a whole; leave "
+			       "out REPO");
+	for (size_t i = 0; i < o->from.count; i++)
+		if (supplies_add(&m.places, o->from.items[i], &app->cancel,
+				 err) != 0)
+			return err_wrap(err, "--from");
+	if (app_open_store(app, !o->dry_run, &m.store, err) != 0)
+		return -1;
+	/* the same bytes may be there under another repository's name */
+	if (supplies_add_store(&m.places, hfcache_root(m.store), err) != 0)
+		return -1;
+	if ((o->model_dir ? mend_model_dir : mend_cache)(&m, err) != 0)
+		return -1;
+	put(&m);
+	if (m.counts[MENDING_NOWHERE])
+		app->status = err_exit_status(ERR_INTEGRITY);
+	return 0;
+}
+
+const struct command cmd_repair = {
+	.name = "repair",
+	.args = "[REPO[@REVISION] ...]",
+	.summary = "get what is damaged or missing again, and only that",
+	.about = "Holds the cache against a lock, or without one against its "
+		 "own links, listings and names, and gets only the files that "
+		 "lack or are wrong: from the bundle, volumes or cache that "
+		 "--from names, from elsewhere in the same cache, else from "
+		 "the endpoints. With --model-dir the files of a model "
+		 "directory are mended too; a file that was edited there is "
+		 "kept as NAME.orig.\n\n"
+		 "Nothing is believed: only bytes with the right digest are "
+		 "taken, and wrong ones stay under their name until the right "
+		 "ones replace them in one step. Links of snapshots that lead "
+		 "nowhere and refs that are malformed are made anew. A bundle "
+		 "is read only where the wanted payloads are.\n\n"
+		 "Status 0: all is right now; 9: something could not be had.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_NONE,
+	.max_args = 1000,
+	.run = run,
+};

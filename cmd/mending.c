@@ -1,0 +1,318 @@
+#include "cmd/mending.h"
+
+#include "base/human.h"
+#include "base/mem.h"
+#include "cmd/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const results[MENDING_RESULTS] = {
+	[MENDING_GOT] = "mended",
+	[MENDING_LINKED] = "linked",
+	[MENDING_WOULD] = "would be mended",
+	[MENDING_NOWHERE] = "not to be had",
+};
+
+void mending_release(struct mending *m)
+{
+	for (size_t i = 0; i < m->row_count; i++) {
+		free_ptr(&m->rows[i].repo);
+		free_ptr(&m->rows[i].path);
+		free_ptr(&m->rows[i].from);
+	}
+	free_ptr(&m->rows);
+	supplies_release(&m->places);
+	hfcache_close(&m->store);
+}
+
+static void add_row(struct mending *m, const struct audit_file *f,
+		    enum mending_result result, const char *from)
+{
+	m->rows = xgrow(m->rows, &m->row_cap, m->row_count + 1,
+			sizeof(*m->rows));
+	m->rows[m->row_count++] = (struct mending_row){
+		.repo = xstrdup(f->repo->id),
+		.path = xstrdup(f->file->path),
+		.state = f->state == BLOB_OK ? "no link"
+					     : blob_state_name(f->state),
+		.from = from ? xstrdup(from) : NULL,
+		.result = result,
+	};
+	m->counts[result]++;
+}
+
+/* --- bytes ---------------------------------------------------------------------- */
+
+static int by_place(const void *x, const void *y, void *ctx)
+{
+	const struct audit *a = ctx;
+	size_t i = *(const size_t *)x, k = *(const size_t *)y;
+	int order = strcmp(a->files[i].path, a->files[k].path);
+
+	return order ? order : i < k ? -1 : 1;
+}
+
+/* Files with the same blob need it once: the first file of each. Caller frees. */
+static size_t *find_twins(const struct audit *a)
+{
+	size_t *order CLEANUP(free_ptr) = xcalloc(a->count + 1, sizeof(*order));
+	size_t *first = xcalloc(a->count + 1, sizeof(*first));
+
+	for (size_t i = 0; i < a->count; i++)
+		order[i] = i;
+	if (a->count)
+		qsort_r(order, a->count, sizeof(*order), by_place,
+			(struct audit *)a);
+	for (size_t i = 0; i < a->count; i++) {
+		bool twin = i && strcmp(a->files[order[i]].path,
+					a->files[order[i - 1]].path) == 0;
+
+		first[order[i]] = twin ? first[order[i - 1]] : order[i];
+	}
+	return first;
+}
+
+/* lacks: one a file; in: its bytes are not right; out: still not. */
+static int get_all(struct mending *m, const struct audit *a, bool *lacks,
+		   struct error *err)
+{
+	size_t *first CLEANUP(free_ptr) = find_twins(a);
+
+	event_emit(&m->app->sink, &(struct event){ .type = EVENT_PLAN,
+						   .name = "getting",
+						   .items = a->bad });
+	for (size_t i = 0; i < a->count; i++) {
+		const struct audit_file *f = &a->files[i];
+		int rc;
+
+		if (!lacks[i])
+			continue;
+		if (first[i] != i) {
+			lacks[i] = lacks[first[i]];
+			f->file->size = a->files[first[i]].file->size;
+			if (!lacks[i])
+				add_row(m, f, MENDING_GOT, NULL);
+			continue;
+		}
+		rc = supplies_get(&m->places, &m->job, f->repo, f->file,
+				  (unsigned)i, err);
+		if (rc < 0)
+			return err_wrap(err, "%s %s", f->repo->id,
+					f->file->path);
+		if (rc > 0) {
+			lacks[i] = false;
+			add_row(m, f, MENDING_GOT, m->job.from);
+		}
+	}
+	return 0;
+}
+
+/* What the endpoints have brought is in the store by now. */
+static int fetch_rest(struct mending *m, const struct audit *a, bool *lacks,
+		      struct error *err)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		left += lacks[i];
+	if (!left || !m->network)
+		return 0;
+	if (mending_fetch(m, a, lacks, err) != 0)
+		return -1;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct audit_file *f = &a->files[i];
+		enum blob_state state = BLOB_MISSING;
+
+		if (!lacks[i] || f->file->size == UINT64_MAX)
+			continue;
+		if (hfcache_blob_check(m->store, f->repo, f->file,
+				       &m->app->cancel, &state, err) != 0)
+			return -1;
+		if (state != BLOB_OK)
+			continue;
+		lacks[i] = false;
+		add_row(m, f, MENDING_GOT, "the network");
+	}
+	return 0;
+}
+
+/* --- names ---------------------------------------------------------------------- */
+
+/* Snapshot links of all that is right now and was not linked, or came anew. */
+static int link_all(struct mending *m, const struct audit *a, const bool *lacks,
+		    struct error *err)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct audit_file *f = &a->files[i];
+		bool came = f->state != BLOB_OK && !lacks[i];
+
+		if (!came && (f->state != BLOB_OK || !f->unlinked))
+			continue;
+		if (hfcache_link(m->store, f->repo, f->file, err) != 0)
+			return -1;
+		if (!came)
+			add_row(m, f, MENDING_LINKED, NULL);
+	}
+	return 0;
+}
+
+static bool is_complete(const struct audit *a, const bool *lacks,
+			const struct lock_repo *r)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->files[i].repo == r && lacks[i])
+			return false;
+	return true;
+}
+
+/* Refs that the lock names and that are missing or malformed; with whole also the
+ * listing. A ref that points elsewhere is left alone. */
+static int name_repo(struct mending *m, const struct lock_repo *r,
+		     struct error *err)
+{
+	if (hfcache_make_refs(m->store, r, err) != 0 ||
+	    (m->whole && hfcache_write_tree(m->store, r, err) != 0))
+		return -1;
+	for (size_t i = 0; i < r->refs.count; i++) {
+		enum ref_change change = REF_SAME;
+		char old[41] = "";
+
+		if (hfcache_set_ref(m->store, r, r->refs.items[i], true,
+				    &change, old, err) != 0)
+			return -1;
+		if (change == REF_KEPT)
+			event_info(&m->app->sink,
+				   "%s: %s points to %s and is left alone",
+				   r->id, r->refs.items[i], old);
+	}
+	return 0;
+}
+
+static int name_all(struct mending *m, const struct lock *l,
+		    const struct audit *a, const bool *lacks, struct error *err)
+{
+	if (link_all(m, a, lacks, err) != 0)
+		return -1;
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (is_complete(a, lacks, &l->repos[i]) &&
+		    name_repo(m, &l->repos[i], err) != 0)
+			return -1;
+	hfcache_remember(m->store);
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------- */
+
+static void foresee(struct mending *m, const struct audit *a)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct audit_file *f = &a->files[i];
+		const char *from = NULL;
+
+		if (f->state == BLOB_OK) {
+			if (f->unlinked)
+				add_row(m, f, MENDING_WOULD, NULL);
+			continue;
+		}
+		from = supplies_have(&m->places, f->repo, f->file);
+		if (!from && m->network)
+			from = "the network";
+		add_row(m, f, from ? MENDING_WOULD : MENDING_NOWHERE, from);
+	}
+}
+
+int mending_run(struct mending *m, struct lock *l, struct error *err)
+{
+	const struct verify_options o = {
+		.threads = (unsigned)m->app->options->jobs,
+		.cancel = &m->app->cancel,
+		.sink = &m->app->sink,
+		.checked = m->checked,
+	};
+	struct audit a CLEANUP(audit_release) = { 0 };
+	bool *lacks CLEANUP(free_ptr) = NULL;
+
+	if (audit_lock(m->store, l, &o, &a, err) != 0)
+		return -1;
+	m->files += a.count;
+	if (m->dry_run) {
+		foresee(m, &a);
+		return 0;
+	}
+	m->job.store = m->store;
+	m->job.mode = m->mode;
+	m->job.cancel = &m->app->cancel;
+	m->job.sink = &m->app->sink;
+	lacks = xcalloc(a.count + 1, sizeof(*lacks));
+	for (size_t i = 0; i < a.count; i++)
+		lacks[i] = a.files[i].state != BLOB_OK;
+	if (get_all(m, &a, lacks, err) != 0 ||
+	    fetch_rest(m, &a, lacks, err) != 0)
+		return -1;
+	for (size_t i = 0; i < a.count; i++)
+		if (lacks[i])
+			add_row(m, &a.files[i], MENDING_NOWHERE, NULL);
+	return name_all(m, l, &a, lacks, err);
+}
+
+/* --- results -------------------------------------------------------------------- */
+
+void mending_put_json(const struct mending *m, struct json_writer *j)
+{
+	json_put_kv_bool(j, "dry_run", m->dry_run);
+	json_put_kv_u64(j, "files", m->files);
+	json_put_kv_u64(j, "mended", m->counts[MENDING_GOT]);
+	json_put_kv_u64(j, "linked", m->counts[MENDING_LINKED]);
+	json_put_kv_u64(j, "would", m->counts[MENDING_WOULD]);
+	json_put_kv_u64(j, "lacking", m->counts[MENDING_NOWHERE]);
+	json_put_kv_u64(j, "bytes", m->job.bytes);
+	json_put_kv_u64(j, "hard_links", m->job.linked);
+	json_put_kv_u64(j, "shared", m->job.shared);
+	json_put_kv_u64(j, "copied", m->job.copied);
+	json_put_key(j, "items");
+	json_begin_array(j);
+	for (size_t i = 0; i < m->row_count; i++) {
+		const struct mending_row *r = &m->rows[i];
+
+		json_begin_object(j);
+		json_put_kv(j, "repo", r->repo);
+		json_put_kv(j, "path", r->path);
+		json_put_kv(j, "state", r->state);
+		json_put_kv(j, "result", results[r->result]);
+		if (r->from)
+			json_put_kv(j, "from", r->from);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+void mending_put_text(struct mending *m)
+{
+	struct table t CLEANUP(table_release) = { .columns = 5 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char size[HUMAN_MAX];
+
+	for (size_t i = 0; i < m->row_count; i++) {
+		const struct mending_row *r = &m->rows[i];
+
+		/* thousands that went well are for --verbose */
+		if (r->result != MENDING_NOWHERE && m->row_count > 100 &&
+		    !m->app->options->verbose)
+			continue;
+		table_add(&t, results[r->result]);
+		table_add(&t, r->state);
+		table_add(&t, r->repo);
+		table_add(&t, r->path);
+		table_add(&t, r->from ? r->from : "");
+	}
+	table_format(&t, &text);
+	app_print(m->app, &text);
+	if (m->job.bytes)
+		app_note(m->app,
+			 "%s came: %llu files linked, %llu shared, %llu copied",
+			 human_size(m->job.bytes, size),
+			 (unsigned long long)m->job.linked,
+			 (unsigned long long)m->job.shared,
+			 (unsigned long long)m->job.copied);
+}

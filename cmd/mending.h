@@ -1,0 +1,58 @@
+/* Getting into the cache what a lock names and the cache lacks or has wrong, from
+ * whatever is at hand: for repair, adopt and import. */
+#ifndef ITTS_MENDING_H
+#define ITTS_MENDING_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "bundle/supply.h"
+#include "cache/audit.h"
+#include "cmd/app.h"
+#include "manifest/lock.h"
+
+enum mending_result {
+	MENDING_GOT,	 /* its bytes came from somewhere */
+	MENDING_LINKED,	 /* only the snapshot's link was wrong */
+	MENDING_WOULD,	 /* a dry run, and a place has it */
+	MENDING_NOWHERE, /* no place has it, or none has it right */
+	MENDING_RESULTS
+};
+
+struct mending_row {
+	char *repo, *path;
+	const char *state; /* as it was; static storage */
+	char *from;	   /* or NULL */
+	enum mending_result result;
+};
+
+struct mending {
+	struct app *app;
+	struct hfcache *store;
+	struct supplies places; /* in this order */
+	enum supply_mode mode;
+	bool dry_run, network;
+	bool whole; /* also listings and refs of what is complete */
+	struct checked *checked; /* or NULL */
+	/* results */
+	struct mending_row *rows;
+	size_t row_count, row_cap;
+	uint64_t counts[MENDING_RESULTS];
+	uint64_t files;		   /* of the locks */
+	uint64_t placed, unplaced; /* in a model directory */
+	struct supply_job job;
+};
+void mending_release(struct mending *m); /* CLEANUP */
+/* One lock after the other; what cannot be had is in the rows. */
+int mending_run(struct mending *m, struct lock *l, struct error *err)
+	MUST_CHECK;
+void mending_put_json(const struct mending *m, struct json_writer *j);
+void mending_put_text(struct mending *m);
+
+/* Fetches the bad files of a from the endpoints (cmd/mending_net.c). What failed is
+ * said and stays bad. lacks: one a file of a. */
+int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
+		  struct error *err) MUST_CHECK;
+
+#endif
