@@ -51,13 +51,13 @@ static const char *const examples[] = {
 	"What is wrong, and what could be done?",
 	"itts-pack repair --dry-run",
 	"On the air-gapped server, from the bundle:",
-	("itts-pack repair --from indextts-2.tar --model-dir "
-	 "/srv/index-tts/checkpoints"),
+	("itts-pack repair --from indextts-2.tar \\\n"
+	 "          --model-dir /srv/index-tts/checkpoints"),
 	"From a colleague's cache, one repository:",
 	"itts-pack repair facebook/w2v-bert-2.0 --from /mnt/hub",
 	"From a mirror, against a lock:",
-	("itts-pack repair --lock itts-pack.lock.json --endpoint "
-	 "https://hf-mirror.com"),
+	("itts-pack repair --lock itts-pack.lock.json \\\n"
+	 "          --endpoint https://hf-mirror.com"),
 	NULL
 };
 
