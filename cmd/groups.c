@@ -132,6 +132,12 @@ static const struct option network[] = {
 	  .help = "hub to ask, first choice first (repeatable; default: "
 		  "HF_ENDPOINT, https://huggingface.co); modelscope=URL if "
 		  "it speaks ModelScope's API and its host does not tell" },
+	{ .name = "only-mirror",
+	  .kind = OPTION_LIST,
+	  .field = offsetof(struct options, only_mirrors),
+	  .value = "HOST",
+	  .help = "of the endpoints ask only this one, a host or URL "
+		  "(repeatable)" },
 	{ .name = "token-for",
 	  .kind = OPTION_LIST,
 	  .field = offsetof(struct options, token_for),

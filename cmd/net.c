@@ -51,6 +51,8 @@ int net_open(struct net *n, struct app *app, struct error *err)
 						     ? "--endpoint"
 						     : "HF_ENDPOINT");
 	}
+	if (endpoint_keep_only(&n->hub, &app->options->only_mirrors, err) != 0)
+		return err_wrap(err, "--only-mirror");
 	if (app->options->limit_rate &&
 	    human_parse_size(app->options->limit_rate, &c->http.limit_rate,
 			     err) != 0)

@@ -13,6 +13,7 @@ void options_release(struct options *o)
 	strlist_release(&o->without);
 	strlist_release(&o->endpoints);
 	strlist_release(&o->token_for);
+	strlist_release(&o->only_mirrors);
 	strlist_release(&o->filters);
 	strlist_release(&o->from);
 	strlist_release(&o->revoked);

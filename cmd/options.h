@@ -24,7 +24,7 @@ struct options {
 	struct strlist include, exclude, with, without;
 	bool check, locked, prove;
 	/* network */
-	struct strlist endpoints, token_for;
+	struct strlist endpoints, token_for, only_mirrors;
 	const char *proxy, *ca_bundle;
 	const char *limit_rate;
 	uint64_t connections; /* 0: not given */

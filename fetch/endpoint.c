@@ -159,6 +159,67 @@ void hub_release(struct hub *h)
 	h->count = h->cap = h->link_count = h->link_cap = 0;
 }
 
+/* --- choosing ----------------------------------------------------------------- */
+
+/* Is text all of name, or does name go on with one of these? */
+static bool begins_with(const char *name, const char *text, const char *next)
+{
+	size_t n = strlen(text);
+
+	while (n > 0 && text[n - 1] == '/')
+		n--;
+	return strncasecmp(name, text, n) == 0 &&
+	       (name[n] == '\0' || strchr(next, name[n]));
+}
+
+static bool is_meant(const struct hub_endpoint *e, const char *name)
+{
+	const char *text = endpoint_bare_url(name);
+
+	if (strstr(text, "://"))
+		return begins_with(e->url, text, "/");
+	return begins_with(strstr(e->origin, "://") + 3, text, ":");
+}
+
+static int means_none(const struct hub *h, const char *name, struct error *err)
+{
+	char *shown CLEANUP(free_ptr) = http_redact(endpoint_bare_url(name));
+	struct str all CLEANUP(str_release) = STR_INIT;
+
+	for (size_t i = 0; i < h->count; i++)
+		str_addf(&all, "%s%s", i ? ", " : "", h->endpoints[i].origin);
+	return err_set(err, ERR_USAGE, "%s is none of the endpoints: %s", shown,
+		       all.ptr);
+}
+
+int endpoint_keep_only(struct hub *h, const struct strlist *names,
+		       struct error *err)
+{
+	bool *kept CLEANUP(free_ptr) = xcalloc(h->count + 1, sizeof(*kept));
+	size_t n = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < h->count; k++)
+			if (is_meant(&h->endpoints[k], names->items[i]))
+				kept[k] = found = true;
+		if (!found)
+			return means_none(h, names->items[i], err);
+	}
+	for (size_t k = 0; names->count && k < h->count; k++) {
+		if (kept[k]) {
+			h->endpoints[n++] = h->endpoints[k];
+			continue;
+		}
+		free_ptr(&h->endpoints[k].url);
+		free_ptr(&h->endpoints[k].origin);
+	}
+	if (names->count)
+		h->count = n;
+	return 0;
+}
+
 /* --- asking for files --------------------------------------------------------- */
 
 const char *endpoint_token(const struct hub *h, const struct hub_endpoint *e)

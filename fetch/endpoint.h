@@ -47,6 +47,11 @@ struct hub_link *endpoint_link(const struct hub *h,
 			       const struct hub_endpoint *e,
 			       const struct digest *sha256);
 
+/* Leaves those endpoints that one of the names means: HOST, HOST:PORT, or a URL
+ * that they begin with. ERR_USAGE for a name that means none. */
+int endpoint_keep_only(struct hub *h, const struct strlist *names,
+		       struct error *err) MUST_CHECK;
+
 /* The token that this endpoint may have, or NULL. */
 const char *endpoint_token(const struct hub *h, const struct hub_endpoint *e);
 const char *endpoint_cookie(const struct hub_endpoint *e);

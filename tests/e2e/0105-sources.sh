@@ -105,6 +105,25 @@ deadline() { # gives up in time; what came is kept
 	expect 2 itts fetch --deadline soon
 	says --deadline
 }
+only() { # some of the endpoints, in their order; a name that means none
+	: >"$T/log/near.requests"
+	: >"$T/log/far.requests"
+	fetch --endpoint "$far" --endpoint "$near" --endpoint "$hub" --only-mirror "${near#http://}"
+	jq -e --arg near "$near" '[.sources[].origin] == [$near]' "$T/out"
+	same "$(wc -l <"$T/log/far.requests")" 0
+	fetch --endpoint "$far" --endpoint "$near" --endpoint "$hub" --only-mirror "$hub" --only-mirror "$near/"
+	jq -e --arg near "$near" --arg hub "$hub" '[.sources[].origin] == [$near, $hub]' "$T/out"
+	same "$(wc -l <"$T/log/far.requests")" 0
+	expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --endpoint "$near" --only-mirror hf-mirror.com
+	one_error
+	says --only-mirror hf-mirror.com "$near"
+	test ! -e "$T/c9"
+	# HF_ENDPOINT and the default are endpoints, too
+	HF_ENDPOINT=$near expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --only-mirror "$hub"
+	says "$near"
+	expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --only-mirror "$hub"
+	says https://huggingface.co
+}
 limited() { # all connections together
 	local before=$EPOCHREALTIME ms
 	fetch --endpoint "$hub" --limit-rate 8M
@@ -125,5 +144,6 @@ check "connections are kept" keeps_connections
 check "signed URLs that expire" expires
 check "--dry-run" dry
 check "--deadline" deadline
+check "--only-mirror" only
 check "--limit-rate" limited
 finish

@@ -67,6 +67,59 @@ static void test_kinds(void **state)
 	}
 }
 
+static void test_keep_only(void **state)
+{
+	static const char *const urls[] = { "https://a.org/hf",
+					    "https://a.org:8443",
+					    "modelscope=http://b.org",
+					    "https://a.organic" };
+	static const struct {
+		const char *names[3];
+		const char *kept; /* indexes; NULL: an error */
+	} table[] = {
+		{ { NULL }, "0123" },
+		{ { "a.org" }, "01" },
+		{ { "A.ORG" }, "01" },
+		{ { "a.org:8443" }, "1" },
+		{ { "https://a.org" }, "0" },
+		{ { "https://a.org/hf/" }, "0" },
+		{ { "modelscope=http://b.org" }, "2" },
+		{ { "a.organic", "b.org" }, "23" },
+		{ { "https://a.org/h" }, NULL },
+		{ { "http://a.org" }, NULL },
+		{ { "a.or" }, NULL },
+		{ { "b.org", "c.org" }, NULL },
+		{ { "" }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct hub h CLEANUP(hub_release) = { 0 };
+		struct strlist names CLEANUP(strlist_release) = { 0 };
+		struct error err = { .code = ERR_NONE };
+		int rc;
+
+		for (size_t k = 0; k < ARRAY_LEN(urls); k++)
+			assert_ok(hub_add_endpoint(&h, urls[k], false, &err),
+				  &err);
+		for (size_t k = 0; table[i].names[k]; k++)
+			strlist_add(&names, table[i].names[k]);
+		rc = endpoint_keep_only(&h, &names, &err);
+		if (!table[i].kept) {
+			assert_fails(rc, &err, ERR_USAGE, "none of the end");
+			assert_int_equal(h.count, ARRAY_LEN(urls));
+			continue;
+		}
+		assert_ok(rc, &err);
+		assert_int_equal(h.count, strlen(table[i].kept));
+		for (size_t k = 0; k < h.count; k++)
+			assert_string_equal(
+				h.endpoints[k].url,
+				endpoint_bare_url(
+					urls[table[i].kept[k] - '0']));
+	}
+}
+
 static void test_bare_url(void **state)
 {
 	(void)state;
@@ -181,8 +234,11 @@ static void test_message(void **state)
 int run_endpoint_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),	cmocka_unit_test(test_bare_url),
-		cmocka_unit_test(test_file),	cmocka_unit_test(test_has),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_keep_only),
+		cmocka_unit_test(test_bare_url),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_message),
 	};
 
