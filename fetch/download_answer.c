@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fetch/download_repair.h"
+#include "fetch/endpoint.h"
 #include "fetch/retry.h"
 
 #include <string.h>
@@ -288,11 +289,16 @@ static void explain_foreign(const struct lane *l,
 {
 	const char *kind = retry_foreign_body(l->head, l->head_len);
 	const char *origin = l->endpoint->origin, *name = l->job->name;
+	char *message CLEANUP(free_ptr) = endpoint_message(
+		l->endpoint, l->head, l->head_len);
 
 	if (!kind && strcasestr(res->content_type, "text/html"))
 		kind = "a web page";
 	err_clear(err);
-	if (kind)
+	if (message)
+		err_set(err, ERR_NOT_FOUND, "%s: %s: the server says: %s",
+			origin, name, message);
+	else if (kind)
 		err_set(err, ERR_INTEGRITY,
 			"%s: %s: sent %s instead of the file", origin, name,
 			kind);

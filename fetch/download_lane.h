@@ -12,7 +12,7 @@
 #include "base/xxh64.h"
 #include "fetch/download_job.h"
 
-#define LANE_HEAD 64
+#define LANE_HEAD 4096 /* of what is not the file: a message as well */
 
 enum lane_kind {
 	LANE_SMALL, /* all of a small file */

@@ -54,6 +54,31 @@ lock_mirror() { # STATUS RULE TEXT...: lock, with a fault
 	says "$mirror" "$@"
 	test ! -e "$T/new.json"
 }
+next_page() { # Link leads to another host: its page is asked of the endpoint, the token stays
+	local link
+	start_hub pages "$TOP" --page-size 1 --tokens "$T/tokens"
+	start_hub other "$TOP"
+	start_fault front --upstream "$pages" --follow
+	link=$(curl -sSD - -o /dev/null --noproxy '*' "$pages/api/models/acme/voice/tree/$A?recursive=true&expand=false" |
+		tr -d '\r' | sed -n 's/^Link: <https*:\/\/[^/]*\(.*\)>.*/\1/p')
+	test -n "$link"
+	faults "$front" '[{"path": "/tree/", "count": 1, "fault": "headers",
+		"set": {"Link": "<'"$other$link"'>; rel=\"next\""}}]'
+	HF_TOKEN=hf_yes expect 0 itts lock acme/voice --endpoint "$front" --token-for "$front" \
+		--cache "$T/c0" --lock "$T/new.json"
+	cmp "$T/new.json" "$T/lock.json"
+	same "$(wc -c <"$T/log/other.requests")" 0
+	jq -se 'map(select(.path | test("/tree/"))) | length >= 2' "$T/log/front.requests"
+	rm "$T/new.json"
+	# to something that is no listing: refused, and not asked for
+	faults "$front" '[{"path": "/tree/", "count": 1, "fault": "headers",
+		"set": {"Link": "<'"$other"'/acme/voice/resolve/main/x>; rel=\"next\""}}]'
+	expect 7 itts lock acme/voice --endpoint "$front" --cache "$T/c0" --lock "$T/new.json"
+	one_error
+	says "$front"
+	test ! -e "$T/new.json"
+	same "$(wc -c <"$T/log/other.requests")" 0
+}
 moved_repo() { # followed, kept under the name that was asked for
 	ask 0 acme/old
 	test -d "$T/c-$BASHPID/models--acme--old/snapshots/$A"
@@ -77,6 +102,9 @@ check "too many requests, without end: 4" from_mirror 4 \
 	"{$on_big, \"fault\": \"status\", \"status\": 429, \"headers\": {\"Retry-After\": \"0\"}}" "too many"
 check "withheld for legal reasons: 4" from_mirror 4 "{$on_big, \"fault\": \"status\", \"status\": 451}" legal
 check "a web page: 9" from_mirror 9 "{$on_big, \"fault\": \"html\"}" "web page" big.safetensors
+check "a pointer: 9" from_mirror 9 "{$on_big, \"fault\": \"pointer\"}" "Git LFS pointer" big.safetensors
+check "wrong bytes of the right length: 9" from_mirror 9 "{$on_big, \"fault\": \"flip\", \"at\": 69999}" sha256 big.safetensors
+check "a page of the right length: 9" from_mirror 9 "{$on_big, \"fault\": \"html\", \"same_length\": true}" sha256 big.safetensors
 check "too short: 9" from_mirror 9 "{$on_big, \"fault\": \"length\", \"delta\": -5}" 70000 big.safetensors
 check "too long: 9" from_mirror 9 "{$on_big, \"fault\": \"length\", \"delta\": 5}" 70000 big.safetensors
 check "listing is a web page" lock_mirror 4 "{$on_api, \"fault\": \"html\"}" "web page"
@@ -87,5 +115,6 @@ check "a digest that is none: 7" lock_mirror 7 "{\"path\": \"/tree/\", \"fault\"
 	\"body\": \"[{\\\"type\\\": \\\"file\\\", \\\"path\\\": \\\"x\\\", \\\"size\\\": 1, \\\"oid\\\": \\\"../../../x\\\"}]\"}"
 check "a commit that is none: 7" lock_mirror 7 "{\"path\": \"revision\", \"fault\": \"status\", \"status\": 200,
 	\"body\": \"{\\\"id\\\": \\\"acme/voice\\\", \\\"sha\\\": \\\"../../etc\\\"}\"}"
+check "a page of a listing at another host" next_page
 check "an endless listing: 7" lock_mirror 7 "{\"path\": \"/tree/\", \"fault\": \"endless\"}"
 finish

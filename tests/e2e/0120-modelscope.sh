@@ -69,10 +69,19 @@ both_forms() {
 refused() { # 200 with a message in place of the file: the other endpoint has it
 	faults "$relay" '[{"path": "big.safetensors", "fault": "redirect", "to": "'"$site"'/models/other/mini/resolve/master/none"}]'
 	rm -rf "$T/c-$BASHPID"
-	expect 9 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --cache "$T/c-$BASHPID"
+	expect 6 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --cache "$T/c-$BASHPID"
 	one_error
-	says big.safetensors "error message"
+	says big.safetensors "$relay" "the server says: "
 	cache_is_honest "$T/c-$BASHPID"
+	# alone, and what was right is not fetched again
+	jq '.repos[0].files |= map(select(.path == "big.safetensors")) | .repos[0].complete = false' \
+		"$T/hub.json" >"$T/one.json"
+	expect 6 itts fetch --lock "$T/one.json" --endpoint "modelscope=$relay" --cache "$T/c-one"
+	one_error
+	says big.safetensors "$relay" "the server says: "
+	cache_is_honest "$T/c-one"
+	expect 0 itts fetch --lock "$T/one.json" --endpoint "$hub" --cache "$T/c-one"
+	cache_is_honest "$T/c-one"
 	expect 0 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --endpoint "$hub" \
 		--cache "$T/c-$BASHPID"
 	right "$T/c-$BASHPID" $A

@@ -5,7 +5,18 @@
 # the file and the endpoint; no name in the cache that its bytes do not deserve; and
 # with an honest server the next run succeeds, without fetching again what was right.
 
-need python3 jq curl
+# Rows of the matrix that stand elsewhere:
+#   changed between runs, journal and part harmed, disk full, kill -9     0104, 0033
+#   a signed URL that expired                                             0105; of Git LFS: 0123
+#   TLS: wrong name, expired, unknown CA                                  0030
+#   a redirect to another host, with a canary as token                    0023, 0121
+#   pages of a listing that lead to another host                          0022, 0001, 0121
+#   a message with status 200 in place of a file (ModelScope)             0120
+#   two processes and one store; npm's client in it at the same time      0020, 0034
+#   a proxy that wants or refuses credentials (a real one)                0031
+#   every class of refusal, and its exit status                           0022
+
+need python3 jq curl openssl
 A=1111111111111111111111111111111111111111
 SIZE=5500000
 TOP=$T/repos
@@ -18,7 +29,13 @@ BYTES=$(cat "$SRC"/* | wc -c)
 start_hub hub "$TOP"
 # shellcheck disable=SC2154
 start_fault bad --upstream "$hub" --follow
+certificates
+start_hub tls "$TOP" --tls-cert "$T/server.pem" --tls-key "$T/server.key"
+# shellcheck disable=SC2154
+start_fault badtls --upstream "$hub" --follow --tls-cert "$T/server.pem" --tls-key "$T/server.key"
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+
+DEAD=$(free_port)
 
 all_right() { # CACHE
 	local f
@@ -36,11 +53,25 @@ bytes_kept() {
 	echo $((lines * 1048576))
 }
 row() { # STATUSES KEPT RULE...: KEPT is "kept" if what came before the fault was right
-	local statuses=$1 kept=$2 cache=$T/cache-$BASHPID got=0 before
+	local statuses=$1 kept=$2
 	shift 2
 	# shellcheck disable=SC2154
 	faults "$bad" "[$(IFS=,; echo "$*")]"
-	itts fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$cache" >"$T/out" 2>"$T/err" || got=$?
+	run_row "$statuses" "$kept" "$bad" --endpoint "$bad"
+}
+row_tls() { # STATUS TEXT RULE: of an https endpoint
+	# shellcheck disable=SC2154
+	curl -sS -k --noproxy '*' -d "{\"rules\":[$3]}" "$badtls/setup" >"$T/setup.out"
+	WORDS=$2 run_row "$1" kept "$badtls" --endpoint "$badtls" --ca-bundle "$T/ca.pem"
+}
+row_proxy() { # STATUS SOURCE ENDPOINT PROXY RULE
+	[ -z "$5" ] || faults "$4" "[$5]"
+	run_row "$1" kept "$2" --endpoint "$3" --proxy "$4" --ca-bundle "$T/ca.pem"
+}
+run_row() { # STATUSES KEPT SOURCE OPTIONS...
+	local statuses=$1 kept=$2 source=$3 cache=$T/cache-$BASHPID got=0 before
+	shift 3
+	itts fetch --lock "$T/lock.json" --cache "$cache" "$@" >"$T/out" 2>"$T/err" || got=$?
 	show
 	case " $statuses " in *" $got "*) ;; *) fail "status $got, expected $statuses" ;; esac
 	cache_is_honest "$cache"
@@ -50,7 +81,7 @@ row() { # STATUSES KEPT RULE...: KEPT is "kept" if what came before the fault wa
 		return
 	fi
 	one_error
-	says big.safetensors "$bad"
+	says "acme/voice " "$source" "${WORDS:-}"
 	test ! -e "$cache/models--acme--voice/blobs/$SUM"
 	before=$(bytes_kept "$cache")
 	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$cache" --json
@@ -79,6 +110,17 @@ line_rows() {
 	check "403" row 5 kept "$(status 403 '')"
 	check "a redirect loop" row 4 kept "$(big '"fault": "redirect", "to": "self"')"
 	check "a redirect to a local file" row 4 kept "$(big '"fault": "redirect", "to": "file:///etc/passwd"')"
+	check "a redirect to plain http" row_tls 4 "not encrypted" \
+		"$(big "\"fault\": \"redirect\", \"to\": \"$hub/acme/voice/resolve/$A/big.safetensors\"")"
+	check "a redirect from https to a local file" row_tls 4 "not http or https" \
+		"$(big '"fault": "redirect", "to": "file:///etc/passwd"')"
+	check "proxy: 407" row_proxy 5 "$hub" "$hub" "$bad" '{"path": ".", "fault": "status", "status": 407}'
+	# shellcheck disable=SC2154
+	check "proxy: 407 to CONNECT" row_proxy 5 "${bad#http://}" "$tls" "$bad" '{"path": ".", "fault": "status", "status": 407}'
+	check "proxy: a page" row_proxy 9 "$hub" "$hub" "$bad" '{"path": ".", "fault": "html"}'
+	check "proxy: a page to CONNECT" row_proxy 4 "$tls" "$tls" "$bad" '{"path": ".", "fault": "html"}'
+	# 0031 has it with a set
+	[ "$ONE" = 0 ] || check "proxy: dead" row_proxy 4 "127.0.0.1:$DEAD" "$hub" "http://127.0.0.1:$DEAD" ""
 	check "silence at 99 %" row 0 - "$(big '"fault": "stall", "at": 5445000, "seconds": 50, "count": 1')"
 	check "one byte a second, once" row 0 - "$(big '"fault": "slow", "rate": 10, "count": 1')"
 }

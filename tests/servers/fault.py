@@ -104,7 +104,8 @@ class FaultHandler(Handler):
         make = getattr(self, "fault_" + (rule["fault"] or "none").replace("-", "_"))
         return make(rule, body)
 
-    do_GET = do_HEAD = do_POST = handle_any
+    # as a proxy it only ever does wrong
+    do_GET = do_HEAD = do_POST = do_CONNECT = handle_any
 
     def control(self, data):
         text = json.dumps(data).encode()

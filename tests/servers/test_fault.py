@@ -47,6 +47,19 @@ class Fault(unittest.TestCase):
     def get(self, **headers):
         return request(self.proxy + "/f", **headers)
 
+    def test_connect(self):
+        """As a proxy: what a rule says in place of a tunnel."""
+        for fault, status, more in (("status", 407, {"status": 407}), ("html", 200, {})):
+            rules = [dict(more, path="^host:443$", fault=fault)]
+            request(self.proxy + "/setup", "POST", json.dumps({"rules": rules}))
+            link = http.client.HTTPConnection(self.proxy.split("//")[1], timeout=10)
+            link.request("CONNECT", "host:443")
+            res = link.getresponse()
+            self.assertEqual(res.status, status)
+            if fault == "html":
+                self.assertIn(b"<html>", res.read())
+            link.close()
+
     def test_none_and_summary(self):
         self.rule("drop", count=0)
         self.assertEqual(self.get().body, DATA)
