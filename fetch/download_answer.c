@@ -289,8 +289,8 @@ static void explain_foreign(const struct lane *l,
 {
 	const char *kind = retry_foreign_body(l->head, l->head_len);
 	const char *origin = l->endpoint->origin, *name = l->job->name;
-	char *message CLEANUP(free_ptr) = endpoint_message(
-		l->endpoint, l->head, l->head_len);
+	char *message CLEANUP(free_ptr) = endpoint_message(l->endpoint, l->head,
+							   l->head_len);
 
 	if (!kind && strcasestr(res->content_type, "text/html"))
 		kind = "a web page";
