@@ -14,6 +14,7 @@ void trusted_release(struct trusted *t)
 	free_ptr(&t->principals);
 	str_release(&t->type);
 	str_release(&t->fingerprint);
+	str_release(&t->name_space);
 	*t = (struct trusted)TRUSTED_INIT;
 }
 
@@ -51,21 +52,34 @@ static int find_signer(const struct trust *t, const struct wire *key,
 	return 0;
 }
 
-/* One signature. *out is only filled if it counts. */
+static void describe(const struct sshsig *sig, struct trusted *out)
+{
+	str_clear(&out->type);
+	str_clear(&out->fingerprint);
+	str_clear(&out->name_space);
+	sign_key_type(&sig->key, &out->type);
+	sign_fingerprint(sig->key.p, sig->key.left, &out->fingerprint);
+	str_add(&out->name_space, sig->name_space.p, sig->name_space.left);
+}
+
+/* One signature. If it does not count, only the first is described in *out. */
 static int judge(const struct trust *t, const struct str *armour,
 		 const struct str *msg, struct trusted *out, struct error *err)
 {
 	struct sshsig sig CLEANUP(sshsig_release) = SSHSIG_INIT;
 	struct trusted found CLEANUP(trusted_release) = TRUSTED_INIT;
 
-	if (sshsig_parse(&sig, armour->ptr, armour->len, err) ||
-	    sshsig_check(&sig, SSHSIG_NAMESPACE, msg->ptr, msg->len, err) ||
+	out->found = true;
+	if (sshsig_parse(&sig, armour->ptr, armour->len, err))
+		return -1;
+	if (out->type.len == 0)
+		describe(&sig, out);
+	if (sshsig_check(&sig, SSHSIG_NAMESPACE, msg->ptr, msg->len, err) ||
 	    check_revoked(t, &sig.key, err) ||
 	    find_signer(t, &sig.key, &found, err))
 		return -1;
-	found.is_signed = true;
-	sign_key_type(&sig.key, &found.type);
-	sign_fingerprint(sig.key.p, sig.key.left, &found.fingerprint);
+	found.found = found.is_signed = true;
+	describe(&sig, &found);
 	trusted_release(out);
 	*out = found;
 	found = (struct trusted)TRUSTED_INIT;
@@ -132,8 +146,10 @@ static int judge_all(const struct trust *t, const struct bundle_source *s,
 		in_slot = read_slot(s, &slot, err);
 	if (in_slot > 0 && !judge(t, &slot, &s->text, out, &first))
 		return 0;
-	if (in_slot < 0)
+	if (in_slot < 0) {
+		out->found = true;
 		return -1;
+	}
 	in_file = read_file(t, s, &path, &file, err);
 	if (in_file < 0)
 		return -1;

@@ -23,14 +23,18 @@ struct trust {
 };
 
 struct trusted {
-	bool is_signed;		      /* right, by a key that is not revoked */
-	bool known;		      /* and that is in trust.allowed */
-	char *principals;	      /* if known */
-	struct str type, fingerprint; /* of the key, if signed */
+	bool found;	  /* there is something like a signature */
+	bool is_signed;	  /* right, by a key that is not revoked */
+	bool known;	  /* and that is in trust.allowed */
+	char *principals; /* if known */
+	/* of the key, and what it signs for; also of a signature that does not
+	 * count, if it can be read and no other does */
+	struct str type, fingerprint, name_space;
 };
-#define TRUSTED_INIT                                      \
-	{                                                 \
-		.type = STR_INIT, .fingerprint = STR_INIT \
+#define TRUSTED_INIT                                       \
+	{                                                  \
+		.type = STR_INIT, .fingerprint = STR_INIT, \
+		.name_space = STR_INIT                     \
 	}
 void trusted_release(struct trusted *t); /* CLEANUP */
 

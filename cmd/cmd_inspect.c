@@ -4,15 +4,21 @@
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/report.h"
+#include "cmd/trust.h"
 
 #include <string.h>
 
-static const struct option_group *const groups[] = { &group_common, NULL };
+static const struct option_group *const groups[] = { &group_trust,
+						     &group_common, NULL };
 
 static const char *const examples[] = {
-	"What does this file hold?", "itts-pack inspect indextts-2.tar",
+	"What does this file hold?",
+	"itts-pack inspect indextts-2.tar",
+	"Whose signature is on it?",
+	"itts-pack inspect indextts-2.tar --allowed-signers allowed_signers",
 	"Every file with its digests, for a program to read:",
-	"itts-pack inspect --json indextts-2.tar", NULL
+	"itts-pack inspect --json indextts-2.tar",
+	NULL
 };
 
 /* Which program made it: the one thing that stands only in the text. The keys
@@ -95,12 +101,76 @@ struct facts {
 	char *tool;
 	uint64_t bytes;
 	struct places places;
+	struct trusting trust;
+	struct error why; /* its signature does not count */
 };
 
 static void facts_release(struct facts *f)
 {
 	free_ptr(&f->tool);
 	places_release(&f->places);
+	trusting_release(&f->trust);
+}
+
+/* --- who has signed it ---------------------------------------------------------- */
+
+/* Looks, and refuses nothing unless that was asked for. */
+static int look_at_signature(void *ctx, const struct bundle_source *s,
+			     struct error *err)
+{
+	struct facts *f = ctx;
+
+	if (trust_check(&f->trust.trust, s, &f->trust.who, &f->why) == 0 ||
+	    !f->trust.trust.require)
+		return 0;
+	*err = f->why;
+	return -1;
+}
+
+static void put_signature(struct json_writer *j, const struct facts *f)
+{
+	const struct trusted *w = &f->trust.who;
+
+	json_put_key(j, "signature");
+	if (!w->found) {
+		json_put_null(j);
+		return;
+	}
+	json_begin_object(j);
+	if (w->type.len) {
+		json_put_kv(j, "type", w->type.ptr);
+		json_put_kv(j, "key", w->fingerprint.ptr);
+		json_put_kv(j, "namespace", w->name_space.ptr);
+	}
+	json_put_kv_bool(j, "right", w->is_signed);
+	json_put_kv_bool(j, "known", w->known);
+	if (w->known)
+		json_put_kv(j, "principals", w->principals);
+	if (!w->is_signed)
+		json_put_kv(j, "why", f->why.msg);
+	json_end_object(j);
+}
+
+static void add_signature(struct str *out, const struct facts *f)
+{
+	const struct trusted *w = &f->trust.who;
+
+	if (!w->found) {
+		str_adds(out, "not signed\n");
+		return;
+	}
+	if (w->known)
+		str_addf(out, "signed by %s", w->principals);
+	else if (w->is_signed)
+		str_adds(out, "signed, by whom is not known (no list of "
+			      "allowed signers)");
+	else
+		str_addf(out, "has a signature that does not count: %s",
+			 f->why.msg);
+	if (w->type.len)
+		str_addf(out, "\nkey %s %s, namespace %s", w->type.ptr,
+			 w->fingerprint.ptr, w->name_space.ptr);
+	str_addc(out, '\n');
 }
 
 static void put_json(struct app *app, const struct bundle_source *s,
@@ -117,6 +187,7 @@ static void put_json(struct app *app, const struct bundle_source *s,
 	json_put_kv(&j, "file", s->name);
 	json_put_kv(&j, "name", l->name);
 	json_put_kv_u64(&j, "serial", s->manifest.serial);
+	put_signature(&j, f);
 	json_put_kv_u64(&j, "epoch", s->manifest.epoch);
 	json_put_kv_u64(&j, "align", s->manifest.align);
 	json_put_kv(&j, "tool", f->tool ? f->tool : "");
@@ -196,6 +267,7 @@ static void put_text(struct app *app, const struct bundle_source *s,
 	str_addf(&text, "%s serial %llu, made by %s\n", l->name,
 		 (unsigned long long)s->manifest.serial,
 		 f->tool ? f->tool : "?");
+	add_signature(&text, f);
 	str_addf(&text, "lock sha256 %s\n", digest_hex(&d, hex));
 	if (l->groups.count) {
 		str_adds(&text, "groups ");
@@ -238,12 +310,15 @@ static int run(struct app *app, struct error *err)
 {
 	struct bundle_source s CLEANUP(
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
-	struct facts f CLEANUP(facts_release) = { 0 };
+	struct facts f CLEANUP(facts_release) = { .trust = TRUSTING_INIT };
 
 	if (app->options->args.count == 0)
 		return err_set(err, ERR_USAGE, "which bundle? give FILE");
 	s.cancel = &app->cancel;
-	if (bundle_source_open(&s, app->options->args.items[0], err) != 0 ||
+	s.gate = look_at_signature;
+	s.gate_ctx = &f;
+	if (trusting_init(&f.trust, app, err) != 0 ||
+	    bundle_source_open(&s, app->options->args.items[0], err) != 0 ||
 	    read_tool(&s.text, &f.tool, err) != 0 ||
 	    layout_total(s.layout, &f.bytes, err) != 0)
 		return -1;
@@ -268,7 +343,8 @@ const struct command cmd_inspect = {
 	.about = "Reads the manifest at the front of a bundle, and nothing "
 		 "else: "
 		 "repositories with commits, refs and licences, how many files "
-		 "and bytes, where they go in a model directory. It says what "
+		 "and bytes, where they go in a model directory, and who has "
+		 "signed it. It says what "
 		 "the bundle claims; itts-pack verify checks whether that is "
 		 "true.",
 	.examples = examples,

@@ -300,6 +300,37 @@ volumes() { # the signature lies beside the manifest that lies beside the card
 	expect 0 itts install v --cache "$T/c.volumes" --allowed-signers allowed
 	cache_is_honest "$T/c.volumes"
 }
+inspected() { # looked at, whatever it is; refused only where that is asked for
+	local print
+	print=$(ssh-keygen -lf keys/ed25519.pub | cut -d' ' -f2)
+	signed ed25519
+	expect 0 itts inspect out.tar --allowed-signers allowed
+	prints "serial 3" "signed by release@example.com" "key ssh-ed25519 $print, namespace itts-pack"
+	expect 0 itts inspect out.tar --json
+	same "$(jq -r '.signature | "\(.type) \(.key) \(.namespace) \(.right) \(.known)"' "$T/out")" \
+		"ssh-ed25519 $print itts-pack true false"
+	expect 0 itts inspect out.tar
+	prints "by whom is not known"
+	expect 0 itts inspect plain.tar --allowed-signers allowed
+	prints "not signed"
+	expect 0 itts inspect plain.tar --json
+	same "$(jq -r .signature "$T/out")" null
+	expect 9 itts inspect plain.tar --allowed-signers allowed --require-signature
+	signed other
+	expect 0 itts inspect out.tar --allowed-signers allowed --json
+	same "$(jq -r '.signature.right, (.signature.why | test("is not in allowed")), .serial' "$T/out" | paste -sd,)" false,true,3
+	expect 9 itts inspect out.tar --allowed-signers allowed --require-signature
+	cp plain.tar out.tar
+	manifest_of out.tar | ssh-keygen -q -Y sign -f keys/ed25519 -n file >out.tar.sig
+	expect 0 itts inspect out.tar --allowed-signers allowed
+	prints "does not count" "$print, namespace file"
+	rm out.tar.sig
+	for at in v v/vol.volumes.json; do
+		expect 0 itts inspect $at --allowed-signers allowed --json
+		same "$(jq -r '.signature.principals, .serial' "$T/out" | paste -sd,)" release@example.com,3
+	done
+	expect 6 itts inspect plain.tar --allowed-signers nothing
+}
 usage() {
 	expect 2 itts sign
 	expect 2 itts sign plain.tar
@@ -328,5 +359,6 @@ check "the signature is checked before anything is written or read on" first_of_
 check "streams and compressed bundles" streams
 check "signing killed at each write" interrupted
 check "a bundle in volumes" volumes
+check "inspect shows whose signature it is" inspected
 check "what sign cannot do" usage
 finish
