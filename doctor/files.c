@@ -3,11 +3,15 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/mem.h"
+#include "doctor/caches.h"
 #include "doctor/content.h"
+#include "doctor/hublook.h"
 #include "doctor/look.h"
 #include "doctor/state.h"
 
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HASH_MAX (1u << 20) /* bytes of a file that is hashed here */
 
@@ -64,6 +68,16 @@ static bool wanted_digest(const struct doctor *d, const struct known_file *k,
 	return f->sha256.alg != DIGEST_NONE;
 }
 
+/* For people: within the model directory, or whole. */
+static const char *shown(const struct doctor *d, const char *path)
+{
+	size_t n = strlen(d->in->model_dir);
+
+	return strncmp(path, d->in->model_dir, n) == 0 && path[n] == '/'
+		       ? path + n + 1
+		       : path;
+}
+
 static void found_wrong(struct doctor *d, const char *id, const char *path,
 			const struct content_check *c)
 {
@@ -99,6 +113,25 @@ static void found_size(struct doctor *d, const char *path, uint64_t size,
 	remedy_install(d, f);
 }
 
+/* In a cache any revision may lie; the name of a blob is its digest. */
+static bool is_cached(const char *path)
+{
+	return strstr(path, "/snapshots/") != NULL;
+}
+
+static bool digest_of_name(const char *path, struct digest *out)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	const char *name;
+
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	return name && digest_from_hex(out, name + 1);
+}
+
 /* Small files only: the big ones take minutes (itts-pack verify does that). */
 static void check_digest(struct doctor *d, const struct known_file *k,
 			 const char *path)
@@ -109,15 +142,21 @@ static void check_digest(struct doctor *d, const struct known_file *k,
 	int fd CLEANUP(close_fd) = look_open(path, &size);
 	struct finding *f;
 
-	if (fd < 0 || size > HASH_MAX || size != wanted_size(d, k) ||
-	    !wanted_digest(d, k, &want) ||
-	    digest_fd(DIGEST_SHA256, fd, 0, size, &got, &err) != 0 ||
+	if (fd < 0 || size > HASH_MAX)
+		return;
+	if (is_cached(path)
+		    ? !digest_of_name(path, &want)
+		    : size != wanted_size(d, k) || !wanted_digest(d, k, &want))
+		return;
+	if (digest_fd(want.alg, fd, 0, size, &got, &err) != 0 ||
 	    digest_equal(&want, &got))
 		return;
 	f = FIND(d, k->kind == KIND_YAML ? SEV_NOTE : SEV_WARNING,
 		 "files.other-bytes", "%s has other bytes than it should",
-		 path + strlen(d->in->model_dir) + 1);
-	finding_evidence(f, "same size, another SHA-256");
+		 shown(d, path));
+	finding_evidence(f, is_cached(path)
+				    ? "its SHA-256 is not the name of its blob"
+				    : "same size, another SHA-256");
 	finding_meaning(f, k->kind == KIND_YAML
 				   ? "somebody has edited it"
 				   : "another revision, or damaged");
@@ -140,8 +179,8 @@ static void count_weights(struct doctor *d, const struct known_file *k,
 static bool check_content(struct doctor *d, const struct known_file *k,
 			  const char *path, uint64_t size)
 {
-	uint64_t want = wanted_size(d, k);
-	const char *name = path + strlen(d->in->model_dir) + 1;
+	uint64_t want = is_cached(path) ? 0 : wanted_size(d, k);
+	const char *name = shown(d, path);
 	struct content_check c;
 
 	content_check(path, k->kind, &c);
@@ -174,14 +213,37 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 	return true;
 }
 
+/* The part in whichever cache has it; caller frees, NULL: none. */
+static char *cached_path(const struct doctor *d, const struct known_file *k)
+{
+	struct strlist all CLEANUP(strlist_release) = { 0 };
+	char *path = NULL;
+
+	cache_candidates(d, &all);
+	for (size_t i = 0; i < all.count && !path; i++)
+		path = hublook_path(all.items[i], k->repo, k->repo_path);
+	return path;
+}
+
+/* Where a file is, or would have to be; caller frees. */
+static char *find_file(const struct doctor *d, const struct known_file *k)
+{
+	char *path CLEANUP(free_ptr) = model_path(d, k->path);
+	char *other = NULL;
+
+	if (!(k->flags & KNOWN_AUX))
+		return take_ptr(path);
+	if (d->program == PROGRAM_COMFY)
+		other = comfy_path(d, k);
+	if (!other && look_at(path, NULL) == LOOK_MISSING)
+		other = cached_path(d, k);
+	return other ? other : take_ptr(path);
+}
+
 static void check_one(struct doctor *d, const struct known_file *k,
 		      struct tally *t)
 {
-	char *comfy CLEANUP(free_ptr) = d->program == PROGRAM_COMFY
-						? comfy_path(d, k)
-						: NULL;
-	char *path CLEANUP(free_ptr) = comfy ? take_ptr(comfy)
-					     : model_path(d, k->path);
+	char *path CLEANUP(free_ptr) = find_file(d, k);
 	struct stat st;
 	struct finding *f;
 	bool needed = !(k->flags & (KNOWN_AUX | KNOWN_OPTIONAL)) &&

@@ -113,6 +113,22 @@ check "the snapshot lacks a file" sick old error start.missing "lacks the file" 
 no_blob() { rm $C/hf_cache/models--funasr--campplus/blobs/*; }
 check "a blob is gone" sick old error start.missing "blob that is gone" -- no_blob
 
+blob_of() { readlink -f $C/hf_cache/models--"$1"/snapshots/*/"$2"; } # OWNER--NAME FILE
+cut_blob() { # as a copy that ended early leaves it
+	local blob
+	blob=$(blob_of facebook--w2v-bert-2.0 model.safetensors)
+	fresh "$blob" && truncate -s 1000000 "$blob"
+}
+check "a blob is cut off" sick old error files.broken "MetadataIncompleteBuffer" -- cut_blob
+page_blob() {
+	local blob
+	blob=$(blob_of nvidia--bigvgan_v2_22khz_80band_256x config.json)
+	rm "$blob" && echo '<html>login</html>' >"$blob"
+}
+bit_blob() { one_bit "$(blob_of facebook--w2v-bert-2.0 config.json)"; }
+check "a small blob with another byte" sick old warning files.other-bytes "not the name of its blob" -- bit_blob
+check "a blob is a web page" sick old error files.html "config.json" -- page_blob
+
 # pytorch#189245, the guide's second hang
 B=indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
 check "a lock that nobody holds" sick new error build.lock "rm $T/case/$B/lock" -- touch $B/lock

@@ -144,17 +144,27 @@ def write_record(base, family, parts):
                    "repos": repos}, f)
 
 
+def blob_name(path, else_of):
+    """Its digest, where doctor looks: large files would take minutes."""
+    text = else_of.encode()
+    if os.path.getsize(path) <= 1 << 20:
+        with open(path, "rb") as f:
+            text = f.read()
+    return hashlib.sha256(text).hexdigest()
+
+
 def put_hub(cache, parts, flat):
     for id, commit, path, name, size in parts:
         top = os.path.join(cache, "models--" + id.replace("/", "--"))
-        blob = os.path.join(top, "blobs", hashlib.sha256((id + path).encode()).hexdigest())
+        source = os.path.join(cache, name) if flat else os.path.join(top, "tmp", path)
+        if not flat:
+            put(source, size)
+        blob = os.path.join(top, "blobs", blob_name(source, id + path))
         os.makedirs(os.path.dirname(blob), exist_ok=True)
-        source = os.path.join(cache, name)
         if flat:
             os.link(source, blob)
         else:
-            put(os.path.join(top, "tmp", path), size)
-            os.rename(os.path.join(top, "tmp", path), blob)
+            os.rename(source, blob)
         link = os.path.join(top, "snapshots", commit, path)
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(os.path.relpath(blob, os.path.dirname(link)), link)
