@@ -1,6 +1,6 @@
 # Power cuts on a loop-mounted file system, sourced by 0223 and 0224. The log of the
 # file system is cut ("godown"), the program dies of it, the disk is mounted again.
-# ITTS_CUTS: how many (make torture: 300).
+# ITTS_CUTS: how many of each job (make torture: 300). ITTS_POWER: which jobs.
 
 need python3 jq xfs_io losetup
 need_root
@@ -10,12 +10,24 @@ A=1111111111111111111111111111111111111111
 B=2222222222222222222222222222222222222222
 TOP=$T/repos
 DISK=$T/disk
-CUTS=${ITTS_CUTS:-15}
+CUTS=${ITTS_CUTS:-3}
+JOBS=${ITTS_POWER:-full thin update volumes gc rm}
+# images in memory where there is room: only their file systems are tested
+IMAGES=$T
+if [ "$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -ge 1000000 ] 2>/dev/null; then
+	IMAGES=$(mktemp -d /dev/shm/itts-power.XXXXXX)
+fi
+power_exit() {
+	umount -l "$DISK" 2>/dev/null
+	at_exit
+	rm -rf "$IMAGES"
+}
+trap power_exit EXIT
 
 power_make_bundles() {
 	local v
-	repo "$TOP" acme/voice $A config.json=300 shared.bin=6000000 old.bin=2500000 a/b.json=40
-	repo "$TOP" acme/voice $B config.json=310 shared.bin=6000000 new.bin=2600000 a/b.json=40
+	repo "$TOP" acme/voice $A config.json=300 shared.bin=2500000 old.bin=1000000 a/b.json=40
+	repo "$TOP" acme/voice $B config.json=310 shared.bin=2500000 new.bin=1100000 a/b.json=40
 	start_hub hub "$TOP"
 	for v in A B; do
 		jq -n --arg c "${!v}" '{format: "itts-manifest", version: 1, name: "voice", models: [
@@ -26,7 +38,7 @@ power_make_bundles() {
 	done
 	power_pack B -o "$T/thin.tar" --for "$T/A.tar"
 	mkdir "$T/volumes"
-	power_pack B -o "$T/volumes/v.tar" --volume-size 2M
+	power_pack B -o "$T/volumes/v.tar" --volume-size 800K
 	# one stick without a volume in the middle of the large file
 	mkdir "$T/stick"
 	cp "$T"/volumes/v.*json "$T"/volumes/v.tar.00[1245] "$T/stick"
@@ -38,112 +50,165 @@ power_pack() { # A|B OPTIONS
 }
 
 power_image() { # ext4|xfs
-	rm -f "$T/image"
-	truncate -s 320M "$T/image"
-	mkfs."$1" -q "$T/image"
+	rm -f "$IMAGES/disk"
+	truncate -s 320M "$IMAGES/disk"
+	mkfs."$1" -q "$IMAGES/disk"
 }
 power_mount() {
 	mkdir -p "$DISK"
-	mount -o loop "$T/image" "$DISK"
-	MOUNTS=$DISK
+	mount -o loop "$IMAGES/disk" "$DISK"
 }
-power_umount() {
-	umount "$DISK"
-	MOUNTS=
-}
+power_umount() { umount "$DISK"; }
 power_probe() { # ext4|xfs: can this machine do it?
 	power_image "$1" && power_mount && xfs_io -x -c shutdown "$DISK" && power_umount
 }
 
-job() { # full|thin|volumes|update
-	local what=(--cache "$DISK/hub" --model-dir "$DISK/models" --progress none)
+on_disk() { # COMMAND...: of the program
+	local command=$1
+	shift
+	"$PROGRAM" "$command" "$@" --cache "$DISK/hub" --progress none --json --quiet
+}
+put() { on_disk install "$@" --model-dir "$DISK/models"; }
+job() { # JOB [again]
 	case $1 in
-	full) "$PROGRAM" install "$T/B.tar" "${what[@]}" ;;
-	thin) "$PROGRAM" install "$T/thin.tar" "${what[@]}" ;;
-	update) "$PROGRAM" install "$T/B.tar" "${what[@]}" ;;
-	volumes) "$PROGRAM" install "$T/stick" "${what[@]}" || "$PROGRAM" install "$T/volumes" "${what[@]}" ;;
+	full | update) put "$T/B.tar" ;;
+	thin) put "$T/thin.tar" ;;
+	# at first one volume lacks: status 6
+	volumes) { [ -n "${2:-}" ] || put "$T/stick" >/dev/null || [ $? -eq 6 ]; } && put "$T/volumes" ;;
+	gc) on_disk gc --detached --grace 0 --yes --lock "$T/B.lock" ;;
+	rm) # gc takes up what an interrupted one has left
+		on_disk rm acme/voice@$A --yes --lock "$T/B.lock" || { [ $? -eq 6 ] && [ -n "${2:-}" ]; }
+		[ -z "${2:-}" ] || on_disk gc --grace 0 --yes
+		;;
 	esac
 }
-clean_disk() { # JOB: what is there before
-	rm -rf "$DISK/hub" "$DISK/models"
+REPO=$DISK/hub/models--acme--voice
+before() { # JOB: what is there before
 	case $1 in
-	thin | update) "$PROGRAM" install "$T/A.tar" --cache "$DISK/hub" --model-dir "$DISK/models" \
-		--progress none --quiet ;;
+	thin | update) put "$T/A.tar" ;;
+	gc | rm) # two revisions, and no model directory that needs the old one
+		on_disk install "$T/A.tar"
+		on_disk install "$T/B.tar"
+		;;
 	esac
-	sync -f "$DISK"
+	case $1 in
+	gc) # and what no revision has
+		head -c 70000 /dev/zero >"$REPO/blobs/$(printf %064d 7).itts-part"
+		printf orphan >"$REPO/blobs/$(printf orphan | sha256sum | cut -c 1-64)"
+		;;
+	rm) printf %s $A >"$REPO/refs/old" ;;
+	esac
 }
-whole_time() { # JOB: milliseconds that it takes
+prepare() { # ext4|xfs JOB: an image to begin each round with; whole: milliseconds it takes
 	local start end
-	clean_disk "$1" && start=$(date +%s%N) && job "$1" >"$T/out" 2>"$T/err"
+	power_image "$1"
+	power_mount
+	before "$2"
+	power_umount
+	mv "$IMAGES/disk" "$IMAGES/$2"
+	cp --sparse=always "$IMAGES/$2" "$IMAGES/disk"
+	power_mount
+	start=$(date +%s%N)
+	job "$2" >"$T/out" 2>"$T/err" || { show; fail "$2 fails"; }
 	end=$(date +%s%N)
-	echo $(((end - start) / 1000000))
+	whole=$(((end - start) / 1000000))
+	power_umount
 }
 
 # After the cut: no name that its bytes do not deserve, no empty blob, refs that lead
-# to complete snapshots; and what is there is not copied again.
+# to complete snapshots.
 sound() { # JOB
-	local blobs had
-	[ -d "$DISK/hub" ] || return 0
+	local ref
+	[ -d "$REPO" ] || return 0
 	cache_is_honest "$DISK/hub"
-	! find "$DISK/hub" -path '*/blobs/*' -type f -size 0 ! -name '*.itts-part' ! -name '*.tmp' | grep .
-	for ref in "$DISK"/hub/models--*/refs/*; do
+	! find "$REPO/blobs" -type f -size 0 -regextype posix-extended -regex '.*/[0-9a-f]{40,64}' | grep .
+	for ref in "$REPO"/refs/*; do
 		[ -e "$ref" ] || continue
 		case $(cat "$ref") in
 		"$A" | "$B") ;;
 		*) fail "$ref says \"$(cat "$ref")\"" ;;
 		esac
-		same "$(find -L "${ref%/refs/*}/snapshots/$(cat "$ref")" -type f | wc -l)" 4
+		same "$(find -L "$REPO/snapshots/$(cat "$ref")" -type f | wc -l)" 4
+	done
+	# what goes with gc or rm is A: nothing of B lacks at any time
+	case $1 in gc | rm)
+		same "$(cat "$REPO/refs/main")" $B
+		on_disk verify --lock "$T/B.lock" >"$T/out" 2>"$T/err" || { show; fail "B is harmed"; }
+		;;
+	esac
+}
+blobs_of_b() { # payloads of B that the disk has under their names, as files
+	local etag
+	for etag in $ETAGS; do
+		[ ! -e "$REPO/blobs/$etag" ] || stat -c '%i %Y %n' "$REPO/blobs/$etag"
 	done
 }
-blobs_of_b() { # how many payloads of B the disk has under their names
-	jq -r '.repos[].files[] | .etag // .sha256' "$T/B.lock" | sort -u | while read -r etag; do
-		[ ! -e "$DISK/hub/models--acme--voice/blobs/$etag" ] || echo "$etag"
-	done | wc -l
-}
-again() {
-	local there
-	there=$(blobs_of_b)
-	"$PROGRAM" install "$T/B.tar" --cache "$DISK/hub" --model-dir "$DISK/models" --json --quiet \
-		>"$T/again" 2>"$T/err" || { show; fail "the rerun fails"; }
-	[ "$(jq .had_files "$T/again")" -ge "$there" ] || fail "$there were there: $(cat "$T/again")"
-	expect 0 itts verify --cache "$DISK/hub" --lock "$T/B.lock"
-	expect 0 itts verify --model-dir "$DISK/models"
+again() { # finishes, and does not copy again what is there
+	blobs_of_b >"$T/there"
+	job "$1" again >"$T/again" 2>"$T/err" || { show; fail "the rerun fails"; }
+	blobs_of_b >"$T/now"
+	same "$(comm -23 <(sort "$T/there") <(sort "$T/now") | wc -l)" 0
+	case $1 in
+	gc | rm)
+		! find "$REPO" "$DISK/hub/.locks" -name '*.itts-trash' | grep .
+		test ! -e "$REPO/snapshots/$A"
+		! find "$REPO/blobs" -name '*.itts-part' | grep .
+		same "$(find "$REPO/blobs" -type f | wc -l)" 4
+		;;
+	*)
+		[ "$(jq .had_files "$T/again")" -ge "$(wc -l <"$T/there")" ] ||
+			fail "$(wc -l <"$T/there") were there: $(cat "$T/again")"
+		expect 0 itts verify --model-dir "$DISK/models" --quiet
+		;;
+	esac
+	expect 0 itts verify --cache "$DISK/hub" --lock "$T/B.lock" --quiet
 }
 cut_once() { # JOB MILLISECONDS FLAG
-	local pid
-	clean_disk "$1"
+	local pid status=0
+	cp --sparse=always "$IMAGES/$1" "$IMAGES/disk"
+	power_mount
 	(job "$1") >"$T/out" 2>"$T/err" &
 	pid=$!
 	sleep "$(printf '%d.%03d' $(($2 / 1000)) $(($2 % 1000)))"
 	# with -f the log reaches the disk and data that nobody has synced does not:
 	# names without bytes, if the order is wrong
 	xfs_io -x -c "shutdown ${3:-}" "$DISK"
-	wait $pid || true
+	wait $pid || status=$?
+	[ $status -eq 0 ] || HIT=$((HIT + 1))
 	power_umount
 	power_mount
 	sound "$1"
-	again
-}
-cuts() { # ext4|xfs
-	local i job whole=() at flag
-	RANDOM=${ITTS_SEED:-42}
-	for job in full thin update volumes; do whole+=("$(whole_time $job)"); done
-	for ((i = 0; i < CUTS; i++)); do
-		case $((i % 4)) in 0) job=full ;; 1) job=thin ;; 2) job=update ;; 3) job=volumes ;; esac
-		at=$((RANDOM * (whole[i % 4] * 11 / 10 + 1) / 32768))
-		flag=
-		[ $((i / 4 % 2)) -eq 1 ] || flag=-f
-		echo "--- cut $i: $job after $at of ${whole[i % 4]} ms $flag"
-		cut_once $job $at $flag
-	done
+	again "$1"
 	power_umount
+}
+cuts() { # ext4|xfs JOB
+	local i whole at flag HIT=0 ETAGS
+	RANDOM=${ITTS_SEED:-42}
+	ETAGS=$(jq -r '.repos[].files[] | .etag // .sha256' "$T/B.lock" | sort -u)
+	prepare "$1" "$2"
+	for ((i = 0; i < CUTS; i++)); do
+		at=$((RANDOM * (whole * 11 / 10 + 1) / 32768))
+		# gc and rm wait in their middle: two thirds of the cuts before and after that
+		case $2-$((i % 3)) in
+		[gr]?-0) at=$((RANDOM % 60)) ;;
+		[gr]?-1) at=$((whole - RANDOM % 80)) ;;
+		esac
+		flag=
+		[ $((i % 2)) -eq 1 ] || flag=-f
+		echo "--- cut $i: $2 after $at of $whole ms $flag"
+		cut_once "$2" $((at > 0 ? at : 0)) $flag
+	done
+	echo "$2: $HIT of $CUTS cuts ended it" | tee -a "$T/cuts"
+	rm -f "$IMAGES/$2"
 }
 
 power_run() { # ext4|xfs
+	local what
 	power_probe "$1" >"$T/log/probe.txt" 2>&1 || skip_all "no loop device with $1 that can be shut down"
 	must power_make_bundles
-	power_image "$1"
-	power_mount
-	check "$CUTS power cuts on $1" cuts "$1"
+	for what in $JOBS; do
+		check "$CUTS power cuts on $1: $what" cuts "$1" "$what"
+	done
+	sed 's/^/# /' "$T/cuts" 2>/dev/null
 	finish
 }
