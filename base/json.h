@@ -86,6 +86,19 @@ int json_read_value(struct json_reader *r, struct json **out, struct error *err)
  * for much memory. */
 int json_read_short(struct json_reader *r, size_t limit, struct json **out,
 		    struct error *err) MUST_CHECK;
+/* An object with one list that may be long and other members that are short. */
+struct json_listing {
+	const char *list; /* its key */
+	size_t limit;	  /* bytes of any other member and of any item */
+	/* The other members, before the first item. */
+	int (*head)(void *ctx, const struct json *doc, struct error *err);
+	int (*item)(void *ctx, const struct json *item, struct error *err);
+	void *ctx;
+};
+/* The whole text, wherever in it the list stands. ERR_FORMAT if it lacks. */
+int json_read_listing(const char *text, size_t len,
+		      const struct json_listing *l, struct error *err)
+	MUST_CHECK;
 /* Nothing but white space is left. */
 int json_reader_end(struct json_reader *r, struct error *err) MUST_CHECK;
 

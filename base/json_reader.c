@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <string.h>
 
 void json_reader_init(struct json_reader *r, const char *text, size_t len)
 {
@@ -118,4 +119,93 @@ int json_reader_end(struct json_reader *r, struct error *err)
 	if (r->p < r->end || r->depth)
 		return fail(r, "the end is expected here", err);
 	return 0;
+}
+
+/* --- one long list ----------------------------------------------------------- */
+
+#define SHORT_MEMBERS 16u /* times the limit of one, all of them together */
+
+/* Each item to l->item, or with feed unset to nobody. */
+static int read_items(struct json_reader *r, const struct json_listing *l,
+		      bool feed, struct error *err)
+{
+	int more;
+
+	if (json_enter_array(r, err))
+		return err_wrap(err, "%s", l->list);
+	for (size_t i = 0; (more = json_next_item(r, err)) > 0; i++) {
+		struct json *item CLEANUP(json_free) = NULL;
+
+		if (json_read_short(r, l->limit, &item, err) ||
+		    (feed && l->item(l->ctx, item, err)))
+			return err_wrap(err, "%s[%zu]", l->list, i);
+	}
+	return more;
+}
+
+/* The text of a member, without the comma that was before it. */
+static int add_member(struct str *head, const char *from, const char *to,
+		      const struct json_listing *l, struct error *err)
+{
+	while (from < to && strchr(" \t\r\n,", *from))
+		from++;
+	if ((size_t)(to - from) + head->len > SHORT_MEMBERS * l->limit)
+		return err_set(err, ERR_FORMAT, "too many keys");
+	if (head->len > 1)
+		str_addc(head, ',');
+	str_add(head, from, (size_t)(to - from));
+	return 0;
+}
+
+/* All but the list into head, as a document; where the list begins. */
+static int read_members(struct json_reader *r, const struct json_listing *l,
+			struct str *head, struct json_reader *list,
+			struct error *err)
+{
+	int more;
+
+	if (json_enter_object(r, err))
+		return -1;
+	str_addc(head, '{');
+	for (;;) {
+		char *key CLEANUP(free_ptr) = NULL;
+		struct json *value CLEANUP(json_free) = NULL;
+		const char *begin = r->p;
+
+		more = json_next_key(r, &key, err);
+		if (more <= 0)
+			break;
+		if (strcmp(key, l->list) != 0) {
+			if (json_read_short(r, l->limit, &value, err))
+				return err_wrap(err, "%s", key);
+			if (add_member(head, begin, r->p, l, err))
+				return -1;
+			continue;
+		}
+		if (list->p)
+			return err_set(err, ERR_FORMAT,
+				       "key \"%s\" appears twice", key);
+		*list = *r;
+		if (read_items(r, l, false, err))
+			return -1;
+	}
+	str_addc(head, '}');
+	return more < 0 ? -1 : json_reader_end(r, err);
+}
+
+int json_read_listing(const char *text, size_t len,
+		      const struct json_listing *l, struct error *err)
+{
+	struct str head CLEANUP(str_release) = STR_INIT;
+	struct json *doc CLEANUP(json_free) = NULL;
+	struct json_reader r, list = { 0 };
+
+	json_reader_init(&r, text, len);
+	if (read_members(&r, l, &head, &list, err) ||
+	    json_parse(&doc, head.ptr, head.len, err) ||
+	    l->head(l->ctx, doc, err))
+		return -1;
+	if (!list.p)
+		return err_set(err, ERR_FORMAT, "%s: is missing", l->list);
+	return read_items(&list, l, true, err);
 }

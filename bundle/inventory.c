@@ -11,8 +11,9 @@
  *     ]
  *   }
  *
- * Other keys are ignored. It is a wish list and no proof: what a thin bundle
- * leaves out is hashed again on the target before anything is written there.
+ * Other keys are ignored, the order is free. It is a wish list and no proof: what
+ * a thin bundle leaves out is hashed again on the target before anything is
+ * written there.
  */
 #include "bundle/inventory.h"
 
@@ -114,10 +115,9 @@ void inventory_format(const struct inventory *inv, struct str *out)
 
 /* --- reading ----------------------------------------------------------------- */
 
-static int read_blob(struct inventory *inv, struct json_reader *r,
-		     struct error *err)
+static int read_blob(void *ctx, const struct json *item, struct error *err)
 {
-	struct json *item CLEANUP(json_free) = NULL;
+	struct inventory *inv = ctx;
 	struct digest sha256 = { .alg = DIGEST_NONE };
 	const char *hex = "";
 	uint64_t size = 0;
@@ -125,8 +125,6 @@ static int read_blob(struct inventory *inv, struct json_reader *r,
 	if (inv->count == INVENTORY_MAX_BLOBS)
 		return err_set(err, ERR_FORMAT, "more than %u blobs",
 			       INVENTORY_MAX_BLOBS);
-	if (json_read_short(r, SHORT, &item, err))
-		return -1;
 	if (!json_is_object(item))
 		return err_set(err, ERR_FORMAT, "must be an object");
 	if (json_get_string(item, "sha256", &hex, "", err) ||
@@ -139,86 +137,35 @@ static int read_blob(struct inventory *inv, struct json_reader *r,
 	return 0;
 }
 
-static int read_blobs(struct inventory *inv, struct json_reader *r,
-		      struct error *err)
+static int read_head(void *ctx, const struct json *doc, struct error *err)
 {
-	int more;
+	const char *format = json_string_or(json_member(doc, "format"), "");
+	uint64_t version = 0;
 
-	if (json_enter_array(r, err))
-		return err_wrap(err, "blobs");
-	for (size_t i = 0; (more = json_next_item(r, err)) > 0; i++)
-		if (read_blob(inv, r, err))
-			return err_wrap(err, "blobs[%zu]", i);
-	return more;
-}
-
-struct head {
-	bool format, version, blobs;
-};
-
-static int read_word(struct head *h, const char *key, struct json_reader *r,
-		     struct error *err)
-{
-	struct json *value CLEANUP(json_free) = NULL;
-	const char *begin = r->p;
-
-	if (json_read_short(r, SHORT, &value, err))
-		return err_wrap(err, "%s", key);
-	if (!strcmp(key, "format"))
-		h->format = !strcmp(json_string_or(value, ""), FORMAT);
-	if (!strcmp(key, "version")) {
-		begin += strspn(begin, " \t\r\n");
-		h->version = r->p == begin + 1 && *begin == '0' + VERSION;
-	}
+	(void)ctx;
+	if (strcmp(format, FORMAT) != 0 ||
+	    !json_u64(json_member(doc, "version"), &version) ||
+	    version != VERSION)
+		return err_set(err, ERR_FORMAT,
+			       "not an inventory of version %d", VERSION);
 	return 0;
-}
-
-static int read_all(struct inventory *inv, struct json_reader *r,
-		    struct error *err)
-{
-	struct head h = { 0 };
-	int more;
-
-	if (json_enter_object(r, err))
-		return -1;
-	for (;;) {
-		char *key CLEANUP(free_ptr) = NULL;
-
-		more = json_next_key(r, &key, err);
-		if (more <= 0)
-			break;
-		if (strcmp(key, "blobs") != 0) {
-			if (read_word(&h, key, r, err))
-				return -1;
-			continue;
-		}
-		if (!h.format || !h.version)
-			return err_set(err, ERR_FORMAT,
-				       "not an inventory of version %d",
-				       VERSION);
-		if (h.blobs)
-			return err_set(err, ERR_FORMAT,
-				       "key \"blobs\" appears twice");
-		h.blobs = true;
-		if (read_blobs(inv, r, err))
-			return -1;
-	}
-	if (more < 0 || json_reader_end(r, err))
-		return -1;
-	return h.blobs ? 0 : err_set(err, ERR_FORMAT, "blobs: is missing");
 }
 
 int inventory_parse(struct inventory *out, const char *text, size_t len,
 		    struct error *err)
 {
 	struct inventory inv CLEANUP(inventory_release) = { 0 };
-	struct json_reader r;
+	const struct json_listing listing = { .list = "blobs",
+					      .limit = SHORT,
+					      .head = read_head,
+					      .item = read_blob,
+					      .ctx = &inv };
 
 	if (len > INVENTORY_LIMIT)
 		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
 			       INVENTORY_LIMIT);
-	json_reader_init(&r, text, len);
-	if (read_all(&inv, &r, err) || inventory_settle(&inv, err))
+	if (json_read_listing(text, len, &listing, err) ||
+	    inventory_settle(&inv, err))
 		return -1;
 	*out = inv;
 	inv = (struct inventory){ 0 };

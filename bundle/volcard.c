@@ -149,10 +149,9 @@ static int check_volume(const struct volcard *c, const char *file,
 	return 0;
 }
 
-static int read_volume(struct volcard *c, struct json_reader *r,
-		       struct error *err)
+static int read_volume(void *ctx, const struct json *item, struct error *err)
 {
-	struct json *item CLEANUP(json_free) = NULL;
+	struct volcard *c = ctx;
 	struct digest sha256 = { .alg = DIGEST_NONE };
 	uint64_t offset = 0, size = 0;
 	const char *file = "";
@@ -160,8 +159,6 @@ static int read_volume(struct volcard *c, struct json_reader *r,
 	if (c->count == VOLCARD_MAX)
 		return err_set(err, ERR_FORMAT, "more than %u volumes",
 			       VOLCARD_MAX);
-	if (json_read_short(r, SHORT, &item, err))
-		return -1;
 	if (!json_is_object(item))
 		return err_set(err, ERR_FORMAT, "must be an object");
 	if (json_get_string(item, "file", &file, "", err) ||
@@ -174,32 +171,13 @@ static int read_volume(struct volcard *c, struct json_reader *r,
 	return 0;
 }
 
-static int read_volumes(struct volcard *c, struct json_reader *r,
-			struct error *err)
+static int read_head(void *ctx, const struct json *doc, struct error *err)
 {
-	int more;
-
-	if (c->count)
-		return err_set(err, ERR_FORMAT,
-			       "key \"volumes\" appears twice");
-	if (json_enter_array(r, err))
-		return err_wrap(err, "volumes");
-	for (size_t i = 0; (more = json_next_item(r, err)) > 0; i++)
-		if (read_volume(c, r, err))
-			return err_wrap(err, "volumes[%zu]", i);
-	return more;
-}
-
-/* The small members, as a document of their own. */
-static int read_head(struct volcard *c, const struct str *text,
-		     struct error *err)
-{
-	struct json *doc CLEANUP(json_free) = NULL;
+	struct volcard *c = ctx;
 	const char *format = "", *name = "";
 	uint64_t version = 0;
 
-	if (json_parse(&doc, text->ptr, text->len, err) ||
-	    json_get_string(doc, "format", &format, "", err) ||
+	if (json_get_string(doc, "format", &format, "", err) ||
 	    json_get_u64(doc, "version", &version, "", err))
 		return -1;
 	if (strcmp(format, FORMAT) != 0 || version != VERSION)
@@ -211,39 +189,6 @@ static int read_head(struct volcard *c, const struct str *text,
 		return -1;
 	c->name = xstrdup(name);
 	return 0;
-}
-
-static int read_all(struct volcard *c, struct json_reader *r, struct error *err)
-{
-	struct str head CLEANUP(str_release) = STR_INIT;
-	int more;
-
-	if (json_enter_object(r, err))
-		return -1;
-	str_addc(&head, '{');
-	for (;;) {
-		char *key CLEANUP(free_ptr) = NULL;
-		struct json *value CLEANUP(json_free) = NULL;
-		const char *begin = r->p;
-
-		more = json_next_key(r, &key, err);
-		if (more <= 0)
-			break;
-		if (!strcmp(key, "volumes")) {
-			if (read_volumes(c, r, err))
-				return -1;
-			continue;
-		}
-		if (json_read_short(r, SHORT, &value, err))
-			return err_wrap(err, "%s", key);
-		if (head.len > 8 * SHORT)
-			return err_set(err, ERR_FORMAT, "too many keys");
-		str_add(&head, begin, (size_t)(r->p - begin));
-	}
-	str_addc(&head, '}');
-	if (more < 0 || json_reader_end(r, err))
-		return -1;
-	return read_head(c, &head, err);
 }
 
 static int by_file(const void *a, const void *b)
@@ -270,17 +215,20 @@ int volcard_parse(struct volcard *out, const char *text, size_t len,
 		  struct error *err)
 {
 	struct volcard c CLEANUP(volcard_release) = { 0 };
-	struct json_reader r;
+	const struct json_listing listing = { .list = "volumes",
+					      .limit = SHORT,
+					      .head = read_head,
+					      .item = read_volume,
+					      .ctx = &c };
 	const struct volume *last;
 
 	if (len > VOLCARD_LIMIT)
 		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
 			       VOLCARD_LIMIT);
-	json_reader_init(&r, text, len);
-	if (read_all(&c, &r, err))
+	if (json_read_listing(text, len, &listing, err))
 		return -1;
 	if (c.count == 0)
-		return err_set(err, ERR_FORMAT, "volumes: is missing or empty");
+		return err_set(err, ERR_FORMAT, "volumes: is empty");
 	last = &c.volumes[c.count - 1];
 	if (last->offset + last->size != c.bytes)
 		return err_set(err, ERR_FORMAT,

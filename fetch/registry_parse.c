@@ -8,9 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define SHORT	   16384u /* bytes of any value but the list of layers */
-#define HEAD_LIMIT 65536u
-#define SOURCE	   "https://huggingface.co/"
+#define SHORT  16384u /* bytes of any value but the list of layers */
+#define SOURCE "https://huggingface.co/"
 
 static const char layer_type[] = "application/vnd.cncf.model.";
 static const char artifact_type[] =
@@ -33,18 +32,15 @@ static int get_layer_digest(const struct json *layer, struct digest *out,
 	return 0;
 }
 
-static int read_layer(struct lock_repo *repo, struct json_reader *r,
-		      struct error *err)
+static int read_layer(void *ctx, const struct json *layer, struct error *err)
 {
-	struct json *layer CLEANUP(json_free) = NULL;
+	struct lock_repo *repo = ctx;
 	const struct json *notes;
 	const char *type = "", *path = "", *etag = NULL;
 	struct digest sha256 = { .alg = DIGEST_NONE };
 	struct lock_file *f;
 	uint64_t size = 0;
 
-	if (json_read_short(r, SHORT, &layer, err))
-		return -1;
 	if (!json_is_object(layer))
 		return err_set(err, ERR_FORMAT, "must be an object");
 	if (json_get_string(layer, "mediaType", &type, "", err) ||
@@ -69,21 +65,6 @@ static int read_layer(struct lock_repo *repo, struct json_reader *r,
 		return err_set(err, ERR_FORMAT,
 			       "vnd.itts-pack.etag: must be 40 hex digits");
 	return 0;
-}
-
-static int read_layers(struct lock_repo *repo, struct json_reader *r,
-		       struct error *err)
-{
-	int more;
-
-	if (repo->file_count)
-		return err_set(err, ERR_FORMAT, "key \"layers\" appears twice");
-	if (json_enter_array(r, err))
-		return err_wrap(err, "layers");
-	for (size_t i = 0; (more = json_next_item(r, err)) > 0; i++)
-		if (read_layer(repo, r, err))
-			return err_wrap(err, "layers[%zu]", i);
-	return more;
 }
 
 static void read_refs(struct lock_repo *repo, const char *text)
@@ -149,14 +130,10 @@ static int read_notes(struct lock_repo *repo, const struct json *doc,
 	return read_source(repo, source, err);
 }
 
-static int read_head(struct lock_repo *repo, const struct str *text,
-		     struct error *err)
+static int read_head(void *ctx, const struct json *doc, struct error *err)
 {
-	struct json *doc CLEANUP(json_free) = NULL;
 	const char *type = "";
 
-	if (json_parse(&doc, text->ptr, text->len, err))
-		return -1;
 	if (json_opt_string(doc, "artifactType", &type, "", err))
 		return -1;
 	if (strcmp(type, artifact_type) != 0)
@@ -164,45 +141,7 @@ static int read_head(struct lock_repo *repo, const struct str *text,
 			       "not a model but something else (artifact type "
 			       "\"%s\")",
 			       type);
-	return read_notes(repo, doc, err);
-}
-
-static int read_all(struct lock_repo *repo, struct json_reader *r,
-		    struct error *err)
-{
-	struct str head CLEANUP(str_release) = STR_INIT;
-	int more;
-
-	if (json_enter_object(r, err))
-		return -1;
-	str_addc(&head, '{');
-	for (;;) {
-		char *key CLEANUP(free_ptr) = NULL;
-		struct json *value CLEANUP(json_free) = NULL;
-		const char *begin = r->p;
-
-		more = json_next_key(r, &key, err);
-		if (more <= 0)
-			break;
-		if (!strcmp(key, "layers")) {
-			if (read_layers(repo, r, err))
-				return -1;
-			continue;
-		}
-		if (json_read_short(r, SHORT, &value, err))
-			return err_wrap(err, "%s", key);
-		/* a comma in front of the first one that is kept is none */
-		while (head.len == 1 && begin < r->p &&
-		       strchr(" \t\r\n,", *begin))
-			begin++;
-		if (head.len > HEAD_LIMIT)
-			return err_set(err, ERR_FORMAT, "too many keys");
-		str_add(&head, begin, (size_t)(r->p - begin));
-	}
-	str_addc(&head, '}');
-	if (more < 0 || json_reader_end(r, err))
-		return -1;
-	return read_head(repo, &head, err);
+	return read_notes(ctx, doc, err);
 }
 
 int registry_parse_manifest(const char *text, size_t len, struct lock *out,
@@ -210,13 +149,16 @@ int registry_parse_manifest(const char *text, size_t len, struct lock *out,
 {
 	struct lock l CLEANUP(lock_release) = { .name = xstrdup("registry") };
 	struct lock_repo *repo = lock_add_repo(&l);
-	struct json_reader r;
+	const struct json_listing listing = { .list = "layers",
+					      .limit = SHORT,
+					      .head = read_head,
+					      .item = read_layer,
+					      .ctx = repo };
 
 	if (len > REGISTRY_MANIFEST_LIMIT)
 		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
 			       REGISTRY_MANIFEST_LIMIT);
-	json_reader_init(&r, text, len);
-	if (read_all(repo, &r, err))
+	if (json_read_listing(text, len, &listing, err))
 		return -1;
 	if (repo->file_count == 0)
 		return err_set(err, ERR_FORMAT, "has no files");

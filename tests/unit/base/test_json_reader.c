@@ -181,6 +181,97 @@ static void test_many_values(void **state)
 	assert_true(clock_ms() - begin < 10000);
 }
 
+static int add_head(void *ctx, const struct json *doc, struct error *err)
+{
+	(void)err;
+	str_addf(ctx, "%s:", json_string_or(json_member(doc, "a"), "-"));
+	return 0;
+}
+
+static int add_item(void *ctx, const struct json *item, struct error *err)
+{
+	if (!json_is_string(item))
+		return err_set(err, ERR_FORMAT, "no string");
+	str_addf(ctx, "%s+", json_string_or(item, "?"));
+	return 0;
+}
+
+static int read_listing(const char *text, struct str *seen, struct error *err)
+{
+	const struct json_listing listing = { .list = "l",
+					      .limit = 40,
+					      .head = add_head,
+					      .item = add_item,
+					      .ctx = seen };
+	size_t len = strlen(text);
+	char *copy CLEANUP(free_ptr) = xmalloc(len);
+
+	memcpy(copy, text, len);
+	return json_read_listing(copy, len, &listing, err);
+}
+
+static void test_listing(void **state)
+{
+	static const struct {
+		const char *text, *seen;
+	} table[] = {
+		{ "{\"l\":[]}", "-:" },
+		{ "{\"l\":[\"x\",\"y\"],\"a\":\"1\"}", "1:x+y+" },
+		{ " { \"l\" : [ \"x\" ] , \"a\" : \"1\" , \"b\":2 } ", "1:x+" },
+		{ "{\"a\":\"1\",\"b\":{\"l\":[]},\"l\":[\"x\"]}", "1:x+" },
+		{ "{\"b\":2,\"\\u006c\":[\"x\"],\"a\":\"1\"}", "1:x+" },
+	};
+	static const struct {
+		const char *text, *why, *seen;
+	} bad[] = {
+		{ "[]", "an object", "" },
+		{ "{\"a\":\"1\"}", "l: is missing", "1:" },
+		{ "{\"l\":[],\"l\":[]}", "\"l\" appears twice", "" },
+		{ "{\"a\":1,\"l\":[],\"a\":1}", "a", "" },
+		{ "{\"l\":[\"x\"],\"a\":\"1\"", "comma or the end", "" },
+		{ "{\"l\":[\"x\"]} 1", "the end", "" },
+		{ "{\"l\":{}}", "l: ", "" },
+		{ "{\"l\":[\"x\",1],\"a\":\"1\"}", "l[1]: no string", "1:x+" },
+		{ "{\"l\":[\"x\",\"0123456789012345678901234567890123456789\"]"
+		  "}",
+		  "l[1]: ", "" },
+		{ "{\"a\":\"0123456789012345678901234567890123456789\",\"l\":[]"
+		  "}",
+		  "a: ", "" },
+	};
+	struct error err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct str seen CLEANUP(str_release) = STR_INIT;
+
+		assert_ok(read_listing(table[i].text, &seen, &err), &err);
+		assert_string_equal(seen.ptr, table[i].seen);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct str seen CLEANUP(str_release) = STR_INIT;
+
+		assert_fails(read_listing(bad[i].text, &seen, &err), &err,
+			     ERR_FORMAT, bad[i].why);
+		assert_string_equal(seen.ptr, bad[i].seen);
+	}
+}
+
+static void test_listing_limit(void **state)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str seen CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+
+	(void)state;
+	str_adds(&text, "{\"l\":[]");
+	for (int i = 0; i < 100; i++)
+		str_addf(&text, ",\"k%d\":%d", i, i);
+	str_addc(&text, '}');
+	assert_fails(read_listing(text.ptr, &seen, &err), &err, ERR_FORMAT,
+		     "too many keys");
+}
+
 int run_json_reader_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +280,8 @@ int run_json_reader_tests(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_many_values),
+		cmocka_unit_test(test_listing),
+		cmocka_unit_test(test_listing_limit),
 	};
 
 	return cmocka_run_group_tests_name("json_reader", tests, NULL, NULL);
