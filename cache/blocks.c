@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 struct blocks {
@@ -75,11 +77,22 @@ int blocks_open(struct blocks **out, struct hfcache *c,
 	return 0;
 }
 
+/* Memory has no layout that could be good or bad, and giving out its pages takes as
+ * long as writing does. */
+static bool is_memory(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && st.f_type == TMPFS_MAGIC;
+}
+
 /* Space for all of it, in steps: some file systems let nobody write meanwhile. */
 static int reserve(void *ctx, struct error *err)
 {
 	struct blocks *b = ctx;
 
+	if (is_memory(b->part.fd))
+		return 0;
 	for (uint64_t at = 0; at < b->part.size; at += RESERVE_STEP) {
 		if (atomic_load(&b->closing))
 			return 0;

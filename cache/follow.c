@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_SIZE  ((size_t)256 << 10) /* stays in the processor's cache */
+#define READ_SIZE  ((size_t)64 << 10) /* stays in the processor's cache */
 #define FLUSH_STEP ((uint64_t)16 << 20)
 #define NO_BLOCK   UINT32_MAX
 

@@ -13,7 +13,7 @@
 #include "fetch/hub.h"
 #include "manifest/lock.h"
 
-#define DOWNLOAD_JOBS	  32 /* files at a time where nobody says otherwise */
+#define DOWNLOAD_JOBS	  64 /* files at a time where nobody says otherwise */
 #define DOWNLOAD_MAX_JOBS 64
 
 struct download_options {

@@ -46,7 +46,7 @@ static int open_source(struct lane *l, const struct http_response *res,
 		memcpy(s->validator, res->etag, sizeof(s->validator));
 	if (res->redirected && res->url && !s->direct)
 		s->direct = xstrdup(res->url);
-	if (!s->open)
+	if (!s->open && l->job->blocks)
 		/* others may ask it now */
 		http_wake(l->job->common->hub->http);
 	s->open = true;

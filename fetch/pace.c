@@ -1,12 +1,13 @@
 #include "fetch/pace.h"
 
-#define MEASURE_MS 200
+#define MEASURE_MS 100
 #define HOLD_MS	   3000 /* after a step back */
 #define MOST_HOLDS 3	/* doublings of that */
-#define TRIES	   3	/* measurements that a step has to show something */
+#define TRIES	   10	/* measurements that a step has to show something */
 #define REFUSED	   10	/* strain of a refusal; an answer takes away 1 */
-#define STRAINED   20
-#define QUIET_MS   1000 /* refusals that come together are one */
+#define STRAINED \
+	40 /* one refusal in twenty, at random, hardly ever gets there */
+#define QUIET_MS 1000 /* refusals that come together are one */
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -18,6 +19,7 @@ static void measure_anew(struct pace *p, uint64_t now_ms)
 	p->since_ms = now_ms;
 	p->bytes = 0;
 	p->busy = true;
+	p->waited = false;
 }
 
 void pace_init(struct pace *p, unsigned cap, uint64_t now_ms)
@@ -68,9 +70,11 @@ void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms)
 	uint64_t ms = now_ms - p->since_ms;
 
 	p->busy &= in_use >= p->limit;
-	if (ms < MEASURE_MS)
+	if (p->busy && ms < MEASURE_MS)
 		return;
-	if (p->busy && p->bytes > 0)
+	if (p->waited)
+		p->best = 0;
+	else if (p->busy && p->bytes > 0)
 		step(p, p->bytes * 1000 / ms, now_ms);
 	measure_anew(p, now_ms);
 }
@@ -93,6 +97,14 @@ bool pace_answer(struct pace *p, bool refused, uint64_t now_ms)
 	p->hold_ms = now_ms + HOLD_MS;
 	measure_anew(p, now_ms);
 	return true;
+}
+
+void pace_waited(struct pace *p, uint64_t now_ms)
+{
+	if (p->limit >= p->cap || now_ms < p->hold_ms)
+		return;
+	p->limit++;
+	p->waited = true;
 }
 
 void pace_set_cap(struct pace *p, unsigned cap)

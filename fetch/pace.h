@@ -11,7 +11,7 @@
 
 #define PACE_START     4u
 #define PACE_CAP       16u /* where nobody says otherwise */
-#define PACE_CAP_SMALL 32u /* for small files, which are mostly waiting */
+#define PACE_CAP_SMALL 64u /* for small files, which are mostly waiting */
 #define PACE_MAX_CAP   64u
 
 struct pace {
@@ -26,6 +26,7 @@ struct pace {
 	unsigned holds;	  /* steps in a row that were taken back */
 	unsigned strain;  /* grows with refusals, falls with answers */
 	bool busy;	  /* all of them were in use all the time */
+	bool waited;	  /* answers have raised the limit meanwhile */
 };
 void pace_init(struct pace *p, unsigned cap, uint64_t now_ms);
 void pace_count(struct pace *p, uint64_t bytes);
@@ -35,6 +36,9 @@ void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms);
 /* An answer, or 429, 503, a reset instead: when these are more than a tenth of all,
  * half as many connections are used. true if that is so now. */
 bool pace_answer(struct pace *p, bool refused, uint64_t now_ms);
+/* An answer that took longer to begin than to come: whatever the line can do, more
+ * of them at a time are faster. */
+void pace_waited(struct pace *p, uint64_t now_ms);
 /* Another cap from now on. */
 void pace_set_cap(struct pace *p, unsigned cap);
 

@@ -16,10 +16,14 @@ from bench import COMMIT, MIB, REPO, SIZE, interleave, median, show, verdict
 
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 RATE = 20 * MIB  # of one connection, where they are limited
-STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+# Each TCP connection is paced by the kernel, not each request: SO_MAX_PACING_RATE of
+# a listening socket is that of the connections which it accepts. nginx takes the
+# sockets over as it does when its program file is replaced (variable NGINX).
+PACING = {"plain": 0, "tls": 0, "fast": RATE, "slow": RATE // 5, "fast_bad": RATE}
+SO_MAX_PACING_RATE = 47
 
 NGINX = """
-{module}
 daemon off;
 pid {top}/nginx.pid;
 error_log {top}/nginx.error;
@@ -33,36 +37,21 @@ http {{
 	uwsgi_temp_path {top}/n4; scgi_temp_path {top}/n5;
 	split_clients "$connection$connection_requests$msec" $bad {{ 3% busy; 2% cut; * ""; }}
 	server {{
-		listen 127.0.0.1:{plain} reuseport backlog=1024;
+		listen 127.0.0.1:{plain};
+		listen 127.0.0.1:{fast};
+		listen 127.0.0.1:{slow};
 		listen 127.0.0.1:{tls} ssl;
 		ssl_certificate {top}/server.pem;
 		ssl_certificate_key {top}/server.key;
 		location / {{ root {top}/src; }}
 	}}
 	server {{
-		listen 127.0.0.1:{bad};
+		listen 127.0.0.1:{fast_bad};
 		location / {{
 			root {top}/src;
 			if ($bad = busy) {{ return 503; }}
 			if ($bad = cut) {{ return 444; }}
 		}}
-	}}
-}}
-stream {{
-	server {{
-		listen 127.0.0.1:{fast};
-		proxy_download_rate {rate};
-		proxy_pass 127.0.0.1:{plain};
-	}}
-	server {{
-		listen 127.0.0.1:{slow};
-		proxy_download_rate {fifth};
-		proxy_pass 127.0.0.1:{plain};
-	}}
-	server {{
-		listen 127.0.0.1:{fast_bad};
-		proxy_download_rate {rate};
-		proxy_pass 127.0.0.1:{bad};
 	}}
 }}
 """
@@ -90,6 +79,15 @@ def free_ports(count):
     return ports
 
 
+def paced(rate):
+    s = socket.socket()
+    if rate:
+        s.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, rate)
+    s.bind(("127.0.0.1", 0))
+    s.listen(1024)
+    return s
+
+
 def listens(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
@@ -102,8 +100,9 @@ class Source:
         self.top, self.started = top, []
         self.home = os.path.join(top, "src", REPO, "resolve", COMMIT)
         os.makedirs(self.home)
-        names = ("plain", "tls", "bad", "fast", "slow", "fast_bad", "squid", "delay")
-        self.ports = dict(zip(names, free_ports(len(names))))
+        self.ports = dict(zip(("squid", "delay"), free_ports(2)))
+        self.sockets = {name: paced(rate) for name, rate in PACING.items()}
+        self.ports.update((k, s.getsockname()[1]) for k, s in self.sockets.items())
         self.certificate()
         self.start_nginx()
 
@@ -116,9 +115,9 @@ class Source:
                             os.path.join(self.top, "server.pem")],
                            check=True, stdout=null, stderr=null)
 
-    def start(self, argv, port):
+    def start(self, argv, port, **more):
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
         self.started.append(process)
         end = time.monotonic() + 20
         while not listens(port):
@@ -128,11 +127,13 @@ class Source:
 
     def start_nginx(self):
         conf = os.path.join(self.top, "nginx.conf")
-        module = "load_module %s;" % STREAM if os.path.exists(STREAM) else ""
         with open(conf, "w") as f:
-            f.write(NGINX.format(top=self.top, module=module, rate=RATE, fifth=RATE // 5,
-                                 **self.ports))
-        self.start(["nginx", "-c", conf], self.ports["fast"])
+            f.write(NGINX.format(top=self.top, **self.ports))
+        fds = [s.fileno() for s in self.sockets.values()]
+        env = dict(os.environ, NGINX="".join("%d;" % fd for fd in fds))
+        self.start(["nginx", "-c", conf], self.ports["plain"], env=env, pass_fds=fds)
+        for s in self.sockets.values():
+            s.close()
 
     def start_squid(self):
         conf = os.path.join(self.top, "squid.conf")

@@ -101,15 +101,15 @@ static void refused(void **state)
 	(void)state;
 	pace_init(&p, 0, now);
 	second(&p, &now, 1000000, UINT64_MAX);
-	assert_true(refuse(&p, 2, now));
+	assert_true(refuse(&p, 4, now));
 	assert_int_equal(p.limit, 8);
 	/* those that were under way say the same */
 	assert_false(refuse(&p, 8, now + 500));
 	assert_int_equal(p.limit, 8);
-	assert_true(refuse(&p, 2, now + 1500));
+	assert_true(refuse(&p, 4, now + 1500));
 	assert_int_equal(p.limit, 4);
 	for (unsigned i = 2; i < 8; i++)
-		assert_true(refuse(&p, 2, now + i * 1500));
+		assert_true(refuse(&p, 4, now + i * 1500));
 	assert_int_equal(p.limit, 1);
 	now += 8 * 1500;
 	for (int i = 0; i < 8; i++)
@@ -138,6 +138,30 @@ static void now_and_then(void **state)
 	}
 }
 
+/* Small files: one more for each answer, so twice as many each round trip, whatever
+ * the bytes say; not while refusals are fresh. */
+static void waited_for(void **state)
+{
+	struct pace p;
+	uint64_t now = 1000;
+
+	(void)state;
+	pace_init(&p, 64, now);
+	for (unsigned limit = 4; limit < 64; limit *= 2) {
+		now += 20;
+		for (unsigned i = 0; i < limit; i++)
+			pace_waited(&p, now);
+		pace_count(&p, 1000);
+		pace_tick(&p, p.limit, now);
+		assert_int_equal(p.limit, 2 * limit);
+	}
+	pace_waited(&p, now);
+	assert_int_equal(p.limit, 64);
+	assert_true(refuse(&p, 4, now));
+	pace_waited(&p, now + 100);
+	assert_int_equal(p.limit, 32);
+}
+
 static void other_cap(void **state)
 {
 	struct pace p;
@@ -162,6 +186,7 @@ int run_pace_tests(void)
 		cmocka_unit_test(idle),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(now_and_then),
+		cmocka_unit_test(waited_for),
 		cmocka_unit_test(other_cap),
 	};
 
