@@ -13,8 +13,10 @@ enum event_type {
 	EVENT_DONE,	/* an item is finished and right */
 	EVENT_FAIL,	/* an item has failed for good: text */
 	EVENT_RETRY,	/* an item tries again: text, delay_ms */
-	EVENT_INFO,	/* a message */
-	EVENT_WARN,	/* a message that matters */
+	EVENT_SOURCE, /* on request: what endpoint id, source, has sent so far: done,
+			 * rate, connections in items */
+	EVENT_INFO, /* a message */
+	EVENT_WARN, /* a message that matters */
 };
 
 struct event {
@@ -25,6 +27,7 @@ struct event {
 	const char *source;   /* endpoint that the bytes come from, or NULL */
 	uint64_t done, total; /* bytes */
 	uint64_t items;	      /* PLAN: how many items */
+	uint64_t rate;	      /* SOURCE: bytes a second, lately */
 	unsigned delay_ms;
 };
 

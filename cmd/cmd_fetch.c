@@ -13,6 +13,10 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, dry_run),
 	  .help = "list what would be downloaded and from where; the cache "
 		  "gets no file of the lock" },
+	{ .name = "per-mirror",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, per_mirror),
+	  .help = "show what each endpoint sends, on the way and at the end" },
 	{ .name = "deadline",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, deadline),
@@ -89,16 +93,6 @@ static void put_text(struct app *app, const struct work *w,
 		app_note(app, "%s were received in vain (%llu retries)",
 			 human_size(s->wasted_bytes, got),
 			 (unsigned long long)s->retries);
-}
-
-static void note_sources(struct app *app, const struct hub *h)
-{
-	char size[HUMAN_MAX];
-
-	for (size_t i = 0; app->options->verbose && i < h->count; i++)
-		app_note(app, "from %s: %s%s", h->endpoints[i].origin,
-			 human_size(h->endpoints[i].bytes, size),
-			 h->endpoints[i].dropped ? ", then no more" : "");
 }
 
 /* --- dry run ------------------------------------------------------------------ */
@@ -224,6 +218,7 @@ static int run(struct app *app, struct error *err)
 	struct download_options o = {
 		.jobs = (unsigned)app->options->jobs,
 		.offline = config_offline(app->env, app->options),
+		.per_source = app->options->per_mirror,
 		.cancel = &app->cancel,
 		.sink = &app->sink,
 	};
@@ -244,7 +239,7 @@ static int run(struct app *app, struct error *err)
 		return 0;
 	}
 	put_text(app, &w, &s);
-	note_sources(app, &w.net.hub);
+	net_note_sources(app, &w.net.hub);
 	return 0;
 }
 

@@ -23,6 +23,10 @@ static const struct option options[] = {
 	  .value = "FILE",
 	  .help = "write the bundle here (default: NAME.tar with the "
 		  "manifest's name); - is standard output" },
+	{ .name = "per-mirror",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, per_mirror),
+	  .help = "show what each endpoint sends, on the way and at the end" },
 	{ .name = "for",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, for_site),
@@ -227,6 +231,7 @@ static int get_files(struct app *app, struct work *w, struct made *m,
 {
 	struct download_options o = {
 		.jobs = (unsigned)app->options->jobs,
+		.per_source = app->options->per_mirror,
 		.cancel = &app->cancel,
 		.sink = &app->sink,
 	};
@@ -235,8 +240,12 @@ static int get_files(struct app *app, struct work *w, struct made *m,
 	if (config_offline(app->env, app->options))
 		return 0;
 	m->downloaded = true;
-	return download_lock(&w->net.hub, w->store, &w->lock, &o, &m->download,
-			     err);
+	if (download_lock(&w->net.hub, w->store, &w->lock, &o, &m->download,
+			  err) != 0)
+		return -1;
+	if (!app->options->json)
+		net_note_sources(app, &w->net.hub);
+	return 0;
 }
 
 /* -o, or NAME.tar; looked at as early as it is known. */

@@ -75,3 +75,15 @@ void net_close(struct net *n)
 	http_close(&n->http);
 	config_network_release(&n->config);
 }
+
+void net_note_sources(struct app *app, const struct hub *h)
+{
+	char size[HUMAN_MAX];
+
+	if (!app->options->verbose && !app->options->per_mirror)
+		return;
+	for (size_t i = 0; i < h->count; i++)
+		app_note(app, "from %s: %s%s", h->endpoints[i].origin,
+			 human_size(h->endpoints[i].bytes, size),
+			 h->endpoints[i].dropped ? ", then no more" : "");
+}

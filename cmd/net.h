@@ -22,4 +22,7 @@ struct net {
 int net_open(struct net *n, struct app *app, struct error *err) MUST_CHECK;
 void net_close(struct net *n); /* CLEANUP */
 
+/* What each endpoint has sent, with --verbose or --per-mirror. */
+void net_note_sources(struct app *app, const struct hub *h);
+
 #endif

@@ -38,6 +38,7 @@ struct options {
 	bool online;
 	uint64_t serial;
 	bool from_store, quick, plain_http;
+	bool per_mirror;
 	bool dry_run, keep_refs, import, all;
 	/* the cache's keeper */
 	const char *sort, *grace;

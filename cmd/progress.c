@@ -22,6 +22,9 @@ void progress_release(struct progress *p)
 {
 	drop_items(p);
 	free_ptr(&p->running);
+	for (size_t i = 0; i < p->source_count; i++)
+		free_ptr(&p->sources[i].name);
+	free_ptr(&p->sources);
 	free_ptr(&p->phase);
 	*p = (struct progress){ 0 };
 }
@@ -130,6 +133,27 @@ static void retry_item(struct progress *p, const struct event *ev)
 	p->running[i].text = xstrdup(ev->text);
 }
 
+static void take_source(struct progress *p, const struct event *ev)
+{
+	struct progress_source *s;
+	size_t i = 0;
+
+	while (i < p->source_count && p->sources[i].id != ev->id)
+		i++;
+	if (i == p->source_count) {
+		p->sources = xgrow(p->sources, &p->source_cap, i + 1,
+				   sizeof(*p->sources));
+		p->sources[p->source_count++] = (struct progress_source){
+			.id = ev->id,
+			.name = xstrdup(ev->source ? ev->source : "")
+		};
+	}
+	s = &p->sources[i];
+	s->done = ev->done;
+	s->rate = ev->rate;
+	s->connections = ev->items;
+}
+
 void progress_event(struct progress *p, const struct event *ev, uint64_t now_ms)
 {
 	switch (ev->type) {
@@ -148,6 +172,9 @@ void progress_event(struct progress *p, const struct event *ev, uint64_t now_ms)
 		break;
 	case EVENT_RETRY:
 		retry_item(p, ev);
+		break;
+	case EVENT_SOURCE:
+		take_source(p, ev);
 		break;
 	case EVENT_INFO:
 	case EVENT_WARN:

@@ -18,6 +18,12 @@ struct progress_item {
 	uint64_t done, total;
 };
 
+struct progress_source {
+	unsigned id;
+	char *name;
+	uint64_t done, rate, connections;
+};
+
 struct progress {
 	char *phase; /* NULL: none has begun */
 	uint64_t items, finished, failed;
@@ -25,6 +31,8 @@ struct progress {
 	uint64_t finished_bytes;       /* of items that have ended */
 	struct progress_item *running; /* oldest first */
 	size_t count, cap;
+	struct progress_source *sources; /* of those that were told, as told */
+	size_t source_count, source_cap;
 	uint64_t received; /* grows only; what the rate is made of */
 	struct {
 		uint64_t at_ms, received;

@@ -1,7 +1,9 @@
 #include "cmd/render.h"
 
 #include "base/attr.h"
+#include "base/human.h"
 #include "base/mem.h"
+#include "cmd/progress.h"
 #include "cmd/text.h"
 
 #include <assert.h>
@@ -57,6 +59,20 @@ void render_close(struct render **r)
 	(*r)->ops->close((*r)->state);
 	free(*r);
 	*r = NULL;
+}
+
+void render_source(struct str *out, const struct progress_source *s)
+{
+	char size[HUMAN_MAX];
+
+	str_addf(out, "%s from ", human_size(s->done, size));
+	text_clean(out, s->name, strlen(s->name));
+	if (s->connections)
+		str_addf(out, ", %llu connection%s",
+			 (unsigned long long)s->connections,
+			 s->connections == 1 ? "" : "s");
+	if (s->rate)
+		str_addf(out, ", %s/s", human_size(s->rate, size));
 }
 
 void render_message(struct str *out, const struct render_io *io,

@@ -31,6 +31,10 @@ void render_close(struct render **r); /* CLEANUP */
 void render_message(struct str *out, const struct render_io *io,
 		    const struct event *ev);
 
+/* "12 MiB from https://host, 4 connections, 5 MiB/s" */
+struct progress_source;
+void render_source(struct str *out, const struct progress_source *s);
+
 /* What a kind of renderer is made of. */
 struct renderer {
 	void *(*open)(const struct render_io *io); /* io is borrowed */

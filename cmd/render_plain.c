@@ -84,6 +84,11 @@ static void put_stand(struct plain *p, uint64_t now)
 	if (progress_left(g, now, &left))
 		str_addf(&text, ", %s left", human_time(left, a));
 	str_addc(&text, '\n');
+	for (size_t i = 0; i < g->source_count; i++) {
+		str_adds(&text, "  ");
+		render_source(&text, &g->sources[i]);
+		str_addc(&text, '\n');
+	}
 	put(p, &text);
 	p->last_ms = now;
 }

@@ -55,6 +55,18 @@ static void add_item(struct str *out, const struct progress_item *it,
 		 human_size(it->total, size));
 }
 
+static void add_source(struct str *out, const struct progress_source *s,
+		       unsigned columns)
+{
+	struct str line CLEANUP(str_release) = STR_INIT;
+	size_t used;
+
+	str_adds(&line, "  ");
+	render_source(&line, s);
+	used = text_columns(line.ptr);
+	text_fit(out, line.ptr, used < columns ? used : columns);
+}
+
 static void add_bar(struct str *out, unsigned pc, size_t room)
 {
 	size_t full = (room - 2) * pc / 100;
@@ -122,6 +134,10 @@ static void add_block(struct tty *t, struct str *out, uint64_t now)
 	limit = rows / 4 > 1 ? rows / 4 : 1;
 	for (size_t i = 0; i < g->count && lines < limit; i++, lines++) {
 		add_item(out, &g->running[i], columns);
+		str_adds(out, "\x1b[K\n");
+	}
+	for (size_t i = 0; i < g->source_count && i < limit; i++, lines++) {
+		add_source(out, &g->sources[i], columns);
 		str_adds(out, "\x1b[K\n");
 	}
 	add_sum(out, g, now, columns);

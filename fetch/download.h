@@ -22,6 +22,7 @@ struct download_options {
 	bool learn; /* only files whose sha256 is DIGEST_NONE: it is filled in.
 			* Blobs only: no snapshots, refs, listings. */
 	bool nameless;	      /* blobs only: no snapshots, refs, listings */
+	bool per_source;      /* EVENT_SOURCE, once a second and at the end */
 	uint64_t deadline_ms; /* from now on; then ERR_NET. 0: none */
 	const struct cancel *cancel;
 	const struct event_sink *sink;

@@ -12,7 +12,8 @@
 
 #define BUSY_POLL_MS 100
 /* Small files get their names together, but no later than this. */
-#define FLUSH_MS 2000
+#define FLUSH_MS   2000
+#define SOURCES_MS 1000
 
 struct fetch {
 	struct plan *plan;
@@ -26,6 +27,8 @@ struct fetch {
 	uint64_t busy_ms; /* when they were looked at last */
 	bool stopped, filling;
 	uint64_t began_ms;
+	uint64_t *sent; /* of each endpoint, when it was told last */
+	uint64_t told_ms;
 	struct job_end kept[HFCACHE_BATCH_CAP]; /* wait for a flush */
 	size_t kept_count;
 	uint64_t kept_ms;     /* when the first of them came */
@@ -41,6 +44,7 @@ static void fetch_release(struct fetch *f)
 	free_ptr(&f->common.lanes);
 	free_ptr(&f->common.endpoints);
 	free_ptr(&f->queue);
+	free_ptr(&f->sent);
 	free_ptr(&f->busy);
 }
 
@@ -211,11 +215,47 @@ static void look_at_clock(struct fetch *f)
 	stop(f, &err);
 }
 
+/* Of requests that have ended and of those that run. */
+static uint64_t bytes_sent(const struct job_common *c, size_t endpoint)
+{
+	const struct hub_endpoint *e = &c->hub->endpoints[endpoint];
+	uint64_t bytes = e->bytes;
+
+	for (unsigned i = 0; i < JOB_LANES; i++)
+		if (c->lanes[i].job && c->lanes[i].endpoint == e)
+			bytes += c->lanes[i].got;
+	return bytes;
+}
+
+static void tell_sources(struct fetch *f)
+{
+	const struct job_common *c = &f->common;
+	uint64_t now = clock_ms(), ms = now - f->told_ms;
+
+	for (size_t i = 0; i < c->hub->count; i++) {
+		uint64_t bytes = bytes_sent(c, i);
+		struct event ev = { .type = EVENT_SOURCE,
+				    .id = (unsigned)i,
+				    .source = c->hub->endpoints[i].origin,
+				    .done = bytes,
+				    .items = c->endpoints[i].lanes };
+
+		if (ms > 0 && bytes > f->sent[i])
+			ev.rate = (bytes - f->sent[i]) * 1000 / ms;
+		f->sent[i] = bytes;
+		if (bytes > 0 || ev.items > 0)
+			event_emit(f->options->sink, &ev);
+	}
+	f->told_ms = now;
+}
+
 static void on_tick(void *ctx)
 {
 	struct fetch *f = ctx;
 
 	look_at_clock(f);
+	if (f->options->per_source && clock_ms() - f->told_ms >= SOURCES_MS)
+		tell_sources(f);
 
 	f->filling = true;
 	if (f->kept_count > 0 && clock_ms() - f->kept_ms >= FLUSH_MS)
@@ -272,6 +312,8 @@ static int run(struct fetch *f, struct error *err)
 
 	/* what is complete stays, however the rest has ended */
 	flush(f);
+	if (f->options->per_source)
+		tell_sources(f);
 	if (rc == 0 && f->fatal.code != ERR_NONE) {
 		*err = f->fatal;
 		return -1;
@@ -312,6 +354,10 @@ static void make_jobs(struct fetch *f)
 		c->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;
 	c->lanes = xcalloc(JOB_LANES, sizeof(*c->lanes));
 	c->endpoints = xcalloc(c->hub->count + 1, sizeof(*c->endpoints));
+	f->sent = xcalloc(c->hub->count + 1, sizeof(*f->sent));
+	for (size_t i = 0; i < c->hub->count; i++)
+		f->sent[i] = c->hub->endpoints[i].bytes;
+	f->told_ms = clock_ms();
 	for (size_t i = 0; i < c->hub->count; i++)
 		pace_init(&c->endpoints[i].pace, c->hub->connections,
 			  clock_ms());

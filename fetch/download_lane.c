@@ -106,6 +106,9 @@ void lane_release(struct lane *l)
 void lane_abandon(struct lane *l)
 {
 	http_drop(l->job->common->hub->http, l);
+	/* what came of its request came, if in vain; a request that ends says it
+	 * itself */
+	l->endpoint->bytes += l->got;
 	lane_release(l);
 }
 

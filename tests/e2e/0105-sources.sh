@@ -124,6 +124,22 @@ only() { # some of the endpoints, in their order; a name that means none
 	expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --only-mirror "$hub"
 	says https://huggingface.co
 }
+per_mirror() { # on the way and at the end, of each that sent something
+	fetch --endpoint "$near" --endpoint "$far" --connections 2 --per-mirror --progress=json
+	jq -sec --arg near "$near" --arg far "$far" '[.[] | select(.type == "source")] |
+		([.[].source] | unique) == ([$near, $far] | sort) and
+		(map(select(.source == $near).done) | . == sort and last > 1000000) and
+		any(.connections > 1) and any(.rate > 0) and length >= 4' "$T/err"
+	jq -e --arg done "$(jq -s "[.[] | select(.type == \"source\" and .source == \"$near\").done] | last" "$T/err")" \
+		'.sources[0].received_bytes == ($done | tonumber)' "$T/out"
+	fetch --endpoint "$near" --progress=json
+	same "$(grep -c '"type":"source"' "$T/err")" 0
+	rm -rf "$T/c10"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c10" --endpoint "$near" --endpoint "$far" \
+		--connections 1 --per-mirror
+	says "from $near, 1 connection" "MiB/s"
+	prints "from $near: " "from $far: "
+}
 limited() { # all connections together
 	local before=$EPOCHREALTIME ms
 	fetch --endpoint "$hub" --limit-rate 8M
@@ -144,6 +160,7 @@ check "connections are kept" keeps_connections
 check "signed URLs that expire" expires
 check "--dry-run" dry
 check "--deadline" deadline
+check "--per-mirror" per_mirror
 check "--only-mirror" only
 check "--limit-rate" limited
 finish

@@ -264,6 +264,80 @@ static void interpret(struct terminal *t, const char *p)
 	}
 }
 
+/* What endpoints have sent stands below the sum, and goes with the phase. */
+static void send_sources(struct screen *s, struct render *r)
+{
+	static const struct event events[] = {
+		{ .type = EVENT_PLAN,
+		  .name = "fetch",
+		  .items = 1,
+		  .total = 40 * MIB },
+		{ .type = EVENT_START,
+		  .id = 0,
+		  .name = "a",
+		  .total = 40 * MIB },
+		{ .type = EVENT_SOURCE,
+		  .id = 1,
+		  .source = "https://b",
+		  .done = MIB,
+		  .items = 1 },
+		{ .type = EVENT_SOURCE,
+		  .id = 0,
+		  .source = "https://a",
+		  .done = 5 * MIB,
+		  .items = 4,
+		  .rate = 2 * MIB },
+		{ .type = EVENT_SOURCE,
+		  .id = 1,
+		  .source = "https://b",
+		  .done = 2 * MIB },
+		{ .type = EVENT_PROGRESS,
+		  .id = 0,
+		  .name = "a",
+		  .done = 20 * MIB,
+		  .total = 40 * MIB },
+	};
+	struct event_sink sink = render_sink(r);
+
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		s->now += 1001;
+		event_emit(&sink, &events[i]);
+	}
+}
+
+static void test_sources(void **state)
+{
+	struct screen s CLEANUP(screen_release) = SCREEN_INIT;
+	struct render *plain CLEANUP(render_close) = open_on(&s, RENDER_PLAIN,
+							     false, false);
+	struct screen j CLEANUP(screen_release) = SCREEN_INIT;
+	struct render *json CLEANUP(render_close) = open_on(&j, RENDER_JSON,
+							    false, false);
+	struct screen v CLEANUP(screen_release) = SCREEN_INIT;
+	struct render *tty CLEANUP(render_close) = open_on(&v, RENDER_TTY,
+							   false, false);
+	struct terminal t;
+
+	(void)state;
+	send_sources(&s, plain);
+	assert_true(str_ends(s.text.ptr,
+			     "  2.00 MiB from https://b\n"
+			     "  5.00 MiB from https://a, 4 connections, "
+			     "2.00 MiB/s\n"));
+	send_sources(&j, json);
+	assert_non_null(strstr(
+		j.text.ptr, "{\"v\":1,\"type\":\"source\",\"source\":\"https://"
+			    "a\",\"done\":"
+			    "5242880,\"rate\":2097152,\"connections\":4}\n"));
+	send_sources(&v, tty);
+	interpret(&t, v.text.ptr);
+	assert_string_equal(t.line[1], "  2.00 MiB from https://b");
+	assert_string_equal(
+		t.line[2],
+		"  5.00 MiB from https://a, 4 connections, 2.00 MiB/s");
+	assert_true(str_starts(t.line[3], "fetch  50%"));
+}
+
 static void test_tty(void **state)
 {
 	struct screen s CLEANUP(screen_release) = SCREEN_INIT;
@@ -391,6 +465,7 @@ int run_render_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_plain_verbose),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_json),
