@@ -15,7 +15,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "bundle/layout.h"
 #include "bundle/sbom.h"
 
 #include <inttypes.h>
@@ -182,9 +181,14 @@ bool bundle_leave_out(struct bundle_manifest *m, size_t blob)
 	return true;
 }
 
+uint64_t bundle_state_count(uint64_t size)
+{
+	return size ? (size - 1) / BUNDLE_STATE_STEP : 0;
+}
+
 uint64_t bundle_blob_states(const struct bundle_blob *b)
 {
-	return b->absent ? 0 : layout_state_count(b->size);
+	return b->absent ? 0 : bundle_state_count(b->size);
 }
 
 void bundle_manifest_release(struct bundle_manifest *m)

@@ -60,7 +60,9 @@ struct bundle_manifest {
 /* Takes a blob out of the bundle. false: it is too small for that, or was taken
  * out before. Before the manifest is formatted. */
 bool bundle_leave_out(struct bundle_manifest *m, size_t blob);
-/* SHA-256 states that a blob has in the states member. */
+/* SHA-256 states that a payload of this size leaves in the states member. */
+uint64_t bundle_state_count(uint64_t size);
+/* The same of a blob: none if it is left out. */
 uint64_t bundle_blob_states(const struct bundle_blob *b);
 
 /* From a lock that went through lock_parse() or lock_finish(); borrows all that

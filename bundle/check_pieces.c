@@ -5,7 +5,7 @@
  * the states need no trust. A wrong state makes the pieces on both sides of it
  * wrong; then the whole payload is hashed to tell which is the damaged one.
  */
-#include "bundle/check_run.h"
+#include "bundle/check_pieces.h"
 
 #include "base/file.h"
 #include "base/mem.h"

@@ -26,7 +26,5 @@ void check_member(struct check_run *run, enum verify_state state,
 /* Damage to a payload, under the first file that has it. */
 void check_payload(struct check_run *run, enum verify_state state, size_t blob,
 		   const char *detail);
-/* All payloads of payload_at, in pieces, on all cores. */
-int check_pieces(struct check_run *run, struct error *err) MUST_CHECK;
 
 #endif

@@ -49,7 +49,7 @@ struct copy_job {
 	 * a big one: bytes done so far. May be NULL. */
 	void (*progress)(void *ctx, uint64_t done);
 	void *ctx; /* of seen and progress */
-	/* NULL, or room for layout_state_count(size) times DIGEST_STATE_LEN: the
+	/* NULL, or room for bundle_state_count(size) times DIGEST_STATE_LEN: the
 	 * SHA-256 states after each full BUNDLE_STATE_STEP. */
 	unsigned char *states;
 

@@ -39,11 +39,6 @@ struct layout {
 	struct str buf; /* of the segment given out last */
 };
 
-uint64_t layout_state_count(uint64_t size)
-{
-	return size ? (size - 1) / BUNDLE_STATE_STEP : 0;
-}
-
 /* Bytes of SHA256SUMS: each line has 64 digits, two blanks, a name, a newline. */
 static uint64_t sums_size(const struct bundle_manifest *m)
 {

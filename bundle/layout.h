@@ -50,7 +50,4 @@ void layout_rewind(struct layout *l);
 int layout_total(struct layout *l, uint64_t *total, struct error *err)
 	MUST_CHECK;
 
-/* SHA-256 states that a payload of this size leaves in the states member. */
-uint64_t layout_state_count(uint64_t size);
-
 #endif

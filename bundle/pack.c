@@ -176,7 +176,7 @@ static int write_volume(void *ctx, const void *buf, size_t n, struct error *err)
 
 static int put_big(struct pack *p, int fd, uint64_t size, struct error *err)
 {
-	size_t states = (size_t)layout_state_count(size) * DIGEST_STATE_LEN;
+	size_t states = (size_t)bundle_state_count(size) * DIGEST_STATE_LEN;
 	struct copy_job job = { .src_fd = fd,
 				.size = size,
 				.dst_fd = p->fd,

@@ -100,19 +100,22 @@ before() { # JOB: what is there before
 	esac
 }
 prepare() { # ext4|xfs JOB: an image to begin each round with; whole: milliseconds it takes
-	local start end
+	local start end i
 	power_image "$1"
 	power_mount
 	before "$2"
 	power_umount
 	mv "$IMAGES/disk" "$IMAGES/$2"
-	cp --sparse=always "$IMAGES/$2" "$IMAGES/disk"
-	power_mount
-	start=$(date +%s%N)
-	job "$2" >"$T/out" 2>"$T/err" || { show; fail "$2 fails"; }
-	end=$(date +%s%N)
-	whole=$(((end - start) / 1000000))
-	power_umount
+	whole=99999
+	for i in 1 2 3; do # the fastest: a cut behind the end hits nothing
+		cp --sparse=always "$IMAGES/$2" "$IMAGES/disk"
+		power_mount
+		start=$(date +%s%N)
+		job "$2" >"$T/out" 2>"$T/err" || { show; fail "$2 fails"; }
+		end=$((($(date +%s%N) - start) / 1000000))
+		power_umount
+		[ $end -ge $whole ] || whole=$end
+	done
 }
 
 # After the cut: no name that its bytes do not deserve, no empty blob, refs that lead

@@ -312,7 +312,7 @@ static void state_counts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(layout_state_count(cases[i].size),
+		assert_int_equal(bundle_state_count(cases[i].size),
 				 cases[i].count);
 }
 

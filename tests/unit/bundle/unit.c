@@ -211,7 +211,7 @@ static void put_payload(const struct bundle_manifest *m, size_t blob,
 static void put_states(const struct bundle_manifest *m, struct str *out)
 {
 	for (size_t i = 0; i < m->blob_count; i++)
-		assert_int_equal(layout_state_count(m->blobs[i].size), 0);
+		assert_int_equal(bundle_state_count(m->blobs[i].size), 0);
 	(void)out;
 }
 
