@@ -278,6 +278,9 @@ static int copy_offer(struct transfer *t, struct error *err)
 	if ((!copy.clone && hfcache_part_reserve(&part, err)) ||
 	    copy_run(&copy, err) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
+	    (policy_wants_bytes(t->job->policy) &&
+	     policy_scan_fd(t->job->policy, part.fd, copy.size, t->file->path,
+			    t->file->path, err)) ||
 	    hfcache_part_commit(&part, NULL, err))
 		return -1;
 	*(copy.cloned ? &t->job->shared : &t->job->copied) += 1;
@@ -313,8 +316,9 @@ static int link_offer(struct transfer *t, struct error *err)
 static bool is_final(const struct error *err)
 {
 	return err->code == ERR_CANCELLED || err->code == ERR_BUSY ||
-	       err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EROFS ||
-	       err->sys == EACCES || err->sys == EPERM || err->sys == EFBIG;
+	       err->code == ERR_UNSAFE || err->sys == ENOSPC ||
+	       err->sys == EDQUOT || err->sys == EROFS || err->sys == EACCES ||
+	       err->sys == EPERM || err->sys == EFBIG;
 }
 
 /* 1: done, 0: not right here. */

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/str.h"
+#include "bundle/policy.h"
 #include "cache/hfcache.h"
 #include "manifest/lock.h"
 
@@ -55,6 +56,7 @@ struct supply_job {
 	enum supply_mode mode;
 	const struct cancel *cancel;
 	const struct event_sink *sink;
+	const struct policy *policy; /* what it says of bytes; may be NULL */
 	/* results, added up */
 	uint64_t linked, shared, copied; /* files */
 	uint64_t bytes;			 /* of all of them */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/census.h"
+#include "cache/hashrun.h"
 #include "cache/store.h"
 #include "cache/tree.h"
 
@@ -123,9 +124,55 @@ static void add_revision(struct deriver *d, const struct census *c,
 	for (size_t i = 0; i < listed.count; i++)
 		add_file(d, r, listed.files[i].path, listed.files[i].size,
 			 tree_want(&listed.files[i]));
-	for (size_t i = 0; i < rev->file_count; i++)
-		if (!tree_find(&listed, rev->files[i].path))
-			add_linked(d, r, c, &rev->files[i]);
+	r->complete = listed.count > 0;
+	for (size_t i = 0; i < rev->file_count; i++) {
+		if (tree_find(&listed, rev->files[i].path))
+			continue;
+		r->complete = false;
+		add_linked(d, r, c, &rev->files[i]);
+	}
+}
+
+/* Size and SHA-256 of one file, from its bytes. */
+static int fill(struct hfcache *c, const struct lock_repo *r,
+		struct lock_file *f, const struct cancel *cancel,
+		struct error *err)
+{
+	struct hash_span span = { .cancel = cancel };
+	int fd CLEANUP(close_fd) = -1;
+	struct digest git = { 0 };
+	struct stat st;
+	enum beneath b = store_find(c, r, f, &fd, &st);
+
+	if (b != BENEATH_FILE)
+		return err_set(err, ERR_NOT_FOUND, "%s %s: %s", r->id, f->path,
+			       beneath_text(b));
+	if (f->size != DERIVE_NO_SIZE && f->size != (uint64_t)st.st_size)
+		return err_set(err, ERR_INTEGRITY, "%s %s: wrong size", r->id,
+			       f->path);
+	f->size = span.size = (uint64_t)st.st_size;
+	span.fd = fd;
+	if (f->sha256.alg)
+		return 0;
+	if (hash_span(&span, DIGEST_SHA256, &f->sha256, err) ||
+	    hash_span(&span, DIGEST_GIT_SHA1, &git, err))
+		return err_wrap(err, "%s %s", r->id, f->path);
+	if (!digest_equal(&git, &f->etag))
+		return err_set(err, ERR_INTEGRITY, "%s %s: wrong digest", r->id,
+			       f->path);
+	return 0;
+}
+
+int derive_fill(struct hfcache *c, struct lock *l, const struct cancel *cancel,
+		struct error *err)
+{
+	for (size_t i = 0; i < l->repo_count; i++)
+		for (size_t k = 0; k < l->repos[i].file_count; k++)
+			if (fill(c, &l->repos[i], &l->repos[i].files[k], cancel,
+				 err))
+				return err_hint(err, "itts-pack repair gets it "
+						     "again");
+	return lock_finish(l, err);
 }
 
 static int by_path(const void *a, const void *b)

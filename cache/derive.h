@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "cache/hfcache.h"
@@ -25,5 +26,10 @@ struct derive_want {
 int derive_lock(struct hfcache *c, const struct derive_want *want,
 		struct lock *out, uint64_t *unknown, struct error *err)
 	MUST_CHECK;
+
+/* Sizes and SHA-256 from the bytes of the cache, which have to be all there: l, with
+ * a name, is a whole lock then. ERR_NOT_FOUND, ERR_INTEGRITY. */
+int derive_fill(struct hfcache *c, struct lock *l, const struct cancel *cancel,
+		struct error *err) MUST_CHECK;
 
 #endif

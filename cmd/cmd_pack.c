@@ -321,6 +321,21 @@ static int run_from_store(struct app *app, struct pack_options *o,
 	return write_bundle(app, store, &old.lock, o, m, err);
 }
 
+int pack_store_lock(struct app *app, struct hfcache *store,
+		    const struct lock *l, struct error *err)
+{
+	struct made m CLEANUP(made_release) = { .path = app->options->output };
+	struct pack_options o = { .serial = app->options->serial,
+				  .cancel = &app->cancel,
+				  .sink = &app->sink };
+
+	if (config_epoch(app->env, &o.epoch, err) != 0 ||
+	    choose_output(app, &m, l->name, err) != 0)
+		return -1;
+	say_licences(app, l);
+	return write_bundle(app, store, l, &o, &m, err);
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct work w CLEANUP(work_release) = WORK_INIT;

@@ -12,11 +12,12 @@ static const struct command *const commands[] = {
 };
 #else
 static const struct command *const commands[] = {
-	&cmd_completion, &cmd_doctor, &cmd_du,	   &cmd_env,	 &cmd_fetch,
-	&cmd_gc,	 &cmd_help,   &cmd_init,   &cmd_inspect, &cmd_install,
-	&cmd_inventory,	 &cmd_lock,   &cmd_ls,	   &cmd_mirrors, &cmd_pack,
-	&cmd_recipes,	 &cmd_repair, &cmd_rm,	   &cmd_run,	 &cmd_sbom,
-	&cmd_scan,	 &cmd_sign,   &cmd_verify, &cmd_version, &cmd_watch,
+	&cmd_adopt,  &cmd_completion, &cmd_doctor,  &cmd_du,	    &cmd_env,
+	&cmd_export, &cmd_fetch,      &cmd_gc,	    &cmd_help,	    &cmd_import,
+	&cmd_init,   &cmd_inspect,    &cmd_install, &cmd_inventory, &cmd_lock,
+	&cmd_ls,     &cmd_mirrors,    &cmd_pack,    &cmd_recipes,   &cmd_repair,
+	&cmd_rm,     &cmd_run,	      &cmd_sbom,    &cmd_scan,	    &cmd_sign,
+	&cmd_verify, &cmd_version,    &cmd_watch,
 };
 #endif
 

@@ -37,10 +37,10 @@ const struct command *command_at(size_t i); /* sorted; NULL behind the last */
 /* ERR_USAGE that names the command that was meant. */
 int command_unknown(const char *name, struct error *err);
 
-extern const struct command cmd_completion, cmd_doctor, cmd_du, cmd_env,
-	cmd_fetch, cmd_gc, cmd_help, cmd_init, cmd_inspect, cmd_install,
-	cmd_inventory, cmd_lock, cmd_ls, cmd_mirrors, cmd_pack, cmd_recipes,
-	cmd_repair, cmd_rm, cmd_run, cmd_sbom, cmd_scan, cmd_sign, cmd_verify,
-	cmd_version, cmd_watch;
+extern const struct command cmd_adopt, cmd_completion, cmd_export, cmd_import,
+	cmd_doctor, cmd_du, cmd_env, cmd_fetch, cmd_gc, cmd_help, cmd_init,
+	cmd_inspect, cmd_install, cmd_inventory, cmd_lock, cmd_ls, cmd_mirrors,
+	cmd_pack, cmd_recipes, cmd_repair, cmd_rm, cmd_run, cmd_sbom, cmd_scan,
+	cmd_sign, cmd_verify, cmd_version, cmd_watch;
 
 #endif

@@ -172,7 +172,8 @@ static int name_repo(struct mending *m, const struct lock_repo *r,
 		     struct error *err)
 {
 	if (hfcache_make_refs(m->store, r, err) != 0 ||
-	    (m->whole && hfcache_write_tree(m->store, r, err) != 0))
+	    (m->whole && r->complete &&
+	     hfcache_write_tree(m->store, r, err) != 0))
 		return -1;
 	for (size_t i = 0; i < r->refs.count; i++) {
 		enum ref_change change = REF_SAME;
@@ -244,6 +245,7 @@ int mending_run(struct mending *m, struct lock *l, struct error *err)
 	m->job.mode = m->mode;
 	m->job.cancel = &m->app->cancel;
 	m->job.sink = &m->app->sink;
+	m->job.policy = m->policy;
 	lacks = xcalloc(a.count + 1, sizeof(*lacks));
 	for (size_t i = 0; i < a.count; i++)
 		lacks[i] = a.files[i].state != BLOB_OK;

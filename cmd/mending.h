@@ -34,7 +34,8 @@ struct mending {
 	enum supply_mode mode;
 	bool dry_run, network;
 	bool whole; /* also listings and refs of what is complete */
-	struct checked *checked; /* or NULL */
+	struct checked *checked;     /* or NULL */
+	const struct policy *policy; /* of who keeps the machine; or NULL */
 	/* results */
 	struct mending_row *rows;
 	size_t row_count, row_cap;

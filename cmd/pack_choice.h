@@ -26,6 +26,11 @@ int thin_choose(struct thin_choice *out, struct app *app, struct error *err)
 int installer_extra(const char *file, struct pack_extra *out, char **path,
 		    struct error *err) MUST_CHECK;
 
+/* Writes the bundle of a lock that the store has all files of, as the options of
+ * pack say (-o, --for, --installer, --volume-size), and the result; in cmd_pack.c. */
+int pack_store_lock(struct app *app, struct hfcache *store,
+		    const struct lock *l, struct error *err) MUST_CHECK;
+
 /* The bundle that was installed: this name, or the only one there is. */
 int installed_find(struct hfcache *store, const char *name,
 		   struct bundle_manifest *out, struct error *err) MUST_CHECK;

@@ -1,0 +1,213 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/sniff.h"
+#include "bundle/source.h"
+#include "bundle/supply.h"
+#include "cache/derive.h"
+#include "cmd/app.h"
+#include "cmd/groups.h"
+#include "cmd/mending.h"
+#include "cmd/policy.h"
+#include "cmd/trust.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+static const struct option options[] = {
+	{ .name = "dry-run",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, dry_run),
+	  .help = "say what would be taken; write nothing" },
+	{ .name = "keep-refs",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, keep_refs),
+	  .help = "leave refs (main, ...) that the cache has where they point "
+		  "(of another cache they always stay)" },
+	{ .name = "link",
+	  .kind = OPTION_FLAG,
+	  .field = offsetof(struct options, link),
+	  .help = "from another cache on the same file system: hard links, "
+		  "both caches share the files from then on" },
+};
+
+static const struct option_group group = { "Options", options,
+					   ARRAY_LEN(options) };
+
+static const struct option_group *const groups[] = { &group, &group_trust,
+						     &group_common, NULL };
+
+static const char *const examples[] = {
+	"What itts-pack export wrote:",
+	"itts-pack import maskgct.tar",
+	"One repository of a colleague's cache:",
+	"itts-pack import /mnt/hub amphion/MaskGCT",
+	"All of an old cache, without copying:",
+	"itts-pack import ~/.cache/huggingface/hub --link --cache /srv/hub",
+	NULL
+};
+
+/* --- another cache ---------------------------------------------------------------- */
+
+static int read_other(struct app *app, const char *place,
+		      const struct strlist *specs, struct lock *out,
+		      struct error *err)
+{
+	const struct derive_want want = { .specs = specs };
+	struct hfcache *other CLEANUP(hfcache_close) = NULL;
+	char *hub CLEANUP(free_ptr) = xasprintf("%s/hub", place);
+	uint64_t unknown = 0;
+
+	/* an HF_HOME, or the cache itself */
+	if (hfcache_open(&other, hub, false, err) != 0) {
+		err_clear(err);
+		if (hfcache_open(&other, place, false, err) != 0)
+			return -1;
+	}
+	if (derive_lock(other, &want, out, &unknown, err) != 0)
+		return -1;
+	if (unknown)
+		event_warn(&app->sink,
+			   "%llu files of %s are left out: nothing tells what "
+			   "they should be",
+			   (unsigned long long)unknown, place);
+	return 0;
+}
+
+static void put(struct mending *m)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer j;
+
+	if (!m->app->options->json) {
+		mending_put_text(m);
+		app_note(m->app,
+			 "%llu files: %llu %s, %llu linked, %llu not to be had",
+			 (unsigned long long)m->files,
+			 (unsigned long long)(m->counts[MENDING_GOT] +
+					      m->counts[MENDING_WOULD]),
+			 m->dry_run ? "would be taken" : "taken",
+			 (unsigned long long)m->counts[MENDING_LINKED],
+			 (unsigned long long)m->counts[MENDING_NOWHERE]);
+		return;
+	}
+	app_json_begin(m->app, &j, &text);
+	json_put_kv(&j, "cache", hfcache_root(m->store));
+	mending_put_json(m, &j);
+	app_json_end(m->app, &j);
+}
+
+static int import_cache(struct app *app, const char *place, struct error *err)
+{
+	const struct options *o = app->options;
+	struct strlist specs CLEANUP(strlist_release) = { 0 };
+	struct policy policy CLEANUP(policy_release) = { 0 };
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct mending m CLEANUP(mending_release) = {
+		.app = app,
+		.dry_run = o->dry_run,
+		.mode = o->link ? SUPPLY_LINK : SUPPLY_SHARE,
+		.whole = true,
+	};
+
+	for (size_t i = 1; i < o->args.count; i++)
+		strlist_add(&specs, o->args.items[i]);
+	if (trusting_refuse(app, "another cache", err) != 0 ||
+	    policy_open(app, &policy, &m.policy, err) != 0 ||
+	    policy_check_unsigned(m.policy, place, err) != 0 ||
+	    read_other(app, place, &specs, &l, err) != 0 ||
+	    policy_check_lock(m.policy, &l, err) != 0 ||
+	    supplies_add(&m.places, place, &app->cancel, err) != 0 ||
+	    app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
+	    mending_run(&m, &l, err) != 0)
+		return -1;
+	put(&m);
+	if (m.counts[MENDING_NOWHERE])
+		app->status = err_exit_status(ERR_INTEGRITY);
+	return 0;
+}
+
+/* --- files ------------------------------------------------------------------------- */
+
+/* Not a bundle but a plain archive of a cache? */
+static bool is_archive(const char *path)
+{
+	char head[SNIFF_BYTES];
+	struct error ignored = { 0 };
+	const char *what;
+	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	enum sniff_kind kind;
+	size_t got;
+
+	if (fd < 0 ||
+	    file_read_full(fd, head, sizeof(head), &got, path, &ignored) != 0)
+		return false;
+	kind = sniff(head, got, &what);
+	if (kind == SNIFF_COMPRESSED) {
+		struct bundle_source s CLEANUP(
+			bundle_source_close) = BUNDLE_SOURCE_INIT;
+
+		/* only what is in it tells */
+		return bundle_source_open(&s, path, &ignored) != 0 &&
+		       ignored.code == ERR_FORMAT;
+	}
+	return kind == SNIFF_ARCHIVE;
+}
+
+/* What install does, and nothing else. */
+static int import_file(struct app *app, struct error *err)
+{
+	const struct options *given = app->options;
+	struct options o = *given;
+	int rc;
+
+	if (given->args.count > 1)
+		return err_set(err, ERR_USAGE,
+			       "a file is taken whole; itts-pack export writes "
+			       "single repositories");
+	if (given->link)
+		return err_set(err, ERR_USAGE,
+			       "--link goes with another cache");
+	o.import = strcmp(o.args.items[0], "-") != 0 &&
+		   is_archive(o.args.items[0]);
+	app->options = &o;
+	rc = cmd_install.run(app, err);
+	app->options = given;
+	return rc;
+}
+
+static int run(struct app *app, struct error *err)
+{
+	const struct strlist *args = &app->options->args;
+
+	if (args->count == 0)
+		return err_set(
+			err, ERR_USAGE,
+			"which bundle, archive or cache? give FILE, - or "
+			"DIR");
+	if (strcmp(args->items[0], "-") != 0 &&
+	    supply_kind_of(args->items[0]) == SUPPLY_CACHE)
+		return import_cache(app, args->items[0], err);
+	return import_file(app, err);
+}
+
+const struct command cmd_import = {
+	.name = "import",
+	.args = "FILE | - | DIR [REPO[@REVISION] ...]",
+	.summary = "take repositories from a bundle or another cache",
+	.about =
+		"FILE is a bundle (of export or pack), or a plain archive of a "
+		"Hub cache: it goes into the cache as itts-pack install does "
+		"it. DIR is another Hub cache, or an HF_HOME with one: its "
+		"repositories, or those that are named, are taken; every byte "
+		"is held against the digest that its listing or name tells, "
+		"and what the cache has is not copied again. Where the file "
+		"system can, both share the space.\n\n"
+		"Refs that the cache lacks come along; those that it has stay. "
+		"Status 9: something in the other cache is missing or "
+		"damaged; the rest was taken.",
+	.examples = examples,
+	.groups = groups,
+	.words = WORDS_FILES,
+	.max_args = 1000,
+	.run = run,
+};
