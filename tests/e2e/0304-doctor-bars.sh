@@ -33,13 +33,18 @@ unchanged() {
 }
 check "nothing is changed" unchanged
 
-# ratios belong to the bench: only processor time, which load does not change much
+# the best of ten: a loaded machine lets single ones wait
 fast() {
-	local user
-	HF_HUB_OFFLINE=1 itts doctor >/dev/null || :
-	user=$( { HF_HUB_OFFLINE=1 bash -c 'TIMEFORMAT="%U %S"; time "$0" doctor >/dev/null' "$PROGRAM"; } 2>&1 | tail -n 1)
-	echo "user and system seconds: $user"
-	awk -v t="$user" 'BEGIN { split(t, a, " "); exit !(a[1] + a[2] < 0.2) }'
+	local i begin took best=1000000
+	export HF_HUB_OFFLINE=1
+	for ((i = 0; i < 10; i++)); do
+		begin=${EPOCHREALTIME/./}
+		itts doctor >"$T/out" || :
+		took=$((${EPOCHREALTIME/./} - begin))
+		[ $took -ge $best ] || best=$took
+	done
+	echo "$best us"
+	[ $best -lt 200000 ]
 }
 if ! sanitized; then check "200 ms for a complete model directory" fast; fi
 
