@@ -24,63 +24,68 @@ watch_many() {
 (sleep 1; watch_many) >"$T/cost.out" 2>"$T/cost" &
 COST=$!
 PIDS="$PIDS $COST"
-stale_lock() { # as torch leaves it when the build of the kernel was killed
-	local dir=$T/app/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
-	mkdir -p "$dir"
-	touch -d '1 hour ago' "$dir/lock"
-	cd "$T/app"
-	run 124 --timeout 5 -- python3 -c '
+# as torch leaves it when the build of the kernel was killed
+BUILD=$T/app/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
+mkdir -p "$BUILD"
+touch -d '1 hour ago' "$BUILD/lock"
+cd "$T/app" || exit
+scene stale "lock" -- python3 -c '
 import os, time
 while os.path.exists("indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock"): time.sleep(0.1)'
-	same "$(stalled)" lock
-	text lock | grep -F "$dir/lock, which is older than the program"
-	says "delete that file"
-	cd "$T"
-}
-held_lock() { # as two processes of Python's client
-	local pid
-	python3 - "$T/abc.lock" <<'PYTHON' &
+cd "$T" || exit
+# as two processes of the hub library
+start holder python3 -c '
 import fcntl, os, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 fcntl.flock(fd, fcntl.LOCK_EX)
 open(sys.argv[1] + ".held", "w").close()
-time.sleep(60)
-PYTHON
-	pid=$!
-	PIDS="$PIDS $pid"
-	await test -e "$T/abc.lock.held"
-	run 124 --timeout 5 -- python3 -c '
+time.sleep(600)' "$T/abc.lock"
+await test -e "$T/abc.lock.held"
+scene held "lock" -- python3 -c '
 import fcntl, os, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 while True:
     try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB); break
     except BlockingIOError: time.sleep(0.05)' "$T/abc.lock"
-	same "$(stalled)" lock
-	text lock | grep -F "$T/abc.lock, which process $pid holds"
-}
-slow_file() {
-	truncate -s 60M "$T/gpt.pth"
-	run 124 --timeout 5 -- python3 -c '
+scene asleep "asleep" -- sleep 600
+truncate -s 200M "$T/gpt.pth"
+moving slow python3 -c '
 import sys, time
 f = open(sys.argv[1], "rb", buffering=0)
 while f.read(500000): time.sleep(0.1)' "$T/gpt.pth"
-	same "$(stalled) $(longest)" "nothing read"
-	text read | grep -E "gpt.pth: [0-9]+ % of 60.00 MiB"
-}
-computing() {
-	run 124 --timeout 5 -- python3 -c 'while True: pass'
-	same "$(stalled) $(longest)" "nothing compute"
-}
-compiling() {
-	cp "$(command -v sleep)" "$T/nvcc"
-	run 124 --timeout 5 -- sh -c '"$1" 60; true' sh "$T/nvcc"
-	same "$(stalled) $(longest)" "nothing build"
-}
-serving() { # a web UI that has started waits, and that is fine
-	run 124 --timeout 5 -- python3 -c '
+moving busy python3 -c 'while True: pass'
+cp "$(command -v sleep)" "$T/nvcc"
+# shellcheck disable=SC2016
+moving build sh -c '"$1" 600; true' sh "$T/nvcc"
+# a web UI that has started waits, and that is fine
+moving serve python3 -c '
 import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); s.accept()'
-	same "$(stalled) $(longest)" "nothing serve"
+scenes_end
+
+stale_lock() {
+	seen stale
+	same "$(stalled)" lock
+	text lock | grep -F "$BUILD/lock, which is older than the program"
+	says "delete that file"
+}
+held_lock() {
+	seen held
+	same "$(stalled)" lock
+	text lock | grep -F "$T/abc.lock, which process $holder_PID holds"
+}
+moves() { # NAME KIND
+	seen "$1" 124
+	same "$(stalled) $(longest)" "nothing $2"
+}
+slow_file() {
+	moves slow read
+	text read | grep -E "gpt.pth: [0-9]+ % of 200.00 MiB"
+}
+asleep() {
+	seen asleep
+	same "$(stalled)" idle
+	says "itts-pack doctor"
 }
 paused() { # a running process, looked at by number
 	local pid
@@ -95,11 +100,6 @@ paused() { # a running process, looked at by number
 	wait $watcher
 	same "$(stalled "$T/watch.json")" paused
 	jq -e '.outcome == "it has ended" and .command == "watch"' "$T/watch.json"
-}
-asleep() {
-	run 124 --timeout 5 -- sleep 60
-	same "$(stalled)" idle
-	says "itts-pack doctor"
 }
 interrupted() { # Ctrl-C ends watching, not what is watched
 	local pid watcher
@@ -159,9 +159,9 @@ reports() {
 check "a stale lock of a kernel build" stale_lock
 check "a lock that another process holds" held_lock
 check "a big file, slowly" slow_file
-check "computing" computing
-check "compiling" compiling
-check "serving" serving
+check "computing" moves busy compute
+check "compiling" moves build build
+check "serving" moves serve serve
 check "paused" paused
 check "asleep" asleep
 check "Ctrl-C ends the watching" interrupted

@@ -20,6 +20,17 @@ staged() {
 	SCENES="$SCENES $name:$!"
 	printf '%s' "$says" >"$T/$name.says"
 }
+# NAME ARGS...: itts-pack run of a program that moves, for ten seconds, with a patience
+# that lets it begin on a loaded machine.
+moving() {
+	local name=$1
+	shift
+	: >"$T/$name.err"
+	"$PROGRAM" run --patience 5 --timeout 10 --report "$T/$name.json" -- "$@" \
+		>"$T/$name.out" 2>"$T/$name.err" </dev/null &
+	PIDS="$PIDS $!"
+	MOVING="${MOVING:-} $name:$!"
+}
 # Until all of them are over; what comes next are tests that look.
 scenes_end() {
 	local scene name status i
@@ -33,6 +44,11 @@ scenes_end() {
 		status=0
 		wait "${scene#*:}" || status=$?
 		echo "$status" >"$T/$name.status"
+	done
+	for scene in ${MOVING:-}; do
+		status=0
+		wait "${scene#*:}" || status=$?
+		echo "$status" >"$T/${scene%:*}.status"
 	done
 }
 # In a test: what was seen there.
