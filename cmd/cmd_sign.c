@@ -112,7 +112,8 @@ static int put_signature(struct app *app, const struct bundle_source *s,
 	const char *path = app->options->args.items[0];
 	int dirfd;
 
-	if (!app->options->detached) {
+	/* digests of volumes are on their card: none of them may change */
+	if (!app->options->detached && !s->volumes) {
 		str_adds(where, path);
 		return put_inside(s, path, armour, err);
 	}
@@ -132,11 +133,6 @@ static int open_bundle(struct app *app, struct bundle_source *s,
 		return err_set(err, ERR_USAGE,
 			       "%s: only a bundle in a file of its own, not "
 			       "compressed, can be signed",
-			       path);
-	if (s->volumes && !app->options->detached)
-		return err_set(err, ERR_USAGE,
-			       "%s: the digests of volumes are on their card; "
-			       "sign them with --detached",
 			       path);
 	return bundle_source_check_size(s, err);
 }
@@ -165,6 +161,10 @@ static int run(struct app *app, struct error *err)
 		app_note(app, "%s: %s serial %llu signed with %s", where.ptr,
 			 s.manifest.lock.name,
 			 (unsigned long long)s.manifest.serial, print.ptr);
+		if (s.volumes)
+			app_note(app,
+				 "keep it beside the card, wherever that is "
+				 "copied");
 		return 0;
 	}
 	app_json_begin(app, &j, &text);
@@ -177,7 +177,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_sign = {
 	.name = "sign",
-	.args = "FILE",
+	.args = "FILE | DIR",
 	.summary = "sign a bundle with an SSH key",
 	.about =
 		"Lets ssh-keygen -Y sign the manifest of a bundle, from which "
@@ -185,7 +185,10 @@ const struct command cmd_sign = {
 		"So any key that OpenSSH can sign with will do, also one in "
 		"ssh-agent or in hardware. The signature is put into its place "
 		"in the bundle; nothing else in it moves, and an interruption "
-		"leaves it signed or not signed. Signing again replaces it.\n\n"
+		"leaves it signed or not signed. Signing again replaces it. "
+		"Of a bundle in volumes (give the directory or the card) no "
+		"volume changes: its signature is the file "
+		"NAME.bundle.json.sig, to be kept beside the card.\n\n"
 		"The other side needs the public key in a list of allowed "
 		"signers: a line with a name, a blank and the .pub file. "
 		"itts-pack verify and install check against it before they "

@@ -291,14 +291,68 @@ volumes() { # the signature lies beside the manifest that lies beside the card
 	mkdir -p v
 	expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial 3 \
 		--volume-size 48K -o v/vol.tar
-	expect 2 itts sign v --key keys/ed25519
 	expect 9 itts install v --cache "$T/none" --allowed-signers allowed
 	test ! -e "$T/none"
-	expect 0 itts sign v --key keys/ed25519 --detached
+	expect 0 itts sign v --key keys/ed25519
+	prints vol.bundle.json.sig
+	# no volume has changed, and the card is right
+	(cd v && sha256sum -c --quiet vol.volumes.sha256)
+	expect 0 itts verify v --allowed-signers allowed --require-signature
+	rm v/vol.bundle.json.sig
+	expect 0 itts sign v/vol.volumes.json --key keys/ed25519 --detached
 	ssh-keygen -Y verify -f allowed -I release@example.com -n itts-pack \
 		-s v/vol.bundle.json.sig <v/vol.bundle.json
 	expect 0 itts install v --cache "$T/c.volumes" --allowed-signers allowed
 	cache_is_honest "$T/c.volumes"
+}
+demanding() { # PLACE CACHE
+	itts install "$1" --cache "$2" --allowed-signers allowed --require-signature
+}
+volumes_in_visits() { # a stick for each volume, the last one first
+	local volume stick cache=$T/c.visits left
+	left=$(ls v/vol.tar.0* | wc -l)
+	[ "$left" -ge 3 ]
+	# another bundle of the same name, shape and serial, by somebody else
+	mkdir w
+	repo "$T/other" acme/tiny main model.bin=70001 config.json=300
+	start_hub hub2 "$T/other"
+	expect 0 itts pack acme/tiny --endpoint "$hub2" --cache "$T/store2" --serial 3 \
+		--volume-size 48K -o w/vol.tar
+	for volume in $(ls -r v/vol.tar.0*); do
+		stick=$T/stick.${volume##*.}
+		mkdir "$stick"
+		cp "$volume" v/vol.*json "$stick"
+		# without the signature nothing is read on, and nothing written
+		test -e "$cache" && picture "$cache" >"$T/before" || : >"$T/before"
+		expect 9 demanding "$stick" "$cache"
+		says "not signed"
+		test -e "$cache" && picture "$cache" >"$T/after" || : >"$T/after"
+		diff "$T/before" "$T/after"
+		# nor with one that is of another set
+		cp w/vol.*json "$stick"
+		cp v/vol.bundle.json.sig "$stick"
+		expect 9 demanding "$stick" "$cache"
+		test -e "$cache" && picture "$cache" >"$T/after" || : >"$T/after"
+		diff "$T/before" "$T/after"
+		cp v/vol.*json "$stick"
+		left=$((left - 1))
+		if demanding "$stick" "$cache" >"$T/out" 2>"$T/err"; then
+			break
+		fi
+		says "still needed"
+		! find "$cache" -path '*/refs/*' | grep .
+		cache_is_honest "$cache"
+	done
+	cache_is_honest "$cache"
+	expect 0 itts install v --cache "$cache" --allowed-signers allowed --json
+	same "$(jq .new_files "$T/out")" 0
+	# a volume of the other set among those of this one
+	cp -r v x
+	cp "w/vol.tar.002" x
+	expect 9 demanding x "$T/c.mixed"
+	says "vol.tar.002 is damaged or of another set"
+	! find "$T/c.mixed" -path '*/refs/*' | grep .
+	cache_is_honest "$T/c.mixed"
 }
 inspected() { # looked at, whatever it is; refused only where that is asked for
 	local print
@@ -359,6 +413,7 @@ check "the signature is checked before anything is written or read on" first_of_
 check "streams and compressed bundles" streams
 check "signing killed at each write" interrupted
 check "a bundle in volumes" volumes
+check "signed volumes, one after the other" volumes_in_visits
 check "inspect shows whose signature it is" inspected
 check "what sign cannot do" usage
 finish

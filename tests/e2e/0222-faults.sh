@@ -63,6 +63,12 @@ count() { # JOB SYSCALL
 	) >/dev/null 2>&1 || return 1
 	grep -F "$2(" "$T/trace" | awk '{ n[$1]++ } END { for (p in n) if (n[p] > max) max = n[p]; print max + 0 }'
 }
+# Calls that the program makes before its main() does anything: libraries, their settings.
+startup() { # SYSCALL
+	[ "$1" = openat ] || { echo 0; return; }
+	grep -F "openat(" "$T/trace" | awk '{ n[$1]++ } /\.so|openssl\.cnf|locale|gconv/ { if (n[$1] > max) max = n[$1] }
+		END { print max + 0 }'
+}
 ITTS=$PROGRAM
 durable() { # these may not be retried into success
 	case $1 in fsync | fdatasync | syncfs) [ "$2" = EIO ] ;; *) false ;; esac
@@ -94,23 +100,34 @@ installed_check() { installed; }
 packed_check() { packed; }
 pack_volumesed_check() { packed_volumes; }
 
-numbers() { # COUNT SALT: which of COUNT calls
+numbers() { # FIRST LAST SALT: which of these calls
 	if [ "${ITTS_FAULTS:-}" = all ]; then
-		seq 1 "$1"
+		seq "$1" "$2"
 	else
-		echo $(($2 % $1 + 1))
+		echo $(($3 % ($2 - $1 + 1) + $1))
 	fi
 }
+errors() { # SALT: which of the four
+	local all=(ENOSPC EDQUOT EIO EINTR)
+	if [ "${ITTS_FAULTS:-}" = all ]; then
+		echo "${all[@]}"
+	else
+		echo "${all[$1 % 4]} ${all[($1 + 2) % 4]}"
+	fi
+}
+order=0
 faults_of() { # JOB SYSCALL...
-	local job=$1 call errno n total salt=1
+	local job=$1 call errno n total first salt=1
 	FAULTS=0
 	shift
 	for call; do
 		total=$(count "$job" "$call") || fail "$job does not work under strace"
-		[ "$total" -gt 0 ] || continue
-		for errno in ENOSPC EIO EINTR; do
+		first=$(($(startup "$call") + 1))
+		[ "$total" -ge $first ] || continue
+		order=$((order + 1))
+		for errno in $(errors $order); do
 			salt=$((salt * 7 + 3))
-			for n in $(numbers "$total" $((salt % 1009))); do
+			for n in $(numbers $first "$total" $((salt % 1009))); do
 				one_fault "$job" "$call" $errno "$n"
 			done
 		done
@@ -124,8 +141,12 @@ check "install: fsync, fdatasync, syncfs" faults_of install fsync fdatasync sync
 check "install: linkat, renameat, renameat2, symlinkat" faults_of install linkat renameat renameat2 symlinkat
 check "install: fallocate, ftruncate, copy_file_range, mkdirat" \
 	faults_of install fallocate ftruncate copy_file_range mkdirat
-check "pack: write, pwrite64, fsync, renameat" \
-	faults_of pack write pwrite64 fsync renameat ftruncate copy_file_range
-check "pack in volumes: write, fsync, renameat" faults_of pack_volumes write fsync renameat
+check "install: openat, openat2" faults_of install openat openat2
+check "pack: write, pwrite64, fsync, fdatasync, renameat, linkat" \
+	faults_of pack write pwrite64 fsync fdatasync renameat linkat
+check "pack: ftruncate, fallocate, copy_file_range, mkdirat, openat" \
+	faults_of pack ftruncate fallocate copy_file_range mkdirat openat
+check "pack in volumes: write, fsync, renameat, openat" \
+	faults_of pack_volumes write fsync renameat openat
 sed "s/^/# /" "$T/faults"
 finish
