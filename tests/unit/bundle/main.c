@@ -12,6 +12,8 @@ int main(void)
 	failed += run_layout_tests();
 	failed += run_oci_tests();
 	failed += run_pack_tests();
+	failed += run_policy_tests();
+	failed += run_corpus_tests();
 	failed += run_sbom_tests();
 	failed += run_scan_tests();
 	failed += run_serials_tests();

@@ -1,0 +1,130 @@
+/* The fuzzers' corpora: what begins with bad_ is refused, all else is taken. */
+#include "tests/unit/bundle/unit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/bmanifest.h"
+#include "bundle/policy.h"
+#include "bundle/scan.h"
+#include "bundle/serials.h"
+#include "bundle/sshsig.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+static bool take_bmanifest(const char *name, const struct str *text)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct error err = { 0 };
+
+	(void)name;
+	return !bundle_manifest_parse(&m, text->ptr, text->len, &err);
+}
+
+static bool take_policy(const char *name, const struct str *text)
+{
+	struct policy p CLEANUP(policy_release) = { 0 };
+	struct error err = { 0 };
+
+	if (!policy_parse(&p, name, text->ptr, text->len, &err))
+		return true;
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.msg, name));
+	return false;
+}
+
+static bool take_serials(const char *name, const struct str *text)
+{
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct error err = { 0 };
+
+	(void)name;
+	return !serials_parse(&s, text->ptr, text->len, &err);
+}
+
+static bool take_sshsig(const char *name, const struct str *text)
+{
+	struct sshsig s CLEANUP(sshsig_release) = SSHSIG_INIT;
+	struct error err = { 0 };
+
+	(void)name;
+	return !sshsig_parse(&s, text->ptr, text->len, &err);
+}
+
+static int read_text(void *ctx, void *buf, size_t n, uint64_t offset,
+		     size_t *got, struct error *err)
+{
+	const struct str *text = ctx;
+
+	(void)err;
+	*got = 0;
+	if (offset >= text->len)
+		return 0;
+	*got = n < text->len - offset ? n : text->len - (size_t)offset;
+	memcpy(buf, text->ptr + offset, *got);
+	return 0;
+}
+
+/* All of it can be looked at, and nothing of it is taken for harmless but what
+ * torch writes for tensors. */
+static bool take_scan(const char *name, const struct str *text)
+{
+	struct scan_result r CLEANUP(scan_result_release) = { 0 };
+	struct scan_input in = { read_text, (void *)text, text->len };
+	struct error err = { 0 };
+
+	assert_ok(scan_file(&in, name, &r, &err), &err);
+	assert_int_equal(r.word >= SCAN_NEEDS_CODE, r.notes.count > 0);
+	return true;
+}
+
+static void replay(const char *corpus,
+		   bool (*take)(const char *name, const struct str *text))
+{
+	char *place CLEANUP(free_ptr) = xasprintf("tests/fuzz/corpus/%s",
+						  corpus);
+	DIR *dir = opendir(place);
+	struct dirent *d;
+	size_t taken = 0, seen = 0;
+
+	assert_non_null(dir);
+	while ((d = readdir(dir))) {
+		struct str text CLEANUP(str_release) = STR_INIT;
+		struct error err = { 0 };
+		bool got;
+
+		if (d->d_name[0] == '.')
+			continue;
+		assert_ok(file_read_all(dirfd(dir), d->d_name, 1 << 20, &text,
+					&err),
+			  &err);
+		got = take(d->d_name, &text);
+		if (got == (strncmp(d->d_name, "bad_", 4) == 0))
+			fail_msg("%s/%s is %s", place, d->d_name,
+				 got ? "taken" : "refused");
+		taken += got;
+		seen++;
+	}
+	closedir(dir);
+	assert_true(taken >= 2 && seen >= 6);
+}
+
+static void corpora(void **state)
+{
+	(void)state;
+	replay("bmanifest", take_bmanifest);
+	replay("policy", take_policy);
+	replay("serials", take_serials);
+	replay("sshsig", take_sshsig);
+	replay("scan", take_scan);
+}
+
+int run_corpus_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(corpora),
+	};
+
+	return cmocka_run_group_tests_name("corpus", tests, NULL, NULL);
+}
