@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tar_reader.h"
 #include "bundle/bmanifest.h"
 #include "bundle/policy.h"
 #include "bundle/scan.h"
@@ -12,6 +13,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static bool take_bmanifest(const char *name, const struct str *text)
 {
@@ -79,6 +82,31 @@ static bool take_scan(const char *name, const struct str *text)
 	return true;
 }
 
+/* To its last entry and byte. */
+static bool take_tar(const char *name, const struct str *text)
+{
+	int fd CLEANUP(close_fd) = memfd_create(name, MFD_CLOEXEC);
+	struct tar_reader *r CLEANUP(tar_reader_close) = NULL;
+	struct error err = { 0 };
+	struct tar_member m;
+	int more;
+
+	assert_int_equal(write(fd, text->ptr, text->len), text->len);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	if (tar_open_archive(&r, fd, &err))
+		return false;
+	while ((more = tar_reader_next(r, &m, &err)) > 0) {
+		char buf[4096];
+		size_t got = 1;
+
+		while (got > 0)
+			if (tar_reader_read(r, buf, sizeof(buf), &got, &err))
+				return false;
+	}
+	assert_int_equal(more < 0, err.code != ERR_NONE);
+	return more == 0;
+}
+
 static void replay(const char *corpus,
 		   bool (*take)(const char *name, const struct str *text))
 {
@@ -118,6 +146,7 @@ static void corpora(void **state)
 	replay("serials", take_serials);
 	replay("sshsig", take_sshsig);
 	replay("scan", take_scan);
+	replay("tar", take_tar);
 }
 
 int run_corpus_tests(void)
