@@ -289,7 +289,7 @@ static int put_segment(struct pack *p, const struct segment *s,
 static int put_all(struct pack *p, struct error *err)
 {
 	struct event plan = { .type = EVENT_PLAN,
-			      .name = "pack",
+			      .name = "packing",
 			      .total = p->stats.payload_bytes,
 			      .items = p->stats.payloads };
 	struct segment s = { .kind = SEGMENT_BYTES };

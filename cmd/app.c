@@ -16,7 +16,10 @@ void app_write(struct app *app, const struct str *text)
 	FILE *f = app->stdout_taken ? stderr : stdout;
 
 	render_hide(app->render);
-	fwrite(text->ptr, 1, text->len, f);
+	errno = 0;
+	if (fwrite(text->ptr, 1, text->len, f) != text->len &&
+	    app->write_error == 0)
+		app->write_error = errno;
 }
 
 void app_print(struct app *app, const struct str *text)

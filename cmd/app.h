@@ -24,6 +24,7 @@ struct app {
 	struct render *render;
 	struct event_sink sink;
 	bool stdout_taken; /* a bundle goes there: results go to stderr */
+	int write_error;   /* errno of the first write that failed, or 0 */
 	int status;	   /* exit status of a command that returns 0 */
 };
 

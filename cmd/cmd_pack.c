@@ -196,7 +196,8 @@ static void put_text(struct app *app, const struct lock *l,
 		for (size_t k = 0; k < l->repos[i].file_count && !views; k++)
 			views = l->repos[i].files[k].views;
 	}
-	app_note(app, "%s: %s, %s (%llu bytes), %llu payloads", m->path,
+	app_note(app, "%s: %s, %s (%llu bytes), %llu payloads",
+		 strcmp(m->path, "-") == 0 ? "standard output" : m->path,
 		 l->name, human_size(m->pack.bytes, size),
 		 (unsigned long long)m->pack.bytes,
 		 (unsigned long long)m->pack.payloads);

@@ -30,12 +30,10 @@ static void catch_signals(struct cancel *c)
 {
 	struct sigaction stop = { .sa_handler = on_signal,
 				  .sa_flags = (int)SA_RESETHAND | SA_RESTART };
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	signal_cancel = c;
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* A file must not get the number of a standard stream that was closed. */
@@ -165,18 +163,20 @@ static void put_error(const struct app *app, const struct error *err)
 	fprintf(app->stdout_taken ? stderr : stdout, "%s\n", text.ptr);
 }
 
-/* A result that did not arrive is no result: full disk, closed pipe. */
-static int finish_stdout(int status)
+/* A result that did not arrive is no result: full disk, closed pipe. Who closed the
+ * pipe ("| head") knows it, and need not be told. */
+static int finish_stdout(const struct app *app, int status)
 {
-	int failed = ferror(stdout);
+	int failed = ferror(stdout), cause;
 
 	errno = 0;
-	if (fflush(stdout) != 0 || failed || close(STDOUT_FILENO) != 0) {
+	if (fflush(stdout) == 0 && !failed && close(STDOUT_FILENO) == 0)
+		return status;
+	cause = app->write_error ? app->write_error : errno;
+	if (cause != EPIPE)
 		fprintf(stderr, "itts-pack: cannot write standard output%s%s\n",
-			errno ? ": " : "", errno ? strerrordesc_np(errno) : "");
-		return err_exit_status(ERR_IO);
-	}
-	return status;
+			cause ? ": " : "", cause ? strerrordesc_np(cause) : "");
+	return err_exit_status(ERR_IO);
 }
 
 static int fail(const struct app *app, const struct error *err)
@@ -207,16 +207,16 @@ static int run_command(struct app *app, struct error *err)
 	return rc;
 }
 
-static int print_help(const struct command *c)
+static int print_help(struct app *app)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	size_t width = help_width(STDOUT_FILENO);
 
-	if (c)
-		help_command(&text, c, width);
+	if (app->command)
+		help_command(&text, app->command, width);
 	else
 		help_short(&text, width);
-	fwrite(text.ptr, 1, text.len, stdout);
+	app_write(app, &text);
 	return 0;
 }
 
@@ -263,16 +263,18 @@ static int dispatch(struct app *app, struct options *o, struct words *w)
 		return fail(app, &err);
 	}
 	if (o->help)
-		return print_help(app->command);
+		return print_help(app);
 	if (o->version)
 		app->command = &cmd_version;
 	if (!app->command)
 		return print_usage();
 	if (o->version)
 		strlist_release(&o->args);
-	if (run_command(app, &err) != 0)
-		return fail(app, &err);
-	return app->status;
+	if (run_command(app, &err) == 0)
+		return app->status;
+	if (err.code == ERR_CANCELLED)
+		err_hint(&err, "run the same command again to continue");
+	return fail(app, &err);
 }
 
 int main(int argc, char **argv)
@@ -281,10 +283,13 @@ int main(int argc, char **argv)
 	struct options options CLEANUP(options_release) = OPTIONS_INIT;
 	struct app app = { .options = &options, .env = &env };
 	struct words words = { .argc = argc, .at = argc > 0, .argv = argv };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int status;
 
 	fill_standard_fds();
+	/* a pipe that nobody reads is an error of write() */
+	sigaction(SIGPIPE, &ignore, NULL);
 	status = dispatch(&app, &options, &words);
 	/* app.cancel is not released: a signal may still come */
-	return finish_stdout(status);
+	return finish_stdout(&app, status);
 }

@@ -212,6 +212,7 @@ bool progress_left(const struct progress *p, uint64_t now_ms, uint64_t *ms)
 
 	if (rate == 0 || p->bytes == 0)
 		return false;
-	*ms = (p->bytes - done) / rate * 1000;
+	/* whole seconds, rounded up: what is not done is never "0:00 left" */
+	*ms = (p->bytes - done + rate - 1) / rate * 1000;
 	return true;
 }

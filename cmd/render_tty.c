@@ -77,34 +77,57 @@ static void add_bar(struct str *out, unsigned pc, size_t room)
 	str_addc(out, ']');
 }
 
-/* "fetch [####----]  45%  3.7 of 8.3 GiB  12/24 files  52 MiB/s  1:23 left" */
+/* What the sum tells, the first to be left out where it does not fit first. */
+enum detail { DETAIL_FILES, DETAIL_BYTES, DETAIL_RATE, DETAIL_LEFT };
+
+/* " 45%  3.7 of 8.3 GiB  12/24 files  52 MiB/s  1:23 left" */
+static void add_numbers(struct str *out, const struct progress *g, uint64_t now,
+			enum detail from)
+{
+	uint64_t done = progress_done(g), rate = progress_rate(g, now), left;
+	char a[HUMAN_MAX], b[HUMAN_MAX];
+
+	if (g->bytes)
+		str_addf(out, " %3u%%", percent(done, g->bytes));
+	if (g->bytes && from <= DETAIL_BYTES)
+		str_addf(out, "  %s of %s", human_size(done, a),
+			 human_size(g->bytes, b));
+	if (!g->bytes || from <= DETAIL_FILES)
+		str_addf(out, "  %llu/%llu files",
+			 (unsigned long long)g->finished,
+			 (unsigned long long)g->items);
+	if (g->failed)
+		str_addf(out, ", %llu failed", (unsigned long long)g->failed);
+	if (rate && from <= DETAIL_RATE)
+		str_addf(out, "  %s/s", human_size(rate, a));
+	if (progress_left(g, now, &left))
+		str_addf(out, "  %s left", human_time(left, a));
+}
+
+/* "fetch [####----]" and the numbers, on exactly one line. */
 static void add_sum(struct str *out, const struct progress *g, uint64_t now,
 		    unsigned columns)
 {
 	struct str numbers CLEANUP(str_release) = STR_INIT;
 	struct str line CLEANUP(str_release) = STR_INIT;
-	uint64_t done = progress_done(g), rate = progress_rate(g, now), left;
-	unsigned pc = percent(done, g->bytes);
-	char a[HUMAN_MAX], b[HUMAN_MAX];
-	size_t used;
+	size_t used = 0;
 
-	if (g->bytes)
-		str_addf(&numbers, " %3u%%  %s of %s", pc, human_size(done, a),
-			 human_size(g->bytes, b));
-	str_addf(&numbers, "  %llu/%llu files", (unsigned long long)g->finished,
-		 (unsigned long long)g->items);
-	if (g->failed)
-		str_addf(&numbers, ", %llu failed",
-			 (unsigned long long)g->failed);
-	if (rate)
-		str_addf(&numbers, "  %s/s", human_size(rate, a));
-	if (progress_left(g, now, &left))
-		str_addf(&numbers, "  %s left", human_time(left, a));
+	for (unsigned from = DETAIL_FILES; from <= DETAIL_LEFT; from++) {
+		str_clear(&numbers);
+		add_numbers(&numbers, g, now, (enum detail)from);
+		used = text_columns(g->phase) + text_columns(numbers.ptr);
+		/* a bar says more than how many files */
+		if (used + (g->bytes && from == DETAIL_FILES ? BAR_MIN + 2
+							     : 0) <=
+		    columns)
+			break;
+	}
 	str_adds(&line, g->phase);
-	used = text_columns(g->phase) + text_columns(numbers.ptr) + 2;
+	used += 2;
 	if (g->bytes && used + BAR_MIN <= columns) {
 		str_addc(&line, ' ');
-		add_bar(&line, pc, columns - used > 30 ? 30 : columns - used);
+		add_bar(&line, percent(progress_done(g), g->bytes),
+			columns - used > 30 ? 30 : columns - used);
 	}
 	str_adds(&line, numbers.ptr);
 	used = text_columns(line.ptr);
