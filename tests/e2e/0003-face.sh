@@ -137,9 +137,9 @@ objects() { # --progress=json: every line is one, with the keys that README name
 	each --progress=json
 	for name in fetch pack install verify; do
 		jq -es '
-			(["v", "type", "id", "name", "text", "source", "items", "done", "total", "delay_ms"]) as $keys |
+			(["v", "type", "id", "name", "text", "source", "items", "done", "total", "delay_ms", "rate", "connections"]) as $keys |
 			all(.[]; .v == 1 and (keys - $keys == [])) and
-			(map(.type) | unique - ["plan", "start", "progress", "retry", "done", "fail", "info", "warn"]) == [] and
+			(map(.type) | unique - ["plan", "start", "progress", "retry", "source", "done", "fail", "info", "warn"]) == [] and
 			(map(select(.type == "plan")) | last | .items == 2 and .total == 6000300) and
 			all(.[] | select(.type == "progress"); .done <= .total)' $name.err
 		[ $name = verify ] || jq -es --arg long "acme/voice $LONG" '
@@ -147,7 +147,7 @@ objects() { # --progress=json: every line is one, with the keys that README name
 			(map(select(.name == $long and .type == "start")) | length == 1)' $name.err
 		same "$(wc -l <$name.err)" "$(jq -c . $name.err | wc -l)"
 	done
-	for key in id name text source items done total delay_ms; do
+	for key in id name text source items done total delay_ms rate connections; do
 		grep -q "\`$key\`" "$ROOT/README.md" || fail "README does not tell of $key"
 	done
 }

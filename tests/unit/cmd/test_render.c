@@ -335,7 +335,8 @@ static void test_sources(void **state)
 	assert_string_equal(
 		t.line[2],
 		"  5.00 MiB from https://a, 4 connections, 2.00 MiB/s");
-	assert_true(str_starts(t.line[3], "fetch  50%"));
+	assert_true(str_starts(t.line[3], "fetch [#"));
+	assert_non_null(strstr(t.line[3], "]  50%  "));
 }
 
 static void test_tty(void **state)
