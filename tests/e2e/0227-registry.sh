@@ -9,6 +9,9 @@ TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 big.safetensors=3000000 notes.json=90000 sub/x.txt=40 \
 	empty.txt=0 README.md=500
 SRC=$TOP/models/acme/voice/$A
+mkdir -p "$TOP/models/acme/evil/$A"
+printf 'cos\nsystem\n(S"true"\ntR.' >"$TOP/models/acme/evil/$A/m.bin"
+printf '{}' >"$TOP/models/acme/evil/$A/config.json"
 start_hub hub "$TOP"
 must itts pack acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/full" -o "$T/b.tar"
 
@@ -76,6 +79,32 @@ by_digest() {
 	installed "$T/c3"
 	expect 6 itts install "oci:$open/models/voice@sha256:${digest//[0-8]/9}" --plain-http --cache "$T/c4"
 	test ! -e "$T/c4"
+}
+policies() { # a registry is no way around them
+	local at="oci:$open/models/voice:v1"
+	push "$open"
+	policy() { printf '{"format": "itts-policy", "version": 1, %s}' "$1" >"$T/p.json"; }
+	policy '"repos": ["facebook/*"]'
+	expect 8 itts install "$at" --plain-http --cache "$T/none" --policy "$T/p.json"
+	says "$at" '"repos"' acme/voice
+	policy '"signers": ["release@example.com"]'
+	expect 8 itts install "$at" --plain-http --cache "$T/none" --policy "$T/p.json"
+	says '"signers"' "no signature"
+	policy '"max_file_bytes": 2999999'
+	expect 8 itts install "$at" --plain-http --cache "$T/none" --policy "$T/p.json"
+	says big.safetensors
+	test ! -e "$T/none"
+	policy '"no_code": true, "repos": ["acme/*"]'
+	expect 0 itts install "$at" --plain-http --cache "$T/cp" --policy "$T/p.json"
+	installed "$T/cp"
+	! find "$T/cp" -name '*.itts-part' | grep .
+	expect 0 itts pack acme/evil --lock "$T/evil.json" --endpoint "$hub" --cache "$T/full.evil" -o "$T/evil.tar"
+	expect 0 skopeo copy --dest-tls-verify=false "oci-archive:$T/evil.tar:acme--evil" "docker://$open/models/evil:v1"
+	expect 8 itts install "oci:$open/models/evil:v1" --plain-http --cache "$T/none" --policy "$T/p.json"
+	one_error
+	says '"no_code"' "acme/evil m.bin" os.system
+	! find "$T/none" -type f ! -path '*/.locks/*' ! -name CACHEDIR.TAG | grep .
+	! find "$T/none" -type l | grep .
 }
 resumes() { # what an interrupted pull has left
 	local etag part
@@ -190,6 +219,7 @@ check "pull from docker-registry" pull
 check "again: only what lacks" again
 check "dry run" dry
 check "by digest" by_digest
+check "a policy" policies
 check "goes on where it was interrupted" resumes
 check "what is absent or wrong" absent
 check "wrong bytes" wrong_bytes
