@@ -126,8 +126,8 @@ compile := $(CC) $(own) $(dep_cflags) $(CPPFLAGS) $(CFLAGS) $(variant_flags)
 link := $(CC) $(own_ld) $(CFLAGS) $(variant_flags) $(LDFLAGS)
 
 .PHONY: all
-# the second is of the carried program only, but built and linted like all others
-all: $(B)/itts-pack $(B)/cmd/pull_none.o
+# what is of the carried program only is built and linted like all others
+all: $(B)/itts-pack $(B)/cmd/pull_none.o $(B)/cmd/hubprobe_none.o
 
 # every object depends on this: other flags, other objects
 $(B)/flags: FORCE
@@ -168,8 +168,9 @@ $(B)/static/%.o: cmd/%.c $(B)/flags
 $(B)/static/libcjson.a: $(cjson_source)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -fPIE -ffunction-sections -c -o $(@D)/cJSON.o $< && $(AR) rcs $@ $(@D)/cJSON.o
-$(carried): $(B)/static/commands.o $(B)/static/pull_none.o $(B)/static/libcjson.a \
-	$(filter-out %/commands.o %/pull.o,$(call objs,cmd)) $(foreach f,bundle cache manifest base,$(B)/lib$(f).a)
+$(carried): $(B)/static/commands.o $(B)/static/pull_none.o $(B)/static/hubprobe_none.o \
+	$(B)/static/libcjson.a $(filter-out %/commands.o %/pull.o %/hubprobe.o,$(call objs,cmd)) \
+	$(foreach f,bundle doctor cache manifest base,$(B)/lib$(f).a)
 	@echo "  LD      $@"
 	$(Q)$(link) -static-pie -s -Wl,--gc-sections -o $@ $(filter %.o %.a,$^) $(carried_libs)
 .PHONY: static

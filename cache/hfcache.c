@@ -30,16 +30,20 @@ const char *hfcache_tag_text(void)
 	       "#\thttps://bford.info/cachedir/\n";
 }
 
-/* Not having it does no harm: no error. */
-static void write_tag(int fd)
+/* A courtesy to programs that make backups. But a disk that fails is heard: its
+ * error is told once, and what was written before may be lost. */
+static int write_tag(int fd, struct error *err)
 {
 	static const char name[] = "CACHEDIR.TAG";
 	const char *text = hfcache_tag_text();
-	struct error ignored = { 0 };
 
-	if (faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
-	    file_replace(fd, name, text, strlen(text), &ignored))
-		err_clear(&ignored);
+	if (!faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) ||
+	    !file_replace(fd, name, text, strlen(text), err))
+		return 0;
+	if (err->sys == EIO)
+		return -1;
+	err_clear(err);
+	return 0;
 }
 
 void store_from_fd(struct hfcache **out, int fd, const char *root,
@@ -73,8 +77,8 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 	full = realpath(root, NULL);
 	if (!full)
 		return err_sys(err, errno, "cache %s", root);
-	if (create)
-		write_tag(fd);
+	if (create && write_tag(fd, err))
+		return err_wrap(err, "cache %s", root);
 	store_from_fd(out, take_fd(&fd), full, create);
 	if (create)
 		(*out)->lease = LEASE_CLOSED;

@@ -7,8 +7,8 @@
 /* What a bundle carries (make static): the air-gapped side. */
 #ifdef ITTS_CARRIED
 static const struct command *const commands[] = {
-	&cmd_env,	&cmd_help, &cmd_inspect, &cmd_install,
-	&cmd_inventory, &cmd_ls,   &cmd_verify,	 &cmd_version,
+	&cmd_doctor,	&cmd_env, &cmd_help,   &cmd_inspect, &cmd_install,
+	&cmd_inventory, &cmd_ls,  &cmd_verify, &cmd_version,
 };
 #else
 static const struct command *const commands[] = {

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #define MAX_GPUS  64
 #define MAX_USERS 256
@@ -59,6 +60,10 @@ static bool symbol(const struct gpu_driver *n, const char *name, void *to)
 
 static bool load(struct gpu_driver *n, const char *name)
 {
+	/* no loader: linked statically, as the carried program is, and dlopen()
+	 * would need the very glibc that it was linked with */
+	if (!getauxval(AT_BASE))
+		return false;
 	n->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (!n->library)
 		return false;

@@ -50,6 +50,14 @@ nothing_else() { # no libc, no shell, no /proc, no /dev, no locale
 	expect 0 jail ls --cache /hub
 	expect 0 jail env --cache /hub
 	prints HF_HUB_OFFLINE
+	# what it says of the models is what the program outside says
+	expect 1 jail doctor --model-dir /models --json
+	jq -e '.findings | length > 0' "$T/out" >/dev/null
+	expect 2 jail doctor --online
+	says "built without network"
+	for command in doctor env inspect install inventory ls verify; do
+		expect 0 jail $command --help
+	done
 	cache_is_honest "$T/jail/hub"
 	cmp "$T/jail/models/m/big.bin" "$TOP/models/acme/voice/$A/big.bin"
 	expect 2 jail fetch
