@@ -54,14 +54,13 @@ char *digest_hex(const struct digest *d, char out[DIGEST_HEX_MAX])
 	return out;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* A table: digits and letters follow one another at random, and a cache has
+ * hundreds of thousands of them. Value plus one; 0: no digit. */
+static const unsigned char hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool digest_from_hex(struct digest *out, const char *hex)
 {
@@ -75,11 +74,12 @@ bool digest_from_hex(struct digest *out, const char *hex)
 	else
 		return false;
 	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_value(hex[i]), low = hex_value(hex[i + 1]);
+		unsigned high = hex_values[(unsigned char)hex[i]];
+		unsigned low = hex_values[(unsigned char)hex[i + 1]];
 
-		if (high < 0 || low < 0)
+		if (!high || !low)
 			return false;
-		d.bytes[i / 2] = (unsigned char)(high << 4 | low);
+		d.bytes[i / 2] = (unsigned char)((high - 1) << 4 | (low - 1));
 	}
 	*out = d;
 	return true;

@@ -73,21 +73,39 @@ int json_next_item(struct json_reader *r, struct error *err)
 	return next_element(r, ']', err);
 }
 
+/* A key of plain ASCII, as most are, needs no parser. NULL: it is another. */
+static char *plain_key(struct json_reader *r)
+{
+	const char *p = r->p + 1;
+	char *key;
+
+	while (p < r->end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	if (p == r->end || *p != '"')
+		return NULL;
+	key = xstrndup(r->p + 1, (size_t)(p - r->p) - 1);
+	r->p = p + 1;
+	r->first = false;
+	return key;
+}
+
 int json_next_key(struct json_reader *r, char **key, struct error *err)
 {
 	struct json *name CLEANUP(json_free) = NULL;
+	char *plain CLEANUP(free_ptr) = NULL;
 	int more = next_element(r, '}', err);
 
 	if (more <= 0)
 		return more;
 	if (peek(r) != '"')
 		return fail(r, "a key is expected here", err);
-	if (json_read_value(r, &name, err))
+	plain = plain_key(r);
+	if (!plain && json_read_value(r, &name, err))
 		return -1;
 	if (peek(r) != ':')
 		return fail(r, "a colon is expected here", err);
 	r->p++;
-	*key = xstrdup(json_string_or(name, ""));
+	*key = plain ? take_ptr(plain) : xstrdup(json_string_or(name, ""));
 	return 1;
 }
 

@@ -79,10 +79,16 @@ struct census_walk {
 	struct hfcache *cache;
 	struct census *out;
 	struct census_revision *rev;
+	struct str rel;
 	/* One entry that is no directory. rel: below blobs/, snapshots/X/, refs/. */
 	void (*visit)(struct census_walk *w, int dirfd, const char *name,
 		      const char *rel, unsigned depth);
 };
+
+static void census_walk_release(struct census_walk *w)
+{
+	str_release(&w->rel);
+}
 
 static void problem(struct census_walk *w, const char *where, const char *what)
 {
@@ -115,16 +121,18 @@ static bool is_dir(int dirfd, const struct dirent *d)
 	       S_ISDIR(st.st_mode);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+/* w->rel is the directory below blobs/, snapshots/X or refs/, "" for itself.
+ * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static void walk(struct census_walk *w, int parent, const char *name,
-		 const char *rel, unsigned depth)
+		 unsigned depth)
 {
 	DIR *dir = open_dir(parent, name);
+	size_t len = w->rel.len;
 	struct dirent *d;
 
 	if (!dir || depth > DEPTH_MAX) {
 		if (dir || errno != ENOENT)
-			problem(w, *rel ? rel : name,
+			problem(w, len ? w->rel.ptr : name,
 				dir ? "nested too deeply"
 				    : strerrordesc_np(errno));
 		if (dir)
@@ -132,16 +140,16 @@ static void walk(struct census_walk *w, int parent, const char *name,
 		return;
 	}
 	while ((d = readdir(dir))) {
-		char *path CLEANUP(free_ptr) = NULL;
-
 		if (is_dots(d->d_name))
 			continue;
-		path = *rel ? xasprintf("%s/%s", rel, d->d_name)
-			    : xstrdup(d->d_name);
+		if (len)
+			str_addc(&w->rel, '/');
+		str_adds(&w->rel, d->d_name);
 		if (is_dir(dirfd(dir), d))
-			walk(w, dirfd(dir), d->d_name, path, depth + 1);
+			walk(w, dirfd(dir), d->d_name, depth + 1);
 		else
-			w->visit(w, dirfd(dir), d->d_name, path, depth);
+			w->visit(w, dirfd(dir), d->d_name, w->rel.ptr, depth);
+		str_truncate(&w->rel, len);
 	}
 	closedir(dir);
 }
@@ -212,7 +220,7 @@ static void read_blobs(struct census_walk *w, int repofd)
 	struct census *c = w->out;
 
 	w->visit = visit_blob;
-	walk(w, repofd, "blobs", "", 0);
+	walk(w, repofd, "blobs", 0);
 	if (c->blob_count)
 		qsort(c->blobs, c->blob_count, sizeof(*c->blobs), by_blob_name);
 	for (size_t i = 0; i < c->blob_count; i++) {
@@ -378,7 +386,7 @@ static void read_revision(struct census_walk *w, int repofd, int snapfd,
 	if (!fstatat(snapfd, r->commit, &st, AT_SYMLINK_NOFOLLOW))
 		r->changed = ns_of(st.st_mtim);
 	w->visit = visit_file;
-	walk(w, snapfd, r->commit, "", 0);
+	walk(w, snapfd, r->commit, 0);
 	if (r->file_count)
 		qsort(r->files, r->file_count, sizeof(*r->files), by_path);
 	if (flags & CENSUS_LISTINGS)
@@ -462,7 +470,7 @@ static void read_refs(struct census_walk *w, int repofd)
 	struct census *c = w->out;
 
 	w->visit = visit_ref;
-	walk(w, repofd, "refs", "", 0);
+	walk(w, repofd, "refs", 0);
 	if (c->ref_count)
 		qsort(c->refs, c->ref_count, sizeof(*c->refs), by_ref_name);
 	for (size_t i = 0; i < c->ref_count; i++) {
@@ -517,7 +525,9 @@ static void sum_unused(struct census *c)
 bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 		 struct census *out)
 {
-	struct census_walk w = { .cache = c, .out = out };
+	struct census_walk w CLEANUP(census_walk_release) = { .cache = c,
+							      .out = out,
+							      .rel = STR_INIT };
 	int repofd CLEANUP(close_fd) = -1;
 
 	*out = (struct census){ 0 };
