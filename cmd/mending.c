@@ -157,6 +157,16 @@ static int link_all(struct mending *m, const struct audit *a, const bool *lacks,
 	return 0;
 }
 
+/* Where nothing was wrong nothing is written. */
+static bool has_changed(const struct audit *a, const struct lock_repo *r)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->files[i].repo == r &&
+		    (a->files[i].state != BLOB_OK || a->files[i].unlinked))
+			return true;
+	return false;
+}
+
 static bool is_complete(const struct audit *a, const bool *lacks,
 			const struct lock_repo *r)
 {
@@ -168,10 +178,10 @@ static bool is_complete(const struct audit *a, const bool *lacks,
 
 /* Refs that the lock names and that are missing or malformed; with whole also the
  * listing. A ref that points elsewhere is left alone. */
-static int name_repo(struct mending *m, const struct lock_repo *r,
+static int name_repo(struct mending *m, const struct lock_repo *r, bool changed,
 		     struct error *err)
 {
-	if (hfcache_make_refs(m->store, r, err) != 0 ||
+	if ((changed && hfcache_make_refs(m->store, r, err) != 0) ||
 	    (m->whole && r->complete &&
 	     hfcache_write_tree(m->store, r, err) != 0))
 		return -1;
@@ -197,7 +207,9 @@ static int name_all(struct mending *m, const struct lock *l,
 		return -1;
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (is_complete(a, lacks, &l->repos[i]) &&
-		    name_repo(m, &l->repos[i], err) != 0)
+		    name_repo(m, &l->repos[i],
+			      m->whole || has_changed(a, &l->repos[i]),
+			      err) != 0)
 			return -1;
 	hfcache_remember(m->store);
 	return 0;
