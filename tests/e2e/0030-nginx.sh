@@ -10,7 +10,10 @@ SRC=$TOP/models/acme/voice/$A
 certificates
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Other CA" \
 	-keyout "$T/other.key" -out "$T/other.pem" 2>"$T/log/other-ca.txt"
+openssl x509 -req -in "$T/server.csr" -CA "$T/ca.pem" -CAkey "$T/ca.key" -CAcreateserial \
+	-days -1 -extfile "$T/server.ext" -out "$T/expired.pem" 2>"$T/log/expired.txt"
 PORT=$(free_port)
+EXPIRED=$(free_port)
 TLS=https://127.0.0.1:$PORT
 start_hub hub "$TOP" --page-size 2 --cdn-url "$TLS/cdn"
 # shellcheck disable=SC2154
@@ -53,6 +56,12 @@ http {
 			proxy_redirect ~^/(.*)\$ /norange/\$1;
 		}
 		location /broken/ { return 503; }
+	}
+	server {
+		listen 127.0.0.1:$EXPIRED ssl;
+		ssl_certificate $T/expired.pem;
+		ssl_certificate_key $T/server.key;
+		location /mirror/hf/ { proxy_pass $hub/; }
 	}
 }
 CONF
@@ -99,7 +108,7 @@ untrusted() { # at once, and with the way out
 	says certificate "127.0.0.1:$PORT"
 }
 wrong_name() {
-	sed "s/127.0.0.1:$PORT ssl/127.0.0.5:$PORT ssl/" "$T/nginx.conf" |
+	sed "s/127.0.0.1:\([0-9]*\) ssl/127.0.0.5:\1 ssl/" "$T/nginx.conf" |
 		sed "s|$T/nginx.pid|$T/nginx2.pid|" >"$T/nginx2.conf"
 	start nginx2 nginx -c "$T/nginx2.conf"
 	await sh -c 'test -s "$T/nginx2.pid"'
@@ -107,6 +116,11 @@ wrong_name() {
 	fetch 4 "https://127.0.0.5:$PORT/mirror/hf" --ca-bundle "$T/ca.pem"
 	one_error
 	says 127.0.0.5
+}
+expired() {
+	fetch 4 "https://127.0.0.1:$EXPIRED/mirror/hf" --ca-bundle "$T/ca.pem"
+	one_error
+	says certificate expired "127.0.0.1:$EXPIRED"
 }
 no_such_bundle() {
 	fetch 2 "$TLS/mirror/hf" --ca-bundle "$T/nothing.pem"
@@ -132,6 +146,7 @@ check "a mirror under a path prefix, CDN with TLS of a private CA" prefix
 check "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_DIR" by_variable
 check "an unknown CA: clear, at once, with advice" untrusted
 check "a certificate for another name" wrong_name
+check "a certificate that has expired" expired
 check "a CA bundle that is missing or garbage" no_such_bundle
 check "503 from one mirror, the other serves" failover
 check "429 from a rate limit" busy

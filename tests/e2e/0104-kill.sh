@@ -4,7 +4,7 @@
 # ITTS_KILLS: how often the first is killed.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq
+need python3 jq curl
 A=1111111111111111111111111111111111111111
 SIZE=12345678
 TOP=$T/repos
@@ -16,6 +16,7 @@ SUM=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
 start_hub hub "$TOP"
 start_hub slow "$TOP" --rate 4000000
 # shellcheck disable=SC2154
+start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
 blocks() { # CACHE: that the journal vouches for
@@ -53,9 +54,9 @@ killed() {
 	sent=$(jq -s 'map(.sent) | add' "$T/log/slow.requests" "$T/log/hub.requests")
 	echo "$sent bytes were sent of $SIZE"
 }
-half() { # CACHE: a part of some blocks
+half() { # CACHE [ENDPOINT]: a part of some blocks
 	local pid
-	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$1" >"$T/out" 2>"$T/err" &
+	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "${2:-$slow}" --cache "$1" >"$T/out" 2>"$T/err" &
 	pid=$!
 	await sh -c "grep -q '^block' $1/$BLOBS/*.journal.itts-part"
 	kill -9 $pid
@@ -77,6 +78,22 @@ damaged() { # the block that is not what it was, and no other
 		conv=notrunc status=none
 	finish_it "$T/d1"
 	jq -e ".resumed_bytes <= ($before - 1) * 1048576 and .wasted_bytes == 0" "$T/out"
+}
+changed() { # between two runs the endpoint has got another file under that name
+	local before
+	# shellcheck disable=SC2154
+	faults "$bad" '[{"path": "big.safetensors", "fault": "slow", "rate": 1500000}]'
+	half "$T/x1" "$bad"
+	before=$(blocks "$T/x1")
+	faults "$bad" '[{"path": "big.safetensors", "fault": "other"}]'
+	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$T/x1"
+	one_error
+	says big.safetensors "$bad"
+	cache_is_honest "$T/x1"
+	test ! -e "$T/x1/$BLOBS/$SUM"
+	finish_it "$T/x1"
+	echo "$before blocks were right"
+	jq -c '[.resumed_bytes, .wasted_bytes, .downloaded_bytes]' "$T/out"
 }
 full_disk() { # of every tenth of what is needed
 	local tenth
@@ -118,6 +135,7 @@ check "journal damaged" harmed h4 'echo rubbish >>$JOURNAL'
 check "part lost" harmed h5 'rm $PART'
 check "part longer than the file" harmed h6 'truncate -s 99999999 $PART'
 check "one block damaged" damaged
+check "another file there in the next run" changed
 if [ "$(id -u)" -eq 0 ]; then
 	check "disk full at every tenth" full_disk
 else
