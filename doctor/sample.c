@@ -488,7 +488,7 @@ static void read_maps(struct sampler *s, int fd)
 static void find_holders(struct sample *out)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
-	const char *line = text.ptr;
+	const char *line;
 	bool any = false;
 
 	for (size_t i = 0; i < out->file_count; i++)

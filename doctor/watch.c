@@ -232,6 +232,22 @@ static bool is_on_lock(const struct sample *now, struct watch_view *v)
 	return true;
 }
 
+static bool is_short(const struct change *d, uint64_t ms, struct watch_view *v)
+{
+	if (d->faults * 1000 / ms < FAULTS)
+		return false;
+	v->kind = WATCH_SWAP;
+	return true;
+}
+
+static bool is_busy(const struct change *d, struct watch_view *v)
+{
+	if (v->cores < BUSY_CORES && !(d->runs && d->ticks))
+		return false;
+	v->kind = WATCH_COMPUTE;
+	return true;
+}
+
 void watch_judge(const struct sample *before, const struct sample *now,
 		 uint64_t ticks, struct watch_view *out)
 {
@@ -249,20 +265,11 @@ void watch_judge(const struct sample *before, const struct sample *now,
 		v.kind = WATCH_START;
 	else if (d.all_stopped)
 		v.kind = WATCH_PAUSED;
-	else if (is_building(now, &v))
-		v.kind = WATCH_BUILD;
-	else if (d.faults * 1000 / ms >= FAULTS && v.swap)
-		v.kind = WATCH_SWAP;
-	else if (is_reading(before, now, &d, &v))
-		;
-	else if (v.cores >= BUSY_CORES || (d.runs && d.ticks))
-		v.kind = WATCH_COMPUTE;
-	else if (d.faults * 1000 / ms >= FAULTS)
-		v.kind = WATCH_SWAP;
-	else if (is_on_network(now, &v))
-		;
-	else if (is_on_lock(now, &v))
-		;
+	else if (is_building(now, &v) || (v.swap && is_short(&d, ms, &v)) ||
+		 is_reading(before, now, &d, &v) || is_busy(&d, &v) ||
+		 is_short(&d, ms, &v) || is_on_network(now, &v) ||
+		 is_on_lock(now, &v))
+		; /* each has said so */
 	else if (d.disk_threads)
 		v.kind = WATCH_DISK;
 	*out = v;
