@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+int run_corpus_tests(void);
 int run_glob_tests(void);
 int run_lock_tests(void);
 int run_lock_diff_tests(void);
