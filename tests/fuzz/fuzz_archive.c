@@ -1,5 +1,5 @@
 /* Archives from outside: what is listed stays inside, and within the limits. */
-#include "base/file.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include "fetch/archive.h"
 
