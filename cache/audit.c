@@ -33,23 +33,26 @@ const char *blob_state_name(enum blob_state s)
 	return names[s];
 }
 
+struct pending {
+	struct audit_file *file;
+	struct stamp stamp; /* as it was before it was read */
+};
+
 struct auditor {
 	struct hfcache *cache;
 	const struct verify_options *o;
 	struct audit *out;
 	struct hash_task *tasks;
 	size_t count; /* of tasks */
-	/* one a file of out: as it was before it was read */
-	struct stamp *stamps;
-	size_t *order; /* files to be read, the same bytes side by side */
-	size_t pending;
+	struct pending
+		*pending; /* files to be read, the same bytes side by side */
+	size_t pending_count, pending_cap;
 };
 
 static void auditor_release(struct auditor *a)
 {
 	free_ptr(&a->tasks);
-	free_ptr(&a->stamps);
-	free_ptr(&a->order);
+	free_ptr(&a->pending);
 }
 
 /* A link must lead to the very blob. */
@@ -68,6 +71,18 @@ static bool is_known(const struct auditor *a, const struct stat *st,
 	bool first;
 
 	return a->o->checked && checked_knows(a->o->checked, st, want, &first);
+}
+
+static void add_pending(struct auditor *a, struct audit_file *f,
+			const struct stat *st)
+{
+	struct pending *p;
+
+	a->pending = xgrow(a->pending, &a->pending_cap, a->pending_count + 1,
+			   sizeof(*a->pending));
+	p = &a->pending[a->pending_count++];
+	p->file = f;
+	stamp_read(&p->stamp, st);
 }
 
 /* What can be seen without reading; what is worth reading becomes a task. */
@@ -95,40 +110,39 @@ static void look(struct auditor *a, size_t i)
 	if (f->file->size != DERIVE_NO_SIZE && f->file->size != f->size)
 		f->state = BLOB_WRONG_SIZE;
 	else if (!is_known(a, &st, store_want(f->file)))
-		a->order[a->pending++] = i;
-	stamp_read(&a->stamps[i], &st);
+		add_pending(a, f, &st);
+	else if (!f->unlinked)
+		free_ptr(&f->path); /* nobody will ask */
 }
 
 /* Revisions share most of their blobs: each is read once. */
-static int by_bytes(const void *x, const void *y, void *ctx)
+static int by_bytes(const void *x, const void *y)
 {
-	const struct auditor *a = ctx;
-	size_t i = *(const size_t *)x, k = *(const size_t *)y;
-	const struct stamp *s = &a->stamps[i], *t = &a->stamps[k];
+	const struct pending *p = x, *q = y;
+	const struct stamp *s = &p->stamp, *t = &q->stamp;
 
 	if (s->dev != t->dev)
 		return s->dev < t->dev ? -1 : 1;
 	if (s->ino != t->ino)
 		return s->ino < t->ino ? -1 : 1;
-	return digest_cmp(store_want(a->out->files[i].file),
-			  store_want(a->out->files[k].file));
+	return digest_cmp(store_want(p->file->file), store_want(q->file->file));
 }
 
 static void plan(struct auditor *a)
 {
-	a->tasks = xcalloc(a->pending + 1, sizeof(*a->tasks));
-	if (a->pending)
-		qsort_r(a->order, a->pending, sizeof(*a->order), by_bytes, a);
-	for (size_t i = 0; i < a->pending; i++) {
-		const struct audit_file *f = &a->out->files[a->order[i]];
+	const struct pending *p = a->pending;
 
-		if (i && !by_bytes(&a->order[i - 1], &a->order[i], a))
+	a->tasks = xcalloc(a->pending_count + 1, sizeof(*a->tasks));
+	if (a->pending_count)
+		qsort(a->pending, a->pending_count, sizeof(*p), by_bytes);
+	for (size_t i = 0; i < a->pending_count; i++, p++) {
+		if (i && !by_bytes(p - 1, p))
 			continue;
 		a->tasks[a->count++] = (struct hash_task){
-			.item = f,
-			.name = f->file->path,
-			.size = f->size,
-			.want = *store_want(f->file),
+			.item = p->file,
+			.name = p->file->file->path,
+			.size = p->file->size,
+			.want = *store_want(p->file->file),
 		};
 	}
 }
@@ -164,17 +178,16 @@ static void remember(struct auditor *a, const struct hash_task *t,
 static void judge(struct auditor *a)
 {
 	const struct hash_task *t = a->tasks;
+	const struct pending *p = a->pending;
 
-	for (size_t i = 0; i < a->pending; i++) {
-		struct audit_file *f = &a->out->files[a->order[i]];
-		bool first = !i ||
-			     by_bytes(&a->order[i - 1], &a->order[i], a) != 0;
+	for (size_t i = 0; i < a->pending_count; i++, p++) {
+		bool first = !i || by_bytes(p - 1, p) != 0;
 
 		t += i && first;
 		if (!digest_equal(&t->got, &t->want))
-			f->state = BLOB_WRONG_DIGEST;
+			p->file->state = BLOB_WRONG_DIGEST;
 		else if (first)
-			remember(a, t, &a->stamps[a->order[i]]);
+			remember(a, t, &p->stamp);
 	}
 }
 
@@ -212,8 +225,6 @@ int audit_lock(struct hfcache *c, struct lock *l,
 				.repo = &l->repos[i],
 				.file = &l->repos[i].files[k],
 			};
-	a.stamps = xcalloc(n + 1, sizeof(*a.stamps));
-	a.order = xcalloc(n + 1, sizeof(*a.order));
 	for (size_t i = 0; i < out->count; i++)
 		look(&a, i);
 	plan(&a);

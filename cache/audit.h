@@ -15,7 +15,8 @@
 struct audit_file {
 	const struct lock_repo *repo;
 	struct lock_file *file;
-	char *path;	       /* below the root: where its bytes are */
+	char *path; /* below the root: where its bytes are; NULL if all is known
+		     * to be right */
 	enum blob_state state; /* of the bytes */
 	bool unlinked;	       /* the snapshot does not lead to them */
 	uint64_t size;	       /* as found */

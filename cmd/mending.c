@@ -58,13 +58,14 @@ static size_t *find_twins(const struct audit *a)
 {
 	size_t *order CLEANUP(free_ptr) = xcalloc(a->count + 1, sizeof(*order));
 	size_t *first = xcalloc(a->count + 1, sizeof(*first));
+	size_t n = 0;
 
 	for (size_t i = 0; i < a->count; i++)
-		order[i] = i;
-	if (a->count)
-		qsort_r(order, a->count, sizeof(*order), by_place,
-			(struct audit *)a);
-	for (size_t i = 0; i < a->count; i++) {
+		if (a->files[i].state != BLOB_OK)
+			order[n++] = i;
+	if (n)
+		qsort_r(order, n, sizeof(*order), by_place, (struct audit *)a);
+	for (size_t i = 0; i < n; i++) {
 		bool twin = i && strcmp(a->files[order[i]].path,
 					a->files[order[i - 1]].path) == 0;
 

@@ -23,5 +23,6 @@ int main(void)
 	failed += run_verify_cache_tests();
 	failed += run_verify_view_tests();
 	failed += run_checked_tests();
+	failed += run_audit_tests();
 	return failed != 0;
 }

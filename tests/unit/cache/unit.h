@@ -85,6 +85,7 @@ void heard_release(struct heard *h);
 struct verify_report;
 void assert_report(const struct verify_report *r, const char *want);
 
+int run_audit_tests(void);
 int run_blocks_tests(void);
 int run_census_tests(void);
 int run_checked_tests(void);
