@@ -1,6 +1,7 @@
 #include "cache/beneath.h"
 
 #include "base/mem.h"
+#include "cache/beneath_walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,9 @@ static int open_beneath(int dirfd, const char *path, uint64_t flags)
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
 			break;
 	}
+	/* an old kernel; an old filter of a container */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		return beneath_walk(dirfd, path, (int)flags);
 	return (int)fd;
 }
 

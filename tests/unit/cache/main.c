@@ -14,6 +14,7 @@ int main(void)
 	failed += run_store_tests();
 	failed += run_part_tests();
 	failed += run_journal_tests();
+	failed += run_beneath_tests();
 	failed += run_blocks_tests();
 	failed += run_link_tests();
 	failed += run_tree_tests();
