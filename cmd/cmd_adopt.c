@@ -120,6 +120,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_adopt = {
 	.name = "adopt",
+	.part = PART_CACHE,
 	.args = "DIR [RECIPE | REPO[@REVISION]]",
 	.summary = "take files that another program left on disk into the "
 		   "cache",

@@ -38,6 +38,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_completion = {
 	.name = "completion",
+	.part = PART_SELF,
 	.args = "bash | zsh | fish",
 	.summary = "print a completion script for a shell",
 	.about = "Makes the shell complete commands, options and their values. "

@@ -426,6 +426,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_doctor = {
 	.name = "doctor",
+	.part = PART_HANG,
 	.args = "",
 	.summary = "tell why the program does not start, and what mends it",
 	.about = "Looks at the files (missing, cut off, pointers, web pages, "

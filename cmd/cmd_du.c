@@ -129,6 +129,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_du = {
 	.name = "du",
+	.part = PART_CACHE,
 	.args = "[PATTERN ...]",
 	.summary = "where the cache's space is, and what could be freed",
 	.about = "For each repository: its size, blocks on disk, blobs that no "

@@ -69,6 +69,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_env = {
 	.name = "env",
+	.part = PART_TARGET,
 	.args = "",
 	.summary = "print the variables to start the Python program with",
 	.about = "The Hugging Face libraries ask the network at every start "

@@ -88,6 +88,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_export = {
 	.name = "export",
+	.part = PART_CACHE,
 	.args = "REPO[@REVISION] ...",
 	.summary = "write single repositories of the cache into one tar",
 	.about =

@@ -245,6 +245,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_fetch = {
 	.name = "fetch",
+	.part = PART_MAKE,
 	.args = "[RECIPE | REPO[@REVISION]]",
 	.summary = "download what the lock names into the cache",
 	.about =

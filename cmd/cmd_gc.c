@@ -66,6 +66,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_gc = {
 	.name = "gc",
+	.part = PART_CACHE,
 	.args = "",
 	.summary = "delete what nothing in the cache needs any more",
 	.about = "Blobs that no snapshot uses, unfinished downloads, temporary "

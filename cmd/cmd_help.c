@@ -44,6 +44,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_help = {
 	.name = "help",
+	.part = PART_SELF,
 	.args = "[COMMAND | exit-status | environment]",
 	.summary = "tell about a command, exit statuses, the environment",
 	.about = "The same as itts-pack COMMAND --help. man itts-pack has "

@@ -192,6 +192,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_import = {
 	.name = "import",
+	.part = PART_CACHE,
 	.args = "FILE | - | DIR [REPO[@REVISION] ...]",
 	.summary = "take repositories from a bundle or another cache",
 	.about =

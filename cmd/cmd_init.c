@@ -109,6 +109,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_init = {
 	.name = "init",
+	.part = PART_MAKE,
 	.args = "[RECIPE | REPO[@REVISION]]",
 	.summary = "write a manifest to begin with",
 	.about = "A manifest says what you want: repositories, revisions, "

@@ -338,6 +338,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_inspect = {
 	.name = "inspect",
+	.part = PART_TARGET,
 	.args = "FILE | -",
 	.summary = "show what is in a bundle, from its first bytes",
 	.about = "Reads the manifest at the front of a bundle, and nothing "

@@ -320,6 +320,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_install = {
 	.name = "install",
+	.part = PART_TARGET,
 	.args = "FILE | - | DIR [DIR...] | oci:HOST/NAME:TAG",
 	.summary =
 		"check a bundle and put it into a cache and a model directory",

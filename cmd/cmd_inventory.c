@@ -44,6 +44,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_inventory = {
 	.name = "inventory",
+	.part = PART_TARGET,
 	.args = "",
 	.summary = "list what this cache has, for a bundle that leaves it out",
 	.about =

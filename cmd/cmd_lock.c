@@ -199,6 +199,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_lock = {
 	.name = "lock",
+	.part = PART_MAKE,
 	.args = "[RECIPE | REPO[@REVISION]]",
 	.summary = "resolve a manifest to commits, files and digests",
 	.about = "Asks the hub what the manifest means today and writes it "

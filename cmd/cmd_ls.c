@@ -342,6 +342,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_ls = {
 	.name = "ls",
+	.part = PART_CACHE,
 	.args = "[PATTERN ...]",
 	.summary = "list what the cache holds",
 	.about =

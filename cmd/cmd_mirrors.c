@@ -287,6 +287,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_mirrors = {
 	.name = "mirrors",
+	.part = PART_MAKE,
 	.args = "[RECIPE | REPO[@REVISION]]",
 	.summary = "measure the endpoints and the hosts that they redirect to",
 	.about = "Asks every endpoint that is configured for the first "

@@ -361,6 +361,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_pack = {
 	.name = "pack",
+	.part = PART_MAKE,
 	.args = "[RECIPE | REPO[@REVISION] | NAME]",
 	.summary = "lock, fetch, and write everything into one tar",
 	.about =

@@ -109,6 +109,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_recipes = {
 	.name = "recipes",
+	.part = PART_MAKE,
 	.args = "[NAME]",
 	.summary = "list the built-in manifests, or print one",
 	.about =

@@ -339,6 +339,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_repair = {
 	.name = "repair",
+	.part = PART_CACHE,
 	.args = "[REPO[@REVISION] ...]",
 	.summary = "get what is damaged or missing again, and only that",
 	.about = "Holds the cache against a lock, or without one against its "

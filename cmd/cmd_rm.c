@@ -180,6 +180,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_rm = {
 	.name = "rm",
+	.part = PART_CACHE,
 	.args = "REPO[@REVISION] | COMMIT ...",
 	.summary = "delete repositories or revisions from the cache",
 	.about =

@@ -157,6 +157,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_run = {
 	.name = "run",
+	.part = PART_HANG,
 	.args = "-- COMMAND ...",
 	.summary = "start a program with the right environment and watch it",
 	.about =

@@ -159,6 +159,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_sbom = {
 	.name = "sbom",
+	.part = PART_TRUST,
 	.args = "[BUNDLE | -]",
 	.summary = "the bill of materials of a bundle or a lock (CycloneDX)",
 	.about =

@@ -284,6 +284,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_scan = {
 	.name = "scan",
+	.part = PART_TRUST,
 	.args = "FILE | BUNDLE | DIR",
 	.summary = "what the pickles in files would call when they are loaded",
 	.about =

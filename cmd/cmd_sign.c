@@ -177,6 +177,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_sign = {
 	.name = "sign",
+	.part = PART_MAKE,
 	.args = "FILE | DIR",
 	.summary = "sign a bundle with an SSH key",
 	.about =

@@ -384,6 +384,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_verify = {
 	.name = "verify",
+	.part = PART_TARGET,
 	.args = "[BUNDLE | -]",
 	.summary = "check every byte of a bundle, a cache or a model directory",
 	.about =

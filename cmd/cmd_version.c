@@ -25,6 +25,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_version = {
 	.name = "version",
+	.part = PART_SELF,
 	.args = "",
 	.summary = "show the version",
 	.about =

@@ -61,6 +61,7 @@ static int run(struct app *app, struct error *err)
 
 const struct command cmd_watch = {
 	.name = "watch",
+	.part = PART_HANG,
 	.args = "PID",
 	.summary =
 		"tell what a running program is doing, and what it waits for",

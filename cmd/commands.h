@@ -19,8 +19,20 @@ enum command_words {
 	WORDS_SHELLS,
 };
 
+/* What a command is for: the headings of the list in --help, in this order. */
+enum command_part {
+	PART_MAKE,
+	PART_TARGET,
+	PART_CACHE,
+	PART_HANG,
+	PART_TRUST,
+	PART_SELF,
+	PART_COUNT
+};
+
 struct command {
 	const char *name;
+	enum command_part part;
 	const char *args;    /* how its other words are called, or "" */
 	const char *summary; /* one line */
 	const char *about;   /* paragraphs, for --help */

@@ -108,6 +108,31 @@ static void add_group(struct str *out, const struct option_group *g,
 		add_option(out, &g->options[i], width);
 }
 
+static const char *const part_titles[PART_COUNT] = {
+	[PART_MAKE] = "On the connected machine",
+	[PART_TARGET] = "On the machine without network",
+	[PART_CACHE] = "Caches",
+	[PART_HANG] = "Why it does not start",
+	[PART_TRUST] = "What is in it",
+	[PART_SELF] = "This program",
+};
+
+static void add_part(struct str *out, unsigned part, size_t width)
+{
+	bool any = false;
+
+	for (size_t i = 0; command_at(i); i++) {
+		const struct command *c = command_at(i);
+
+		if (c->part != part)
+			continue;
+		if (!any)
+			str_addf(out, "\n%s:\n", part_titles[part]);
+		any = true;
+		add_row(out, c->name, c->summary, width);
+	}
+}
+
 void help_short(struct str *out, size_t width)
 {
 	str_adds(out, "usage: itts-pack COMMAND [options] [arguments]\n\n");
@@ -116,10 +141,8 @@ void help_short(struct str *out, size_t width)
 		  "connected machine; installs and verifies them on one "
 		  "without network.",
 		  0, width, 0);
-	str_adds(out, "\nCommands:\n");
-	for (size_t i = 0; command_at(i); i++)
-		add_row(out, command_at(i)->name, command_at(i)->summary,
-			width);
+	for (unsigned part = 0; part < PART_COUNT; part++)
+		add_part(out, part, width);
 	str_adds(out, "\nThe main job:\n"
 		      "  itts-pack pack -o indextts-2.tar\n"
 		      "  itts-pack install indextts-2.tar --model-dir DIR\n"
