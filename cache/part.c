@@ -21,6 +21,7 @@
 
 #define FLUSH_STEP   ((uint64_t)8 << 20)
 #define READ_SIZE    ((size_t)1 << 20)
+#define RESERVE_MIN  ((uint64_t)1 << 20)
 #define LOCK_WAIT_MS 60000
 /* Adopted files up to this size are read back for their git SHA-1, too. */
 #define READ_BACK_MAX ((uint64_t)16 << 20)
@@ -256,7 +257,8 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: more than the expected %" PRIu64 " bytes",
 			       p->label, p->size);
-	if (hfcache_part_reserve(p, err))
+	/* a small one is soon written anyway */
+	if (p->size >= RESERVE_MIN && hfcache_part_reserve(p, err))
 		return -1;
 	if (file_pwrite_all(p->fd, buf, n, p->offset, p->label, err))
 		return no_space(err);

@@ -112,16 +112,15 @@ static int bring(const struct archive_fill *all, struct error *err)
 
 /* --- names ------------------------------------------------------------------ */
 
-static int link_files(const struct plan *p, struct hfcache *store,
+static int link_files(struct plan *p, struct hfcache *store,
 		      const struct cancel *cancel, struct error *err)
 {
-	for (size_t i = 0; i < p->entry_count; i++) {
-		const struct plan_entry *e = &p->entries[i];
+	for (size_t i = 0; i < p->blob_count; i++) {
+		struct plan_blob *b = &p->blobs[i];
 
 		if (cancel_check(cancel, err) < 0)
 			return -1;
-		if (p->blobs[e->blob].state == BLOB_OK &&
-		    hfcache_link(store, e->repo, e->file, err) < 0)
+		if (b->state == BLOB_OK && plan_link(p, b, store, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -150,7 +149,7 @@ static int set_refs(const struct lock_repo *repo, struct hfcache *store,
 }
 
 /* Links first: a listing or ref must not promise what is not there. */
-static int name_all(const struct plan *p, struct lock *l, struct hfcache *store,
+static int name_all(struct plan *p, struct lock *l, struct hfcache *store,
 		    const struct download_options *o, struct error *err)
 {
 	bool *broken CLEANUP(free_ptr) = xcalloc(l->repo_count + 1,

@@ -240,8 +240,10 @@ static int take_blocks(struct lane *l, const unsigned char *p, size_t n,
 		size_t k;
 
 		/* the end may have come nearer since it was asked for */
-		if (l->pos >= l->end)
+		if (l->pos >= l->end) {
+			l->job->common->stats->wasted_bytes += n;
 			return err_set(err, ERR_CANCELLED, "enough");
+		}
 		room = room < l->end - l->pos ? room : l->end - l->pos;
 		k = n < room ? n : (size_t)room;
 		if (take_bytes(l, p, k, err) < 0)

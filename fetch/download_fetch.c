@@ -8,12 +8,22 @@
 #include "fetch/download_pump.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define BUSY_POLL_MS 100
 /* Small files get their names together, but no later than this. */
 #define FLUSH_MS   2000
 #define SOURCES_MS 1000
+
+/* Small files that are right, but for their names. */
+struct kept {
+	struct hfcache_batch *batch;
+	struct job_end ends[HFCACHE_BATCH_CAP];
+	size_t count;
+};
 
 struct fetch {
 	struct plan *plan;
@@ -29,15 +39,28 @@ struct fetch {
 	uint64_t began_ms;
 	uint64_t *sent; /* of each endpoint, when it was told last */
 	uint64_t told_ms;
-	struct job_end kept[HFCACHE_BATCH_CAP]; /* wait for a flush */
-	size_t kept_count;
+	struct kept kept;     /* wait for a flush */
+	struct kept naming;   /* what the running flush is about */
 	uint64_t kept_ms;     /* when the first of them came */
+	pthread_t thread;     /* of the flush: a disk may be slow */
+	bool flushing;	      /* it has to be joined */
+	_Atomic bool flushed; /* that will not take long */
+	struct error flush_err;
 	struct error *failed; /* the first file that failed */
 	struct error fatal;
 };
 
+static void free_batch(struct hfcache_batch **batch)
+{
+	if (*batch)
+		hfcache_batch_release(*batch);
+	free_ptr(batch);
+}
+
 static void fetch_release(struct fetch *f)
 {
+	if (f->flushing)
+		pthread_join(f->thread, NULL);
 	for (unsigned i = 0; f->common.jobs && i < f->common.job_count; i++)
 		job_release(&f->common.jobs[i]);
 	free_ptr(&f->common.jobs);
@@ -46,6 +69,8 @@ static void fetch_release(struct fetch *f)
 	free_ptr(&f->queue);
 	free_ptr(&f->sent);
 	free_ptr(&f->busy);
+	free_batch(&f->kept.batch);
+	free_batch(&f->naming.batch);
 }
 
 /* Nothing that goes wrong in this way will go better for the next file. */
@@ -66,6 +91,7 @@ static void stop(struct fetch *f, const struct error *why)
 static void finish(struct fetch *f, const struct job_end *e)
 {
 	char *name CLEANUP(free_ptr) = plan_blob_name(e->blob);
+	struct error err = { .code = ERR_NONE };
 	uint64_t size = e->blob->file->size;
 	struct event ev = { .type = EVENT_DONE,
 			    .id = e->id,
@@ -75,33 +101,94 @@ static void finish(struct fetch *f, const struct job_end *e)
 			    .total = size };
 
 	e->blob->state = BLOB_OK;
+	/* while others are waited for */
+	if (!f->options->learn && f->fatal.code == ERR_NONE &&
+	    plan_link(f->plan, e->blob, f->common.store, &err) < 0)
+		stop(f, &err);
 	f->stats->got_files++;
 	f->stats->got_bytes += size - e->resumed;
 	f->stats->resumed_bytes += e->resumed;
 	event_emit(f->options->sink, &ev);
 }
 
-static void flush(struct fetch *f)
+/* Names and links, on a thread of their own. The blobs are nobody else's now. */
+static int name_kept(struct fetch *f, struct error *err)
 {
-	struct error err = { .code = ERR_NONE };
+	struct kept *k = &f->naming;
 
-	if (hfcache_batch_flush(f->common.batch, &err) < 0) {
-		stop(f, &err);
+	if (hfcache_batch_flush(k->batch, err) < 0)
+		return -1;
+	for (size_t i = 0; i < k->count && !f->options->learn; i++)
+		if (plan_link(f->plan, k->ends[i].blob, f->common.store, err) <
+		    0)
+			return -1;
+	return 0;
+}
+
+static void *flush_thread(void *arg)
+{
+	struct fetch *f = arg;
+
+	(void)name_kept(f, &f->flush_err);
+	atomic_store(&f->flushed, true);
+	http_wake(f->common.hub->http);
+	return NULL;
+}
+
+/* The end of a flush. */
+static void flush_end(struct fetch *f)
+{
+	struct kept *k = &f->naming;
+
+	if (f->flushing)
+		pthread_join(f->thread, NULL);
+	f->flushing = false;
+	if (f->flush_err.code != ERR_NONE) {
+		stop(f, &f->flush_err);
 		return;
 	}
-	for (size_t i = 0; i < f->kept_count; i++)
-		finish(f, &f->kept[i]);
-	f->kept_count = 0;
+	for (size_t i = 0; i < k->count; i++)
+		finish(f, &k->ends[i]);
+	k->count = 0;
+}
+
+static void flush_begin(struct fetch *f)
+{
+	struct kept done = f->naming;
+	sigset_t all, before;
+
+	flush_end(f);
+	if (f->kept.count == 0 || f->flush_err.code != ERR_NONE)
+		return;
+	done.count = 0;
+	f->naming = f->kept;
+	f->kept = done;
+	f->common.batch = f->kept.batch;
+	atomic_store(&f->flushed, false);
+	/* signals are the main thread's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	f->flushing = pthread_create(&f->thread, NULL, flush_thread, f) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!f->flushing)
+		flush_thread(f);
+}
+
+/* All that is complete has its name afterwards. */
+static void flush(struct fetch *f)
+{
+	flush_begin(f);
+	flush_end(f);
 }
 
 static void keep(struct fetch *f, const struct job_end *e)
 {
-	if (f->kept_count == 0)
+	if (f->kept.count == 0)
 		f->kept_ms = clock_ms();
-	f->kept[f->kept_count++] = *e;
+	f->kept.ends[f->kept.count++] = *e;
 	/* before the batch itself would, which tells nobody */
-	if (f->kept_count == HFCACHE_BATCH_CAP)
-		flush(f);
+	if (f->kept.count == HFCACHE_BATCH_CAP)
+		flush_begin(f);
 }
 
 static void fill(struct fetch *f);
@@ -258,8 +345,10 @@ static void on_tick(void *ctx)
 		tell_sources(f);
 
 	f->filling = true;
-	if (f->kept_count > 0 && clock_ms() - f->kept_ms >= FLUSH_MS)
-		flush(f);
+	if (f->flushing && atomic_load(&f->flushed))
+		flush_end(f);
+	if (f->kept.count > 0 && clock_ms() - f->kept_ms >= FLUSH_MS)
+		flush_begin(f);
 	retry_busy(f);
 	for (unsigned i = 0; i < f->common.job_count && !f->stopped; i++)
 		job_tick(&f->common.jobs[i]);
@@ -363,19 +452,11 @@ static void make_jobs(struct fetch *f)
 			  clock_ms());
 }
 
-static void free_batch(struct hfcache_batch **batch)
-{
-	hfcache_batch_release(*batch);
-	free_ptr(batch);
-}
-
 int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
 		   const struct download_options *o,
 		   struct download_stats *stats, struct error *failed,
 		   struct error *err)
 {
-	struct hfcache_batch *batch CLEANUP(free_batch) = xcalloc(
-		1, sizeof(*batch));
 	struct fetch f CLEANUP(fetch_release) = {
 		.plan = p,
 		.options = o,
@@ -386,11 +467,12 @@ int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
 			    .store = store,
 			    .sink = o->sink,
 			    .stats = stats,
-			    .batch = batch,
 			    .ended = job_ended },
 	};
 
 	f.common.ctx = &f;
+	f.kept.batch = f.common.batch = xcalloc(1, sizeof(*f.kept.batch));
+	f.naming.batch = xcalloc(1, sizeof(*f.naming.batch));
 	make_queue(&f);
 	if (f.count == 0)
 		return 0;

@@ -105,10 +105,15 @@ void lane_release(struct lane *l)
 
 void lane_abandon(struct lane *l)
 {
-	http_drop(l->job->common->hub->http, l);
+	struct job *j = l->job;
+
+	http_drop(j->common->hub->http, l);
 	/* what came of its request came, if in vain; a request that ends says it
 	 * itself */
 	l->endpoint->bytes += l->got;
+	if (j->blocks && l->got > 0)
+		j->common->stats->wasted_bytes +=
+			l->pos % blocks_journal(j->blocks)->block_size;
 	lane_release(l);
 }
 

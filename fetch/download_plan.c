@@ -92,7 +92,8 @@ void plan_make(struct plan *p, struct lock *l, bool learn)
 			p->blobs[p->blob_count++] =
 				(struct plan_blob){ .repo = e->repo,
 						    .file = e->file,
-						    .same_as = PLAN_NONE };
+						    .same_as = PLAN_NONE,
+						    .entry = (uint32_t)i };
 		e->blob = (uint32_t)(p->blob_count - 1);
 	}
 }
@@ -285,6 +286,23 @@ int plan_share(struct plan *p, struct hfcache *store, struct error *err)
 		if (share_group(p, store, known + first, i - first, err) < 0)
 			return -1;
 		first = i;
+	}
+	return 0;
+}
+
+/* --- links ------------------------------------------------------------------- */
+
+int plan_link(struct plan *p, struct plan_blob *b, struct hfcache *store,
+	      struct error *err)
+{
+	for (size_t i = b->entry; i < p->entry_count; i++) {
+		struct plan_entry *e = &p->entries[i];
+
+		if (&p->blobs[e->blob] != b)
+			break;
+		if (!e->linked && hfcache_link(store, e->repo, e->file, err))
+			return -1;
+		e->linked = true;
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@ struct plan_blob {
 	struct lock_repo *repo; /* borrowed */
 	struct lock_file *file; /* one of those that want it */
 	uint32_t same_as; /* another blob with these bytes, or PLAN_NONE */
+	uint32_t entry;	  /* the first that wants it; the others follow */
 	enum blob_state state;
 };
 #define PLAN_NONE UINT32_MAX
@@ -23,6 +24,7 @@ struct plan_entry {
 	struct lock_repo *repo;
 	struct lock_file *file;
 	uint32_t blob;
+	bool linked;
 };
 
 struct plan {
@@ -51,6 +53,10 @@ int plan_space(const struct plan *p, struct hfcache *store, struct error *err)
 /* Fills in the SHA-256 of files that have none, from their blobs. */
 int plan_learn(struct plan *p, struct hfcache *store,
 	       const struct cancel *cancel, struct error *err) MUST_CHECK;
+
+/* Links of snapshots to a blob that is right, those that were made already not. */
+int plan_link(struct plan *p, struct plan_blob *b, struct hfcache *store,
+	      struct error *err) MUST_CHECK;
 
 /* "org/name path" for messages; caller frees. */
 char *plan_blob_name(const struct plan_blob *b);

@@ -36,6 +36,57 @@ static uint64_t end_of(const struct job *j, struct segment run)
 	return end < j->blob->file->size ? end : j->blob->file->size;
 }
 
+/* --- how fast they are ---------------------------------------------------------------- */
+
+/* How long another connection to this endpoint would need for a block. */
+static uint64_t ms_elsewhere(const struct job *j, const struct job_endpoint *e)
+{
+	return e->rate ? block_size(j) * 1000 / e->rate : 1000;
+}
+
+static uint64_t at_it(const struct lane *l, uint64_t now)
+{
+	uint64_t since = l->block_ms > l->asked_ms ? l->block_ms : l->asked_ms;
+
+	return now > since ? now - since : 0;
+}
+
+/* Longer than that, and a connection is slow. */
+static uint64_t slow_ms(const struct job *j, const struct job_endpoint *e)
+{
+	return SLOW_TIMES * ms_elsewhere(j, e) + SLOW_MS;
+}
+
+/* What the connections to other endpoints bring in a second, those that hang not
+ * counted. */
+static uint64_t rate_of_others(const struct job_common *c, size_t but)
+{
+	uint64_t sum = 0, now = clock_ms();
+
+	for (const struct lane *l = c->lanes; l < c->lanes + JOB_LANES; l++) {
+		const struct job_endpoint *e;
+		size_t k;
+
+		if (!l->job || l->job->state != JOB_FILLING)
+			continue;
+		k = job_index(l->job, l->endpoint);
+		e = &c->endpoints[k];
+		if (k != but && at_it(l, now) <= slow_ms(l->job, e))
+			sum += e->rate;
+	}
+	return sum;
+}
+
+/* Would one block take this endpoint longer than the others need for all that is
+ * free? Then the whole file would wait for it. */
+static bool comes_too_late(const struct job *j, size_t k)
+{
+	uint64_t rate = j->common->endpoints[k].rate;
+	uint64_t others = rate ? rate_of_others(j->common, k) : 0;
+
+	return others > rate && others / rate > j->segments.free_count;
+}
+
 /* --- new work -------------------------------------------------------------------- */
 
 /* May this endpoint send blocks of the file now? */
@@ -58,7 +109,8 @@ static bool fill(struct job *j, size_t k)
 	struct lane *l;
 	uint32_t most;
 
-	if (!may_fill(j, k) || j->segments.free_count == 0)
+	if (!may_fill(j, k) || j->segments.free_count == 0 ||
+	    comes_too_late(j, k))
 		return false;
 	if (j->sources[k].streams) {
 		l = lane_take(j, k, LANE_STREAM);
@@ -153,19 +205,6 @@ static uint64_t ms_for(const struct lane *l, uint64_t bytes, uint64_t now)
 	return bytes * ms / l->got;
 }
 
-/* How long another connection to this endpoint would need for a block. */
-static uint64_t ms_elsewhere(const struct job *j, const struct job_endpoint *e)
-{
-	return e->rate ? block_size(j) * 1000 / e->rate : 1000;
-}
-
-static uint64_t at_it(const struct lane *l, uint64_t now)
-{
-	uint64_t since = l->block_ms > l->asked_ms ? l->block_ms : l->asked_ms;
-
-	return now > since ? now - since : 0;
-}
-
 /* Blocks that it has not begun? */
 static bool may_shorten(const struct lane *l)
 {
@@ -192,7 +231,7 @@ static uint64_t slowness(const struct lane *l, size_t k, uint64_t now)
 		      : start + journal_block_len(blocks_journal(j->blocks), i);
 	left = ms_for(l, end - l->pos, now);
 	left = left > spent ? left : spent;
-	if (left < SLOW_TIMES * elsewhere + SLOW_MS || spent < elsewhere)
+	if (left < slow_ms(j, &j->common->endpoints[k]) || spent < elsewhere)
 		return 0;
 	return left;
 }

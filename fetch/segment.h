@@ -7,7 +7,7 @@
 
 /* Blocks between the first that is missing and the last that is asked for: what
  * is there but cannot be hashed yet. */
-#define SEGMENT_WINDOW 256u
+#define SEGMENT_WINDOW 1024u
 #define SEGMENT_MOST   16u /* blocks of one request */
 
 enum segment_state { SEGMENT_FREE, SEGMENT_TAKEN, SEGMENT_HAVE };
