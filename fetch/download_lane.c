@@ -280,6 +280,11 @@ static bool streams_instead(struct lane *l, const struct http_response *res,
 	struct job *j = l->job;
 	struct error err = { .code = ERR_NONE };
 
+	if (refused && l->kind == LANE_COPY && !j->repair.on) {
+		/* whose block it was to bring as well finds out himself */
+		lane_release(l);
+		return true;
+	}
 	if (!refused || l->kind == LANE_COPY)
 		return false;
 	if (l->source->streams && l->kind == LANE_RANGE) {

@@ -29,8 +29,9 @@ both() { # each by what it can; small files from the first
 	fetch --endpoint "$near" --endpoint "$far" --connections 4
 	jq -e '.sources[0].received_bytes > .sources[1].received_bytes' "$T/out"
 	jq -e '.sources[1].received_bytes > 500000' "$T/out"
-	# at the end a block of each slow connection may have been asked for twice
-	jq -e '.wasted_bytes <= 4 * 1048576' "$T/out"
+	# at the end a block of each slow connection may have been asked for twice, and
+	# a request that was cut short has brought some bytes more
+	jq -e '.wasted_bytes <= 5 * 1048576' "$T/out"
 	same "$(requests far GET config.json)" 0
 }
 liar() { # found out by the digest, named, not asked any more; the rest was right
