@@ -1,6 +1,7 @@
 #include "cmd/claims.h"
 
 #include "base/mem.h"
+#include "bundle/record.h"
 #include "cache/view.h"
 #include "cmd/work.h"
 
@@ -59,6 +60,30 @@ int claims_load(struct app *app, bool by_default, struct claims *out,
 	if (view_records(dir, &locks, &count, err) != 0)
 		return -1;
 	take(out, locks, count, dir);
+	return 0;
+}
+
+int claims_installed(struct app *app, struct hfcache *store, struct claims *out,
+		     struct error *err)
+{
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+
+	if (record_list(store, &names, err) != 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		struct bundle_manifest m CLEANUP(
+			bundle_manifest_release) = { 0 };
+		char *name CLEANUP(free_ptr) = xasprintf("bundle %s",
+							 names.items[i]);
+
+		if (record_read(store, names.items[i], &m, err) != 0) {
+			event_warn(&app->sink, "%s: %s", name, err->msg);
+			err_clear(err);
+			continue;
+		}
+		take(out, &m.lock, 1, name);
+		m.borrowed = true;
+	}
 	return 0;
 }
 

@@ -327,6 +327,7 @@ static int run(struct app *app, struct error *err)
 	l.now = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	if (app_open_store(app, false, &l.store, err) != 0 ||
 	    claims_load(app, true, &l.claims, err) != 0 ||
+	    claims_installed(app, l.store, &l.claims, err) != 0 ||
 	    census_all(l.store, CENSUS_LISTINGS, (unsigned)app->options->jobs,
 		       &l.all, err) != 0 ||
 	    collect(&l, err) != 0)
@@ -347,8 +348,9 @@ const struct command cmd_ls = {
 	.summary = "list what the cache holds",
 	.about =
 		"Repositories (or with --revisions their revisions): size, "
-		"whether all is there, when last used, refs, and which lock or "
-		"model directory needs them. Patterns are matched against "
+		"whether all is there, when last used, refs, and which lock, "
+		"model directory or installed bundle needs them. Patterns are "
+		"matched against "
 		"repository ids. Nothing is hashed and nothing changed; "
 		"itts-pack "
 		"verify looks at the bytes.\n\n"

@@ -126,6 +126,9 @@ export_import() {
 	expect 0 no_network "$PROGRAM" import "$T/voice.tar" --cache "$C"
 	whole
 	same "$(ls -d "$C"/models--*)" "$C/models--acme--voice"
+	# ls knows which bundle it came with
+	expect 0 itts ls --cache "$C" --json
+	jq -e '.rows[0].claimed_by == ["bundle voice"]' "$T/out"
 	fresh
 	itts export acme/voice --cache "$T/good" -o - 2>/dev/null | itts import - --cache "$C"
 	whole
