@@ -23,8 +23,8 @@ int claims_load(struct app *app, bool by_default, struct claims *out,
 		struct error *err) MUST_CHECK;
 /* Bundles that were installed into this cache, as "bundle NAME". What cannot be read
  * is warned of. */
-int claims_installed(struct app *app, struct hfcache *store,
-		     struct claims *out, struct error *err) MUST_CHECK;
+int claims_installed(struct app *app, struct hfcache *store, struct claims *out,
+		     struct error *err) MUST_CHECK;
 /* Names of those that need this commit, appended. */
 void claims_on(const struct claims *c, enum repo_type type, const char *id,
 	       const char *commit, struct strlist *out);
