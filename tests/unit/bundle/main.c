@@ -19,6 +19,7 @@ int main(void)
 	failed += run_serials_tests();
 	failed += run_source_tests();
 	failed += run_sshsig_tests();
+	failed += run_supply_tests();
 	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
 	failed += run_thin_tests();

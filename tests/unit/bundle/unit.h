@@ -63,6 +63,7 @@ int run_scan_tests(void);
 int run_serials_tests(void);
 int run_source_tests(void);
 int run_sshsig_tests(void);
+int run_supply_tests(void);
 int run_tar_reader_tests(void);
 int run_tar_tests(void);
 int run_thin_tests(void);

@@ -1,0 +1,171 @@
+/* Right bytes from bundles, caches and directories, and no others. */
+#include "tests/unit/bundle/unit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "bundle/supply.h"
+#include "cache/hfcache.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fixture {
+	int dir;
+	char path[TEMP_PATH_MAX];
+	char *good, *store, *tar, *files;
+	struct lock lock;
+	struct hfcache *c;
+	struct supplies places;
+	struct supply_job job;
+	struct error err;
+};
+
+static void fixture_open(struct fixture *x)
+{
+	struct str bundle CLEANUP(str_release) = STR_INIT;
+
+	*x = (struct fixture){ 0 };
+	x->dir = temp_dir(x->path);
+	x->good = xasprintf("%s/good", x->path);
+	x->store = xasprintf("%s/store", x->path);
+	x->tar = xasprintf("%s/b.tar", x->path);
+	x->files = xasprintf("%s/files", x->path);
+	sample_lock(&x->lock);
+	run_silent(x->path, "mkdir good");
+	sample_store(x->good, &x->lock);
+	sample_bundle(&x->lock, &bundle);
+	assert_ok(
+		file_replace(x->dir, "b.tar", bundle.ptr, bundle.len, &x->err),
+		&x->err);
+	assert_ok(hfcache_open(&x->c, x->store, true, &x->err), &x->err);
+	x->job.store = x->c;
+}
+
+static void fixture_close(struct fixture *x)
+{
+	supplies_release(&x->places);
+	hfcache_close(&x->c);
+	lock_release(&x->lock);
+	free(x->good);
+	free(x->store);
+	free(x->tar);
+	free(x->files);
+	temp_dir_end(x->dir, x->path);
+}
+
+/* Asks for every file of the lock; how many came, and all that did are right. */
+static size_t get_all(struct fixture *x)
+{
+	size_t came = 0;
+
+	for (size_t i = 0; i < x->lock.repo_count; i++) {
+		struct lock_repo *r = &x->lock.repos[i];
+
+		for (size_t k = 0; k < r->file_count; k++) {
+			enum blob_state state;
+			int rc = supplies_get(&x->places, &x->job, r,
+					      &r->files[k], 0, &x->err);
+
+			assert_true(rc >= 0);
+			assert_ok(hfcache_blob_check(x->c, r, &r->files[k],
+						     NULL, &state, &x->err),
+				  &x->err);
+			if (rc > 0)
+				assert_int_equal(state, BLOB_OK);
+			came += (size_t)rc;
+		}
+	}
+	return came;
+}
+
+static size_t count_files(const struct lock *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->repo_count; i++)
+		n += l->repos[i].file_count;
+	return n;
+}
+
+static void test_bundle(void **state)
+{
+	struct fixture x;
+
+	(void)state;
+	fixture_open(&x);
+	assert_int_equal(supply_kind_of(x.tar), SUPPLY_BUNDLE);
+	assert_ok(supplies_add(&x.places, x.tar, NULL, &x.err), &x.err);
+	assert_int_equal(get_all(&x), count_files(&x.lock));
+	fixture_close(&x);
+}
+
+static void test_cache(void **state)
+{
+	struct fixture x;
+
+	(void)state;
+	fixture_open(&x);
+	assert_int_equal(supply_kind_of(x.good), SUPPLY_CACHE);
+	assert_ok(supplies_add(&x.places, x.good, NULL, &x.err), &x.err);
+	assert_int_equal(get_all(&x), count_files(&x.lock));
+	fixture_close(&x);
+}
+
+/* What is damaged in one place comes from the next. */
+static void test_damaged(void **state)
+{
+	struct fixture x;
+	size_t came;
+
+	(void)state;
+	fixture_open(&x);
+	run_silent(x.path, "cp -r good bad; chmod -R u+w bad; find bad -path "
+			   "'*/blobs/*' -type f -size +0 -exec sed -i "
+			   "'1s/^/X/' {} +");
+	{
+		char *bad CLEANUP(free_ptr) = xasprintf("%s/bad", x.path);
+
+		assert_ok(supplies_add(&x.places, bad, NULL, &x.err), &x.err);
+	}
+	came = get_all(&x);
+	assert_true(came < count_files(&x.lock));
+	assert_ok(supplies_add(&x.places, x.tar, NULL, &x.err), &x.err);
+	assert_int_equal(get_all(&x), count_files(&x.lock));
+	fixture_close(&x);
+}
+
+static void test_files(void **state)
+{
+	struct fixture x;
+
+	(void)state;
+	fixture_open(&x);
+	/* under names that say nothing */
+	run_silent(x.path, "mkdir files; n=0; for f in $(find good -path "
+			   "'*/blobs/*' -type f); do n=$((n + 1)); cp $f "
+			   "files/$n; done");
+	assert_int_equal(supply_kind_of(x.files), SUPPLY_FILES);
+	assert_fails(supplies_add(&x.places, x.files, NULL, &x.err), &x.err,
+		     ERR_FORMAT, "neither");
+	assert_ok(supplies_add_files(&x.places, x.files, &x.err), &x.err);
+	x.job.mode = SUPPLY_LINK;
+	assert_int_equal(get_all(&x), count_files(&x.lock));
+	assert_true(x.job.linked > 0);
+	assert_fails(supplies_add_files(&x.places, "/nowhere/at/all", &x.err),
+		     &x.err, ERR_NOT_FOUND, "no such directory");
+	fixture_close(&x);
+}
+
+int run_supply_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bundle),
+		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests_name("supply", tests, NULL, NULL);
+}
