@@ -74,18 +74,25 @@ static int load(struct checked *k, struct error *err)
 	return 0;
 }
 
-void checked_open(struct checked *k, int top, const char *dir, const char *name,
-		  bool quick)
+static void load_known(struct checked *k)
 {
 	struct error why = { 0 };
 
+	if (load(k, &why))
+		k->problem = xstrdup(why.msg);
+}
+
+void checked_open(struct checked *k, int top, const char *dir, const char *name,
+		  bool quick)
+{
 	k->name = name;
 	k->quick = quick;
 	k->then = checked_now();
 	k->dirfd = openat(top, dir,
 			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (k->dirfd >= 0 && load(k, &why))
-		k->problem = xstrdup(why.msg);
+	/* else it is in the way until the end */
+	if (k->dirfd >= 0 && quick)
+		load_known(k);
 }
 
 bool checked_knows(struct checked *k, const struct stat *st,
@@ -203,6 +210,8 @@ int checked_save(struct checked *k, bool whole, struct error *err)
 
 	if (k->dirfd < 0)
 		return 0;
+	if (!k->quick)
+		load_known(k);
 	merge(k, whole);
 	if (is_known(k))
 		return 0;

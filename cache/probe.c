@@ -14,13 +14,28 @@
 
 #define POINTER_MAX 1024 /* bytes: Git LFS pointers are smaller */
 
+/* The end of rel that is path, or NULL. */
+static char *find_path(char *rel, const char *path)
+{
+	size_t whole = strlen(rel), len = strlen(path);
+
+	return len <= whole && !strcmp(rel + whole - len, path)
+		       ? rel + whole - len
+		       : NULL;
+}
+
+static void probe_release(struct probe *p)
+{
+	if (p->path != find_path(p->rel, p->path))
+		free_ptr(&p->path);
+	free_ptr(&p->rel);
+	free_ptr(&p->detail);
+}
+
 void probe_set_release(struct probe_set *s)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		free_ptr(&s->items[i].path);
-		free_ptr(&s->items[i].rel);
-		free_ptr(&s->items[i].detail);
-	}
+	for (size_t i = 0; i < s->count; i++)
+		probe_release(&s->items[i]);
 	free_ptr(&s->items);
 	s->count = s->cap = 0;
 }
@@ -80,6 +95,7 @@ static void look(struct probe *p)
 {
 	bool sized = p->size != UINT64_MAX;
 	int fd CLEANUP(close_fd) = -1;
+	struct stamp stamp;
 	struct stat st;
 	enum beneath b = beneath_open(p->dirfd, p->rel, &fd, &st);
 
@@ -94,7 +110,11 @@ static void look(struct probe *p)
 							: beneath_text(b));
 		return;
 	}
-	stamp_read(&p->stamp, &st);
+	stamp_read(&stamp, &st);
+	p->dev = stamp.dev;
+	p->ino = stamp.ino;
+	p->mtime = stamp.mtime;
+	p->ctime = stamp.ctime;
 	if (st.st_size < POINTER_MAX && is_pointer(fd) &&
 	    !(sized && p->size == (uint64_t)st.st_size)) {
 		p->state = VERIFY_POINTER;
@@ -116,8 +136,10 @@ void probe_add(struct probe_set *s, const struct probe *like)
 	s->items = xgrow(s->items, &s->cap, s->count + 1, sizeof(*s->items));
 	p = &s->items[s->count++];
 	*p = *like;
-	p->path = xstrdup(like->path);
 	p->rel = xstrdup(like->rel);
+	p->path = find_path(p->rel, like->path);
+	if (!p->path)
+		p->path = xstrdup(like->path);
 	p->detail = NULL;
 	p->state = VERIFY_OK;
 	look(p);
@@ -141,10 +163,10 @@ static int by_inode(const void *a, const void *b)
 	const struct probe *x = *(const struct probe *const *)a;
 	const struct probe *y = *(const struct probe *const *)b;
 
-	if (x->stamp.dev != y->stamp.dev)
-		return x->stamp.dev < y->stamp.dev ? -1 : 1;
-	if (x->stamp.ino != y->stamp.ino)
-		return x->stamp.ino < y->stamp.ino ? -1 : 1;
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	if (x->ino != y->ino)
+		return x->ino < y->ino ? -1 : 1;
 	if (x->size != y->size)
 		return x->size < y->size ? -1 : 1;
 	return digest_cmp(&x->want, &y->want);
@@ -195,13 +217,18 @@ static struct hash_task *plan(struct probe **sorted, size_t count, size_t *of,
 /* What is right, and was not changed while it was read. */
 static void remember(struct probe_set *s, const struct probe *p)
 {
+	const struct stamp then = { .dev = p->dev,
+				    .ino = p->ino,
+				    .size = p->size,
+				    .mtime = p->mtime,
+				    .ctime = p->ctime };
 	struct stamp now;
 	struct stat st;
 
 	if (!s->checked || beneath_stat(p->dirfd, p->rel, &st) != BENEATH_FILE)
 		return;
 	stamp_read(&now, &st);
-	if (stamp_same(&now, &p->stamp))
+	if (stamp_same(&now, &then))
 		checked_add(s->checked, &now, &p->want);
 }
 
@@ -253,6 +280,7 @@ int probe_run(struct probe_set *s, const struct verify_options *o,
 		if (sorted[i]->state == VERIFY_OK && (!i || of[i] != of[i - 1]))
 			out->bytes += sorted[i]->size;
 	}
+	free_ptr(&tasks);
 	report(s, out);
 	return 0;
 }

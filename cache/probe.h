@@ -14,14 +14,16 @@
 
 struct probe {
 	const char *where; /* borrowed: for the report */
-	char *path;	   /* for the report */
 	char *rel;	   /* below the set's directory */
+	char *path;	   /* for the report; in rel if that ends with it */
 	int dirfd;	   /* borrowed: rel is below it */
 	struct digest want;
 	uint64_t size;
 	enum verify_state state; /* OK: to be hashed */
 	char *detail;
-	struct stamp stamp; /* of what was looked at */
+	/* of what was looked at, as in struct stamp; there are many of these */
+	uint64_t dev, ino;
+	int64_t mtime, ctime;
 };
 
 struct probe_set {

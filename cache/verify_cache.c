@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -350,6 +351,9 @@ struct surveys {
 	struct survey *items; /* one a folder */
 	size_t count;
 	struct dirent **names;
+	pthread_mutex_t lock; /* of what follows */
+	struct probe_set *probes;
+	struct verify_report *out;
 };
 
 static void surveys_release(struct surveys *all)
@@ -360,19 +364,6 @@ static void surveys_release(struct surveys *all)
 	}
 	free(all->names);
 	free_ptr(&all->items);
-}
-
-static void work(void *ctx, size_t item)
-{
-	struct surveys *all = ctx;
-
-	if (all->items[item].where)
-		survey_repo(&all->items[item]);
-}
-
-static int not_dots(const struct dirent *d)
-{
-	return !is_dots(d->d_name);
 }
 
 /* What one survey has found, into the whole. */
@@ -389,6 +380,25 @@ static void take(struct survey *s, struct probe_set *probes,
 	verify_report_release(&s->out);
 }
 
+static void work(void *ctx, size_t item)
+{
+	struct surveys *all = ctx;
+	struct survey *s = &all->items[item];
+
+	if (!s->where)
+		return;
+	survey_repo(s);
+	/* at once: the next one reuses its memory */
+	pthread_mutex_lock(&all->lock);
+	take(s, all->probes, all->out);
+	pthread_mutex_unlock(&all->lock);
+}
+
+static int not_dots(const struct dirent *d)
+{
+	return !is_dots(d->d_name);
+}
+
 int verify_cache(struct hfcache *c, const struct strlist *only,
 		 const struct verify_options *o, struct verify_report *out,
 		 struct error *err)
@@ -396,7 +406,11 @@ int verify_cache(struct hfcache *c, const struct strlist *only,
 	struct probe_set probes CLEANUP(probe_set_release) = {
 		.checked = o->checked,
 	};
-	struct surveys all CLEANUP(surveys_release) = { 0 };
+	struct surveys all CLEANUP(surveys_release) = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.probes = &probes,
+		.out = out,
+	};
 	struct pool_job job = { .threads = o->threads,
 				.cancel = o->cancel,
 				.work = work,
@@ -420,8 +434,6 @@ int verify_cache(struct hfcache *c, const struct strlist *only,
 			free_ptr(&s->where);
 	}
 	pool_run(&job);
-	for (size_t i = 0; i < all.count; i++)
-		take(&all.items[i], &probes, out);
 	if (cancel_check(o->cancel, err) || probe_run(&probes, o, out, err))
 		return -1;
 	verify_report_sort(out);
