@@ -27,6 +27,10 @@ int path_of_entry(char **out, const char *name, struct error *err) MUST_CHECK;
  * common composed letters decomposed. Caller frees. */
 char *path_fold(const char *path);
 
+/* The same letters with common composed ones decomposed, as Mac OS Extended writes
+ * names (NFD). Caller frees. */
+char *path_decompose(const char *path);
+
 /* Hub repo id: "name" or "namespace/name" by the Hub's own rules (each at most
  * 96 bytes of [A-Za-z0-9._-], no "--", no "..", no leading or trailing '-' or
  * '.', not ".git" at the end). ERR_USAGE. */

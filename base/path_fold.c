@@ -106,6 +106,18 @@ static uint32_t lower(uint32_t cp)
 	return cp;
 }
 
+static uint32_t upper_case(uint32_t cp)
+{
+	for (size_t i = 0; i < ARRAY_LEN(upper); i++) {
+		uint32_t from = cp - upper[i].delta;
+
+		if (from >= upper[i].first && from <= upper[i].last &&
+		    lower(from) == cp)
+			return from;
+	}
+	return cp;
+}
+
 static void put(struct str *out, uint32_t cp)
 {
 	char bytes[4];
@@ -154,7 +166,33 @@ static void put_decomposed(struct str *out, uint32_t cp)
 	}
 }
 
-char *path_fold(const char *path)
+/* A capital letter is a small one's plain letter as a capital, with its marks. */
+static void put_keeping_case(struct str *out, uint32_t cp)
+{
+	struct str small CLEANUP(str_release) = STR_INIT;
+	uint32_t first;
+	size_t n;
+
+	if (cp < 0x80 || lower(cp) == cp || find_composed(lower(cp)) < 0) {
+		put_decomposed(out, cp);
+		return;
+	}
+	put_decomposed(&small, lower(cp));
+	n = utf8_decode(small.ptr, small.len, &first);
+	put(out, upper_case(first));
+	str_add(out, small.ptr + n, small.len - n);
+}
+
+static void put_folded(struct str *out, uint32_t cp)
+{
+	if (cp < 0x80)
+		put(out, lower(cp));
+	else
+		put_decomposed(out, lower(cp));
+}
+
+static char *each_letter(const char *path,
+			 void (*put_letter)(struct str *out, uint32_t cp))
 {
 	struct str out CLEANUP(str_release) = STR_INIT;
 	size_t len = strlen(path);
@@ -162,14 +200,21 @@ char *path_fold(const char *path)
 
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(path + i, len - i, &cp);
-		if (!n) {
-			n = 1;
+		if (n)
+			put_letter(&out, cp);
+		else
 			str_addc(&out, path[i]);
-		} else if (cp < 0x80) {
-			str_addc(&out, (char)lower(cp));
-		} else {
-			put_decomposed(&out, lower(cp));
-		}
+		n += n == 0;
 	}
 	return str_detach(&out);
+}
+
+char *path_fold(const char *path)
+{
+	return each_letter(path, put_folded);
+}
+
+char *path_decompose(const char *path)
+{
+	return each_letter(path, put_keeping_case);
 }

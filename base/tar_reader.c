@@ -6,6 +6,10 @@
  * Limits: one layer of compression (bombs are nested), libzstd's own window limit
  * of 128 MiB, zip only where its directory can be read first (in a pipe neither
  * sizes nor symbolic links are known in time).
+ *
+ * Names that an archive says are UTF-8 (pax records, zip with that flag) come with
+ * composed letters, whatever the archive has: libarchive normalises them (NFC) and
+ * has no option that does not.
  */
 #include "base/tar_reader.h"
 
@@ -215,8 +219,18 @@ static enum tar_type entry_type(struct archive_entry *e)
 	return archive_entry_filetype(e) == AE_IFDIR ? TAR_DIR : TAR_OTHER;
 }
 
-static int entry_read(struct archive_entry *e, struct tar_member *out,
-		      struct error *err)
+static bool is_normalised(struct archive *a, const char *path)
+{
+	int format = archive_format(a);
+
+	while (*path && (unsigned char)*path < 0x80)
+		path++;
+	return *path && (format == ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE ||
+			 format == ARCHIVE_FORMAT_ZIP);
+}
+
+static int entry_read(struct archive *a, struct archive_entry *e,
+		      struct tar_member *out, struct error *err)
 {
 	*out = (struct tar_member){
 		.type = entry_type(e),
@@ -226,6 +240,7 @@ static int entry_read(struct archive_entry *e, struct tar_member *out,
 	if (!out->path || out->path[0] == '\0')
 		return err_set(err, ERR_UNSAFE,
 			       "an entry has no readable name");
+	out->composed = is_normalised(a, out->path);
 	if (out->type == TAR_FILE) {
 		if (!archive_entry_size_is_set(e) || archive_entry_size(e) < 0)
 			return err_set(err, ERR_FORMAT, "%s: has no size",
@@ -291,7 +306,7 @@ int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 	struct archive_entry *e;
 	int rc = open_next(r, &e, err);
 
-	if (rc == 1 && entry_read(e, out, err) != 0)
+	if (rc == 1 && entry_read(r->a, e, out, err) != 0)
 		rc = -1;
 	if (old)
 		uselocale(old);

@@ -2,6 +2,7 @@
 #ifndef ITTS_TAR_READER_H
 #define ITTS_TAR_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct tar_member {
 	uint64_t size;
 	unsigned mode;
 	uint64_t mtime;
+	bool composed; /* path and target may have been decomposed (NFD) */
 };
 
 struct tar_reader;

@@ -165,7 +165,7 @@ static void collect_files(struct import_run *run, size_t *missing)
 			continue;
 		}
 		f = lock_add_file(&run->found.repos[e->repo],
-				  e->path + e->name.rest);
+				  import_own_name(e));
 		f->size = run->entries[e->content].size;
 		f->etag = e->etag;
 	}
@@ -285,7 +285,7 @@ static int ask_policy(struct import_run *run, struct error *err)
 		if (e->name.kind == IMPORT_BLOB && i + 1 < run->use_count &&
 		    run->entries[run->uses[i + 1]].content == e->content)
 			continue;
-		f = lock_add_file(&view.repos[e->repo], e->path + e->name.rest);
+		f = lock_add_file(&view.repos[e->repo], import_own_name(e));
 		f->size = run->entries[e->content].size;
 		digest_buf(DIGEST_SHA256, &e->content, sizeof(e->content),
 			   &f->sha256); /* only to tell contents apart */
@@ -337,6 +337,7 @@ static void run_release(struct import_run *run)
 	for (size_t i = 0; i < run->count; i++) {
 		free_ptr(&run->entries[i].path);
 		free_ptr(&run->entries[i].target);
+		free_ptr(&run->entries[i].own);
 	}
 	free_ptr(&run->entries);
 	free_ptr(&run->contents);

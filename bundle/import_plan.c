@@ -6,6 +6,7 @@
 #include "bundle/import_run.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -59,10 +60,10 @@ static bool is_commit_of(const struct lock_repo *own, enum repo_type type,
 
 /* What the lock or else a listing says of a file in a snapshot. */
 static bool find_known(const struct import_run *run,
-		       const struct import_entry *e, struct lock_file *out)
+		       const struct import_entry *e, const char *path,
+		       struct lock_file *out)
 {
 	const struct lock_repo *own = &run->found.repos[e->repo];
-	const char *path = e->path + e->name.rest;
 
 	for (size_t i = 0; run->lock && i < run->lock->repo_count; i++) {
 		const struct lock_repo *r = &run->lock->repos[i];
@@ -154,6 +155,40 @@ static void take_name(const struct import_run *run, struct import_entry *e)
 	}
 }
 
+const char *import_own_name(const struct import_entry *e)
+{
+	return e->own ? e->own : e->path + e->name.rest;
+}
+
+/* Reading has composed the letters of some names; the lock or a listing knows
+ * which of the two spellings it was. */
+static bool find_spelled(struct import_run *run, struct import_entry *e,
+			 struct lock_file *out)
+{
+	const char *path = e->path + e->name.rest;
+	char *apart CLEANUP(free_ptr) = NULL;
+
+	if (find_known(run, e, path, out))
+		return true;
+	if (!e->composed)
+		return false;
+	apart = path_decompose(path);
+	if (!strcmp(apart, path))
+		return false;
+	if (find_known(run, e, apart, out)) {
+		e->own = take_ptr(apart);
+		return true;
+	}
+	if (!run->guessed)
+		event_warn(run->o->sink,
+			   "%s: its name may have had accents as characters of "
+			   "their own in the archive; only a lock (--lock) "
+			   "could tell",
+			   path);
+	run->guessed = true;
+	return false;
+}
+
 static int plan_file(struct import_run *run, struct import_entry *e,
 		     struct error *err)
 {
@@ -164,7 +199,7 @@ static int plan_file(struct import_run *run, struct import_entry *e,
 	if (import_repo(run, e->path + e->name.folder, e->name.folder_len,
 			commit, &e->repo, err))
 		return -1;
-	if (find_known(run, e, &known))
+	if (find_spelled(run, e, &known))
 		return take_known(run, e, &known, err);
 	if (e->content != IMPORT_NONE)
 		take_name(run, e);

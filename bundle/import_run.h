@@ -22,9 +22,10 @@
 struct import_entry {
 	char *path;
 	char *target; /* of links: where it leads, in the archive */
+	char *own;    /* FILE: its name in the snapshot, if not path's */
 	uint64_t size;
 	struct import_name name;
-	bool is_file;
+	bool is_file, composed; /* composed: see struct tar_member */
 	uint32_t content;     /* the entry that has its bytes, or IMPORT_NONE */
 	uint32_t repo;	      /* index in found.repos: BLOB, FILE */
 	struct digest etag;   /* BLOB, FILE: of its blob, or DIGEST_NONE */
@@ -66,6 +67,7 @@ struct import_run {
 	size_t use_count;
 	struct import_listing *listings;
 	size_t listing_count, listing_cap;
+	bool guessed;	   /* it was said that a name may be another */
 	struct lock found; /* repos (commit "") and snapshots */
 };
 
@@ -77,6 +79,8 @@ int import_reader(const struct import_run *run, struct tar_reader **out,
 /* NULL: there is none. */
 struct import_entry *import_find(const struct import_run *run,
 				 const char *path);
+/* FILE: its name in the snapshot. Borrowed. */
+const char *import_own_name(const struct import_entry *e);
 /* Index in found.repos, added where missing; commit "": the repo itself. */
 int import_repo(struct import_run *run, const char *folder, size_t len,
 		const char *commit, uint32_t *out, struct error *err)

@@ -185,6 +185,7 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		return 0;
 	import_name_parse(&e.name, e.path);
 	e.is_file = m->type == TAR_FILE;
+	e.composed = m->composed;
 	*names += strlen(e.path) * 2;
 	if (run->count >= MAX_ENTRIES || *names > MAX_NAMES) {
 		free_ptr(&e.path);

@@ -433,7 +433,7 @@ static int take_manifest(struct bundle_source *s, struct error *err)
 		return err_wrap(err, "%s", s->name);
 	if (bundle_manifest_parse(&s->manifest, s->text.ptr, s->text.len,
 				  err) != 0)
-		return err_wrap(err, "%s: %s", s->name, BUNDLE_MANIFEST_NAME);
+		return err_wrap(err, "%s", s->name);
 	s->offset = 0;
 	return layout_open(&s->layout, &s->manifest, s->text.ptr, s->text.len,
 			   err);

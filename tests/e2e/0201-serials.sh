@@ -2,7 +2,7 @@
 # Old bundles played again, serials that jump, a record that is lost.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq
+need python3 jq gcc
 repo "$T/top" acme/tiny main model.bin=7000 config.json=300
 start_hub hub "$T/top"
 RECORD=$XDG_STATE_HOME/itts-pack/serials.json
@@ -79,6 +79,28 @@ clock() { # a record from the future or the past says the same
 	touch -d 2099-01-01 "$RECORD"
 	install 8 6
 	install 0 7
+	sanitized && return # its runtime wants to be loaded first
+	local now
+	for now in 86400 4070908800; do # 1970, 2099
+		gcc -shared -fPIC -o clock.so -x c - <<-END
+			#include <sys/time.h>
+			#include <time.h>
+			time_t time(time_t *t) { if (t) *t = $now; return $now; }
+			int clock_gettime(clockid_t c, struct timespec *t)
+			{ (void)c; *t = (struct timespec){ $now, 0 }; return 0; }
+			int gettimeofday(struct timeval *t, void *z)
+			{ (void)z; *t = (struct timeval){ $now, 0 }; return 0; }
+		END
+		rm -rf "$T/hub4" "$T/state4"
+		export LD_PRELOAD=$T/clock.so XDG_STATE_HOME=$T/state4
+		same "$(date +%s)" $now
+		expect 0 "$PROGRAM" install 7.tar --cache "$T/hub4"
+		expect 8 "$PROGRAM" install 6.tar --cache "$T/hub4"
+		says "serial 6 is older than serial 7"
+		expect 0 "$PROGRAM" install 7.tar --cache "$T/hub4"
+		unset LD_PRELOAD
+		expect 8 "$PROGRAM" install 6.tar --cache "$T/hub4"
+	done
 }
 unwritable() {
 	expect 0 env XDG_STATE_HOME=/proc/none "$PROGRAM" install 7.tar --cache "$T/hub3"

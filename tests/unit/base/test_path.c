@@ -101,6 +101,36 @@ static void test_utf8(void **state)
 	assert_false(utf8_valid("\x80", 1));
 }
 
+static void test_decompose(void **state)
+{
+	static const struct {
+		const char *name, *apart;
+	} table[] = {
+		{ "README.md", "README.md" },
+		{ "d/\xC3\xA9\x74\xC3\xA9", "d/e\xCC\x81te\xCC\x81" },
+		{ "\xC3\x89.WAV", "E\xCC\x81.WAV" },
+		{ "\xC5\xB8", "Y\xCC\x88" },
+		{ "\xC5\xA0koda", "S\xCC\x8Ckoda" },
+		{ "\xD0\x99", "\xD0\x98\xCC\x86" },		/* short I */
+		{ "\xD0\x81", "\xD0\x95\xCC\x88" },		/* Io */
+		{ "\xE1\xBB\x86", "E\xCC\xA3\xCC\x82" },	/* Vietnamese */
+		{ "\xE3\x81\x8C", "\xE3\x81\x8B\xE3\x82\x99" }, /* ga */
+		{ "\xED\x95\x9C",
+		  "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB" }, /* han */
+		{ "\xE8\xAF\xAD", "\xE8\xAF\xAD" },
+		{ "a\xFF\xC3", "a\xFF\xC3" }, /* not UTF-8 */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		char *got CLEANUP(free_ptr) = path_decompose(table[i].name);
+		char *again CLEANUP(free_ptr) = path_decompose(got);
+
+		assert_string_equal(got, table[i].apart);
+		assert_string_equal(again, table[i].apart);
+	}
+}
+
 static void test_fold(void **state)
 {
 	static const struct {
@@ -255,6 +285,7 @@ int run_path_tests(void)
 		cmocka_unit_test(test_path_lengths),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_decompose),
 		cmocka_unit_test(test_repo_id),
 		cmocka_unit_test(test_revision),
 		cmocka_unit_test(test_url_escape),

@@ -1,13 +1,17 @@
 /* The fuzzers' corpora: what begins with bad_ is refused, all else is taken. */
 #include "tests/unit/bundle/unit.h"
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/tar_reader.h"
 #include "bundle/bmanifest.h"
+#include "bundle/import_name.h"
 #include "bundle/policy.h"
 #include "bundle/scan.h"
 #include "bundle/serials.h"
+#include "bundle/signers.h"
 #include "bundle/sshsig.h"
 
 #include <dirent.h>
@@ -149,10 +153,106 @@ static void corpora(void **state)
 	replay("tar", take_tar);
 }
 
+static void read_seed(const char *corpus, const char *name, struct str *out)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("tests/fuzz/corpus/%s/%s",
+						 corpus, name);
+	struct error err = { 0 };
+
+	assert_ok(file_read_all(AT_FDCWD, path, 1 << 20, out, &err), &err);
+}
+
+/* As lists of signers and as lists of revoked keys. */
+static void lists_of_keys(void **state)
+{
+	static const char text[] =
+		"AAAAC3NzaC1lZDI1NTE5AAAAIKxQbzpTSfLDYmDWpHTg"
+		"TW28NwGEpq3j8VLDppaIWId5";
+	static const struct {
+		const char *name, *who;
+		enum err_code find, revoked;
+	} rows[] = {
+		{ "plain", "a@example.com", ERR_NONE, ERR_FORMAT },
+		{ "authority", NULL, ERR_INTEGRITY, ERR_FORMAT },
+		{ "revoked", NULL, ERR_FORMAT, ERR_INTEGRITY },
+		{ "krl", NULL, ERR_FORMAT, ERR_FORMAT },
+	};
+	struct str blob CLEANUP(str_release) = STR_INIT;
+	struct signers_query q = { .name_space = SSHSIG_NAMESPACE,
+				   .now = 1764000000 };
+
+	(void)state;
+	assert_true(base64_decode(text, strlen(text), false, &blob));
+	q.key = (struct wire){ (unsigned char *)blob.ptr, blob.len };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str list CLEANUP(str_release) = STR_INIT;
+		char *who CLEANUP(free_ptr) = NULL;
+		struct error a = { 0 }, b = { 0 };
+
+		read_seed("signers", rows[i].name, &list);
+		(void)!signers_find(list.ptr, list.len, "l", &q, &who, &a);
+		(void)!signers_check_revoked(list.ptr, list.len, "l", &q.key,
+					     &b);
+		if (a.code != rows[i].find || b.code != rows[i].revoked)
+			fail_msg("%s: \"%s\" (%d), \"%s\" (%d)", rows[i].name,
+				 a.msg, (int)a.code, b.msg, (int)b.code);
+		assert_int_equal(!who, !rows[i].who);
+		if (who)
+			assert_string_equal(who, rows[i].who);
+	}
+}
+
+static void names_of_entries(void **state)
+{
+	static const struct {
+		const char *name;
+		enum import_kind kind;
+		bool is_path, follows;
+	} rows[] = {
+		{ "absolute", IMPORT_FILE, true, false },
+		{ "blob", IMPORT_BLOB, true, false },
+		{ "dot", IMPORT_OTHER, false, false },
+		{ "link", IMPORT_FILE, true, true },
+		{ "out", IMPORT_FILE, true, false },
+		{ "ref", IMPORT_REF, true, false },
+		{ "self", IMPORT_OTHER, false, false },
+		{ "shared", IMPORT_SHARED, true, false },
+		{ "tree", IMPORT_TREE, true, false },
+		{ "up", IMPORT_OTHER, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str text CLEANUP(str_release) = STR_INIT;
+		char *path CLEANUP(free_ptr) = NULL,
+			   *to CLEANUP(free_ptr) = NULL;
+		struct import_name name = { .kind = IMPORT_OTHER };
+		struct error err = { 0 };
+		char *target;
+
+		read_seed("import", rows[i].name, &text);
+		target = strchr(text.ptr, '\n');
+		if (target)
+			*target++ = '\0';
+		(void)!path_of_entry(&path, text.ptr, &err);
+		if (path)
+			import_name_parse(&name, path);
+		if (path && target && *target)
+			(void)!import_follow(&to, path, target, name.folder,
+					     &err);
+		if (!path != !rows[i].is_path || name.kind != rows[i].kind ||
+		    !to != !rows[i].follows)
+			fail_msg("%s: kind %d, %s", rows[i].name,
+				 (int)name.kind, to ? to : err.msg);
+	}
+}
+
 int run_corpus_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(corpora),
+		cmocka_unit_test(lists_of_keys),
+		cmocka_unit_test(names_of_entries),
 	};
 
 	return cmocka_run_group_tests_name("corpus", tests, NULL, NULL);

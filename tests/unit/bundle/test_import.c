@@ -324,6 +324,68 @@ static void plain_files(void **state)
 		     "big.bin: ");
 }
 
+#define APART "E\xCC\x81te\xCC\x81.bin" /* as Mac OS writes it */
+#define ONE   "\xC3\x89t\xC3\xA9.bin"
+
+static bool in_store(const struct fixture *f, const char *name)
+{
+	char *path CLEANUP(free_ptr) = xasprintf(
+		"%s/models--acme--tts/snapshots/" C40 "/%s", f->store, name);
+
+	return access(path, F_OK) == 0;
+}
+
+/* Reading composes letters of names that are said to be UTF-8; a lock knows better,
+ * and without one it is said. */
+static void decomposed_names(void **state)
+{
+	static const struct {
+		const char *maker;
+		bool composes;
+	} cases[] = {
+		{ "tar --format=posix -cf a -C src hub", true },
+		{ "bsdtar --format=pax -cf a -C src hub", true },
+		{ "tar --format=gnu -cf a -C src hub", false },
+		{ "tar --format=gnu -chf a -C src hub", false },
+		{ "cd src && LC_ALL=C zip -qyr ../a.zip hub && "
+		  "mv ../a.zip ../a",
+		  false },
+		{ "cd src && LC_ALL=C.UTF-8 python3 -m zipfile -c ../a hub",
+		  true },
+	};
+	struct fixture *f = *state;
+	struct lock l CLEANUP(lock_release) = { .name = xstrdup("l") };
+	struct lock_repo *r = lock_add_repo(&l);
+	struct str bytes CLEANUP(str_release) = STR_INIT;
+	struct lock_file *lf = lock_add_file(r, APART);
+	struct error err = { 0 };
+
+	r->id = xstrdup("acme/tts");
+	r->revision = xstrdup("main");
+	memset(r->commit, 'c', 40);
+	assert_ok(file_read_all(f->dir, "big", 1 << 20, &bytes, &err), &err);
+	lf->size = bytes.len;
+	digest_buf(DIGEST_SHA256, bytes.ptr, bytes.len, &lf->sha256);
+	lf->etag = lf->sha256;
+	assert_ok(lock_finish(&l, &err), &err);
+	run_silent(f->path, ". ./lib.sh; cd src/hub/$R/snapshots/$C; "
+			    "mv big.bin " APART);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		run_silent(f->path, cases[i].maker);
+		assert_ok(import(f, &l, false, &err), &err);
+		if (!in_store(f, APART) || in_store(f, ONE) || f->said.len)
+			fail_msg("%s: %s", cases[i].maker, f->said.ptr);
+		run_silent(f->path, "rm -r store");
+		assert_ok(import(f, NULL, false, &err), &err);
+		if (in_store(f, ONE) != cases[i].composes ||
+		    in_store(f, APART) == cases[i].composes ||
+		    cases[i].composes !=
+			    !!strstr(f->said.ptr ? f->said.ptr : "", "accents"))
+			fail_msg("%s: %s", cases[i].maker, f->said.ptr);
+		run_silent(f->path, "rm -r store a");
+	}
+}
+
 static void wrong_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -524,6 +586,7 @@ int run_import_tests(void)
 		WITH_CACHE(from_a_pipe),
 		WITH_CACHE(shared_blobs),
 		WITH_CACHE(plain_files),
+		WITH_CACHE(decomposed_names),
 		WITH_CACHE(wrong_bytes),
 		WITH_CACHE(incomplete),
 		WITH_CACHE(hard_links),

@@ -19,18 +19,20 @@ static char a120[121], a100[101], p150[156], deep1000[1001], far_away[200];
 
 /* Names and links that readers have trouble with. */
 static const struct tar_member members[] = {
-	{ TAR_FILE, "blobs/sha256/abc", NULL, 0, 0444, 0 },
-	{ TAR_HARDLINK, "hub/link", "blobs/sha256/abc", 0, 0444, 0 },
-	{ TAR_SYMLINK, "hub/snap/x", "../../blobs/sha256/abc", 0, 0777, 0 },
-	{ TAR_FILE, "a b+%/üß文 😀.txt", NULL, 0, 0644, 1 },
-	{ TAR_SYMLINK, "sub/ü", "../a b+%/üß文 😀.txt", 0, 0777, 1 },
-	{ TAR_FILE, a100, NULL, 0, 0644, 0 },
-	{ TAR_FILE, a120, NULL, 0, 0755, 1700000000 },
-	{ TAR_FILE, p150, NULL, 0, 0644, 0 },
-	{ TAR_FILE, deep1000, NULL, 0, 0644, 0 },
-	{ TAR_HARDLINK, "hub/to-deep", deep1000, 0, 0644, 0 },
-	{ TAR_SYMLINK, "1/2/3/4/5/6/7/8/9/10/11/12/x", far_away, 0, 0777, 0 },
-	{ TAR_DIR, "blobs/sha256/", NULL, 0, 0755, 0 },
+	{ TAR_FILE, "blobs/sha256/abc", NULL, 0, 0444, 0, false },
+	{ TAR_HARDLINK, "hub/link", "blobs/sha256/abc", 0, 0444, 0, false },
+	{ TAR_SYMLINK, "hub/snap/x", "../../blobs/sha256/abc", 0, 0777, 0,
+	  false },
+	{ TAR_FILE, "a b+%/üß文 😀.txt", NULL, 0, 0644, 1, false },
+	{ TAR_SYMLINK, "sub/ü", "../a b+%/üß文 😀.txt", 0, 0777, 1, false },
+	{ TAR_FILE, a100, NULL, 0, 0644, 0, false },
+	{ TAR_FILE, a120, NULL, 0, 0755, 1700000000, false },
+	{ TAR_FILE, p150, NULL, 0, 0644, 0, false },
+	{ TAR_FILE, deep1000, NULL, 0, 0644, 0, false },
+	{ TAR_HARDLINK, "hub/to-deep", deep1000, 0, 0644, 0, false },
+	{ TAR_SYMLINK, "1/2/3/4/5/6/7/8/9/10/11/12/x", far_away, 0, 0777, 0,
+	  false },
+	{ TAR_DIR, "blobs/sha256/", NULL, 0, 0755, 0, false },
 };
 
 static int make_names(void **state)
@@ -86,8 +88,9 @@ static void header_bytes_are_fixed(void **state)
 
 static void big_header_bytes_are_fixed(void **state)
 {
-	struct tar_member m = { TAR_FILE, "blobs/sha256/0123", NULL, GIB8, 0444,
-				0 };
+	struct tar_member m = {
+		TAR_FILE, "blobs/sha256/0123", NULL, GIB8, 0444, 0, false
+	};
 	struct str out CLEANUP(str_release) = STR_INIT;
 	struct error err = { 0 };
 	char hex[DIGEST_HEX_MAX];
@@ -209,7 +212,8 @@ static void padding_has_limits(void **state)
 
 static void put_file(struct str *out, const char *path, const char *text)
 {
-	struct tar_member m = { TAR_FILE, path, NULL, strlen(text), 0444, 0 };
+	struct tar_member m = { TAR_FILE, path, NULL, strlen(text),
+				0444,	  0,	false };
 	struct error err = { 0 };
 
 	assert_ok(tar_header(&m, out, &err), &err);
@@ -220,7 +224,8 @@ static void put_file(struct str *out, const char *path, const char *text)
 static void readers_skip_padding(void **state)
 {
 	struct str tar CLEANUP(str_release) = STR_INIT;
-	struct tar_member d = { TAR_DIR, "blobs/sha256/", NULL, 0, 0755, 0 };
+	struct tar_member d = { TAR_DIR, "blobs/sha256/", NULL, 0, 0755, 0,
+				false };
 	struct error err = { 0 };
 	char path[TEMP_PATH_MAX], sub[TEMP_PATH_MAX + 16];
 	int dir = temp_dir(path);
@@ -263,12 +268,12 @@ static const char *const listers[] = {
 /* 9 GiB as holes: a member with its own 'x' header between padded ones. */
 static void readers_see_big_sizes(void **state)
 {
-	static const struct tar_member d = { TAR_DIR, "blobs/sha256/",
-					     NULL,    0,
-					     0755,    0 };
-	struct tar_member big = { TAR_FILE, "blobs/sha256/big",
-				  NULL,	    GIB8 + 1,
-				  0444,	    0 };
+	static const struct tar_member d = {
+		TAR_DIR, "blobs/sha256/", NULL, 0, 0755, 0, false
+	};
+	struct tar_member big = {
+		TAR_FILE, "blobs/sha256/big", NULL, GIB8 + 1, 0444, 0, false
+	};
 	struct str front CLEANUP(str_release) = STR_INIT;
 	struct str back CLEANUP(str_release) = STR_INIT;
 	struct error err = { 0 };

@@ -65,6 +65,7 @@ int main(void)
 	failed += run_http_post_tests();
 	failed += run_endpoint_tests();
 	failed += run_archive_tests();
+	failed += run_corpus_tests();
 	failed += run_modelscope_tests();
 	failed += run_pkt_tests();
 	failed += run_lfs_tests();

@@ -29,6 +29,7 @@ int run_http_tests(void);
 int run_http_post_tests(void);
 int run_endpoint_tests(void);
 int run_archive_tests(void);
+int run_corpus_tests(void);
 int run_modelscope_tests(void);
 int run_pkt_tests(void);
 int run_lfs_tests(void);
