@@ -294,7 +294,9 @@ static int open_next(struct tar_reader *r, struct archive_entry **e,
 	rc = archive_read_next_header(r->a, e);
 	if (rc == ARCHIVE_EOF)
 		return 0;
-	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+	/* also a warning: the entry is read, but not as it was meant (malformed
+	 * pax records, names that are not in the encoding they claim) */
+	if (rc != ARCHIVE_OK)
 		return fail(r, err);
 	return check_kind(r, err) == 0 ? 1 : -1;
 }
