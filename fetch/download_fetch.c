@@ -88,6 +88,11 @@ static void stop(struct fetch *f, const struct error *why)
 	http_stop(f->common.hub->http);
 }
 
+static bool is_named(const struct fetch *f)
+{
+	return !f->options->learn && !f->options->nameless;
+}
+
 static void finish(struct fetch *f, const struct job_end *e)
 {
 	char *name CLEANUP(free_ptr) = plan_blob_name(e->blob);
@@ -102,7 +107,7 @@ static void finish(struct fetch *f, const struct job_end *e)
 
 	e->blob->state = BLOB_OK;
 	/* while others are waited for */
-	if (!f->options->learn && f->fatal.code == ERR_NONE &&
+	if (is_named(f) && f->fatal.code == ERR_NONE &&
 	    plan_link(f->plan, e->blob, f->common.store, &err) < 0)
 		stop(f, &err);
 	f->stats->got_files++;
@@ -118,7 +123,7 @@ static int name_kept(struct fetch *f, struct error *err)
 
 	if (hfcache_batch_flush(k->batch, err) < 0)
 		return -1;
-	for (size_t i = 0; i < k->count && !f->options->learn; i++)
+	for (size_t i = 0; i < k->count && is_named(f); i++)
 		if (plan_link(f->plan, k->ends[i].blob, f->common.store, err) <
 		    0)
 			return -1;
