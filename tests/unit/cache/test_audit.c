@@ -129,7 +129,6 @@ static void test_states(void **state)
 	struct fixture x;
 	struct lock_repo *r;
 	char *blob CLEANUP(free_ptr) = NULL, *snap CLEANUP(free_ptr) = NULL;
-	char *gone CLEANUP(free_ptr) = NULL;
 
 	(void)state;
 	fixture_open(&x);
