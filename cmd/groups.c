@@ -167,6 +167,16 @@ static const struct option network[] = {
 	  .help = "connections to one endpoint at most (default 16, small "
 		  "files 32); fewer are "
 		  "used while more would not help" },
+	{ .name = "retries",
+	  .kind = OPTION_NUMBER,
+	  .field = offsetof(struct options, retries),
+	  .value = "N",
+	  .max = 100,
+	  .may_be_0 = true,
+	  .help = "how often in a row an answer that may get better (5xx, 429, "
+		  "a broken connection) is asked for again, with growing "
+		  "pauses "
+		  "(default 5; 2 where another endpoint can be asked)" },
 	{ .name = "limit-rate",
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, limit_rate),

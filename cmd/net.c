@@ -61,6 +61,8 @@ int net_open(struct net *n, struct app *app, struct error *err)
 		return -1;
 	n->hub.http = n->http;
 	n->hub.connections = (unsigned)app->options->connections;
+	if (app->options->retries != UINT64_MAX)
+		n->hub.max_attempts = (unsigned)app->options->retries + 1;
 	n->hub.token = c->token;
 	n->hub.modelscope_token = c->modelscope_token;
 	n->hub.sink = &app->sink;

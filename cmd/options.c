@@ -60,20 +60,21 @@ static int unknown_long(const struct option_group *const *groups,
 	return err_set(err, ERR_USAGE, "unknown option --%.*s", (int)len, name);
 }
 
-/* Whole numbers without sign, 1 to max. */
+/* Whole numbers without sign. */
 static int parse_number(const struct option *o, const char *text, uint64_t *out,
 			struct error *err)
 {
 	uint64_t v = 0;
+	unsigned least = o->may_be_0 ? 0 : 1;
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9' && v <= o->max; p++)
 		v = v * 10 + (uint64_t)(*p - '0');
-	if (*p || v == 0 || v > o->max)
+	if (*p || v < least || v > o->max)
 		return err_set(
 			err, ERR_USAGE,
-			"--%s takes a whole number from 1 to %llu, not '%s'",
-			o->name, (unsigned long long)o->max, text);
+			"--%s takes a whole number from %u to %llu, not '%s'",
+			o->name, least, (unsigned long long)o->max, text);
 	*out = v;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct options {
 	const char *proxy, *ca_bundle;
 	const char *limit_rate;
 	uint64_t connections; /* 0: not given */
+	uint64_t retries;     /* UINT64_MAX: not given */
 	bool offline;
 	/* of one command */
 	const char *output, *model_dir, *format;
@@ -56,9 +57,9 @@ struct options {
 	/* what is no option */
 	struct strlist args;
 };
-#define OPTIONS_INIT        \
-	{                   \
-		.serial = 1 \
+#define OPTIONS_INIT                               \
+	{                                          \
+		.serial = 1, .retries = UINT64_MAX \
 	}
 void options_release(struct options *o); /* CLEANUP */
 
@@ -66,7 +67,7 @@ enum option_kind {
 	OPTION_FLAG,   /* bool */
 	OPTION_STRING, /* const char *; the last one counts */
 	OPTION_LIST,   /* struct strlist; all count */
-	OPTION_NUMBER, /* uint64_t, 1 to max */
+	OPTION_NUMBER, /* uint64_t, 1 to max; 0 too if it may be */
 };
 
 struct option {
@@ -79,6 +80,7 @@ struct option {
 	const char *const
 		*choices; /* NULL-terminated, or NULL: anything goes */
 	uint64_t max;
+	bool may_be_0;
 	const char *help;
 };
 

@@ -44,10 +44,14 @@ static uint64_t ms_elsewhere(const struct job *j, const struct job_endpoint *e)
 	return e->rate ? block_size(j) * 1000 / e->rate : 1000;
 }
 
+/* While the user's limit is what holds all of them, none is slow, and what is asked
+ * twice would only take from it. */
 static uint64_t at_it(const struct lane *l, uint64_t now)
 {
 	uint64_t since = l->block_ms > l->asked_ms ? l->block_ms : l->asked_ms;
+	uint64_t held = http_held_ms(l->job->common->hub->http);
 
+	since = held > since ? held : since;
 	return now > since ? now - since : 0;
 }
 

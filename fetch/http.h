@@ -128,6 +128,8 @@ void http_stop(struct http *h);
 /* Drops all requests of this ctx, on the wire or waiting; done() is not called.
  * From done(), tick or outside of http_run(). */
 void http_drop(struct http *h, const void *ctx);
+/* When the limit last made somebody wait; 0: never. */
+uint64_t http_held_ms(const struct http *h);
 /* Work of another kind keeps http_run() running: each +1 needs its -1. */
 void http_hold(struct http *h, int change);
 /* From any thread: tick is called soon. */

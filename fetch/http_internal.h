@@ -29,6 +29,7 @@ struct http_rate {
 	uint64_t limit; /* bytes a second; 0: none */
 	int64_t credit; /* bytes; negative: all wait */
 	uint64_t at_ms;
+	uint64_t held_ms; /* when somebody last had to wait */
 };
 
 struct http {

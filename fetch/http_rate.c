@@ -16,6 +16,7 @@ void http_rate_spend(struct transfer *t, size_t n)
 	if (r->credit > 0)
 		return;
 	t->paused = true;
+	r->held_ms = clock_ms();
 	curl_easy_pause(t->easy, CURLPAUSE_RECV);
 }
 
@@ -32,6 +33,11 @@ static void refill(struct http_rate *r)
 		r->credit = most;
 }
 
+uint64_t http_held_ms(const struct http *h)
+{
+	return h->rate.held_ms;
+}
+
 bool http_rate_refill(struct http *h)
 {
 	bool waiting = false;
@@ -46,5 +52,7 @@ bool http_rate_refill(struct http *h)
 		}
 		waiting |= t->paused;
 	}
+	if (waiting)
+		h->rate.held_ms = clock_ms();
 	return waiting;
 }

@@ -78,9 +78,33 @@ resumed() { # a connection cut in the middle costs what is missing, not all
 	jq -r .range "$T/log/mirror.requests" | grep -qE '^bytes=500000-699999$'
 	jq -e '.wasted_bytes == 0' "$T/out"
 }
+asked() { # HOW-OFTEN ARGS...: before it gives up; told that it need not wait, it does not
+	local often=$1
+	shift
+	faults "$mirror" "[$(on_big '"fault": "status", "status": 503, "headers": {"Retry-After": "0"}')]"
+	: >"$T/log/mirror.requests"
+	fetch 4 --endpoint "$mirror" "$@"
+	one_error
+	same "$(requests mirror GET big.safetensors)" "$often"
+}
+retries() { # those of a listing are counted alike
+	asked 1 --retries 0
+	asked 3 --retries 2
+	asked 6
+	asked 9 --retries 8
+	faults "$mirror" '[{"path": "api/", "fault": "status", "status": 503, "headers": {"Retry-After": "0"}}]'
+	: >"$T/log/mirror.requests"
+	expect 4 itts lock acme/voice --lock "$T/none.json" --endpoint "$mirror" --retries 3
+	same "$(requests mirror GET api/)" 4
+	test ! -e "$T/none.json"
+	for text in -1 101 x 0x1 1.5; do
+		expect 2 itts fetch --retries "$text"
+		says --retries "0 to 100"
+	done
+}
 no_gain() { # no answer at all: network class, and it says where
 	faults "$mirror" '[{"path": ".", "fault": "drop"}]'
-	fetch 4 --endpoint "$mirror"
+	fetch 4 --endpoint "$mirror" --retries 1
 	one_error
 	says 127.0.0.1
 }
@@ -125,5 +149,6 @@ check "404 for one file" elsewhere "$(on_big '"fault": "status", "status": 404')
 check "403 for one file" elsewhere "$(on_big '"fault": "status", "status": 403')"
 check "wrong digest: status 9" refused 9 "$(on_big '"fault": "flip", "at": 5')" big.safetensors sha256
 check "pointer: status 9" refused 9 "$(on_big '"fault": "pointer"')" big.safetensors pointer
+check "--retries" retries
 check "nobody answers: status 4" no_gain
 finish

@@ -128,7 +128,7 @@ dead() {
 	local port at
 	port=$(free_port)
 	for at in "$hub" "$tls"; do
-		fetch 4 "$at" --proxy "http://anna:$PASSWORD@127.0.0.1:$port"
+		fetch 4 "$at" --retries 1 --proxy "http://anna:$PASSWORD@127.0.0.1:$port"
 		one_error
 		says proxy "127.0.0.1:$port"
 		same "$(grep -cFf "$T/canary" "$T/err")" 0

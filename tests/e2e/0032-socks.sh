@@ -51,5 +51,6 @@ check "with credentials" through "socks5h://anna:pass@127.0.0.1:$SHUT"
 check "all_proxy" by_variable
 check "names are the proxy's business" names
 check "wrong credentials" refused 5 "socks5h://anna:wrong-pass@127.0.0.1:$SHUT"
+# with all retries and their pauses
 check "nobody there" refused 4 "socks5h://127.0.0.1:$(free_port)"
 finish

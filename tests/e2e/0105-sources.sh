@@ -6,6 +6,7 @@ need python3 jq curl
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A big.safetensors=20000000 config.json=300
+repo "$TOP" acme/thrift $A weights.bin=5500000
 SRC=$TOP/models/acme/voice/$A
 start_hub hub "$TOP"
 start_hub near "$TOP" --rate 3000000
@@ -107,14 +108,14 @@ deadline() { # gives up in time; what came is kept
 	says --deadline
 }
 only() { # some of the endpoints, in their order; a name that means none
-	: >"$T/log/near.requests"
-	: >"$T/log/far.requests"
-	fetch --endpoint "$far" --endpoint "$near" --endpoint "$hub" --only-mirror "${near#http://}"
+	start_hub third "$TOP" # nothing of an earlier row is on its way to its log
+	# shellcheck disable=SC2154
+	fetch --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "${near#http://}"
 	jq -e --arg near "$near" '[.sources[].origin] == [$near]' "$T/out"
-	same "$(wc -l <"$T/log/far.requests")" 0
-	fetch --endpoint "$far" --endpoint "$near" --endpoint "$hub" --only-mirror "$hub" --only-mirror "$near/"
+	same "$(wc -l <"$T/log/third.requests")" 0
+	fetch --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "$hub" --only-mirror "$near/"
 	jq -e --arg near "$near" --arg hub "$hub" '[.sources[].origin] == [$near, $hub]' "$T/out"
-	same "$(wc -l <"$T/log/far.requests")" 0
+	same "$(wc -l <"$T/log/third.requests")" 0
 	expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --endpoint "$near" --only-mirror hf-mirror.com
 	one_error
 	says --only-mirror hf-mirror.com "$near"
@@ -141,12 +142,16 @@ per_mirror() { # on the way and at the end, of each that sent something
 	says "from $near, 1 connection" "MiB/s"
 	prints "from $near: " "from $far: "
 }
-limited() { # all connections together
-	local before=$EPOCHREALTIME ms
-	fetch --endpoint "$hub" --limit-rate 8M
+limited() { # all connections together; whom the limit holds is not slow: nothing twice
+	local before ms
+	expect 0 itts lock acme/thrift --endpoint "$hub" --cache "$T/c11" --lock "$T/thrift.json"
+	before=$EPOCHREALTIME
+	expect 0 itts fetch --lock "$T/thrift.json" --endpoint "$hub" --cache "$T/c11" --limit-rate 1M --json
 	ms=$(((${EPOCHREALTIME/./} - ${before/./}) / 1000))
 	echo "took $ms ms"
-	test $ms -ge 2000
+	test $ms -ge 4500
+	jq -e '.wasted_bytes == 0 and .retries == 0 and ([.sources[].received_bytes] | add) == 5500000' "$T/out"
+	cache_is_honest "$T/c11"
 	expect 2 itts fetch --limit-rate fast
 	says --limit-rate
 }

@@ -75,6 +75,29 @@ static void test_values(void **state)
 	}
 }
 
+/* Only where it means something is 0 a number. */
+static void test_zero(void **state)
+{
+	struct options o CLEANUP(options_release) = OPTIONS_INIT;
+	struct error err = { 0 };
+	struct line l;
+	int used;
+
+	(void)state;
+	assert_true(o.retries == UINT64_MAX);
+	assert_int_equal(parse(&l, "--retries|0", false, &o, &used, &err), 0);
+	assert_int_equal(o.retries, 0);
+	assert_int_equal(parse(&l, "--retries=100", false, &o, &used, &err), 0);
+	assert_int_equal(o.retries, 100);
+	assert_int_equal(parse(&l, "--connections|0", false, &o, &used, &err),
+			 -1);
+	assert_non_null(strstr(err.msg, "from 1 to 64, not '0'"));
+	err_clear(&err);
+	assert_int_equal(parse(&l, "--retries|101", false, &o, &used, &err),
+			 -1);
+	assert_non_null(strstr(err.msg, "from 0 to 100, not '101'"));
+}
+
 static void test_words(void **state)
 {
 	struct options o CLEANUP(options_release) = OPTIONS_INIT;
@@ -210,6 +233,7 @@ int run_options_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_zero),
 		cmocka_unit_test(test_leading),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_tables),
