@@ -306,6 +306,27 @@ static void put(struct mending *m)
 			      "CACHE, --endpoint URL");
 }
 
+/* What says what is needed must be there before a cache is made for it. */
+static int check_input(struct app *app, struct error *err)
+{
+	const struct options *o = app->options;
+	struct lock l CLEANUP(lock_release) = { 0 };
+	char *dir CLEANUP(free_ptr) = NULL;
+	struct lock *locks CLEANUP(free_ptr) = NULL;
+	size_t count = 0;
+
+	if (o->lock)
+		return lock_load(o->lock, &l, err);
+	if (!o->model_dir)
+		return 0;
+	dir = app_dir(app, o->model_dir);
+	if (view_records(dir, &locks, &count, err) != 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		lock_release(&locks[i]);
+	return 0;
+}
+
 static int run(struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
@@ -320,6 +341,8 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "a model directory is mended as a whole; leave "
 			       "out REPO");
+	if (check_input(app, err) != 0)
+		return -1;
 	for (size_t i = 0; i < o->from.count; i++)
 		if (supplies_add(&m.places, o->from.items[i], &app->cancel,
 				 err) != 0)
