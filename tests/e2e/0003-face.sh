@@ -36,7 +36,7 @@ terminal() { # STATUS JOB [OPTIONS OF terminal.py]: its record in $R
 	rm -rf "$C" "$C.fifo"
 	[ "$name" != verify ] || mkfifo "$C.fifo"
 	expect "$status" env "TERM=${AS-xterm}" python3 "$ROOT/tests/e2e/terminal.py" \
-		"$@" "$R" sh -c "$(job "$name" "$C")"
+		"$@" "$R" bash -o pipefail -c "$(job "$name" "$C")"
 	jq -r '.raw' "$R" | cat -v
 }
 seen() { jq -e "$1" "$R" || fail "not so: $1"; } # JQ-EXPRESSION of a record

@@ -39,9 +39,14 @@ unpack() { # NAME COMMAND...: in a new directory $T/NAME
 	content . >"$PWD.content"
 	cmp "$T/gnu.content" "$PWD.content"
 }
-python_tar() {
-	python3 -W error -c 'import sys, tarfile
-with tarfile.open(sys.argv[1]) as t: t.extractall(filter="data")' "$T/b.tar"
+python_tar() { # Debian 12's own Python does not know filters yet: any that does
+	local python
+	for python in $(type -ap python3); do
+		"$python" -c 'import tarfile; tarfile.data_filter' 2>/dev/null && break
+	done
+	"$python" -W error -c 'import sys, tarfile
+how = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+with tarfile.open(sys.argv[1]) as t: t.extractall(**how)' "$T/b.tar"
 }
 seeking() { # a reader that hops from header to header sees every member
 	local count
@@ -164,7 +169,7 @@ other_version() { # a program with other texts wrote it: as good
 check "GNU tar" unpack gnu tar -xf "$T/b.tar"
 check "bsdtar" unpack bsd bsdtar -xf "$T/b.tar"
 check "busybox tar" unpack busybox busybox tar -xf "$T/b.tar"
-check "Python's tarfile with filter=data" unpack python python_tar
+check "Python's tarfile" unpack python python_tar
 check "GNU tar from a pipe, another locale" unpack pipe sh -c 'LC_ALL=C tar -xf - <"$T/b.tar"'
 check "busybox tar from a pipe, another locale" unpack pipe2 sh -c 'LC_ALL=C busybox tar -xf - <"$T/b.tar"'
 check "every reader counts the same members" seeking
