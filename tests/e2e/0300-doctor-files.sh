@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # doctor on model directories: what users ran into, and the healthy twin of each.
+# run: alone   it looks for compilers among all processes
 # The thread is named where there is one.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
