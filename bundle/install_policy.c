@@ -40,33 +40,14 @@ static int name_bundle(struct install_run *run, struct error *err)
 
 /* --- where the bytes are in the bundle -------------------------------------------- */
 
-struct payload {
-	const struct bundle_source *s;
-	const struct segment *seg;
-};
-
-static int read_payload(void *ctx, void *buf, size_t n, uint64_t offset,
-			size_t *got, struct error *err)
-{
-	const struct payload *p = ctx;
-
-	*got = 0;
-	if (offset >= p->seg->size)
-		return 0;
-	if (n > p->seg->size - offset)
-		n = (size_t)(p->seg->size - offset);
-	return bundle_source_pread(p->s, buf, n, p->seg->offset + offset, got,
-				   err);
-}
-
 static int judge_segment(struct install_run *run, const struct segment *seg,
 			 struct error *err)
 {
 	const struct bundle_manifest *m = &run->s->manifest;
 	const struct bundle_blob *b = &m->blobs[seg->blob];
 	char *label CLEANUP(free_ptr) = label_of(m, b);
-	struct payload p = { run->s, seg };
-	struct scan_input in = { read_payload, &p, seg->size };
+	struct bundle_payload p = { run->s, seg };
+	struct scan_input in = { bundle_payload_read, &p, seg->size };
 
 	if (cancel_check(run->o->cancel, err))
 		return -1;

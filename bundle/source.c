@@ -543,3 +543,17 @@ void bundle_source_close(struct bundle_source *s)
 		close_fd(&s->fd);
 	*s = (struct bundle_source)BUNDLE_SOURCE_INIT;
 }
+
+int bundle_payload_read(void *ctx, void *buf, size_t n, uint64_t offset,
+			size_t *got, struct error *err)
+{
+	const struct bundle_payload *p = ctx;
+
+	*got = 0;
+	if (offset >= p->seg->size)
+		return 0;
+	if (n > p->seg->size - offset)
+		n = (size_t)(p->seg->size - offset);
+	return bundle_source_pread(p->s, buf, n, p->seg->offset + offset, got,
+				   err);
+}

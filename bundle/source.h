@@ -91,4 +91,13 @@ void bundle_source_describe(const struct bundle_source *s,
 /* Nothing may follow. ERR_FORMAT. */
 int bundle_source_end(struct bundle_source *s, struct error *err) MUST_CHECK;
 
+/* A payload as something to read from: ctx is a struct bundle_payload; *got is less
+ * than n at its end. As bundle_source_pread(). */
+struct bundle_payload {
+	const struct bundle_source *s;
+	const struct segment *seg;
+};
+int bundle_payload_read(void *ctx, void *buf, size_t n, uint64_t offset,
+			size_t *got, struct error *err) MUST_CHECK;
+
 #endif

@@ -207,6 +207,17 @@ static int place_lock(struct plan *p, int dirfd, struct error *err)
 	return 0;
 }
 
+/* Into the model directory of the placer; *dirfd is open then. */
+static int place_into(struct plan *p, int *dirfd, struct view_stats *out,
+		      struct error *err)
+{
+	if (open_model_dir(p->placer.model_dir, dirfd, err) ||
+	    place_lock(p, *dirfd, err))
+		return -1;
+	*out = p->placer.stats;
+	return 0;
+}
+
 int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       const struct cancel *cancel, const struct event_sink *sink,
 	       struct view_stats *out, struct error *err)
@@ -215,15 +226,12 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	struct plan p CLEANUP(plan_release) = { .placer = PLACER_INIT,
 						.lock = l };
 
-	if (open_model_dir(model_dir, &dirfd, err))
-		return -1;
 	p.placer.store = c;
 	p.placer.model_dir = model_dir;
 	p.placer.cancel = cancel;
 	p.placer.sink = sink;
-	if (place_lock(&p, dirfd, err))
+	if (place_into(&p, &dirfd, out, err))
 		return -1;
-	*out = p.placer.stats;
 	if (write_record(&p.placer, l, err))
 		return -1;
 	remember(&p);
@@ -238,15 +246,12 @@ int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
 	struct plan p CLEANUP(plan_release) = { .placer = PLACER_INIT,
 						.lock = part };
 
-	if (open_model_dir(model_dir, &dirfd, err))
-		return -1;
 	p.placer.store = c;
 	p.placer.model_dir = model_dir;
 	p.placer.cancel = cancel;
 	p.placer.sink = sink;
-	if (place_lock(&p, dirfd, err))
+	if (place_into(&p, &dirfd, out, err))
 		return -1;
-	*out = p.placer.stats;
 	if (syncfs(dirfd))
 		return err_sys(err, errno, "%s", model_dir);
 	remember(&p);

@@ -78,32 +78,13 @@ static int scan_open(struct scan *s, int fd, uint64_t size, const char *name,
 
 /* --- bundles ------------------------------------------------------------------- */
 
-struct payload {
-	const struct bundle_source *s;
-	const struct segment *seg;
-};
-
-static int read_payload(void *ctx, void *buf, size_t n, uint64_t offset,
-			size_t *got, struct error *err)
-{
-	const struct payload *p = ctx;
-
-	*got = 0;
-	if (offset >= p->seg->size)
-		return 0;
-	if (n > p->seg->size - offset)
-		n = (size_t)(p->seg->size - offset);
-	return bundle_source_pread(p->s, buf, n, p->seg->offset + offset, got,
-				   err);
-}
-
 static int scan_payload(struct scan *s, const struct bundle_source *b,
 			const struct segment *seg, struct error *err)
 {
 	struct scan_result r CLEANUP(scan_result_release) = { 0 };
 	struct str name CLEANUP(str_release) = STR_INIT;
-	struct payload p = { b, seg };
-	struct scan_input in = { read_payload, &p, seg->size };
+	struct bundle_payload p = { b, seg };
+	struct scan_input in = { bundle_payload_read, &p, seg->size };
 
 	bundle_source_describe(b, seg, &name);
 	if (cancel_check(&s->app->cancel, err) != 0 ||
