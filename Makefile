@@ -196,8 +196,11 @@ $(foreach f,$(folders),$(eval $(call unit_program,$(f))))
 unit: $(unit_programs)
 # the longest first
 check-unit: $(foreach f,bundle $(filter-out bundle,$(folders)),check-unit-$(f))
+# what a program prints is of interest when it fails
 check-unit-%: $(B)/test-%
-	$(B)/test-$*
+	@if $(B)/test-$* >$(B)/test-$*.log 2>&1; then \
+	  echo "  ok      test-$*: $$(grep -c '\[       OK \]' $(B)/test-$*.log) tests"; \
+	else cat $(B)/test-$*.log; echo "  FAILED  test-$*"; exit 1; fi
 
 # --- fuzzers (clang) ---------------------------------------------------------
 fuzzers := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -36,12 +36,15 @@ static void check_lock(struct doctor *d, const char *lock)
 	static const char *const builders[] = { "ninja", "nvcc",    "cicc",
 						"ptxas", "cc1plus", "cudafe++",
 						NULL };
+	char *dir CLEANUP(free_ptr) = xstrndup(
+		lock, (size_t)(strrchr(lock, '/') - lock));
 	uint64_t pid;
 	struct finding *f;
 
 	if (look_at(lock, NULL) == LOOK_MISSING)
 		return;
-	if (proc_find(d->in->proc, builders, &pid)) {
+	/* torch starts ninja in the directory of the lock */
+	if (proc_find(d->in->proc, builders, dir, &pid)) {
 		f = FIND(d, SEV_NOTE, "build.running",
 			 "a CUDA kernel is being compiled");
 		finding_evidence(f, "process %llu; %s", (unsigned long long)pid,
@@ -52,7 +55,7 @@ static void check_lock(struct doctor *d, const char *lock)
 	}
 	f = FIND(d, SEV_ERROR, "build.lock",
 		 "a lock that nobody holds will keep the program waiting");
-	finding_evidence(f, "%s, and no compiler is running", lock);
+	finding_evidence(f, "%s, and no compiler works there", lock);
 	finding_meaning(f, "a build of the CUDA kernel was killed; the next "
 			   "start waits for it for ever, without a word, "
 			   "behind \">> GPT weights restored from:\"");

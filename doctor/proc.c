@@ -4,6 +4,9 @@
 #include "doctor/look.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,21 +95,38 @@ void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
 	} while (end);
 }
 
-bool proc_find(const char *proc, const char *const *names, uint64_t *pid)
+/* The kernel refuses to tell of other users' processes: those may. */
+static bool may_work_in(const char *process, const char *dir)
+{
+	char *link CLEANUP(free_ptr) = xasprintf("%s/cwd", process);
+	char *real CLEANUP(free_ptr) = realpath(dir, NULL);
+	char cwd[PATH_MAX];
+	ssize_t n = readlink(link, cwd, sizeof(cwd) - 1);
+
+	if (n < 0 || !real)
+		return errno == EACCES || errno == EPERM;
+	cwd[n] = '\0';
+	return strcmp(cwd, real) == 0;
+}
+
+bool proc_find(const char *proc, const char *const *names, const char *dir,
+	       uint64_t *pid)
 {
 	struct strlist dirs CLEANUP(strlist_release) = { 0 };
 
 	look_list(proc, MAX_PIDS, &dirs);
 	for (size_t i = 0; i < dirs.count; i++) {
-		char *path CLEANUP(free_ptr) = xasprintf("%s/%s/comm", proc,
-							 dirs.items[i]);
+		char *process CLEANUP(free_ptr) = xasprintf("%s/%s", proc,
+							    dirs.items[i]);
+		char *path CLEANUP(free_ptr) = xasprintf("%s/comm", process);
 		struct str name CLEANUP(str_release) = STR_INIT;
 
 		if (!isdigit((unsigned char)dirs.items[i][0]) ||
 		    !look_line(path, &name))
 			continue;
 		for (size_t k = 0; names[k]; k++)
-			if (strcmp(name.ptr, names[k]) == 0) {
+			if (strcmp(name.ptr, names[k]) == 0 &&
+			    may_work_in(process, dir)) {
 				*pid = digits(dirs.items[i]);
 				return true;
 			}

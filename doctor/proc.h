@@ -17,8 +17,10 @@ uint64_t proc_kib(const char *text, const char *key);
  * under it; PROC_NONE: no limit. */
 void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
 		 uint64_t *used);
-/* Is a process of one of these names (NULL-terminated) alive? *pid if so. */
-bool proc_find(const char *proc, const char *const *names, uint64_t *pid);
+/* Does a process of one of these names (NULL-terminated) work in directory dir, or
+ * in one that we may not see? *pid if so. */
+bool proc_find(const char *proc, const char *const *names, const char *dir,
+	       uint64_t *pid);
 /* A program on a PATH; caller frees, NULL: none. */
 char *proc_program(const char *path, const char *name);
 

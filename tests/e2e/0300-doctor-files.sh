@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # doctor on model directories: what users ran into, and the healthy twin of each.
-# run: alone   it looks for compilers among all processes
 # The thread is named where there is one.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
@@ -133,6 +132,17 @@ check "a blob is a web page" sick old error files.html "config.json" -- page_blo
 # pytorch#189245, the guide's second hang
 B=indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
 check "a lock that nobody holds" sick new error build.lock "rm $T/case/$B/lock" -- touch $B/lock
+cp "$(type -P sleep)" "$T/ninja"
+is_ninja() { [ "$(readlink "/proc/$1/exe")" = "$T/ninja" ]; }
+builds_in() { # DIR: what ninja is for us, working there
+	touch $B/lock
+	(cd "$1" && exec "$T/ninja" 600) &
+	PIDS="$PIDS $!"
+	await is_ninja $!
+}
+check "a lock beside which somebody else compiles" \
+	sick new error build.lock "no compiler works there" -- builds_in "$T"
+check "its twin: a build that runs" sick new note build.running "process" -- builds_in $B
 extension() { mkdir -p "$HOME/.cache/torch_extensions/py311/x" && touch "$HOME/.cache/torch_extensions/py311/x/lock"; }
 gone() { rm -r "$HOME/.cache"; }
 check "a lock of another extension" sick new error build.lock "torch_extensions" -- extension

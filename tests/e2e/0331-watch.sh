@@ -56,7 +56,7 @@ while f.read(500000): time.sleep(0.1)' "$T/gpt.pth"
 moving busy python3 -c 'while True: pass'
 cp "$(command -v sleep)" "$T/nvcc"
 # shellcheck disable=SC2016
-moving build sh -c '"$1" 600; true' sh "$T/nvcc"
+moving build sh -c 'trap "kill \$!" EXIT; trap exit TERM; "$1" 600 & wait' sh "$T/nvcc"
 # a web UI that has started waits, and that is fine
 moving serve python3 -c '
 import socket

@@ -41,13 +41,29 @@ fits() {
 	return 1
 }
 
+# What a script has started and not ended disturbs others, for hours.
+left_running() { # NAME: a line for each
+	local environ pid i lines
+	for i in 1 2 3 4 5; do
+		[ "$i" -eq 1 ] || sleep 0.3 # some are about to end
+		lines=
+		for environ in $(grep -lzsx "ITTS_SCRIPT=$work/$1" /proc/[0-9]*/environ); do
+			pid=${environ//[^0-9]/}
+			lines+="$pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"$'\n'
+		done
+		[ -n "$lines" ] || return
+	done
+	printf '%s' "$lines"
+}
+
 one() { # SCRIPT: its TAP and status into files, one line to us
 	local script=$1 name start=$SECONDS status=0
 	name=$(basename "$script" .sh)
-	bash "$script" >"$work/$name.tap" 2>"$work/$name.err" &
+	ITTS_SCRIPT=$work/$name bash "$script" >"$work/$name.tap" 2>"$work/$name.err" &
 	trap 'kill %1 2>/dev/null; wait; exit 130' INT TERM
 	wait $! || status=$?
-	local ran planned bad
+	local ran planned bad left
+	left=$(left_running "$name")
 	ran=$(grep -cE '^(not )?ok ' "$work/$name.tap")
 	planned=$(sed -n 's/^1\.\.//p' "$work/$name.tap")
 	bad=$(grep -c '^not ok ' "$work/$name.tap")
@@ -55,6 +71,11 @@ one() { # SCRIPT: its TAP and status into files, one line to us
 		echo "not ok 0 - $name ended early, status $status" >>"$work/$name.tap"
 		sed 's/^/# /' "$work/$name.err" | tail -n 20 >>"$work/$name.tap"
 		bad=1
+	fi
+	if [ -n "$left" ]; then
+		printf 'not ok 0 - %s left processes behind\n%s\n' "$name" "${left//#/# }" \
+			>>"$work/$name.tap"
+		bad=$((bad + 1))
 	fi
 	if [ "$bad" -eq 0 ]; then
 		printf 'ok      %-28s %3d tests %4d s\n' "$name" "$ran" $((SECONDS - start))

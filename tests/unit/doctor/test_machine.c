@@ -258,6 +258,7 @@ static void test_kib(void **state)
 static void test_lock(void **state)
 {
 	struct world w;
+	char link[256], dir[256];
 
 	(void)state;
 	good_machine(&w);
@@ -265,9 +266,23 @@ static void test_lock(void **state)
 	world_file(&w, KERNEL "lock", "");
 	world_run(&w, "m");
 	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
+	/* somebody else's work, in another directory */
 	world_file(&w, "proc/123/comm", "nvcc\n");
+	snprintf(link, sizeof(link), "%s/proc/123/cwd", w.path);
+	snprintf(dir, sizeof(dir), "%s/cwd", w.path);
+	assert_int_equal(symlink(dir, link), 0);
+	world_run(&w, "m");
+	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
+	assert_int_equal(unlink(link), 0);
+	snprintf(dir, sizeof(dir), "%s/" KERNEL, w.path);
+	assert_int_equal(symlink(dir, link), 0);
 	world_run(&w, "m");
 	assert_not_found(&w, "build.lock");
+	assert_found(&w, SEV_NOTE, "build.running", "123");
+	/* one that has just ended */
+	assert_int_equal(unlink(link), 0);
+	world_run(&w, "m");
+	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
 	assert_found(&w, SEV_NOTE, "build.running", "123");
 	world_end(&w);
 }
