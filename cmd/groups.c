@@ -17,7 +17,7 @@ static const struct option common[] = {
 	  .field = offsetof(struct options, jobs),
 	  .value = "N",
 	  .max = 256,
-	  .help = "files to download at a time (default 32), threads that "
+	  .help = "files to download at a time (default 64), threads that "
 		  "hash (default: all cores)" },
 	{ .name = "json",
 	  .kind = OPTION_FLAG,
@@ -165,7 +165,7 @@ static const struct option network[] = {
 	  .value = "N",
 	  .max = 64,
 	  .help = "connections to one endpoint at most (default 16, small "
-		  "files 32); fewer are "
+		  "files 64); fewer are "
 		  "used while more would not help" },
 	{ .name = "retries",
 	  .kind = OPTION_NUMBER,

@@ -125,18 +125,24 @@ int work_write_lock(const struct work *w, struct error *err)
 	return file_replace(AT_FDCWD, w->path, text.ptr, text.len, err);
 }
 
-/* A lock file stands alone: with --lock FILE and nothing else it is all that is
- * needed. 1: so it is, and w->lock is filled. */
+/* A lock file stands alone: where it is there and nothing else is said it is all
+ * that is needed, also next year, when the recipe that it was made from has
+ * changed. 1: so it is, and w->lock is filled. */
 static int lock_alone(struct work *w, struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
+	const char *path = o->lock ? o->lock : LOCK_NAME;
 
-	if (!o->lock || !select_is_default(o) || o->with.count ||
-	    o->without.count)
+	if (!select_is_default(o) || o->type || o->include.count ||
+	    o->exclude.count || o->with.count || o->without.count)
 		return 0;
-	if (lock_load(o->lock, &w->lock, err) == 0)
+	if (lock_load(path, &w->lock, err) == 0) {
+		if (!o->lock)
+			event_info(&app->sink, "working on %s, as %s says",
+				   w->lock.name, path);
 		return 1;
-	if (err->code != ERR_NOT_FOUND || o->locked)
+	}
+	if (err->code != ERR_NOT_FOUND)
 		return -1;
 	err_clear(err);
 	return 0;

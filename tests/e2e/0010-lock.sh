@@ -82,6 +82,33 @@ locked_fetch() { # --locked never asks what is new
 	test ! -e "$T/cache3/models--acme--voice/snapshots/$B"
 	expect 2 itts fetch acme/voice@v1 --lock "$T/before.json" --locked --endpoint "$hub"
 }
+alone() { # where nothing is said the lock says it: by its default name, or --lock
+	mkdir "$T/alone"
+	cd "$T/alone"
+	cp "$T/before.json" itts-pack.lock.json
+	expect 0 itts fetch --endpoint "$hub" --cache c --json
+	jq -e '.name == "acme-voice"' "$T/out"
+	says "working on acme-voice, as itts-pack.lock.json says"
+	test -d c/models--acme--voice/snapshots/$A
+	expect 0 itts pack --offline --cache c --lock itts-pack.lock.json
+	expect 0 itts pack --offline --cache c -o twin.tar --locked
+	cmp acme-voice.tar twin.tar
+	# something is said: it has to fit, and what is said is never passed over
+	expect 2 itts fetch --recipe indextts-2 --offline --cache c
+	expect 2 itts fetch --without qwen --offline --cache c
+	for lock in "" --lock=itts-pack.lock.json; do
+		expect 2 itts fetch $lock --include '*.json' --endpoint "$hub" --cache c
+		one_error
+		says --include
+	done
+	printf x >itts-pack.lock.json
+	expect 7 itts fetch --endpoint "$hub" --cache c
+	says itts-pack.lock.json
+	rm itts-pack.lock.json
+	expect 6 itts fetch --locked --endpoint "$hub" --cache c
+	says "run itts-pack lock"
+	cd "$T"
+}
 no_tree() {
 	AT=$bare lock 0 "$T/bare.json"
 	cmp "$T/a.json" "$T/bare.json"
@@ -158,6 +185,7 @@ check "include and exclude" patterns
 check "--locked" locked
 check "--check says what changed and writes nothing" moved
 check "fetch --locked stays at the commit" locked_fetch
+check "a lock file alone says what to work on" alone
 check "a mirror without the tree API gives the same lock" no_tree
 check "endpoints that agree" agree
 check "endpoints that disagree are an error that names both" disagree

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The commands of README.md, taken from it and pasted as they stand into a shell, in the
+# README's own places (/srv is a new file system): each block ends with status 0.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq unshare
+need_root
+fixtures
+start_hub hub "$FIX"
+mkdir "$T/bin"
+ln -s "$PROGRAM" "$T/bin/itts-pack"
+export PATH=$T/bin:$PATH
+
+block() { # FIRST-WORDS: the sh block of the README that begins with them
+	awk -v first="$1" '
+		/^```sh/ { inside = 1; at = 0; next }
+		/^```/ { inside = 0; wanted = 0 }
+		inside && !at++ && index($0, first) == 1 { wanted = 1 }
+		inside && wanted' "$ROOT/README.md" >"$T/block"
+	test -s "$T/block" || fail "no block of the README begins with $1"
+}
+paste() { # SCRIPT, which has $T/block sourced where it says so
+	echo "--- block" && cat "$T/block"
+	expect 0 env HF_ENDPOINT="$hub" E2E="$ROOT/tests/e2e" unshare -m bash -ec \
+		"mount -t tmpfs none /srv; $1"
+}
+
+main_job() { # the default recipe, by a lock: the local hub has other bytes than it pins
+	expect 0 itts lock -m "$FIX/indextts-2.json" --endpoint "$hub"
+	block "itts-pack pack -o indextts-2.tar"
+	paste '. "$T/block"
+		[ "$HF_HUB_OFFLINE$HF_HUB_CACHE" = 1/srv/index-tts/checkpoints/hf_cache ]
+		python3 "$E2E/honest.py" "$HF_HUB_CACHE"'
+}
+other_models() {
+	mkdir other
+	block "itts-pack init"
+	sed -i "1a cp '$FIX/indextts-2.json' my-models.json # it is edited" "$T/block"
+	paste 'cd other; . "$T/block"'
+	same "$(itts inspect other/my-models.tar --json | jq '.repos | length')" 5
+	same "$(itts inspect other/w2v.tar --json | jq '.repos[0].files | length')" 2
+}
+by_tar() { # and what looks files up as Python does finds all of them
+	block "mkdir -p /srv/hf"
+	paste '. "$T/block"; cd "$T"
+		[ "$HF_HOME$HF_HUB_OFFLINE" = /srv/hf1 ]
+		python3 "$E2E/honest.py" "$HF_HOME/hub"
+		python3 "$E2E/offline.py" "$HF_HOME/hub" itts-pack.lock.json
+		[ /srv/hf/checkpoints/gpt.pth -ef /srv/index-tts/checkpoints/gpt.pth ]
+		itts-pack verify
+		itts-pack verify --model-dir /srv/index-tts/checkpoints
+		itts-pack verify --model-dir /srv/hf/checkpoints'
+}
+updates() { # of the machine that main_job was installed on
+	block "itts-pack inventory"
+	cp indextts-2.tar first.tar
+	paste '. "$T/block"'
+	cmp first.tar indextts-2.tar
+	test "$(stat -c %s update.tar)" -lt "$(stat -c %s first.tar)"
+}
+
+check "pack, install, verify, env" main_job
+check "a manifest of one's own, or none" other_models
+check "without itts-pack on the server" by_tar
+check "updates" updates
+finish
