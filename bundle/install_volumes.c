@@ -66,8 +66,9 @@ static int blobs_dir(const struct install_run *run,
 				 err);
 }
 
-uint64_t install_part_on_disk(const struct install_run *run,
-			      const struct bundle_blob *b)
+/* Of a bundle in volumes: the patchwork. */
+static uint64_t patchwork_on_disk(const struct install_run *run,
+				  const struct bundle_blob *b)
 {
 	const struct bundle_manifest *m = &run->s->manifest;
 	char hex[DIGEST_HEX_MAX];
@@ -77,14 +78,27 @@ uint64_t install_part_on_disk(const struct install_run *run,
 	int dir CLEANUP(close_fd) = -1;
 	struct error ignored = { 0 };
 	struct stat st;
-	uint64_t bytes;
 
-	if (!run->s->volumes || !run->store ||
-	    blobs_dir(run, bundle_use_repo(m, b->uses), false, &dir,
+	if (blobs_dir(run, bundle_use_repo(m, b->uses), false, &dir,
 		      &ignored) ||
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
-	bytes = (uint64_t)st.st_blocks * 512;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+uint64_t install_part_on_disk(const struct install_run *run,
+			      const struct bundle_blob *b)
+{
+	const struct bundle_manifest *m = &run->s->manifest;
+	uint64_t bytes;
+
+	if (!run->store)
+		return 0;
+	bytes = run->s->volumes
+			? patchwork_on_disk(run, b)
+			: hfcache_part_on_disk(run->store,
+					       bundle_use_repo(m, b->uses),
+					       bundle_use_file(m, b->uses));
 	return bytes < b->size ? bytes : b->size;
 }
 

@@ -117,6 +117,11 @@ void hfcache_part_close(
 /* Closes it and keeps nothing. */
 void hfcache_part_drop(struct hfcache_part *p);
 
+/* Bytes on disk that an earlier run's part takes, and that opening it sets free or
+ * uses. */
+uint64_t hfcache_part_on_disk(const struct hfcache *c,
+			      const struct lock_repo *repo,
+			      const struct lock_file *file);
 /* Removes what an earlier run left of a blob that is whole by now, unless
  * somebody is at it. */
 void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,

@@ -1,9 +1,11 @@
 /*
  * Parts: blobs on their way. A resumable one stands in blobs/ as
  * <etag>.itts-part, which no Hugging Face client takes for its own, and belongs
- * to whoever holds the lock of the blob. Any other is an unnamed file where the
- * file system has these. After a crash a part may hold anything: it is hashed
- * from its beginning when it is taken up again, and the digest decides.
+ * to whoever holds the lock of the blob. Any other that is small is an unnamed file
+ * where the file system has these; a big one has the name, too, because Linux writes
+ * back a file without one at two thirds of the rate (ext4, 6.18), and is emptied
+ * when it is met again. After a crash a part may hold anything: it is hashed from
+ * its beginning when it is taken up again, and the digest decides.
  */
 #include "base/file.h"
 #include "base/mem.h"
@@ -19,9 +21,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FLUSH_STEP   ((uint64_t)8 << 20)
-#define READ_SIZE    ((size_t)1 << 20)
-#define RESERVE_MIN  ((uint64_t)1 << 20)
+#define FLUSH_STEP  ((uint64_t)8 << 20)
+#define READ_SIZE   ((size_t)1 << 20)
+#define RESERVE_MIN ((uint64_t)1 << 20)
+/* Up to this size (a batch, see below) parts have no name until they are whole. */
+#define UNNAMED_MAX  ((uint64_t)1 << 20)
 #define LOCK_WAIT_MS 60000
 /* Adopted files up to this size are read back for their git SHA-1, too. */
 #define READ_BACK_MAX ((uint64_t)16 << 20)
@@ -120,7 +124,7 @@ static int take_up(struct hfcache_part *p, struct error *err)
 
 static int open_file(struct hfcache_part *p, struct error *err)
 {
-	if (!p->resumable)
+	if (!p->resumable && p->size <= UNNAMED_MAX)
 		p->fd = openat(p->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
 			       0600);
 	if (p->fd < 0 && open_named(p, err))
@@ -199,6 +203,20 @@ int store_part_open(struct hfcache_part *out, struct hfcache *c,
 	*out = p;
 	p = (struct hfcache_part)HFCACHE_PART_INIT;
 	return 0;
+}
+
+uint64_t hfcache_part_on_disk(const struct hfcache *c,
+			      const struct lock_repo *repo,
+			      const struct lock_file *file)
+{
+	char *blob CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
+	char *name CLEANUP(free_ptr) = xasprintf("%s" PART_SUFFIX, blob);
+	struct stat st;
+
+	if (fstatat(c->fd, name, &st, AT_SYMLINK_NOFOLLOW) ||
+	    !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
 }
 
 void hfcache_part_sweep(struct hfcache *c, const struct lock_repo *repo,
@@ -351,8 +369,14 @@ static int check_part(struct hfcache_part *p, struct error *err)
 
 /* --- commit ------------------------------------------------------------------ */
 
-static int rename_new(const struct hfcache_part *p)
+/* The open file, not what stands under the part's name by now. */
+static int name_new(const struct hfcache_part *p)
 {
+	int failed = store_link_fd(p->fd, p->dirfd, p->name);
+
+	if (!failed || failed == EEXIST || !p->named)
+		return failed;
+	/* a file system without hard links, a chroot without /proc */
 	if (!renameat2(p->dirfd, p->temp, p->dirfd, p->name, RENAME_NOREPLACE))
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
@@ -394,8 +418,7 @@ static int give_name(struct hfcache_part *p, struct error *err)
 	/* Late, so that a part stays writable. Some file systems refuse. */
 	if (fchmod(p->fd, 0444))
 		errno = 0;
-	failed = p->named ? rename_new(p)
-			  : store_link_fd(p->fd, p->dirfd, p->name);
+	failed = name_new(p);
 	if (failed == EEXIST &&
 	    store_is_right(p->cache, p->path, p->size, want))
 		failed = 0;
