@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "bundle/policy.h"
 #include "bundle/source.h"
+#include "bundle/space.h"
 #include "cache/hfcache.h"
 #include "cache/view.h"
 
@@ -41,5 +42,24 @@ struct install_stats {
  * its very end; then snapshots, listings, views; refs last. */
 int install_bundle(struct bundle_source *s, const struct install_options *o,
 		   struct install_stats *out, struct error *err) MUST_CHECK;
+
+/* --- steps of it, for what comes from elsewhere than a bundle ------------------ */
+
+/* One installation at a time into a store: waits, and says so. The file stays
+ * behind; closing *fd releases it. */
+int install_lock(struct hfcache *store, const struct cancel *cancel,
+		 const struct event_sink *sink, int *fd, struct error *err)
+	MUST_CHECK;
+/* *out stays NULL in a dry run where there is none yet. */
+int install_open_store(struct hfcache **out, const struct install_options *o,
+		       struct error *err) MUST_CHECK;
+/* Sets the refs of one repo and says what has moved. */
+int install_refs(struct hfcache *store, const struct lock_repo *repo,
+		 const struct install_options *o, struct error *err) MUST_CHECK;
+
+/* What the views of a lock need; store may be NULL in a dry run. */
+int install_view_needs(struct hfcache *store, const struct install_options *o,
+		       const struct lock *l, struct space_need *need,
+		       struct error *err) MUST_CHECK;
 
 #endif

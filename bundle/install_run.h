@@ -85,33 +85,4 @@ int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
 /* Walks the bundle to its end; all blobs are in the store then. */
 int install_payloads(struct install_run *run, struct error *err) MUST_CHECK;
 
-/* One installation at a time into a store: waits, and says so. The file stays
- * behind; closing *fd releases it. */
-int install_lock(struct hfcache *store, const struct cancel *cancel,
-		 const struct event_sink *sink, int *fd, struct error *err)
-	MUST_CHECK;
-/* *out stays NULL in a dry run where there is none yet. */
-int install_open_store(struct hfcache **out, const struct install_options *o,
-		       struct error *err) MUST_CHECK;
-/* Sets the refs of one repo and says what has moved. */
-int install_refs(struct hfcache *store, const struct lock_repo *repo,
-		 const struct install_options *o, struct error *err) MUST_CHECK;
-
-/* What a directory has to give; dir may lack yet. */
-struct space_need {
-	const char *dir;
-	const char *option; /* for the message: how to choose another */
-	uint64_t bytes, inodes;
-};
-/* The directory, or the nearest one above it that exists; caller frees. */
-int space_nearest(const char *dir, char **out, struct error *err) MUST_CHECK;
-/* Needs on one file system are added up. ERR_IO naming directory, needed, free. */
-int space_check(const struct space_need *needs, size_t count, struct error *err)
-	MUST_CHECK;
-
-/* What the views of a lock need; store may be NULL in a dry run. */
-int install_view_needs(struct hfcache *store, const struct install_options *o,
-		       const struct lock *l, struct space_need *need,
-		       struct error *err) MUST_CHECK;
-
 #endif

@@ -1,4 +1,4 @@
-#include "bundle/install_run.h"
+#include "bundle/space.h"
 
 #include "base/file.h"
 #include "base/human.h"

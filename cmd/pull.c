@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/mem.h"
-#include "bundle/install_run.h"
 #include "bundle/policy.h"
 #include "cmd/net.h"
 #include "cmd/registry_auth.h"
@@ -258,11 +257,13 @@ static int connect_to(struct pull *p, const char *path, struct error *err)
 	if (registry_auth(p->app->env, p->ref.host, &p->user_pass, err) != 0 ||
 	    net_open(&p->net, p->app, err) != 0)
 		return -1;
-	p->registry = (struct registry){ .http = p->net.http,
-					 .user_pass = p->user_pass,
-					 .sink = &p->app->sink,
-					 .ref = &p->ref,
-					 .plain = given->plain_http };
+	p->registry =
+		(struct registry){ .http = p->net.http,
+				   .user_pass = p->user_pass,
+				   .sink = &p->app->sink,
+				   .ref = &p->ref,
+				   .max_attempts = p->net.hub.max_attempts,
+				   .plain = given->plain_http };
 	if (registry_manifest(&p->registry, &p->lock, err) != 0)
 		return -1;
 	if (policy_check_lock(p->o->policy, &p->lock, err) != 0)

@@ -145,13 +145,19 @@ static void learn_rate(struct lane *l)
 	e->rate = e->rate ? (e->rate * 3 + rate) / 4 : rate;
 }
 
+static unsigned max_attempts(const struct lane *l)
+{
+	const struct hub *h = l->job->common->hub;
+
+	return h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
+}
+
 static struct retry_decision decide(struct lane *l,
 				    const struct http_response *res,
 				    const struct error *raw,
 				    const struct error *err)
 {
-	const struct hub *h = l->job->common->hub;
-	unsigned most = h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
+	unsigned most = max_attempts(l);
 	/* a refusal is judged by its status, everything else by the error */
 	const struct error *why = raw->code == ERR_NONE && res->status != 200 &&
 						  res->status != 206
@@ -206,7 +212,7 @@ static bool waits_aside(struct lane *l, unsigned delay_ms)
 	uint64_t until = clock_ms() + delay_ms;
 
 	if (delay_ms <= PATIENCE_MS || !job_has_other(l->job, l->endpoint) ||
-	    ++l->source->waits > RETRY_ATTEMPTS)
+	    ++l->source->waits > max_attempts(l))
 		return false;
 	if (e->wait_ms < until)
 		e->wait_ms = until;
@@ -253,7 +259,7 @@ static bool asks_anew(struct lane *l, const struct http_response *res,
 	/* a place that has sent something may be asked again */
 	if (expired || l->got == 0)
 		free_ptr(&l->source->direct);
-	if (!expired || l->attempt > RETRY_ATTEMPTS)
+	if (!expired || l->attempt > max_attempts(l))
 		return false;
 	l->job->common->stats->retries++;
 	tell_again(l, res, raw, err, 0);
@@ -267,7 +273,7 @@ static bool renews(struct lane *l, const struct http_response *res,
 {
 	return raw->code == ERR_NONE &&
 	       (res->status == 401 || res->status == 403) &&
-	       l->attempt <= RETRY_ATTEMPTS && renew_link(l);
+	       l->attempt <= max_attempts(l) && renew_link(l);
 }
 
 /* It gets ranges wrong, or has a file now that is shorter or another: all of it

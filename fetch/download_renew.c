@@ -53,8 +53,9 @@ static int judge(struct lane *l, const struct http_response *res,
 		 struct error *err)
 {
 	struct lane_renewal *r = l->renewal;
-	struct retry_decision d = retry_decide(res, err, r->attempt, ATTEMPTS,
-					       clock_jitter());
+	unsigned given = l->job->common->hub->max_attempts;
+	struct retry_decision d = retry_decide(
+		res, err, r->attempt, given ? given : ATTEMPTS, clock_jitter());
 
 	if (d.verdict == RETRY_OK)
 		return lfs_take_link(r->link, r->answer.ptr, r->answer.len,

@@ -330,6 +330,8 @@ static int exchange(struct exchange *x, const char *url,
 		    const struct strlist *extra, struct error *err)
 {
 	unsigned delay_ms = 0, attempt = 0, logins = 0;
+	unsigned most = x->r->max_attempts ? x->r->max_attempts
+					   : RETRY_ATTEMPTS;
 
 	for (;;) {
 		struct retry_decision d;
@@ -348,9 +350,9 @@ static int exchange(struct exchange *x, const char *url,
 		/* what came counts: only attempts in vain are numbered */
 		if (x->part && x->part->offset > x->from)
 			attempt = 0;
-		d = retry_decide(&x->res, &x->err, ++attempt, RETRY_ATTEMPTS,
+		d = retry_decide(&x->res, &x->err, ++attempt, most,
 				 clock_jitter());
-		if (d.verdict == RETRY_OK && attempt < RETRY_ATTEMPTS)
+		if (d.verdict == RETRY_OK && attempt < most)
 			d.verdict = RETRY_AGAIN; /* cut short */
 		if (d.verdict != RETRY_AGAIN && d.verdict != RETRY_REFRESH)
 			return give_up(x, err);

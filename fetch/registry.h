@@ -36,9 +36,10 @@ struct registry {
 	const char *user_pass; /* "name:password", or NULL */
 	const struct event_sink *sink;
 	const struct registry_ref *ref;
-	bool plain;  /* http:// */
-	char *token; /* got for it, or NULL */
-	bool basic;  /* it asked for name and password themselves */
+	unsigned max_attempts; /* 0: RETRY_ATTEMPTS */
+	bool plain;	       /* http:// */
+	char *token;	       /* got for it, or NULL */
+	bool basic;	       /* it asked for name and password themselves */
 };
 void registry_release(struct registry *r); /* CLEANUP */
 

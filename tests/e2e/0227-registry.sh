@@ -143,8 +143,8 @@ password() {
 	! grep -rqE "s3cret|$(printf eva:s3cret | base64)" "$T/out" "$T/err" "$T/c7"
 }
 BIG=$(sha256sum <"$SRC/big.safetensors" | cut -c 1-64)
-through() { # CACHE: through the server that does wrong
-	itts install "oci:${liar#http://}/models/voice:v1" --plain-http --cache "$1"
+through() { # CACHE [OPTIONS]: through the server that does wrong
+	itts install "oci:${liar#http://}/models/voice:v1" --plain-http --cache "$@"
 }
 wrong_bytes() {
 	faults "$liar" '[{"path": "sha256:'"$BIG"'", "fault": "flip", "at": 1000}]'
@@ -164,6 +164,19 @@ cut_and_cut_again() {
 		{"path": "sha256:'"$BIG"'", "fault": "cut", "after": 1000000, "count": 1}]'
 	expect 0 through "$T/c10"
 	installed "$T/c10"
+}
+patience() { # as much as was asked for
+	local busy='[{"path": "PATH", "fault": "status", "status": 503, "count": 1}]'
+	for path in manifests "sha256:$BIG"; do
+		faults "$liar" "${busy/PATH/$path}"
+		: >"$T/log/liar.requests"
+		expect 4 through "$T/c15" --retries 0
+		one_error
+		same "$(jq -r 'select(.path | contains("'"$path"'")).path' "$T/log/liar.requests" | wc -l)" 1
+		faults "$liar" "${busy/PATH/$path}"
+		expect 0 through "$T/c15.$path" --retries 1
+		installed "$T/c15.$path"
+	done
 }
 bad_manifests() {
 	local rule
@@ -224,6 +237,7 @@ check "goes on where it was interrupted" resumes
 check "what is absent or wrong" absent
 check "wrong bytes" wrong_bytes
 check "cut on the way" cut_and_cut_again
+check "--retries" patience
 check "manifests that are none" bad_manifests
 check "no credentials after a redirect to another host" no_credentials_elsewhere
 check "no password to a stranger" no_password_to_strangers

@@ -53,6 +53,8 @@ FNR == 1 {
 		say(folder "/ may not include " name)
 	if (folder == "manifest" && !in_tests && name ~ /^base\/(file|pool|cancel)\.h$/)
 		say("manifest/ does no I/O: " name)
+	if (name ~ /\/install_run\.h$|\/layout_members\.h$|\/download_job\.h$/ && part[1] != folder && !in_tests)
+		say(name " is for " part[1] "/ alone")
 	if (has_own && count == 1 && name != own)
 		say("the first include must be \"" own "\"")
 	if (system_seen)
