@@ -46,6 +46,9 @@ http {
 		# metadata here, files at the Hub itself
 		location ~ ^/away/(api/.*)\$ { proxy_pass $hub/\$1\$is_args\$args; }
 		location ~ ^/away/(.*)\$ { return 308 $hub/\$1; }
+		# a CDN name that the mirror does not know: sent on to its front page
+		location ~ ^/catch/(api/.*)\$ { proxy_pass $hub/\$1\$is_args\$args; }
+		location /catch/ { return 302 $MIRROR/front; }
 		# a name of another content where the SHA-256 is said to stand
 		location /xet/ {
 			proxy_pass $hub/;
@@ -124,6 +127,15 @@ web_page() {
 	one_error
 	says "a web page instead of the file"
 }
+front_page() {
+	fetch --endpoint "$MIRROR/catch" --endpoint "$hub"
+	grep -q '^/front' "$T/log/nginx.access"
+	rm -rf "$T/c-$BASHPID"
+	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/catch" --cache "$T/c-$BASHPID"
+	one_error
+	says "acme/voice " "$MIRROR" "a web page instead of the file"
+	same "$(find "$T/c-$BASHPID" -type f -path '*/blobs/*' ! -name '*.itts-part' | wc -l)" 0
+}
 no_referer() { # some mirrors answer it with a page
 	same "$(awk -F'|' '$2 != "-"' "$T/log/nginx.access")" ""
 }
@@ -135,5 +147,6 @@ check "files by 308 to another host, without the token" sent_away
 check "listings by commit" by_commit
 check "a censored path: this file from the next endpoint, the others from here" censored
 check "web pages with status 200" web_page
+check "a redirect to the front page in place of the file" front_page
 check "no Referer" no_referer
 finish
