@@ -49,7 +49,7 @@ folders := base manifest cache fetch bundle doctor cmd
 base_src := error mem str utf8 digest json json_guard json_reader json_writer path path_fold \
 	file atomic dir event cancel clock human pool xxh64 tar_reader
 manifest_src := glob repo check twins field mirror archive_ref manifest manifest_parse manifest_model \
-	manifest_format recipes lock lock_parse lock_check lock_diff
+	manifest_format recipes lock lock_parse lock_check lock_diff lock_join
 cache_src := beneath beneath_walk hfcache remember part blocks follow journal ref tree view view_plan place hashrun stamps checked probe verify_report verify verify_cache verify_view
 fetch_src := endpoint ask \
 	http http_error http_get http_issuer http_open http_rate http_response http_setup http_url retry hub \
@@ -68,7 +68,7 @@ cmd_src += cmd_mirrors
 fetch_src += registry registry_parse
 # archives
 fetch_src += archive archive_source download_renew
-cmd_src += pull registry_auth
+cmd_src += pull pull_bundle placed registry_auth
 # who made it, and what it may hold
 base_src += base64
 bundle_src += sign sshsig signers slot trust serials scan_input pickle pickle_ops zipdir scan

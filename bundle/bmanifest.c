@@ -1,7 +1,7 @@
 /*
  * itts-bundle.json: one line of compact JSON, keys in this order and no other:
  *
- *   {"format":"itts-bundle","version":1,"name":...,"serial":...,"epoch":...,
+ *   {"format":"itts-bundle","version":2,"name":...,"serial":...,"epoch":...,
  *    "align":4096,"tool":"itts-pack","lock_digest":...,"groups":[...],
  *    "manifest":...,"extras":[...],"repos":[...],"requires":[...]}
  *
@@ -226,6 +226,7 @@ int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 	struct bundle_manifest m CLEANUP(
 		bundle_manifest_release) = { .lock = *l,
 					     .borrowed = true,
+					     .version = BUNDLE_VERSION,
 					     .serial = serial,
 					     .epoch = epoch,
 					     .align = BUNDLE_ALIGN };
@@ -275,7 +276,7 @@ void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
 	json_writer_init(&w, out, JSON_COMPACT);
 	json_begin_object(&w);
 	json_put_kv(&w, "format", BUNDLE_FORMAT_NAME);
-	json_put_kv_u64(&w, "version", BUNDLE_VERSION);
+	json_put_kv_u64(&w, "version", m->version);
 	json_put_kv(&w, "name", m->lock.name);
 	json_put_kv_u64(&w, "serial", m->serial);
 	json_put_kv_u64(&w, "epoch", m->epoch);

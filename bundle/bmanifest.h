@@ -17,7 +17,7 @@
 #include "manifest/lock.h"
 
 #define BUNDLE_FORMAT_NAME    "itts-bundle"
-#define BUNDLE_VERSION	      1
+#define BUNDLE_VERSION	      2 /* that is written; 1 is read too */
 #define BUNDLE_MANIFEST_NAME  "itts-bundle.json"
 #define BUNDLE_MANIFEST_LIMIT (32u << 20) /* bytes */
 #define BUNDLE_SIGNATURE_SIZE 16384u
@@ -42,7 +42,9 @@ struct bundle_blob {
 
 struct bundle_manifest {
 	struct lock lock;
-	bool borrowed;		/* lock belongs to somebody else */
+	bool borrowed; /* lock belongs to somebody else */
+	/* 1: its images do not carry this manifest (docs/bundle-format.md, 9) */
+	unsigned version;
 	uint64_t serial, epoch; /* epoch: mtime of all members, seconds */
 	uint32_t align;
 	struct extra_list extras;

@@ -180,7 +180,8 @@ static int read_digest(const struct json *doc, const char *key,
 	return 0;
 }
 
-static int read_format(const struct json *doc, struct error *err)
+static int read_format(struct bundle_manifest *m, const struct json *doc,
+		       struct error *err)
 {
 	const char *format = "";
 	uint64_t version = 0;
@@ -193,14 +194,15 @@ static int read_format(const struct json *doc, struct error *err)
 			       BUNDLE_FORMAT_NAME);
 	if (json_get_u64(doc, "version", &version, "", err))
 		return -1;
-	if (version != BUNDLE_VERSION) {
+	if (version < 1 || version > BUNDLE_VERSION) {
 		err_set(err, ERR_FORMAT,
 			"version %" PRIu64 " of the bundle format, this "
-			"program reads version %d",
+			"program reads versions 1 to %d",
 			version, BUNDLE_VERSION);
 		return err_hint(err, "use an itts-pack as new as the one that "
 				     "wrote it");
 	}
+	m->version = (unsigned)version;
 	return 0;
 }
 
@@ -212,7 +214,7 @@ static int read_head(struct bundle_manifest *m, const struct str *head,
 	uint64_t align = 0;
 
 	if (json_parse(&doc, head->ptr, head->len, err) ||
-	    read_format(doc, err) ||
+	    read_format(m, doc, err) ||
 	    json_get_string(doc, "name", &name, "", err) ||
 	    json_get_u64(doc, "serial", &m->serial, "", err) ||
 	    json_get_u64(doc, "epoch", &m->epoch, "", err) ||

@@ -27,9 +27,10 @@ struct layout {
 	const struct bundle_manifest *m; /* borrowed */
 	const char *text;
 	size_t len;
-	uint64_t sums_size; /* of SHA256SUMS */
-	uint64_t total;	    /* 0: not known yet */
-	bool sizes_only;    /* SHA256SUMS is one segment without bytes */
+	struct oci_bundle bundle; /* the text as an image names it */
+	uint64_t sums_size;	  /* of SHA256SUMS */
+	uint64_t total;		  /* 0: not known yet */
+	bool sizes_only;	  /* SHA256SUMS is one segment without bytes */
 
 	enum phase phase;
 	uint64_t offset; /* of the next segment */
@@ -40,13 +41,14 @@ struct layout {
 };
 
 /* Bytes of SHA256SUMS: each line has 64 digits, two blanks, a name, a newline. */
-static uint64_t sums_size(const struct bundle_manifest *m)
+static uint64_t sums_size(const struct bundle_manifest *m,
+			  const struct oci_bundle *bundle)
 {
 	struct members it CLEANUP(members_release) = { 0 };
 	struct member one;
 	uint64_t size = 0;
 
-	members_init(&it, m, true);
+	members_init(&it, m, bundle, true);
 	it.absent = true;
 	while (members_next(&it, &one))
 		if (member_is_listed(&one))
@@ -66,10 +68,11 @@ int layout_open(struct layout **out, const struct bundle_manifest *m,
 	l->m = m;
 	l->text = text;
 	l->len = len;
-	l->sums_size = sums_size(m);
+	oci_bundle_of(m, text, len, &l->bundle);
+	l->sums_size = sums_size(m, &l->bundle);
 	l->buf = (struct str)STR_INIT;
-	members_init(&l->members, m, false);
-	members_init(&l->sums, m, false);
+	members_init(&l->members, m, &l->bundle, false);
+	members_init(&l->sums, m, &l->bundle, false);
 	l->sums.absent = true; /* the list is of the whole tree */
 	*out = l;
 	return 0;
@@ -89,8 +92,8 @@ void layout_rewind(struct layout *l)
 {
 	members_release(&l->members);
 	members_release(&l->sums);
-	members_init(&l->members, l->m, false);
-	members_init(&l->sums, l->m, false);
+	members_init(&l->members, l->m, &l->bundle, false);
+	members_init(&l->sums, l->m, &l->bundle, false);
 	l->sums.absent = true;
 	l->phase = AT_HEADER;
 	l->offset = 0;

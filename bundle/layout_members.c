@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "bundle/layout.h"
-#include "bundle/oci.h"
 #include "cache/hfcache.h"
 #include "cache/view.h"
 
@@ -119,7 +118,7 @@ static bool stage_oci_index(struct members *it, struct member *out)
 		return false;
 	set_path(it, "index.json");
 	if (!it->names_only)
-		oci_index(it->m, &it->text);
+		oci_index(it->m, &it->bundle, &it->text);
 	return give_text(it, out, MODE_FILE);
 }
 
@@ -143,6 +142,20 @@ static bool stage_oci_config(struct members *it, struct member *out)
 	return give_oci_blob(it, out);
 }
 
+/* The manifest once more, under its digest. */
+static bool stage_oci_bundle(struct members *it, struct member *out)
+{
+	const struct digest *d = &it->bundle.sha256;
+
+	if (it->i++ || d->alg == DIGEST_NONE ||
+	    bundle_find_blob(it->m, d) != SIZE_MAX)
+		return false;
+	set_blob_path(&it->path, d);
+	out->data = MEMBER_MANIFEST;
+	out->tar.mode = MODE_BLOB;
+	return true;
+}
+
 static bool stage_oci_manifests(struct members *it, struct member *out)
 {
 	while (it->i < it->m->lock.repo_count) {
@@ -151,7 +164,7 @@ static bool stage_oci_manifests(struct members *it, struct member *out)
 		if (!oci_has_manifest(r))
 			continue;
 		str_clear(&it->text);
-		oci_manifest(r, &it->text);
+		oci_manifest(r, &it->bundle, &it->text);
 		if (give_oci_blob(it, out))
 			return true;
 	}
@@ -407,17 +420,19 @@ static bool stage_refs(struct members *it, struct member *out)
 }
 
 static bool (*const stages[])(struct members *it, struct member *out) = {
-	stage_manifest,	  stage_signature,     stage_sums,
-	stage_extras,	  stage_oci_layout,    stage_oci_index,
-	stage_oci_config, stage_oci_manifests, stage_payloads,
-	stage_trees,	  stage_record,	       stage_states,
-	stage_tag,	  stage_view_refs,     stage_refs,
+	stage_manifest,	  stage_signature,  stage_sums,
+	stage_extras,	  stage_oci_layout, stage_oci_index,
+	stage_oci_config, stage_oci_bundle, stage_oci_manifests,
+	stage_payloads,	  stage_trees,	    stage_record,
+	stage_states,	  stage_tag,	    stage_view_refs,
+	stage_refs,
 };
 
 void members_init(struct members *it, const struct bundle_manifest *m,
-		  bool names_only)
+		  const struct oci_bundle *bundle, bool names_only)
 {
 	*it = (struct members){ .m = m,
+				.bundle = *bundle,
 				.names_only = names_only,
 				.path = STR_INIT,
 				.target = STR_INIT,

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "bundle/bmanifest.h"
+#include "bundle/oci.h"
 #include "bundle/tar.h"
 
 enum member_data {
@@ -32,6 +33,7 @@ struct member {
 
 struct members {
 	const struct bundle_manifest *m; /* borrowed */
+	struct oci_bundle bundle;	 /* m's own text */
 	bool names_only;
 	bool absent; /* give the payloads that a thin bundle leaves out too */
 	size_t stage, i, use, step;
@@ -40,7 +42,7 @@ struct members {
 
 /* names_only: texts stay empty wherever no name depends on them. */
 void members_init(struct members *it, const struct bundle_manifest *m,
-		  bool names_only);
+		  const struct oci_bundle *bundle, bool names_only);
 void members_release(struct members *it); /* CLEANUP */
 bool members_next(struct members *it, struct member *out);
 /* Is it in SHA256SUMS? */

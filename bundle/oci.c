@@ -1,7 +1,9 @@
 /*
  * OCI image layout (image-spec 1.1, image-layout.md, manifest.md) with the media
  * types of the CNCF model format. Each file of a repo is one raw layer, so that
- * a registry's digest, the SHA-256 of the file and its LFS id are one value.
+ * a registry's digest, the SHA-256 of the file and its LFS id are one value. One
+ * layer more is itts-bundle.json itself, so that a registry has all that an
+ * installation needs: where files go, serial, and what a signature is over.
  */
 #include "bundle/oci.h"
 
@@ -22,6 +24,8 @@ static const char artifact_type[] = MODEL_TYPE "manifest.v1+json";
 static const char weight_type[] = MODEL_TYPE "weight.v1.raw";
 static const char config_type[] = MODEL_TYPE "weight.config.v1.raw";
 static const char doc_type[] = MODEL_TYPE "doc.v1.raw";
+/* Where a client that unpacks all layers puts itts-bundle.json. */
+static const char bundle_path[] = ".itts-pack/" BUNDLE_MANIFEST_NAME;
 static const char code_type[] = MODEL_TYPE "code.v1.raw";
 
 /* First match counts; LFS files are weights unless they match. */
@@ -88,6 +92,22 @@ static void put_layer(struct json_writer *w, const struct lock_file *f)
 	json_end_object(w);
 }
 
+/* The bundle's manifest: a document about the model, as far as others go. */
+static void put_bundle_layer(struct json_writer *w, const struct oci_bundle *b)
+{
+	json_begin_object(w);
+	json_put_kv(w, "mediaType", doc_type);
+	put_digest(w, &b->sha256);
+	json_put_kv_u64(w, "size", b->size);
+	json_put_key(w, "annotations");
+	json_begin_object(w);
+	json_put_kv(w, "org.cncf.model.filepath", bundle_path);
+	json_put_kv(w, "org.opencontainers.image.title", bundle_path);
+	json_put_kv(w, "vnd.itts-pack.bundle", BUNDLE_FORMAT_NAME);
+	json_end_object(w);
+	json_end_object(w);
+}
+
 static void put_annotations(struct json_writer *w, const struct lock_repo *r)
 {
 	struct str refs CLEANUP(str_release) = STR_INIT;
@@ -109,6 +129,14 @@ static void put_annotations(struct json_writer *w, const struct lock_repo *r)
 	json_end_object(w);
 }
 
+void oci_bundle_of(const struct bundle_manifest *m, const char *text,
+		   size_t len, struct oci_bundle *out)
+{
+	*out = (struct oci_bundle){ .size = len };
+	if (m->version > 1)
+		digest_buf(DIGEST_SHA256, text, len, &out->sha256);
+}
+
 void oci_layout_file(struct str *out)
 {
 	str_adds(out, "{\"imageLayoutVersion\":\"1.0.0\"}");
@@ -124,7 +152,8 @@ bool oci_has_manifest(const struct lock_repo *r)
 	return r->file_count > 0 && r->file_count <= OCI_MAX_FILES;
 }
 
-void oci_manifest(const struct lock_repo *r, struct str *out)
+void oci_manifest(const struct lock_repo *r, const struct oci_bundle *b,
+		  struct str *out)
 {
 	struct str config CLEANUP(str_release) = STR_INIT;
 	struct json_writer w;
@@ -143,6 +172,8 @@ void oci_manifest(const struct lock_repo *r, struct str *out)
 	json_begin_array(&w);
 	for (size_t i = 0; i < r->file_count; i++)
 		put_layer(&w, &r->files[i]);
+	if (b->sha256.alg != DIGEST_NONE)
+		put_bundle_layer(&w, b);
 	json_end_array(&w);
 	put_annotations(&w, r);
 	json_end_object(&w);
@@ -159,13 +190,13 @@ static bool is_second(const struct lock *l, size_t at)
 }
 
 static void put_index_entry(struct json_writer *w, const struct lock *l,
-			    size_t at)
+			    size_t at, const struct oci_bundle *b)
 {
 	const struct lock_repo *r = &l->repos[at];
 	struct str manifest CLEANUP(str_release) = STR_INIT;
 	struct str tag CLEANUP(str_release) = STR_INIT;
 
-	oci_manifest(r, &manifest);
+	oci_manifest(r, b, &manifest);
 	oci_tag(r, &tag);
 	if (is_second(l, at))
 		str_addf(&tag, "--%.12s", r->commit);
@@ -179,7 +210,8 @@ static void put_index_entry(struct json_writer *w, const struct lock *l,
 	json_end_object(w);
 }
 
-void oci_index(const struct bundle_manifest *m, struct str *out)
+void oci_index(const struct bundle_manifest *m, const struct oci_bundle *b,
+	       struct str *out)
 {
 	struct json_writer w;
 
@@ -191,7 +223,7 @@ void oci_index(const struct bundle_manifest *m, struct str *out)
 	json_begin_array(&w);
 	for (size_t i = 0; i < m->lock.repo_count; i++)
 		if (oci_has_manifest(&m->lock.repos[i]))
-			put_index_entry(&w, &m->lock, i);
+			put_index_entry(&w, &m->lock, i, b);
 	json_end_array(&w);
 	json_end_object(&w);
 }

@@ -11,12 +11,22 @@
  * none and is left out of index.json. */
 #define OCI_MAX_FILES 10000
 
+/* itts-bundle.json, which each image carries as a layer. */
+struct oci_bundle {
+	struct digest sha256; /* DIGEST_NONE: it does not (version 1) */
+	uint64_t size;
+};
+void oci_bundle_of(const struct bundle_manifest *m, const char *text,
+		   size_t len, struct oci_bundle *out);
+
 void oci_layout_file(struct str *out); /* oci-layout */
 void oci_config(struct str *out);      /* the empty config, "{}" */
 bool oci_has_manifest(const struct lock_repo *r);
-void oci_manifest(const struct lock_repo *r, struct str *out);
-void oci_index(const struct bundle_manifest *m,
-	       struct str *out); /* index.json */
+void oci_manifest(const struct lock_repo *r, const struct oci_bundle *b,
+		  struct str *out);
+/* index.json */
+void oci_index(const struct bundle_manifest *m, const struct oci_bundle *b,
+	       struct str *out);
 /* Tag in index.json: "org--name"; appended to out. */
 void oci_tag(const struct lock_repo *r, struct str *out);
 

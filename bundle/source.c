@@ -529,6 +529,14 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 	return bundle_source_open_fd(s, fd, path, err);
 }
 
+int bundle_source_open_text(struct bundle_source *s, const struct str *text,
+			    const char *name, struct error *err)
+{
+	s->name = xstrdup(name);
+	str_add(&s->text, text->ptr, text->len);
+	return take_manifest(s, err);
+}
+
 void bundle_source_close(struct bundle_source *s)
 {
 	layout_close(&s->layout);

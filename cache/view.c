@@ -140,8 +140,8 @@ static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 }
 
 /* Written last: a directory that has it is complete. */
-static int write_record(const struct placer *p, const struct lock *l,
-			struct error *err)
+static int write_record(int model_fd, const char *model_dir,
+			const struct lock *l, struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s.lock.json", l->name);
 	struct str text CLEANUP(str_release) = STR_INIT;
@@ -149,16 +149,16 @@ static int write_record(const struct placer *p, const struct lock *l,
 	struct error unread = { 0 };
 	int dirfd CLEANUP(close_fd) = -1;
 
-	if (syncfs(p->dirfd))
-		return err_sys(err, errno, "%s", p->model_dir);
+	if (syncfs(model_fd))
+		return err_sys(err, errno, "%s", model_dir);
 	lock_format(l, &text);
-	if (file_open_beneath(p->dirfd, VIEW_RECORD_DIR, true, &dirfd, err))
-		return err_wrap(err, "%s", p->model_dir);
+	if (file_open_beneath(model_fd, VIEW_RECORD_DIR, true, &dirfd, err))
+		return err_wrap(err, "%s", model_dir);
 	if (!file_read_all(dirfd, name, LOCK_LIMIT, &old, &unread) &&
 	    old.len == text.len && !memcmp(old.ptr, text.ptr, text.len))
 		return 0;
 	if (file_replace(dirfd, name, text.ptr, text.len, err))
-		return err_wrap(err, "%s", p->model_dir);
+		return err_wrap(err, "%s", model_dir);
 	return 0;
 }
 
@@ -232,7 +232,7 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	p.placer.sink = sink;
 	if (place_into(&p, &dirfd, out, err))
 		return -1;
-	if (write_record(&p.placer, l, err))
+	if (write_record(dirfd, model_dir, l, err))
 		return -1;
 	remember(&p);
 	return 0;
@@ -256,6 +256,15 @@ int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
 		return err_sys(err, errno, "%s", model_dir);
 	remember(&p);
 	return 0;
+}
+
+int view_record(const char *model_dir, const struct lock *l, struct error *err)
+{
+	int dirfd CLEANUP(close_fd) = -1;
+
+	if (open_model_dir(model_dir, &dirfd, err))
+		return -1;
+	return write_record(dirfd, model_dir, l, err);
 }
 
 /* --- what was placed -------------------------------------------------------- */

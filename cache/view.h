@@ -36,11 +36,14 @@ int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       const struct cancel *cancel, const struct event_sink *sink,
 	       struct view_stats *out, struct error *err) MUST_CHECK;
-/* As view_place(), of some files of a lock that is recorded already; the record
- * stays as it is. */
+/* As view_place(), of some files of a lock that is recorded already or will be; the
+ * record stays as it is. */
 int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
 	      const struct cancel *cancel, const struct event_sink *sink,
 	      struct view_stats *out, struct error *err) MUST_CHECK;
+/* Says that the directory holds what l places there. */
+int view_record(const char *model_dir, const struct lock *l, struct error *err)
+	MUST_CHECK;
 /* Locks recorded in a model directory, by name; text of each. ERR_NOT_FOUND if
  * there is none. locks: caller releases each and frees the array. */
 int view_records(const char *model_dir, struct lock **locks, size_t *count,

@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/placed.h"
 #include "cmd/policy.h"
 #include "cmd/pull.h"
 #include "cmd/serial.h"
@@ -91,24 +92,14 @@ static const char *const examples[] = {
 	"From two sticks, one after the other:",
 	"itts-pack install /media/usb1; itts-pack install /media/usb2",
 	"From a registry, one repository:",
-	"itts-pack install oci:registry.example/models/maskgct:v1",
+	("itts-pack install oci:registry.example/models/maskgct:v1 "
+	 "--model-dir /srv/index-tts/checkpoints"),
 	"A colleague's archive of a cache:",
 	"itts-pack install --import cache.tar.gz",
 	NULL
 };
 
 /* --- results ---------------------------------------------------------------- */
-
-static void put_views(struct json_writer *j, const char *model_dir,
-		      const struct view_stats *v)
-{
-	json_put_kv(j, "model_dir", model_dir);
-	json_put_kv_u64(j, "linked", v->linked);
-	json_put_kv_u64(j, "cloned", v->cloned);
-	json_put_kv_u64(j, "copied", v->copied);
-	json_put_kv_u64(j, "kept", v->kept);
-	json_put_kv_u64(j, "copied_bytes", v->copied_bytes);
-}
 
 static void put_json(struct app *app, const struct bundle_source *s,
 		     const struct trusting *t, const struct install_options *o,
@@ -133,29 +124,8 @@ static void put_json(struct app *app, const struct bundle_source *s,
 	json_put_kv_u64(&j, "need_bytes", i->need_bytes);
 	json_put_kv_u64(&j, "need_inodes", i->need_inodes);
 	if (o->model_dir)
-		put_views(&j, o->model_dir, &i->views);
+		placed_put(&j, o->model_dir, &i->views);
 	app_json_end(app, &j);
-}
-
-static void say_model_dir(struct app *app, const char *dir,
-			  const struct view_stats *v)
-{
-	char size[HUMAN_MAX];
-
-	app_note(app,
-		 "model directory %s: %llu linked, %llu shared, %llu copied "
-		 "(%s), %llu there already",
-		 dir, (unsigned long long)v->linked,
-		 (unsigned long long)v->cloned, (unsigned long long)v->copied,
-		 human_size(v->copied_bytes, size),
-		 (unsigned long long)v->kept);
-}
-
-static void say_next(struct app *app, const struct install_options *o)
-{
-	app_note(app, "Next, before the Python program is started:");
-	app_next_env(app, o->model_dir ? "--model-dir" : "--cache",
-		     o->model_dir ? o->model_dir : o->cache_root);
 }
 
 static void put_text(struct app *app, const struct bundle_source *s,
@@ -186,8 +156,8 @@ static void put_text(struct app *app, const struct bundle_source *s,
 		 human_size(i->bytes, all), (unsigned long long)i->new_files,
 		 human_size(i->new_bytes, new));
 	if (o->model_dir)
-		say_model_dir(app, o->model_dir, &i->views);
-	say_next(app, o);
+		placed_say(app, o->model_dir, &i->views);
+	placed_say_next(app, o);
 }
 
 static void put_import(struct app *app, const struct install_options *o,
@@ -210,7 +180,7 @@ static void put_import(struct app *app, const struct install_options *o,
 		if (i->skipped)
 			app_note(app, "%llu entries were no part of a cache",
 				 (unsigned long long)i->skipped);
-		say_next(app, o);
+		placed_say_next(app, o);
 		return;
 	}
 	app_json_begin(app, &j, &text);
@@ -353,8 +323,10 @@ const struct command cmd_install = {
 		"docs/policy.md) can refuse what is to be installed before "
 		"anything is written.\n\n"
 		"oci:HOST/NAME:TAG is a repository that skopeo has copied from "
-		"a bundle to a registry: what the cache lacks is pulled. Names "
-		"and passwords are those of skopeo login, podman or docker.",
+		"a bundle to a registry: what the cache lacks is pulled, and "
+		"with --model-dir placed as the bundle says. With --signature "
+		"the bundle's signature is checked. Names and passwords are "
+		"those of skopeo login, podman or docker.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

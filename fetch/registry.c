@@ -232,8 +232,9 @@ struct exchange {
 	/* a blob */
 	struct hfcache_part *part;
 	uint64_t from;
-	/* the manifest */
+	/* or a text */
 	struct str *text;
+	uint64_t limit; /* of its bytes */
 	/* what came */
 	struct http_response res;
 	struct error err;
@@ -291,7 +292,7 @@ static int ask_once(struct exchange *x, const char *url,
 {
 	struct strlist lines CLEANUP(lines_release) = { 0 };
 	struct http_request rq = { .url = url,
-				   .max_body = REGISTRY_MANIFEST_LIMIT,
+				   .max_body = x->limit,
 				   .ctx = x,
 				   .headers = on_headers,
 				   .body = on_body,
@@ -363,7 +364,8 @@ static int exchange(struct exchange *x, const char *url,
 
 /* --- the two things that are asked for --------------------------------------------- */
 
-int registry_manifest(struct registry *r, struct lock *out, struct error *err)
+int registry_manifest(struct registry *r, struct registry_image *out,
+		      struct error *err)
 {
 	char *what CLEANUP(free_ptr) = xasprintf("%s %s", r->ref->name,
 						 r->ref->reference);
@@ -372,7 +374,10 @@ int registry_manifest(struct registry *r, struct lock *out, struct error *err)
 		"%s/v2/%s/manifests/%s", base, r->ref->name, r->ref->reference);
 	struct strlist accept CLEANUP(strlist_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct exchange x = { .r = r, .what = what, .text = &text };
+	struct exchange x = { .r = r,
+			      .what = what,
+			      .text = &text,
+			      .limit = REGISTRY_MANIFEST_LIMIT };
 	char hex[DIGEST_HEX_MAX], name[DIGEST_HEX_MAX + 8];
 	struct digest got;
 
@@ -393,17 +398,48 @@ int registry_manifest(struct registry *r, struct lock *out, struct error *err)
 			       what, name, x.res.content_digest);
 	if (registry_parse_manifest(text.ptr, text.len, out, err) < 0)
 		return err_wrap(err, "%s: %s", r->ref->host, what);
+	out->text = text;
+	text = (struct str)STR_INIT;
+	return 0;
+}
+
+static char *blob_url(const struct registry *r, const struct digest *sha256)
+{
+	char hex[DIGEST_HEX_MAX];
+	char *base CLEANUP(free_ptr) = base_url(r);
+
+	return xasprintf("%s/v2/%s/blobs/sha256:%s", base, r->ref->name,
+			 digest_hex(sha256, hex));
+}
+
+int registry_bundle(struct registry *r, const struct registry_image *image,
+		    struct str *out, struct error *err)
+{
+	static const char what[] = "the manifest of its bundle";
+	char *url CLEANUP(free_ptr) = blob_url(r, &image->bundle);
+	struct strlist none CLEANUP(strlist_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct exchange x = {
+		.r = r, .what = what, .text = &text, .limit = image->bundle_size
+	};
+	struct digest got;
+
+	if (exchange(&x, url, &none, err) < 0)
+		return -1;
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
+	if (text.len != image->bundle_size ||
+	    !digest_equal(&got, &image->bundle))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s: %s is not what the image names",
+			       r->ref->host, what);
+	str_add(out, text.ptr, text.len);
 	return 0;
 }
 
 int registry_blob(struct registry *r, const struct lock_file *file,
 		  struct hfcache_part *part, struct error *err)
 {
-	char hex[DIGEST_HEX_MAX];
-	char *base CLEANUP(free_ptr) = base_url(r);
-	char *url CLEANUP(free_ptr) = xasprintf("%s/v2/%s/blobs/sha256:%s",
-						base, r->ref->name,
-						digest_hex(&file->sha256, hex));
+	char *url CLEANUP(free_ptr) = blob_url(r, &file->sha256);
 	struct strlist none CLEANUP(strlist_release) = { 0 };
 	struct exchange x = { .r = r, .what = file->path, .part = part };
 

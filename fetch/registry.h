@@ -43,17 +43,34 @@ struct registry {
 };
 void registry_release(struct registry *r); /* CLEANUP */
 
-/* The one repository that the manifest describes, as a checked lock. ERR_AUTH,
- * ERR_NOT_FOUND, ERR_INTEGRITY: not of the digest that was asked for. */
-int registry_manifest(struct registry *r, struct lock *out, struct error *err)
-	MUST_CHECK;
+/* What an image says: one repository, and where the manifest of the bundle is that
+ * it came from. */
+struct registry_image {
+	struct lock lock;     /* checked; places in a model directory lack */
+	struct digest bundle; /* DIGEST_NONE: it does not carry it */
+	uint64_t bundle_size;
+	struct str text; /* the image manifest itself; not from the parser */
+};
+#define REGISTRY_IMAGE_INIT      \
+	{                        \
+		.text = STR_INIT \
+	}
+void registry_image_release(struct registry_image *i); /* CLEANUP */
+/* ERR_AUTH, ERR_NOT_FOUND, ERR_INTEGRITY: not of the digest that was asked for. */
+int registry_manifest(struct registry *r, struct registry_image *out,
+		      struct error *err) MUST_CHECK;
+/* Its bundle's manifest, of bundle_size bytes and the right digest; appended. The
+ * caller has found the size to be bearable. */
+int registry_bundle(struct registry *r, const struct registry_image *image,
+		    struct str *out, struct error *err) MUST_CHECK;
 /* The bytes that the part lacks, by ranges, tried again where that helps. */
 int registry_blob(struct registry *r, const struct lock_file *file,
 		  struct hfcache_part *part, struct error *err) MUST_CHECK;
 
 /* Parsers, apart for tests and fuzzing. */
-int registry_parse_manifest(const char *text, size_t len, struct lock *out,
-			    struct error *err) MUST_CHECK;
+int registry_parse_manifest(const char *text, size_t len,
+			    struct registry_image *out, struct error *err)
+	MUST_CHECK;
 /* A WWW-Authenticate header. false: neither Basic nor Bearer. url: where to get a
  * token (caller frees), NULL for Basic; ERR_UNSAFE reason in *why if it is neither
  * https nor the registry's own origin. */

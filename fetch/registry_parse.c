@@ -32,9 +32,22 @@ static int get_layer_digest(const struct json *layer, struct digest *out,
 	return 0;
 }
 
+/* The layer that is no file of the repository. */
+static int read_bundle(struct registry_image *image,
+		       const struct digest *sha256, uint64_t size,
+		       struct error *err)
+{
+	if (image->bundle.alg != DIGEST_NONE)
+		return err_set(err, ERR_FORMAT, "a second bundle");
+	image->bundle = *sha256;
+	image->bundle_size = size;
+	return 0;
+}
+
 static int read_layer(void *ctx, const struct json *layer, struct error *err)
 {
-	struct lock_repo *repo = ctx;
+	struct registry_image *image = ctx;
+	struct lock_repo *repo = &image->lock.repos[0];
 	const struct json *notes;
 	const char *type = "", *path = "", *etag = NULL;
 	struct digest sha256 = { .alg = DIGEST_NONE };
@@ -51,6 +64,8 @@ static int read_layer(void *ctx, const struct json *layer, struct error *err)
 	if (!str_starts(type, layer_type) || !str_ends(type, ".raw") ||
 	    !json_is_object(notes))
 		return err_set(err, ERR_FORMAT, "not a file of a model");
+	if (json_member(notes, "vnd.itts-pack.bundle"))
+		return read_bundle(image, &sha256, size, err);
 	if (json_get_string(notes, "org.cncf.model.filepath", &path, "", err) ||
 	    json_opt_string(notes, "vnd.itts-pack.etag", &etag, "", err))
 		return -1;
@@ -132,6 +147,7 @@ static int read_notes(struct lock_repo *repo, const struct json *doc,
 
 static int read_head(void *ctx, const struct json *doc, struct error *err)
 {
+	struct registry_image *image = ctx;
 	const char *type = "";
 
 	if (json_opt_string(doc, "artifactType", &type, "", err))
@@ -141,20 +157,28 @@ static int read_head(void *ctx, const struct json *doc, struct error *err)
 			       "not a model but something else (artifact type "
 			       "\"%s\")",
 			       type);
-	return read_notes(ctx, doc, err);
+	return read_notes(&image->lock.repos[0], doc, err);
 }
 
-int registry_parse_manifest(const char *text, size_t len, struct lock *out,
-			    struct error *err)
+void registry_image_release(struct registry_image *i)
 {
-	struct lock l CLEANUP(lock_release) = { .name = xstrdup("registry") };
-	struct lock_repo *repo = lock_add_repo(&l);
+	lock_release(&i->lock);
+	str_release(&i->text);
+}
+
+int registry_parse_manifest(const char *text, size_t len,
+			    struct registry_image *out, struct error *err)
+{
+	struct registry_image image CLEANUP(
+		registry_image_release) = REGISTRY_IMAGE_INIT;
+	struct lock_repo *repo = lock_add_repo(&image.lock);
 	const struct json_listing listing = { .list = "layers",
 					      .limit = SHORT,
 					      .head = read_head,
 					      .item = read_layer,
-					      .ctx = repo };
+					      .ctx = &image };
 
+	image.lock.name = xstrdup("registry");
 	if (len > REGISTRY_MANIFEST_LIMIT)
 		return err_set(err, ERR_FORMAT, "%zu bytes, limit %u", len,
 			       REGISTRY_MANIFEST_LIMIT);
@@ -162,10 +186,10 @@ int registry_parse_manifest(const char *text, size_t len, struct lock *out,
 		return -1;
 	if (repo->file_count == 0)
 		return err_set(err, ERR_FORMAT, "has no files");
-	if (lock_finish(&l, err))
+	if (lock_finish(&image.lock, err))
 		return -1;
-	*out = l;
-	l = (struct lock){ 0 };
+	*out = image;
+	image = (struct registry_image)REGISTRY_IMAGE_INIT;
 	return 0;
 }
 

@@ -46,7 +46,7 @@ with_manifest("m-surrogate", manifest.replace(b'"bad"', b'"b\\ud800d"'))
 with_manifest("m-utf8", manifest.replace(b'"bad"', b'"b\xffd"'))
 with_manifest("m-float", manifest.replace(b'"serial":1', b'"serial":1e400'))
 with_manifest("m-bom", b"\xef\xbb\xbf" + manifest)
-with_manifest("m-version", manifest.replace(b'"version":1', b'"version":2'))
+with_manifest("m-version", manifest.replace(b'"version":2', b'"version":3'))
 for n, path in enumerate(("../a.bin", "/a.bin", "a/../../b", "a//b", "a\\\\b", "\\u202ea", "CON\\n", "")):
     with_manifest("unsafe-path-%d" % n, manifest.replace(b'"path":"a.bin"', b'"path":"%s"' % path.encode()))
     with_manifest("unsafe-view-%d" % n, manifest.replace(b'"views":["a.bin"]', b'"views":["%s"]' % path.encode()))
@@ -147,7 +147,7 @@ fifo() { # it waits for bytes, and ends when nobody writes any
 malformed() {
 	each 7 m-empty m-huge m-33m m-deep m-twice m-nul m-surrogate m-utf8 m-float m-bom m-version
 	expect 7 itts inspect "$B/m-version"
-	says "version 2" "as new as"
+	says "version 3" "as new as"
 }
 unsafe() {
 	local file

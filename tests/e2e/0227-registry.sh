@@ -74,16 +74,16 @@ dry() {
 }
 by_digest() {
 	local digest
-	digest=$(skopeo inspect --tls-verify=false --raw "docker://$open/models/voice:v1" | sha256sum | cut -c 1-64)
+	digest=$(digest_of models/voice:v1)
 	expect 0 itts install "oci:$open/models/voice@sha256:$digest" --plain-http --cache "$T/c3"
 	installed "$T/c3"
 	expect 6 itts install "oci:$open/models/voice@sha256:${digest//[0-8]/9}" --plain-http --cache "$T/c4"
 	test ! -e "$T/c4"
 }
+policy() { printf '{"format": "itts-policy", "version": 1, %s}' "$1" >"$T/p.json"; }
 policies() { # a registry is no way around them
 	local at="oci:$open/models/voice:v1"
 	push "$open"
-	policy() { printf '{"format": "itts-policy", "version": 1, %s}' "$1" >"$T/p.json"; }
 	policy '"repos": ["facebook/*"]'
 	expect 8 itts install "$at" --plain-http --cache "$T/none" --policy "$T/p.json"
 	says "$at" '"repos"' acme/voice
@@ -121,7 +121,6 @@ absent() {
 	expect 6 itts install "oci:$open/models/other:v1" --plain-http --cache "$T/c6"
 	one_error
 	expect 6 itts install "oci:$open/models/voice:v2" --plain-http --cache "$T/c6"
-	expect 2 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c6" --model-dir "$T/m"
 	expect 2 itts install "oci:nowhere" --cache "$T/c6"
 	expect 2 itts install "oci:$open/Models/voice:v1" --cache "$T/c6"
 	expect 2 itts install "oci:$open/models/../voice:v1" --cache "$T/c6"
@@ -218,12 +217,153 @@ no_password_to_strangers() { # a realm without TLS that is not the registry
 	one_error
 	same "$(grep -c token "$T/log/cdn.requests")" 0
 }
+digest_of() { skopeo inspect --tls-verify=false --raw "docker://$open/$1" | sha256sum | cut -c 1-64; }
 signers() { # where only signed bundles are taken, a tag says nothing
 	ssh-keygen -q -t ed25519 -N '' -f "$T/key" && printf 'eva %s\n' "$(cut -d ' ' -f 1,2 "$T/key.pub")" >"$T/allowed"
-	expect 9 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c14" --allowed-signers "$T/allowed" ||
-		expect 2 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c14" --allowed-signers "$T/allowed"
-	says digest
+	expect 2 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c14" --allowed-signers "$T/allowed"
+	says "--signature FILE"
+	mkdir -p "$T/conf/itts-pack"
+	cp "$T/allowed" "$T/conf/itts-pack/allowed_signers"
+	XDG_CONFIG_HOME=$T/conf expect 9 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c14"
+	says "--signature FILE" "@sha256:DIGEST"
 	test ! -e "$T/c14"
+	# a digest stands for the list that is in place, but not for what was demanded just now
+	at="oci:$open/models/voice@sha256:$(digest_of models/voice:v1)"
+	expect 2 itts install "$at" --plain-http --cache "$T/c14" --require-signature
+	test ! -e "$T/c14"
+	XDG_CONFIG_HOME=$T/conf expect 0 itts install "$at" --plain-http --cache "$T/c14"
+	installed "$T/c14"
+}
+# A bundle with places in a model directory: one repository after the other
+S=$T/set
+make_set() {
+	make_store "$S.store" "$S.json" <<'SPEC'
+{"name": "voices", "repos": [
+ {"id": "acme/voice", "license": "MIT", "files": [
+   {"path": "big.bin", "size": 200000, "views": ["weights/big.bin"]},
+   {"path": "config.json", "text": "{\"a\": 1}", "git": true, "views": ["config.json"]},
+   {"path": "unplaced.txt", "text": "x", "git": true}]},
+ {"id": "acme/codec", "hub_view": "hf_cache", "files": [
+   {"path": "sub/codec.bin", "size": 90000}, {"path": "README.md", "text": "# c", "git": true}]}]}
+SPEC
+	pack_store "$S.store" "$S.json" "$S.tar" --serial 5
+	itts verify "$S.tar" || return 1
+	expect 0 itts sign "$S.tar" --key "$T/key"
+	tar -xOf "$S.tar" itts-bundle.json.sig >"$S.sig"
+	tar -xOf "$S.tar" itts-bundle.json >"$S.bundle.json"
+	for one in voice codec; do
+		expect 0 skopeo copy --dest-tls-verify=false "oci-archive:$S.tar:acme--$one" "docker://$open/set/$one:v1"
+	done
+	expect 0 itts install "$S.tar" --cache "$S.file/hub" --model-dir "$S.file/model"
+}
+one_of() { # NAME DIR [OPTIONS]
+	local name=$1 dir=$2
+	shift 2
+	itts install "oci:$open/set/$name:v1" --plain-http --cache "$dir/hub" --model-dir "$dir/model" "$@"
+}
+model_dirs() {
+	make_set || return 1
+	expect 0 one_of voice "$S.oci" --dry-run
+	test ! -e "$S.oci"
+	expect 0 one_of voice "$S.oci" --json
+	same "$(jq -c '[.name, .serial, .signature, .lacking]' "$T/out")" '["voices",5,null,["acme/codec"]]'
+	# what is there is recorded, and no more
+	expect 0 itts verify --model-dir "$S.oci/model"
+	same "$(jq -r '.repos[].id' "$S.oci/model/.itts-pack/voices.lock.json")" acme/voice
+	test ! -e "$S.oci/hub/.locks/itts-pack/voices/itts-bundle.json"
+	expect 0 itts env --model-dir "$S.oci/model"
+	printf '{"a": 2}' >"$S.oci/model/config.json"
+	expect 0 one_of codec "$S.oci"
+	grep -q "^model directory $S.oci/model: " "$T/out"
+	! grep -q "other repositories" "$T/out"
+	# an edited file of the other one is left alone; then all is as after an installation
+	same "$(cat "$S.oci/model/config.json")" '{"a": 2}'
+	test ! -e "$S.oci/model/config.json.orig"
+	expect 0 one_of voice "$S.oci"
+	same "$(cat "$S.oci/model/config.json.orig")" '{"a": 2}'
+	rm "$S.oci/model/config.json.orig"
+	same_as_file "$S.oci"
+}
+same_as_file() { # DIR: cache and model directory as after the installation of the file
+	local side
+	expect 0 itts verify --model-dir "$1/model"
+	expect 0 itts verify --cache "$1/hub" --lock "$S.json"
+	cache_is_honest "$1/hub"
+	for side in "$S.file" "$1"; do
+		(cd "$side" && find . ! -path '*/.locks/*' ! -name checked ! -name '*.quick*' \( -type f -printf '%p ' -exec sha256sum {} \; -o -printf '%p %y %l\n' \) |
+			grep -v checked | sed 's,^\(.*\)  \./.*,\1,' | sort) >"$side.list"
+	done
+	diff "$S.file.list" "$1.list"
+	cmp "$S.file/model/.itts-pack/voices.lock.json" "$1/model/.itts-pack/voices.lock.json"
+	cmp "$S.file/hub/.locks/itts-pack/voices/itts-bundle.json" "$1/hub/.locks/itts-pack/voices/itts-bundle.json"
+	diff <(itts env --model-dir "$S.file/model" | sed "s,$S.file,DIR,") <(itts env --model-dir "$1/model" | sed "s,$1,DIR,")
+	expect 0 itts ls --cache "$1/hub" --json
+}
+signed() {
+	local name
+	for name in voice codec; do
+		expect 0 one_of "$name" "$S.signed" --allowed-signers "$T/allowed" --require-signature --signature "$S.sig" --json
+		same "$(jq -r .signature.principals "$T/out")" eva
+	done
+	same_as_file "$S.signed"
+	# one over something else, one by somebody else, none at all
+	printf 'x' | ssh-keygen -q -Y sign -f "$T/key" -n itts-pack >"$T/other.sig"
+	expect 9 one_of voice "$S.none" --allowed-signers "$T/allowed" --signature "$T/other.sig"
+	one_error
+	ssh-keygen -q -t ed25519 -N '' -f "$T/stranger"
+	ssh-keygen -q -Y sign -f "$T/stranger" -n itts-pack <"$S.bundle.json" >"$T/stranger.sig"
+	expect 9 one_of voice "$S.none" --allowed-signers "$T/allowed" --signature "$T/stranger.sig"
+	expect 9 one_of voice "$S.none" --allowed-signers "$T/allowed" --revoked "$T/key.pub" --signature "$S.sig"
+	# a policy that wants signer and serial
+	policy '"signers": ["eva"], "serial": 5'
+	expect 8 one_of voice "$S.none" --policy "$T/p.json"
+	says '"signers"' "--signature FILE"
+	expect 0 one_of voice "$S.pol" --policy "$T/p.json" --allowed-signers "$T/allowed" --signature "$S.sig"
+	policy '"serial": 6'
+	expect 8 one_of voice "$S.none" --policy "$T/p.json"
+	says '"serial"'
+	# and the serial that was installed last
+	pack_store "$S.store" "$S.json" "$S.4.tar" --serial 4
+	expect 0 skopeo copy --dest-tls-verify=false "oci-archive:$S.4.tar:acme--voice" "docker://$open/set/older:v1"
+	expect 8 one_of older "$S.none"
+	says "serial 4"
+	test ! -e "$S.none"
+}
+altered() { # NAME JQ [BUNDLE-JSON]: as set/NAME:v1
+	local dir=$T/altered.$1 digest
+	expect 0 skopeo copy --src-tls-verify=false "docker://$open/set/voice:v1" "dir:$dir"
+	jq -c "$2" "$dir/manifest.json" | tr -d '\n' >"$dir/m" && mv "$dir/m" "$dir/manifest.json"
+	if [ $# -gt 2 ]; then
+		digest=$(sha256sum <"$3" | cut -c 1-64)
+		cp "$3" "$dir/$digest"
+	fi
+	expect 0 skopeo copy --dest-tls-verify=false "dir:$dir" "docker://$open/set/$1:v1"
+}
+images_that_differ() {
+	# of an older itts-pack: the cache, but nothing that needs the manifest
+	altered bare 'del(.layers[] | select(.annotations["vnd.itts-pack.bundle"]))'
+	expect 2 one_of bare "$S.none"
+	says "pack the bundle again" "install the bundle's file"
+	expect 2 itts install "oci:$open/set/bare@sha256:$(digest_of set/bare:v1)" --plain-http --cache "$S.none/hub" \
+		--signature "$S.sig" --allowed-signers "$T/allowed"
+	test ! -e "$S.none"
+	expect 0 itts install "oci:$open/set/bare:v1" --plain-http --cache "$S.bare/hub"
+	cache_is_honest "$S.bare/hub"
+	# another licence, one file less, another place of a file than the bundle says
+	altered licence '.annotations["org.opencontainers.image.licenses"] = "x"'
+	altered less 'del(.layers[0])'
+	altered path '.layers[0].annotations["org.cncf.model.filepath"] = "other.bin"'
+	for one in licence less path; do
+		expect 9 one_of "$one" "$S.none"
+		one_error
+		says "something else than the bundle"
+	done
+	# a manifest that was changed along with the image: the signature tells
+	sed 's,weights/big.bin,weights/bad.bin,' "$S.bundle.json" >"$T/bad.json"
+	altered views '(.layers[] | select(.annotations["vnd.itts-pack.bundle"])).digest = "sha256:'"$(sha256sum <"$T/bad.json" | cut -c 1-64)"'"' "$T/bad.json"
+	expect 9 one_of views "$S.none" --allowed-signers "$T/allowed" --signature "$S.sig"
+	expect 7 one_of views "$S.none"
+	test ! -e "$S.none"
 }
 start_fault liar --upstream "http://$open"
 start_fault cdn --upstream "http://$open"
@@ -242,6 +382,9 @@ check "manifests that are none" bad_manifests
 check "no credentials after a redirect to another host" no_credentials_elsewhere
 check "no password to a stranger" no_password_to_strangers
 check "a list of allowed signers" signers
+check "model directories, repository by repository" model_dirs
+check "signature, policy and serial of the bundle" signed
+check "images that are not what their bundle says" images_that_differ
 if [ -n "$bcrypt" ]; then
 	check "name and password" password
 else

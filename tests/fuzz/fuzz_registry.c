@@ -10,18 +10,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_manifest(const char *text, size_t len)
 {
-	struct lock l CLEANUP(lock_release) = { 0 };
+	struct registry_image image CLEANUP(
+		registry_image_release) = REGISTRY_IMAGE_INIT;
+	const struct lock *l = &image.lock;
 	struct error err = { 0 };
 
-	if (registry_parse_manifest(text, len, &l, &err)) {
+	if (registry_parse_manifest(text, len, &image, &err)) {
 		assert(err.code == ERR_FORMAT || err.code == ERR_UNSAFE ||
 		       err.code == ERR_USAGE);
 		return;
 	}
-	assert(l.repo_count == 1 && l.repos[0].file_count > 0);
-	assert(is_commit_id(l.repos[0].commit));
-	for (size_t i = 0; i < l.repos[0].file_count; i++) {
-		const struct lock_file *f = &l.repos[0].files[i];
+	assert(l->repo_count == 1 && l->repos[0].file_count > 0);
+	assert(is_commit_id(l->repos[0].commit));
+	for (size_t i = 0; i < l->repos[0].file_count; i++) {
+		const struct lock_file *f = &l->repos[0].files[i];
 
 		assert(f->sha256.alg == DIGEST_SHA256);
 		assert(f->etag.alg != DIGEST_NONE);

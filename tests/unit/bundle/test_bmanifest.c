@@ -24,7 +24,7 @@ static void format_and_parse_agree(void **state)
 	(void)state;
 	make(&m, &text);
 	assert_memory_equal(text.ptr,
-			    "{\"format\":\"itts-bundle\",\"version\":1,"
+			    "{\"format\":\"itts-bundle\",\"version\":2,"
 			    "\"name\":\"sample\",\"serial\":7,"
 			    "\"epoch\":1700000000,\"align\":4096,"
 			    "\"tool\":\"itts-pack\",\"lock_digest\":\"sha256:",
@@ -92,7 +92,7 @@ static void edit(struct str *out, const struct str *text, const char *from,
 static void strange_fields_are_ignored(void **state)
 {
 	static const char *const edits[][2] = {
-		{ "\"version\":1,", "\"version\":1,\"new\":{\"a\":[1,2]}," },
+		{ "\"version\":2,", "\"version\":2,\"new\":{\"a\":[1,2]}," },
 		{ ",\"repos\":", ",\"x\":\"y\",\"z\":null,\"repos\":" },
 		{ "]}\n", "],\"last\":true}\n" },
 	};
@@ -143,8 +143,8 @@ static void all_else_is_refused(void **state)
 {
 	static const struct refused cases[] = {
 		{ "itts-bundle", "itts-bundel", "format", ERR_FORMAT },
-		{ "\"version\":1", "\"version\":2", "as new as", ERR_FORMAT },
-		{ "\"version\":1", "\"version\": 1", "canonical form",
+		{ "\"version\":2", "\"version\":3", "as new as", ERR_FORMAT },
+		{ "\"version\":2", "\"version\": 2", "canonical form",
 		  ERR_FORMAT },
 		{ "\"align\":4096", "\"align\":512", "align", ERR_FORMAT },
 		{ "\"epoch\":1700000000", "\"epoch\":8589934592", "epoch",

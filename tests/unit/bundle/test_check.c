@@ -95,6 +95,23 @@ static int setup_big(void **state)
 	return 0;
 }
 
+/* As every itts-pack before version 2 has written it. */
+static int setup_old(void **state)
+{
+	struct str bytes CLEANUP(str_release) = STR_INIT;
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct error err = { 0 };
+	struct fixture *f;
+	int rc = setup(state);
+
+	f = *state;
+	sample_lock(&l);
+	sample_bundle_of(&l, 1, &bytes);
+	assert_ok(file_replace(f->dir, "b.tar", bytes.ptr, bytes.len, &err),
+		  &err);
+	return rc;
+}
+
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
@@ -343,17 +360,18 @@ static void stops(void **state)
 }
 
 #define SMALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define OLD(test)   cmocka_unit_test_setup_teardown(test, setup_old, teardown)
 #define BIG(test)   cmocka_unit_test_setup_teardown(test, setup_big, teardown)
 
 int run_check_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		SMALL(right_bundle),	SMALL(damage_is_named),
-		SMALL(copies_count),	SMALL(cut_bundle),
-		SMALL(longer_bundle),	SMALL(stops),
-		BIG(big_right),		BIG(big_is_located),
-		BIG(wrong_states),	BIG(states_and_bytes),
-		BIG(cut_before_states),
+		SMALL(right_bundle),	OLD(right_bundle),
+		SMALL(damage_is_named), SMALL(copies_count),
+		SMALL(cut_bundle),	SMALL(longer_bundle),
+		SMALL(stops),		BIG(big_right),
+		BIG(big_is_located),	BIG(wrong_states),
+		BIG(states_and_bytes),	BIG(cut_before_states),
 	};
 
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);

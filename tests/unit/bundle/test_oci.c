@@ -43,6 +43,8 @@ static void tags(void **state)
 	}
 }
 
+static const struct oci_bundle no_bundle;
+
 /* Every file of the repo is a layer of its size and SHA-256. */
 static void layers_are_files(void **state)
 {
@@ -55,7 +57,7 @@ static void layers_are_files(void **state)
 
 	(void)state;
 	sample_lock(&l);
-	oci_manifest(&l.repos[0], &text);
+	oci_manifest(&l.repos[0], &no_bundle, &text);
 	assert_ok(json_parse(&doc, text.ptr, text.len, &err), &err);
 	layer = json_first(json_member(doc, "layers"));
 	for (; layer; layer = json_next(layer), n++) {
@@ -78,6 +80,34 @@ static void layers_are_files(void **state)
 			f->path);
 	}
 	assert_int_equal(n, l.repos[0].file_count);
+}
+
+/* Behind the files, unless the bundle is of version 1. */
+static void manifest_is_a_layer(void **state)
+{
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str with CLEANUP(str_release) = STR_INIT;
+	struct str without CLEANUP(str_release) = STR_INIT;
+	char hex[DIGEST_HEX_MAX];
+	struct oci_bundle b;
+	struct digest d;
+
+	(void)state;
+	sample_lock(&l);
+	sample_manifest(&l, &m, &text);
+	oci_bundle_of(&m, text.ptr, text.len, &b);
+	oci_manifest(&l.repos[0], &b, &with);
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, &d);
+	assert_int_equal(b.size, text.len);
+	assert_non_null(strstr(with.ptr, digest_hex(&d, hex)));
+	assert_non_null(strstr(with.ptr, "\"vnd.itts-pack.bundle\":"));
+	m.version = 1;
+	oci_bundle_of(&m, text.ptr, text.len, &b);
+	oci_manifest(&l.repos[0], &b, &without);
+	assert_null(strstr(without.ptr, "vnd.itts-pack.bundle"));
+	assert_true(without.len < with.len);
 }
 
 static void kinds_of_layers(void **state)
@@ -104,7 +134,7 @@ static void kinds_of_layers(void **state)
 
 		r->id = xstrdup("acme/x");
 		sample_add(r, cases[i].path, 10, cases[i].lfs);
-		oci_manifest(r, &text);
+		oci_manifest(r, &no_bundle, &text);
 		if (!strstr(text.ptr, cases[i].type))
 			fail_msg("%s: no %s", cases[i].path, cases[i].type);
 	}
@@ -136,7 +166,7 @@ static void tags_are_unique(void **state)
 		memset(r->commit, 'a' + i, 40);
 		sample_add(r, "f", 10, true);
 	}
-	oci_index(&m, &text);
+	oci_index(&m, &no_bundle, &text);
 	assert_non_null(strstr(text.ptr, "\"acme--x\""));
 	assert_non_null(strstr(text.ptr, "\"acme--x--bbbbbbbbbbbb\""));
 	lock_release(&m.lock);
@@ -174,6 +204,7 @@ int run_oci_tests(void)
 		cmocka_unit_test(fixed_texts),
 		cmocka_unit_test(tags),
 		cmocka_unit_test(layers_are_files),
+		cmocka_unit_test(manifest_is_a_layer),
 		cmocka_unit_test(kinds_of_layers),
 		cmocka_unit_test(repos_that_get_no_manifest),
 		cmocka_unit_test(tags_are_unique),

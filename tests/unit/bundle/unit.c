@@ -248,6 +248,11 @@ static void put_extra(const struct lock *l, const char *path, struct str *out)
 
 void sample_bundle(const struct lock *l, struct str *out)
 {
+	sample_bundle_of(l, BUNDLE_VERSION, out);
+}
+
+void sample_bundle_of(const struct lock *l, unsigned version, struct str *out)
+{
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
 	struct layout *layout CLEANUP(layout_close) = NULL;
 	struct str text CLEANUP(str_release) = STR_INIT;
@@ -255,6 +260,9 @@ void sample_bundle(const struct lock *l, struct str *out)
 	struct error err = { 0 };
 
 	sample_manifest(l, &m, &text);
+	m.version = version;
+	str_clear(&text);
+	bundle_manifest_format(&m, &text);
 	assert_ok(layout_open(&layout, &m, text.ptr, text.len, &err), &err);
 	while (s.kind != SEGMENT_END) {
 		assert_ok(layout_next(layout, &s, &err), &err);

@@ -47,6 +47,8 @@ void sample_manifest(const struct lock *l, struct bundle_manifest *out,
 		     struct str *text);
 /* The whole bundle of such a lock, put together from the layout alone. */
 void sample_bundle(const struct lock *l, struct str *out);
+/* In an older version of the format. */
+void sample_bundle_of(const struct lock *l, unsigned version, struct str *out);
 
 int run_bmanifest_tests(void);
 int run_check_tests(void);

@@ -12,12 +12,14 @@ static void corpus_is_judged(void **state)
 {
 	DIR *d = opendir("tests/fuzz/corpus/registry");
 	const struct dirent *e;
-	size_t good = 0, bad = 0;
+	size_t good = 0, bad = 0, bundles = 0;
 
 	(void)state;
 	assert_non_null(d);
 	while ((e = readdir(d))) {
-		struct lock l CLEANUP(lock_release) = { 0 };
+		struct registry_image image CLEANUP(
+			registry_image_release) = REGISTRY_IMAGE_INIT;
+		const struct lock_repo *r;
 		struct str text CLEANUP(str_release) = STR_INIT;
 		struct error err = { 0 };
 		int rc;
@@ -28,25 +30,25 @@ static void corpus_is_judged(void **state)
 		assert_int_equal(file_read_all(dirfd(d), e->d_name, 1u << 20,
 					       &text, &err),
 				 0);
-		rc = registry_parse_manifest(text.ptr + 1, text.len - 1, &l,
+		rc = registry_parse_manifest(text.ptr + 1, text.len - 1, &image,
 					     &err);
 		if ((rc == 0) != str_starts(e->d_name, "good"))
 			fail_msg("%s: %d %s", e->d_name, rc, err.msg);
 		if (rc == 0) {
+			r = image.lock.repos;
 			good++;
-			assert_string_equal(l.repos[0].id, "acme/voice");
-			assert_int_equal(l.repos[0].file_count, 2);
-			assert_int_equal(l.repos[0].refs.count, 2);
-			assert_int_equal(l.repos[0].files[0].etag.alg,
-					 DIGEST_GIT_SHA1);
-			assert_int_equal(l.repos[0].files[1].etag.alg,
-					 DIGEST_SHA256);
+			bundles += image.bundle.alg == DIGEST_SHA256;
+			assert_string_equal(r->id, "acme/voice");
+			assert_int_equal(r->file_count, 2);
+			assert_int_equal(r->refs.count, 2);
+			assert_int_equal(r->files[0].etag.alg, DIGEST_GIT_SHA1);
+			assert_int_equal(r->files[1].etag.alg, DIGEST_SHA256);
 		} else {
 			bad++;
 		}
 	}
 	closedir(d);
-	assert_true(good >= 3 && bad >= 14);
+	assert_true(good >= 4 && bad >= 15 && bundles == 1);
 }
 
 static void challenges(void **state)
