@@ -92,8 +92,8 @@ static const char *const examples[] = {
 	"From two sticks, one after the other:",
 	"itts-pack install /media/usb1; itts-pack install /media/usb2",
 	"From a registry, one repository:",
-	("itts-pack install oci:registry.example/models/maskgct:v1 "
-	 "--model-dir /srv/index-tts/checkpoints"),
+	("itts-pack install oci:registry.example/maskgct:v1 "
+	 "--model-dir /srv/models"),
 	"A colleague's archive of a cache:",
 	"itts-pack install --import cache.tar.gz",
 	NULL
