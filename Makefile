@@ -57,7 +57,7 @@ fetch_src := endpoint ask \
 bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar \
 	oci copy pack pack_extra sbom spdx record sniff source space policy install_policy inventory inventory_scan install install_plan install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_plan import_load check check_run check_pieces supply supply_find
 cmd_src := main app commands options groups help config text progress render render_tty \
-	render_plain render_json completion envfile report net select work cmd_completion cmd_env \
+	render_plain render_json completion envfile report net kind select work cmd_completion cmd_env \
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
 	cmd_verify cmd_version
 # the kinds of hub

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int space_nearest(const char *dir, char **out, struct error *err)
 {
@@ -73,6 +74,13 @@ int space_check(const struct space_need *needs, size_t count, struct error *err)
 			return err_sys(err, errno, "%s", dir);
 		if (file_space(fd, &bytes, &inodes, err))
 			return err_wrap(err, "%s", dir);
+		if (needs[i].inodes &&
+		    faccessat(fd, ".", W_OK | X_OK, AT_EACCESS)) {
+			err_sys(err, errno, "%s: cannot write into %s",
+				needs[i].dir, dir);
+			return err_hint(err, "choose another directory with %s",
+					needs[i].option);
+		}
 		if (i > 0 && st.st_dev == dev) {
 			sum.bytes += all.bytes;
 			sum.inodes += all.inodes;

@@ -90,7 +90,7 @@ static int card_in_dir(const char *dir, char **out, struct error *err)
 		*out = xasprintf("%s/%s", dir, names[0]->d_name);
 	else if (n == 0)
 		err_set(err, ERR_FORMAT,
-			"%s: is a directory, not a bundle, and has no "
+			"%s: a directory, not a bundle, and has no "
 			"NAME" VOLUMES_CARD
 			", the card of one in volumes; copy it there",
 			dir);

@@ -285,6 +285,22 @@ static int is_record(const struct dirent *d)
 	return d->d_name[0] != '.' && str_ends(d->d_name, ".lock.json");
 }
 
+static int no_records(const char *model_dir, struct error *err)
+{
+	struct stat st;
+
+	if (stat(model_dir, &st) != 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND,
+			       "there is no model directory %s", model_dir);
+	if (stat(model_dir, &st) != 0)
+		return err_sys(err, errno, "model directory %s", model_dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "model directory %s", model_dir);
+	err_set(err, ERR_NOT_FOUND, "%s: no record of what was installed there",
+		model_dir);
+	return err_hint(err, "name the lock with --lock FILE");
+}
+
 int view_records(const char *model_dir, struct lock **locks, size_t *count,
 		 struct error *err)
 {
@@ -306,11 +322,8 @@ int view_records(const char *model_dir, struct lock **locks, size_t *count,
 	for (int i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
-	if (n <= 0) {
-		err_set(err, ERR_NOT_FOUND,
-			"%s: no record of what was installed there", model_dir);
-		return err_hint(err, "name the lock with --lock FILE");
-	}
+	if (n <= 0)
+		return no_records(model_dir, err);
 	if (rc) {
 		for (size_t i = 0; i < *count; i++)
 			lock_release(&list[i]);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* main() looks at the stream's error flag when all is done. */
@@ -124,5 +125,24 @@ int app_absolute(struct app *app, const char *dir, struct str *out,
 		str_addf(out, "%s/", cwd);
 	}
 	str_adds(out, path);
+	return 0;
+}
+
+int app_check_output(const char *path, struct error *err)
+{
+	char *dir CLEANUP(free_ptr) = xstrdup(path ? path : ".");
+	char *slash = strrchr(dir, '/');
+	const char *in = slash == dir ? "/" : slash ? dir : ".";
+	struct stat st;
+
+	if (slash && slash != dir)
+		*slash = '\0';
+	if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE,
+			       "%s is a directory; give the file to write",
+			       path);
+	if (access(in, W_OK | X_OK) != 0)
+		return err_sys(err, errno, "%s: cannot write into %s",
+			       path ? path : "output", in);
 	return 0;
 }

@@ -52,5 +52,8 @@ char *app_dir(struct app *app, const char *option);
 /* The same, absolute, though it need not exist. */
 int app_absolute(struct app *app, const char *dir, struct str *out,
 		 struct error *err) MUST_CHECK;
+/* Fails where a file could not be written, before the work for it begins. path NULL:
+ * some name in the current directory. */
+int app_check_output(const char *path, struct error *err) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/report.h"
 #include "cmd/trust.h"
 
@@ -311,15 +312,19 @@ static int run(struct app *app, struct error *err)
 	struct bundle_source s CLEANUP(
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
 	struct facts f CLEANUP(facts_release) = { .trust = TRUSTING_INIT };
+	const char *path;
 
 	if (app->options->args.count == 0)
 		return err_set(err, ERR_USAGE, "which bundle? give FILE");
+	path = app->options->args.items[0];
 	s.cancel = &app->cancel;
 	s.gate = look_at_signature;
 	s.gate_ctx = &f;
-	if (trusting_init(&f.trust, app, err) != 0 ||
-	    bundle_source_open(&s, app->options->args.items[0], err) != 0 ||
-	    read_tool(&s.text, &f.tool, err) != 0 ||
+	if (trusting_init(&f.trust, app, err) != 0)
+		return -1;
+	if (bundle_source_open(&s, path, err) != 0)
+		return kind_hint(path, "itts-bundle", err);
+	if (read_tool(&s.text, &f.tool, err) != 0 ||
 	    layout_total(s.layout, &f.bytes, err) != 0)
 		return -1;
 	find_places(&s.manifest.lock, &f.places);

@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/placed.h"
 #include "cmd/policy.h"
 #include "cmd/pull.h"
@@ -248,7 +249,7 @@ static int install(struct app *app, const char *path,
 		return -1;
 	policy_demand(o->policy, &t.trust);
 	if (bundle_source_open(&s, path, err) != 0)
-		return -1;
+		return kind_hint(path, "itts-bundle", err);
 	trusting_say(&t, app, s.name);
 	if (serial_check(app, &s.manifest, o->cache_root, err) != 0 ||
 	    install_bundle(&s, o, &stats, err) != 0)

@@ -10,9 +10,7 @@
 #include "cmd/work.h"
 #include "fetch/download.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct option options[] = {
@@ -90,26 +88,6 @@ static const char *const examples[] = {
 
 /* --- what is said before anything is read ---------------------------------- */
 
-/* Fails early where the bundle could not be written after hours of download.
- * path NULL: some name in the current directory. */
-static int check_output(const char *path, struct error *err)
-{
-	char *dir CLEANUP(free_ptr) = xstrdup(path ? path : ".");
-	char *slash = strrchr(dir, '/');
-	const char *in = slash == dir ? "/" : slash ? dir : ".";
-	struct stat st;
-
-	if (slash && slash != dir)
-		*slash = '\0';
-	if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(err, ERR_USAGE,
-			       "%s is a directory; -o names the file to write",
-			       path);
-	if (access(in, W_OK | X_OK) != 0)
-		return err_sys(err, errno, "cannot write into %s", in);
-	return 0;
-}
-
 static int check_stdout(struct app *app, struct error *err)
 {
 	if (isatty(STDOUT_FILENO))
@@ -137,8 +115,9 @@ static void say_licences(struct app *app, const struct lock *l)
 
 /* --- results ---------------------------------------------------------------- */
 
-/* What one run has made. */
+/* What one run was told, and what it has made. */
 struct made {
+	struct pack_choice choice;
 	const char *path;
 	char *name; /* owned: path, if nobody gave one */
 	uint64_t serial, volumes;
@@ -150,6 +129,7 @@ struct made {
 static void made_release(struct made *m)
 {
 	free_ptr(&m->name);
+	pack_choice_release(&m->choice);
 }
 
 static void put_json(struct app *app, const struct lock *l,
@@ -257,37 +237,38 @@ static int choose_output(struct app *app, struct made *m, const char *name,
 		return app->stdout_taken ? 0 : check_stdout(app, err);
 	if (!m->path && name)
 		m->path = m->name = xasprintf("%s.tar", name);
-	return check_output(m->path, err);
+	return app_check_output(m->path, err);
+}
+
+/* All that can be wrong with the options and the files that they name is said
+ * before hours of download. */
+static int begin(struct app *app, struct pack_options *o, struct made *m,
+		 const char *name, struct error *err)
+{
+	if (config_epoch(app->env, &o->epoch, err) != 0 ||
+	    choose_output(app, m, name, err) != 0)
+		return -1;
+	if (app->options->volume_size && app->stdout_taken)
+		return err_set(err, ERR_USAGE,
+			       "volumes cannot go to standard output; "
+			       "give -o FILE");
+	return pack_choose(&m->choice, app, err);
 }
 
 static int write_bundle(struct app *app, struct hfcache *store,
 			const struct lock *l, struct pack_options *o,
 			struct made *m, struct error *err)
 {
-	struct thin_choice thin CLEANUP(thin_choice_release) = { 0 };
 	struct volume_writer volumes CLEANUP(volume_writer_release) = { 0 };
-	char *path CLEANUP(free_ptr) = NULL;
-	struct pack_extra installer = { 0 };
-	uint64_t size;
+	const struct pack_choice *c = &m->choice;
 
-	if (thin_choose(&thin, app, err) != 0 ||
-	    installer_extra(app->options->installer, &installer, &path, err) !=
-		    0)
-		return -1;
-	if (app->options->volume_size) {
-		if (app->stdout_taken)
-			return err_set(err, ERR_USAGE,
-				       "volumes cannot go to standard output; "
-				       "give -o FILE");
-		if (volume_size_parse(app->options->volume_size, &size, err) !=
-		    0)
-			return -1;
-		volume_writer_init(&volumes, m->path, size);
+	if (c->volume_size) {
+		volume_writer_init(&volumes, m->path, c->volume_size);
 		o->volumes = &volumes;
 	}
-	o->have = thin.given ? &thin.have : NULL;
-	o->extras = &installer;
-	o->extra_count = path ? 1 : 0;
+	o->have = c->thin ? &c->have : NULL;
+	o->extras = &c->installer;
+	o->extra_count = c->installer_path ? 1 : 0;
 	if (pack_lock(store, l, m->path, STDOUT_FILENO, o, &m->pack, err) != 0)
 		return -1;
 	m->volumes = volumes.count;
@@ -330,8 +311,7 @@ int pack_store_lock(struct app *app, struct hfcache *store,
 				  .cancel = &app->cancel,
 				  .sink = &app->sink };
 
-	if (config_epoch(app->env, &o.epoch, err) != 0 ||
-	    choose_output(app, &m, l->name, err) != 0)
+	if (begin(app, &o, &m, l->name, err) != 0)
 		return -1;
 	say_licences(app, l);
 	return write_bundle(app, store, l, &o, &m, err);
@@ -345,8 +325,7 @@ static int run(struct app *app, struct error *err)
 				  .cancel = &app->cancel,
 				  .sink = &app->sink };
 
-	if (config_epoch(app->env, &o.epoch, err) != 0 ||
-	    choose_output(app, &m, NULL, err) != 0)
+	if (begin(app, &o, &m, NULL, err) != 0)
 		return -1;
 	if (app->options->from_store)
 		return run_from_store(app, &o, &m, err);

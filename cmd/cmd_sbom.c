@@ -5,6 +5,7 @@
 #include "bundle/source.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/select.h"
 #include "cmd/work.h"
 
@@ -115,7 +116,7 @@ static int of_bundle(struct app *app, const char *path, struct error *err)
 			"and --manifest");
 	s.cancel = &app->cancel;
 	if (bundle_source_open(&s, path, err) != 0)
-		return -1;
+		return kind_hint(path, "itts-bundle", err);
 	return put_sbom(app, &s.manifest.lock, err);
 }
 

@@ -5,6 +5,7 @@
 #include "bundle/sshsig.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/run.h"
 
 #include <errno.h>
@@ -52,8 +53,11 @@ static int make_signature(struct app *app, const struct bundle_source *s,
 				     "-f",	   key,	 "-n", SSHSIG_NAMESPACE,
 				     NULL };
 
+	if (access(key, F_OK) != 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "--key: %s: no such file",
+			       key);
 	if (access(key, R_OK) != 0)
-		return err_sys(err, errno, "%s", key);
+		return err_sys(err, errno, "--key: %s", key);
 	if (run_filter(argv, s->text.ptr, s->text.len, SSHSIG_LIMIT, armour,
 		       err) != 0)
 		return err_hint(err, "ssh-keygen is part of OpenSSH and signs; "
@@ -128,7 +132,7 @@ static int open_bundle(struct app *app, struct bundle_source *s,
 
 	s->cancel = &app->cancel;
 	if (bundle_source_open(s, path, err) != 0)
-		return -1;
+		return kind_hint(path, "itts-bundle", err);
 	if (!s->seekable)
 		return err_set(err, ERR_USAGE,
 			       "%s: only a bundle in a file of its own, not "

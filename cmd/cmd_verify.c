@@ -6,6 +6,7 @@
 #include "cache/view.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/report.h"
 #include "cmd/trust.h"
 #include "cmd/work.h"
@@ -198,9 +199,10 @@ static int check_bundle(struct job *j, struct error *err)
 
 	s.cancel = &j->app->cancel;
 	trusting_guard(&j->trusting, &s);
-	if (trusting_init(&j->trusting, j->app, err) != 0 ||
-	    bundle_source_open(&s, j->bundle, err) != 0)
+	if (trusting_init(&j->trusting, j->app, err) != 0)
 		return -1;
+	if (bundle_source_open(&s, j->bundle, err) != 0)
+		return kind_hint(j->bundle, "itts-bundle", err);
 	trusting_say(&j->trusting, j->app, s.name);
 	return bundle_check(&s, &j->options, &j->report, err);
 }

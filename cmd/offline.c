@@ -3,8 +3,9 @@
 #include "base/mem.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define HUB_DIR "hf_cache" /* where IndexTTS2 looks below its model directory */
 
@@ -26,13 +27,17 @@ int offline_cache(struct app *app, struct str *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	const char *model_dir = app->options->model_dir;
+	struct stat st;
 
 	if (model_dir) {
 		if (app_absolute(app, model_dir, &text, err) != 0)
 			return -1;
-		if (access(text.ptr, F_OK) != 0)
+		if (stat(text.ptr, &st) != 0)
 			return err_set(err, ERR_NOT_FOUND,
 				       "there is no model directory %s",
+				       text.ptr);
+		if (!S_ISDIR(st.st_mode))
+			return err_sys(err, ENOTDIR, "model directory %s",
 				       text.ptr);
 		str_adds(&text, "/" HUB_DIR);
 		if (has_hub_layout(text.ptr)) {

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "bundle/record.h"
 #include "bundle/source.h"
+#include "bundle/volumes.h"
+#include "cmd/kind.h"
 
 #include <elf.h>
 #include <endian.h>
@@ -12,10 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-void thin_choice_release(struct thin_choice *t)
+void pack_choice_release(struct pack_choice *c)
 {
-	inventory_release(&t->have);
+	inventory_release(&c->have);
+	free_ptr(&c->installer_path);
 }
+
+/* --- the site ----------------------------------------------------------------- */
 
 /* -1: it cannot be read. */
 static int first_byte(const char *path, char *out, struct error *err)
@@ -39,11 +44,12 @@ static int from_inventory(struct inventory *out, const char *path,
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 
-	if (file_read_all(AT_FDCWD, path, INVENTORY_LIMIT, &text, err) != 0)
-		return -1;
-	if (inventory_parse(out, text.ptr, text.len, err) != 0)
-		return err_wrap(err, "%s", path);
-	return 0;
+	if (file_read_all(AT_FDCWD, path, INVENTORY_LIMIT, &text, err) == 0) {
+		if (inventory_parse(out, text.ptr, text.len, err) == 0)
+			return 0;
+		err_wrap(err, "%s", path);
+	}
+	return kind_hint(path, "itts-inventory", err);
 }
 
 static int from_bundle(struct inventory *out, struct app *app, const char *path,
@@ -54,18 +60,20 @@ static int from_bundle(struct inventory *out, struct app *app, const char *path,
 
 	s.cancel = &app->cancel;
 	if (bundle_source_open(&s, path, err) != 0)
-		return -1;
+		return kind_hint(path, "itts-bundle", err);
 	return inventory_of_bundle(out, &s.manifest, err);
 }
 
-int thin_choose(struct thin_choice *out, struct app *app, struct error *err)
+/* An inventory, or a bundle. */
+static int choose_thin(struct pack_choice *out, struct app *app,
+		       struct error *err)
 {
 	const char *path = app->options->for_site;
 	char first;
 
 	if (!path)
 		return 0;
-	out->given = true;
+	out->thin = true;
 	if (first_byte(path, &first, err) != 0)
 		return -1;
 	return first == '{' ? from_inventory(&out->have, path, err)
@@ -126,8 +134,9 @@ static int has_interpreter(int fd, const Elf64_Ehdr *h, bool little, bool *out,
 	return 0;
 }
 
-int installer_extra(const char *file, struct pack_extra *out, char **path,
-		    struct error *err)
+/* Its name in the bundle follows from the architecture that it is made for. */
+static int choose_installer(struct pack_choice *out, const char *file,
+			    struct error *err)
 {
 	int fd CLEANUP(close_fd) = -1;
 	Elf64_Ehdr h = { 0 };
@@ -138,6 +147,8 @@ int installer_extra(const char *file, struct pack_extra *out, char **path,
 	if (!file)
 		return 0;
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such file", file);
 	if (fd < 0)
 		return err_sys(err, errno, "%s", file);
 	if (file_pread_full(fd, &h, sizeof(h), 0, &got, file, err) != 0)
@@ -154,10 +165,24 @@ int installer_extra(const char *file, struct pack_extra *out, char **path,
 		err_set(err, ERR_USAGE, "%s: is not linked statically", file);
 		return err_hint(err, "`make static` builds one");
 	}
-	*path = xasprintf("bin/itts-pack-%s", arch);
-	*out = (struct pack_extra){ .path = *path,
-				    .file = file,
-				    .executable = true };
+	out->installer_path = xasprintf("bin/itts-pack-%s", arch);
+	out->installer = (struct pack_extra){ .path = out->installer_path,
+					      .file = file,
+					      .executable = true };
+	return 0;
+}
+
+int pack_choose(struct pack_choice *out, struct app *app, struct error *err)
+{
+	const struct options *o = app->options;
+
+	if (o->volume_size &&
+	    volume_size_parse(o->volume_size, &out->volume_size, err) != 0)
+		return err_wrap(err, "--volume-size");
+	if (choose_thin(out, app, err) != 0)
+		return err_wrap(err, "--for");
+	if (choose_installer(out, o->installer, err) != 0)
+		return err_wrap(err, "--installer");
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #define ITTS_PACK_CHOICE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/error.h"
@@ -10,21 +11,18 @@
 #include "bundle/pack.h"
 #include "cmd/app.h"
 
-/* --for FILE: what the site has. */
-struct thin_choice {
-	bool given;
-	struct inventory have;
+/* --for, --installer, --volume-size, read and found good. */
+struct pack_choice {
+	bool thin;
+	struct inventory have;	     /* what the site has, if thin */
+	char *installer_path;	     /* its name in the bundle, or NULL: none */
+	struct pack_extra installer; /* borrows installer_path */
+	uint64_t volume_size;	     /* 0: in one piece */
 };
-void thin_choice_release(struct thin_choice *t); /* CLEANUP */
-/* An inventory, or a bundle. ERR_FORMAT, ERR_NOT_FOUND. */
-int thin_choose(struct thin_choice *out, struct app *app, struct error *err)
+void pack_choice_release(struct pack_choice *c); /* CLEANUP */
+/* ERR_USAGE, ERR_FORMAT, ERR_NOT_FOUND. */
+int pack_choose(struct pack_choice *out, struct app *app, struct error *err)
 	MUST_CHECK;
-
-/* --installer FILE: its name in the bundle follows from the architecture that it
- * is made for. file NULL: *path stays NULL. *path: owned by the caller, borrowed
- * by *out. ERR_USAGE: not a static program. */
-int installer_extra(const char *file, struct pack_extra *out, char **path,
-		    struct error *err) MUST_CHECK;
 
 /* Writes the bundle of a lock that the store has all files of, as the options of
  * pack say (-o, --for, --installer, --volume-size), and the result; in cmd_pack.c. */

@@ -117,10 +117,13 @@ static void end_item(struct progress *p, const struct event *ev)
 		p->count--;
 		memmove(it, it + 1, (p->count - i) * sizeof(*it));
 	}
-	p->finished_bytes += total;
-	p->finished++;
-	if (ev->type == EVENT_FAIL)
+	if (ev->type == EVENT_FAIL) {
+		p->failed_bytes += total;
 		p->failed++;
+	} else {
+		p->finished_bytes += total;
+		p->finished++;
+	}
 }
 
 static void retry_item(struct progress *p, const struct event *ev)
@@ -208,10 +211,12 @@ uint64_t progress_rate(const struct progress *p, uint64_t now_ms)
 bool progress_left(const struct progress *p, uint64_t now_ms, uint64_t *ms)
 {
 	uint64_t rate = progress_rate(p, now_ms);
-	uint64_t done = progress_done(p);
+	uint64_t done = progress_done(p) + p->failed_bytes;
 
 	if (rate == 0 || p->bytes == 0)
 		return false;
+	if (done > p->bytes)
+		done = p->bytes;
 	/* whole seconds, rounded up: what is not done is never "0:00 left" */
 	*ms = (p->bytes - done + rate - 1) / rate * 1000;
 	return true;

@@ -28,7 +28,8 @@ struct progress {
 	char *phase; /* NULL: none has begun */
 	uint64_t items, finished, failed;
 	uint64_t bytes;		       /* of the phase; 0: not known */
-	uint64_t finished_bytes;       /* of items that have ended */
+	uint64_t finished_bytes;       /* of items that are done */
+	uint64_t failed_bytes;	       /* that will not come */
 	struct progress_item *running; /* oldest first */
 	size_t count, cap;
 	struct progress_source *sources; /* of those that were told, as told */

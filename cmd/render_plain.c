@@ -79,6 +79,8 @@ static void put_stand(struct plain *p, uint64_t now)
 		str_adds(&text, human_size(done, a));
 	str_addf(&text, ", %llu of %llu files", (unsigned long long)g->finished,
 		 (unsigned long long)g->items);
+	if (g->failed)
+		str_addf(&text, ", %llu failed", (unsigned long long)g->failed);
 	if (rate)
 		str_addf(&text, ", %s/s", human_size(rate, a));
 	if (progress_left(g, now, &left))

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cmd/kind.h"
 #include "cmd/text.h"
 #include "manifest/recipes.h"
 
@@ -68,11 +69,12 @@ static int from_file(const char *path, struct manifest *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 
-	if (file_read_all(AT_FDCWD, path, MANIFEST_LIMIT, &text, err) != 0)
-		return -1;
-	if (manifest_parse(out, text.ptr, text.len, err) != 0)
-		return err_wrap(err, "%s", path);
-	return 0;
+	if (file_read_all(AT_FDCWD, path, MANIFEST_LIMIT, &text, err) == 0) {
+		if (manifest_parse(out, text.ptr, text.len, err) == 0)
+			return 0;
+		err_wrap(err, "%s", path);
+	}
+	return kind_hint(path, "itts-manifest", err);
 }
 
 static int from_repo(const struct options *o, const char *spec,
@@ -86,6 +88,12 @@ static int from_repo(const struct options *o, const char *spec,
 			       "'%s' looks like a manifest, not a repository; "
 			       "give it as -m %s",
 			       spec, spec);
+	if (strstr(spec, "://"))
+		return err_set(
+			err, ERR_USAGE,
+			"'%s' is a URL; give NAMESPACE/NAME, and another "
+			"hub than huggingface.co with --endpoint",
+			spec);
 	if (o->type && repo_type_parse(&type, o->type, err) != 0)
 		return -1;
 	return manifest_for_repo(out, type, spec, &o->include, &o->exclude,

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cmd/kind.h"
 #include "cmd/select.h"
 #include "cmd/text.h"
 #include "fetch/resolve.h"
@@ -48,11 +49,12 @@ int lock_load(const char *path, struct lock *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 
-	if (file_read_all(AT_FDCWD, path, LOCK_LIMIT, &text, err) != 0)
-		return -1;
-	if (lock_parse(out, text.ptr, text.len, err) != 0)
-		return err_wrap(err, "%s", path);
-	return 0;
+	if (file_read_all(AT_FDCWD, path, LOCK_LIMIT, &text, err) == 0) {
+		if (lock_parse(out, text.ptr, text.len, err) == 0)
+			return 0;
+		err_wrap(err, "%s", path);
+	}
+	return kind_hint(path, "itts-lock", err);
 }
 
 void work_release(struct work *w)
@@ -181,6 +183,8 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 		event_info(&app->sink, "%s %s and is not used", w->path,
 			   f.misfit);
 	lock_release(&w->lock);
+	if (plan == LOCK_CREATE && app_check_output(w->path, err) != 0)
+		return -1;
 	if (work_resolve(w, app, err) != 0)
 		return -1;
 	if (plan == LOCK_CREATE && work_write_lock(w, err) != 0)

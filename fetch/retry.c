@@ -211,13 +211,17 @@ static const struct meaning {
 	  "renew it, or unset HF_TOKEN for public models" },
 	{ is_no_repo, ERR_NOT_FOUND, "no such repository",
 	  "check the name; a private one needs a token that may read it" },
-	{ is_no_revision, ERR_NOT_FOUND, "no such revision", NULL },
+	{ is_no_revision, ERR_NOT_FOUND, "no such revision",
+	  "check the name of the branch or tag, or the commit" },
 	{ is_no_entry, ERR_NOT_FOUND, "no such file at this revision", NULL },
 	{ is_expired, ERR_AUTH, "the link to the file was refused", NULL },
 	{ is_hidden, ERR_AUTH, "the repository does not exist or is private",
 	  "check the name, or give a token (HF_TOKEN)" },
-	{ is_forbidden, ERR_AUTH, "access is refused", NULL },
-	{ is_missing, ERR_NOT_FOUND, "not found", NULL },
+	{ is_forbidden, ERR_AUTH, "access is refused",
+	  "give a token that may read it (HF_TOKEN)" },
+	{ is_missing, ERR_NOT_FOUND, "not found",
+	  "a hub would say what: check the address of the endpoint, with its "
+	  "path" },
 	{ is_too_many, ERR_HTTP, "too many requests",
 	  "wait some minutes, use fewer --jobs, or give a token" },
 	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL },
@@ -245,11 +249,16 @@ int retry_explain(const struct http_response *res, const char *what,
 		  const char *from, struct error *err)
 {
 	const struct meaning *m = find_meaning(res);
+	size_t len = strlen(res->error_message);
 
+	/* it goes into the middle of a sentence */
+	while (len > 0 && strchr(". ", res->error_message[len - 1]))
+		len--;
 	err_set(err, m->code, "%s: %s: %s (status %ld)", from, what, m->text,
 		res->status);
-	if (res->error_message[0] && m->code != ERR_NOT_FOUND)
-		err_hint(err, "the server says: %s", res->error_message);
+	if (len > 0 && m->code != ERR_NOT_FOUND)
+		err_hint(err, "the server says: %.*s", (int)len,
+			 res->error_message);
 	if (m->hint)
 		err_hint(err, "%s", m->hint);
 	err->http = res->status;

@@ -191,6 +191,27 @@ options() {
 	bad 2 itts lock --progress=loud :: --progress loud
 	bad 2 itts lock '' ::
 }
+another_kind() { # one of our own files in the place of another; what is too late after hours
+	local NO=http://127.0.0.1:9
+	cp "$T/good.json" "$W/l.json"
+	printf '%s' "$GOOD" >"$W/m.json"
+	printf '{"format": "itts-inventory", "version": 1, "blobs": []}' >"$W/i.json"
+	bad 7 itts lock -m l.json --cache "$W/cache" --endpoint $NO :: l.json "it is a lock file"
+	bad 7 itts fetch --lock m.json --cache "$W/cache" --endpoint $NO :: m.json "it is a manifest"
+	bad 7 itts install i.json --cache "$W/cache" :: i.json "it is an inventory"
+	bad 7 itts verify l.json :: l.json "it is a lock file"
+	bad 7 itts install dir --cache "$W/cache" :: dir "itts-pack import"
+	bad 7 itts pack --for l.json --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --for "it is a lock file"
+	bad 6 itts pack --for none --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --for none
+	bad 2 itts pack --volume-size huge --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --volume-size huge
+	bad 2 itts pack --installer file --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --installer file
+	bad 6 itts pack --installer none --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --installer none
+	bad 2 itts fetch https://huggingface.co/acme/voice --cache "$W/cache" :: URL NAMESPACE/NAME
+	bad 3 itts env --model-dir file :: file directory
+	bad 6 itts verify --model-dir none :: "no model directory none"
+	bad 3 itts verify --model-dir file :: file directory
+	rm "$W"/[lmi].json
+}
 unwritable() { # a place where the result cannot go is named, and nothing half stays
 	local as=()
 	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
@@ -200,6 +221,9 @@ unwritable() { # a place where the result cannot go is named, and nothing half s
 	bad 3 "${as[@]}" "$PROGRAM" init -o "$W/dir/m.json" :: "$W/dir/m.json"
 	bad 3 "${as[@]}" "$PROGRAM" lock acme/voice --lock "$W/dir/l.json" --endpoint "$hub" --cache "$T/cn" :: "$W/dir/l.json"
 	bad 3 "${as[@]}" "$PROGRAM" fetch --lock "$T/good.json" --endpoint "$hub" --cache "$W/dir/c" :: "$W/dir/c"
+	# not after all of it has been copied into the cache
+	bad 3 "${as[@]}" "$PROGRAM" install "$T/b.tar" --cache "$T/cn/new" --model-dir "$W/dir/m" :: "$W/dir/m" --model-dir
+	same "$(find "$T/cn/new" -path '*/blobs/*' | wc -l)" 0
 }
 as_json() { # --json: the same as a document
 	expect 7 itts lock -m file --json
@@ -224,6 +248,8 @@ full_output() { # results that cannot be written are no success
 repo "$T/repos" acme/voice $A a.json=300 b.bin=5000
 start_hub hub "$T/repos"
 must itts lock acme/voice --lock "$T/good.json" --endpoint "$hub" --cache "$T/c0" --quiet
+must itts fetch --lock "$T/good.json" --endpoint "$hub" --cache "$T/c0" --quiet
+must pack_store "$T/c0" "$T/good.json" "$T/b.tar"
 check "manifest: text that is none" rows manifest_text
 check "manifest: bytes that are none" rows manifest_bytes
 check "manifest: unknown and double keys, with their places" rows manifest_keys
@@ -234,6 +260,7 @@ check "lock of another manifest" rows lock_of_another
 check "files that are missing, or are none" rows files
 check "environment" rows environments
 check "command line" rows options
+check "one kind of file in the place of another" rows another_kind
 check "places that cannot be written" rows unwritable
 check "--json" as_json
 check "standard output that is full" full_output
