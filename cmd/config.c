@@ -423,14 +423,34 @@ static int not_an_endpoint(const char *url, struct error *err)
 		       shown);
 }
 
-static int load_endpoints(struct config_network *n, const struct env *e,
-			  const struct options *o, struct error *err)
+/* The user's own word first. That a manifest names an endpoint says nothing of
+ * whether it may have the token. */
+static void choose_endpoints(struct config_network *n, const struct env *e,
+			     const struct options *o,
+			     const struct strlist *suggested)
 {
 	const char *v = get(e, "HF_ENDPOINT");
 
-	strlist_copy(&n->endpoints, &o->endpoints);
-	if (n->endpoints.count == 0)
-		strlist_add(&n->endpoints, v ? v : HUB_DEFAULT_ENDPOINT);
+	if (o->endpoints.count) {
+		n->endpoints_from = "--endpoint";
+		strlist_copy(&n->endpoints, &o->endpoints);
+	} else if (v) {
+		n->endpoints_from = "HF_ENDPOINT";
+		strlist_add(&n->endpoints, v);
+	} else if (suggested && suggested->count) {
+		n->endpoints_from = "endpoints of the manifest";
+		strlist_copy(&n->endpoints, suggested);
+	} else {
+		n->endpoints_from = "the default endpoint";
+		strlist_add(&n->endpoints, HUB_DEFAULT_ENDPOINT);
+	}
+}
+
+static int load_endpoints(struct config_network *n, const struct env *e,
+			  const struct options *o,
+			  const struct strlist *suggested, struct error *err)
+{
+	choose_endpoints(n, e, o, suggested);
 	for (size_t i = 0; i < o->token_for.count; i++) {
 		const char *url = o->token_for.items[i];
 		bool found = false;
@@ -452,12 +472,14 @@ static int load_endpoints(struct config_network *n, const struct env *e,
 }
 
 int config_network(struct config_network *n, const struct env *e,
-		   const struct options *o, struct error *err)
+		   const struct options *o, const struct strlist *suggested,
+		   struct error *err)
 {
 	n->http.user_agent = "itts-pack/" ITTS_VERSION;
 	n->http.connect_timeout_ms = seconds(e, "HF_HUB_ETAG_TIMEOUT") * 1000;
 	n->http.low_speed_s = seconds(e, "HF_HUB_DOWNLOAD_TIMEOUT");
-	if (load_token(n, e, err) != 0 || load_endpoints(n, e, o, err) != 0 ||
+	if (load_token(n, e, err) != 0 ||
+	    load_endpoints(n, e, o, suggested, err) != 0 ||
 	    load_proxies(n, e, o, err) != 0)
 		return -1;
 	return load_certificates(n, e, o, err);

@@ -35,21 +35,24 @@ int config_epoch(const struct env *e, uint64_t *out, struct error *err)
 
 /* All that a connection needs. */
 struct config_network {
-	struct strlist endpoints; /* at least one */
-	struct strlist named;	  /* those that may have the token */
-	char *token;		  /* or NULL */
-	char *token_from;	  /* where it is from, or NULL */
-	char *modelscope_token;	  /* from MODELSCOPE_API_TOKEN, or NULL */
-	struct http_config http;  /* strings: borrowed from the rest */
+	struct strlist endpoints;   /* at least one */
+	const char *endpoints_from; /* what named them, for messages */
+	struct strlist named;	    /* those that may have the token */
+	char *token;		    /* or NULL */
+	char *token_from;	    /* where it is from, or NULL */
+	char *modelscope_token;	    /* from MODELSCOPE_API_TOKEN, or NULL */
+	struct http_config http;    /* strings: borrowed from the rest */
 	struct str ca_bundle, ca_dir;
 };
 #define CONFIG_NETWORK_INIT                               \
 	{                                                 \
 		.ca_bundle = STR_INIT, .ca_dir = STR_INIT \
 	}
-/* Reads the token file and looks whether certificate files are there. */
+/* Reads the token file and looks whether certificate files are there. suggested, or
+ * NULL: endpoints for where neither option nor environment name one. */
 int config_network(struct config_network *n, const struct env *e,
-		   const struct options *o, struct error *err) MUST_CHECK;
+		   const struct options *o, const struct strlist *suggested,
+		   struct error *err) MUST_CHECK;
 void config_network_release(struct config_network *n); /* CLEANUP */
 
 #endif

@@ -130,8 +130,9 @@ static const struct option network[] = {
 	  .field = offsetof(struct options, endpoints),
 	  .value = "URL",
 	  .help = "hub to ask, first choice first (repeatable; default: "
-		  "HF_ENDPOINT, https://huggingface.co); modelscope=URL if "
-		  "it speaks ModelScope's API and its host does not tell" },
+		  "HF_ENDPOINT, the manifest's, https://huggingface.co); "
+		  "modelscope=URL if it speaks ModelScope's API and its host "
+		  "does not tell" },
 	{ .name = "only-mirror",
 	  .kind = OPTION_LIST,
 	  .field = offsetof(struct options, only_mirrors),

@@ -9,7 +9,7 @@
 
 int hubprobe_open(struct hubprobe *p, struct app *app, struct error *err)
 {
-	if (config_network(&p->config, app->env, app->options, err) != 0)
+	if (config_network(&p->config, app->env, app->options, NULL, err) != 0)
 		return -1;
 	p->config.http.connect_timeout_ms = CONNECT_MS;
 	return http_open(&p->http, &p->config.http, &app->cancel, err);

@@ -19,8 +19,8 @@ static void say_settings(struct app *app, const struct net *n)
 	const struct config_network *c = &n->config;
 
 	for (size_t i = 0; i < n->hub.count; i++)
-		event_info(&app->sink, "endpoint: %s%s",
-			   n->hub.endpoints[i].origin,
+		event_info(&app->sink, "endpoint: %s, from %s%s",
+			   n->hub.endpoints[i].origin, c->endpoints_from,
 			   endpoint_token(&n->hub, &n->hub.endpoints[i])
 				   ? ", with token"
 				   : "");
@@ -40,16 +40,14 @@ int net_open(struct net *n, struct app *app, struct error *err)
 
 	if (config_offline(app->env, app->options))
 		return 0;
-	if (config_network(c, app->env, app->options, err) != 0)
+	if (config_network(c, app->env, app->options, n->suggested, err) != 0)
 		return -1;
 	for (size_t i = 0; i < c->endpoints.count; i++) {
 		const char *url = c->endpoints.items[i];
 
 		if (hub_add_endpoint(&n->hub, url, strlist_has(&c->named, url),
 				     err) != 0)
-			return err_wrap(err, app->options->endpoints.count
-						     ? "--endpoint"
-						     : "HF_ENDPOINT");
+			return err_wrap(err, "%s", c->endpoints_from);
 	}
 	if (endpoint_keep_only(&n->hub, &app->options->only_mirrors, err) != 0)
 		return err_wrap(err, "--only-mirror");

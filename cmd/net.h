@@ -10,6 +10,8 @@
 #include "fetch/hub.h"
 
 struct net {
+	/* of the manifest, for where the user names none; borrowed, or NULL */
+	const struct strlist *suggested;
 	struct config_network config;
 	struct http *http;
 	struct hub hub;

@@ -86,6 +86,7 @@ int work_select(struct work *w, struct app *app, struct error *err)
 	w->path = o->lock ? o->lock : LOCK_NAME;
 	if (select_manifest(o, &w->manifest, err) != 0)
 		return -1;
+	w->net.suggested = &w->manifest.endpoints;
 	return manifest_groups(&w->manifest, &o->with, &o->without, &w->groups,
 			       err);
 }

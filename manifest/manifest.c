@@ -43,6 +43,7 @@ void manifest_release(struct manifest *m)
 {
 	free(m->name);
 	free(m->about);
+	strlist_release(&m->endpoints);
 	for (size_t i = 0; i < m->model_count; i++)
 		model_release(&m->models[i]);
 	free(m->models);

@@ -17,14 +17,15 @@
 #include "manifest/mirror.h"
 #include "manifest/repo.h"
 
-#define MANIFEST_VERSION      1
-#define MANIFEST_LIMIT	      (4u << 20) /* bytes of text */
-#define MANIFEST_MAX_MODELS   1000
-#define MANIFEST_MAX_PATTERNS 1000  /* in one list */
-#define MANIFEST_MAX_VIEWS    100   /* of one model */
-#define MANIFEST_MAX_PINS     10000 /* of one model */
-#define MANIFEST_MAX_GROUPS   100
-#define MANIFEST_MAX_REFS     100 /* of one model */
+#define MANIFEST_VERSION       1
+#define MANIFEST_LIMIT	       (4u << 20) /* bytes of text */
+#define MANIFEST_MAX_MODELS    1000
+#define MANIFEST_MAX_PATTERNS  1000  /* in one list */
+#define MANIFEST_MAX_VIEWS     100   /* of one model */
+#define MANIFEST_MAX_PINS      10000 /* of one model */
+#define MANIFEST_MAX_GROUPS    100
+#define MANIFEST_MAX_REFS      100 /* of one model */
+#define MANIFEST_MAX_ENDPOINTS 16
 
 /* Where files are placed in a model directory. */
 struct manifest_view {
@@ -83,6 +84,8 @@ struct manifest_memory {
 
 struct manifest {
 	char *name, *about;
+	struct strlist
+		endpoints; /* [KIND=]URL, asked where the user names none */
 	struct manifest_model *models;
 	size_t model_count, model_cap;
 	struct manifest_group *groups;

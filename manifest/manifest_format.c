@@ -184,6 +184,7 @@ void manifest_format(const struct manifest *m, struct str *out)
 	json_put_kv_u64(&w, "version", MANIFEST_VERSION);
 	json_put_kv(&w, "name", m->name);
 	put_optional(&w, "about", m->about);
+	put_list(&w, "endpoints", &m->endpoints);
 	put_groups(&w, m);
 	json_put_key(&w, "models");
 	json_begin_array(&w);

@@ -34,6 +34,29 @@ static int parse_models(struct manifest *m, const struct json *root,
 	return 0;
 }
 
+/* What kinds there are is known where they are asked. */
+static int check_endpoint(const char *text, struct error *err)
+{
+	size_t kind = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+
+	return url_check(text[kind] == '=' ? text + kind + 1 : text, err);
+}
+
+static int parse_endpoints(struct manifest *m, const struct json *root,
+			   struct error *err)
+{
+	if (json_opt_strings(root, "endpoints", &m->endpoints, "", err) < 0 ||
+	    field_count(m->endpoints.count, MANIFEST_MAX_ENDPOINTS, "",
+			"endpoints", err) < 0)
+		return -1;
+	for (size_t i = 0; i < m->endpoints.count; i++)
+		if (field_at("", "endpoints",
+			     check_endpoint(m->endpoints.items[i], err),
+			     err) < 0)
+			return -1;
+	return 0;
+}
+
 static int parse_group(struct manifest *m, const struct json *obj,
 		       const char *where, struct error *err)
 {
@@ -209,9 +232,9 @@ static int check_kind(const struct json *root, struct error *err)
 static int parse_root(struct manifest *m, const struct json *root,
 		      struct error *err)
 {
-	static const char *const keys[] = { "format",	"version", "name",
-					    "about",	"groups",  "models",
-					    "requires", NULL };
+	static const char *const keys[] = { "format", "version",   "name",
+					    "about",  "endpoints", "groups",
+					    "models", "requires",  NULL };
 	const char *name;
 
 	if (check_kind(root, err) < 0 ||
@@ -221,6 +244,7 @@ static int parse_root(struct manifest *m, const struct json *root,
 		return -1;
 	m->name = xstrdup(name);
 	if (field_text(root, "about", &m->about, "", err) < 0 ||
+	    parse_endpoints(m, root, err) < 0 ||
 	    parse_groups(m, root, err) < 0 || parse_models(m, root, err) < 0 ||
 	    parse_requires(m, root, err) < 0)
 		return -1;

@@ -44,6 +44,22 @@ unnamed() { # an endpoint gets no token unless it is named
 	HF_TOKEN=$CANARY fetch 5 "$other"
 	same "$(auth other hub)" 0
 }
+suggested() { # a manifest, perhaps somebody else's, names an endpoint
+	printf '{"format":"itts-manifest","version":1,"name":"m","endpoints":["%s"],
+		"models":[{"id":"acme/gated"}]}' "$other" >"$T/m.json"
+	: >"$T/log/other.requests"
+	HF_TOKEN=$CANARY expect 5 itts fetch -m "$T/m.json" --cache "$T/c-$BASHPID" --verbose
+	says "$other, from endpoints of the manifest"
+	test "$(jq -r .path "$T/log/other.requests" | wc -l)" -gt 0
+	same "$(auth other hub)" 0
+	HF_TOKEN=$CANARY expect 0 itts fetch -m "$T/m.json" --cache "$T/c-$BASHPID" --token-for "$other"
+	# the user's own word comes first
+	: >"$T/log/other.requests"
+	HF_ENDPOINT=http://127.0.0.1:$(free_port) expect 4 itts fetch -m "$T/m.json" \
+		--cache "$T/c2-$BASHPID" --retries 0
+	expect 5 itts fetch -m "$T/m.json" --cache "$T/c2-$BASHPID" --endpoint "$hub"
+	same "$(cat "$T/log/other.requests")" ""
+}
 from_files() {
 	mkdir -p "$T/hf home"
 	cp "$T/canary" "$T/hf home/token"
@@ -84,6 +100,7 @@ bad_token() { # a token that would break the header
 
 check "the token goes to the endpoint that is named, not to its CDN" named
 check "no other endpoint gets it" unnamed
+check "nor one that a manifest names" suggested
 check "from HF_HOME, HF_TOKEN_PATH" from_files
 check "not sent after a redirect to another host" redirected
 check "lock, bundle and environment" in_bundle

@@ -138,7 +138,7 @@ static int load(struct config_network *n, const char *const *pairs,
 {
 	struct env e = fake_env(pairs);
 
-	return config_network(n, &e, o, err);
+	return config_network(n, &e, o, NULL, err);
 }
 
 static const struct options no_options;

@@ -19,6 +19,10 @@ static const char full[] =
 	"  \"version\": 1,\n"
 	"  \"name\": \"full-1.0\",\n"
 	"  \"about\": \"all keys there are\",\n"
+	"  \"endpoints\": [\n"
+	"    \"https://hub.example/hf\",\n"
+	"    \"modelscope=https://ms.example\"\n"
+	"  ],\n"
 	"  \"groups\": {\n"
 	"    \"qwen\": {\"default\": true, \"about\": \"words\"},\n"
 	"    \"extra\": {\"default\": false}\n"
@@ -166,7 +170,7 @@ static const struct {
 	{ "{\"format\":\"itts-manifest\",\"version\":1}", "name: is missing" },
 	{ HEAD "\"models\":[],\"model\":[]}",
 	  "model: unknown key; known here: format, version, name, about, "
-	  "groups, models, requires" },
+	  "endpoints, groups, models, requires" },
 	{ "{\"format\":\"itts-manifest\",\"version\":1,\"name\":\"N\"}",
 	  "name: \"N\" is no name: a-z and 0-9, behind the first also '.', "
 	  "'_' and '-', at most 64" },
@@ -178,6 +182,14 @@ static const struct {
 	  "about: text of 0 bytes, expected 1 to 2000" },
 	{ HEAD "\"a\":1,\"a\":2}", "key \"a\" appears twice" },
 	{ HEAD "\"models\":{}}", "models: must be a list" },
+	{ HEAD "\"endpoints\":\"https://a\"}", "endpoints: must be a list" },
+	{ HEAD "\"endpoints\":[\"ftp://a\"]}",
+	  "endpoints: must begin with https:// or http://" },
+	{ HEAD "\"endpoints\":[\"https://u:p@a\"]}",
+	  "endpoints: a URL with a host, and without user and password, is "
+	  "needed" },
+	{ HEAD "\"endpoints\":[\"modelscope=\"]}",
+	  "endpoints: must begin with https:// or http://" },
 	{ HEAD "\"models\":[]}", "models: a manifest needs at least one" },
 	{ HEAD "\"groups\":{}}", "models: a manifest needs at least one" },
 	{ HEAD "\"models\":[1]}", "models[0]: must be an object" },
