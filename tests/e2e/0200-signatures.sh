@@ -389,7 +389,7 @@ usage() {
 	expect 2 itts sign
 	expect 2 itts sign plain.tar
 	says "--key"
-	expect 3 itts sign plain.tar --key no-such-key
+	expect 6 itts sign plain.tar --key no-such-key
 	one_error
 	expect 1 itts sign plain.tar --key allowed
 	expect 7 itts sign allowed --key keys/ed25519
