@@ -275,6 +275,7 @@ static void test_lock(void **state)
 	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
 	assert_int_equal(unlink(link), 0);
 	snprintf(dir, sizeof(dir), "%s/" KERNEL, w.path);
+	dir[strlen(dir) - 1] = '\0'; /* as the kernel says it */
 	assert_int_equal(symlink(dir, link), 0);
 	world_run(&w, "m");
 	assert_not_found(&w, "build.lock");
