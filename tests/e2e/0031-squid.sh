@@ -34,6 +34,7 @@ cache_log $T/log/$1/cache
 pid_filename none
 visible_hostname localhost
 shutdown_lifetime 0 seconds
+pinger_enable off
 logfile_rotate 0
 CONF
 	start "$1" squid -N -f "$T/$1.conf"

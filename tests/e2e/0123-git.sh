@@ -276,6 +276,7 @@ cache_log $T/log/squid/cache
 pid_filename none
 visible_hostname localhost
 shutdown_lifetime 0 seconds
+pinger_enable off
 CONF
 	squid -N -f "$T/squid.conf" >"$T/log/squid.out" 2>&1 </dev/null &
 	local pid=$!

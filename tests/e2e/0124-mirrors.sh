@@ -64,6 +64,7 @@ cache_log $T/log/squid/cache
 pid_filename none
 visible_hostname localhost
 shutdown_lifetime 0 seconds
+pinger_enable off
 CONF
 start squid squid -N -f "$T/squid.conf"
 await listens "$PROXY"
