@@ -150,7 +150,7 @@ int file_replace(int dirfd, const char *name, const void *buf, size_t n,
 {
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
 
-	if (atomic_open(&f, dirfd, name, 0644, err))
+	if (atomic_open_unnamed(&f, dirfd, name, 0644, err))
 		return -1;
 	if (file_write_all(f.fd, buf, n, name, err))
 		return -1;

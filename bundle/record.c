@@ -81,7 +81,7 @@ int record_take_extra(struct hfcache *store, struct bundle_source *s,
 	digest_hex(&e->sha256, hex);
 	if (is_kept(dir, hex, e->size, &e->sha256))
 		return bundle_source_expect(s, seg, err);
-	if (atomic_open(&f, dir, hex, 0644, err) ||
+	if (atomic_open_unnamed(&f, dir, hex, 0644, err) ||
 	    bundle_source_copy_extra(s, seg, f.fd, err))
 		return -1;
 	return atomic_commit(&f, err);

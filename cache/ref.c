@@ -92,22 +92,42 @@ int hfcache_make_refs(struct hfcache *c, const struct lock_repo *repo,
 	return store_open_dir(c, repo, "refs", &dirfd, err);
 }
 
+/* Its final name at once if that is free, so that a kill leaves nothing behind. */
+static int name_ref(struct atomic_file *f, int repofd, int dirfd,
+		    const char *name)
+{
+	int failed = f->tmp ? EEXIST : store_link_fd(f->fd, dirfd, name);
+
+	if (failed == EEXIST && !f->tmp) {
+		char *temp CLEANUP(free_ptr) = store_temp_name("ref");
+
+		failed = store_link_fd(f->fd, repofd, temp);
+		f->tmp = failed ? NULL : take_ptr(temp);
+	}
+	if (f->tmp)
+		failed = renameat(repofd, f->tmp, dirfd, name) ? errno : 0;
+	if (!failed)
+		free_ptr(&f->tmp);
+	return failed;
+}
+
 /* The temporary file stands outside refs/, where clients take every file for a
  * ref. The directories of both are open. */
 static int write_ref(int repofd, int dirfd, const char *name,
 		     const char *commit, struct error *err)
 {
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+	int failed;
 
-	if (atomic_open(&f, repofd, "ref", 0644, err) ||
+	if (atomic_open_unnamed(&f, repofd, "ref", 0644, err) ||
 	    file_write_all(f.fd, commit, 40, "ref", err))
 		return -1;
 	/* what the ref makes visible shall not be younger than the ref */
 	if (syncfs(f.fd))
 		return err_sys(err, errno, "writing to disk");
-	if (renameat(repofd, f.tmp, dirfd, name))
-		return err_sys(err, errno, "cannot replace it");
-	free_ptr(&f.tmp);
+	failed = name_ref(&f, repofd, dirfd, name);
+	if (failed)
+		return err_sys(err, failed, "cannot replace it");
 	return file_sync_dir(dirfd, err);
 }
 

@@ -366,7 +366,7 @@ static int put_union(struct merge *m, struct error *err)
 static int write_listing(struct merge *m, int dirfd, const char *name,
 			 struct error *err)
 {
-	if (atomic_open(&m->file, dirfd, name, 0644, err))
+	if (atomic_open_unnamed(&m->file, dirfd, name, 0644, err))
 		return -1;
 	put_head(&m->json, &m->text);
 	if (put_union(m, err))
