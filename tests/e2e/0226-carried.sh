@@ -101,7 +101,7 @@ refused() {
 	says "not linked statically"
 	expect 2 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x.tar" --installer "$T/m.json"
 	says "not a program"
-	expect 3 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x.tar" --installer "$T/none"
+	expect 6 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x.tar" --installer "$T/none"
 	test ! -e "$T/x.tar"
 }
 again_from_store() {
