@@ -77,6 +77,7 @@ held_lock() {
 moves() { # NAME KIND
 	seen "$1" 124
 	same "$(stalled) $(longest)" "nothing $2"
+	jq -e --arg k "$2" '[.spans[] | select(.kind == $k)][0].begin_ms < 10000' "$T/report.json"
 }
 slow_file() {
 	moves slow read

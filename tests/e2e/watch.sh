@@ -58,6 +58,15 @@ seen() { # NAME [STATUS]: that of a program that was told to end
 	cp "$T/$1.err" "$T/err"
 	jq .spans "$T/report.json"
 	same "$(cat "$T/$1.status")" "${2:-143}"
+	[ "${2:-143}" != 143 ] || in_time "$1"
+}
+# Its name is said at most 10 s after the patience (2 s) was over.
+in_time() { # NAME
+	local after
+	after=$(grep -E "nothing moves .*$(cat "$T/$1.says")" "$T/$1.err" | head -n 1 |
+		sed -n 's/.*nothing moves for \([0-9]*\) s: .*/\1/p')
+	echo "named after ${after:-?} s"
+	test "${after:-99}" -le 12
 }
 
 run() { # STATUS ARGS...: runs a program, its report in $T/report.json
