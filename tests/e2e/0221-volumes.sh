@@ -6,7 +6,7 @@
 need python3 jq tar sha256sum
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
-repo "$TOP" acme/voice $A config.json=300 big.safetensors=900000 mid.bin=300000 \
+repo "$TOP" acme/voice $A config.json=300 big.safetensors=900000 mid.bin=300500 \
 	a/config.json=3000 twin.bin=150000 empty.txt=0
 SRC=$TOP/models/acme/voice/$A
 start_hub hub "$TOP"
@@ -48,6 +48,63 @@ same_bytes() {
 	cmp "$T/tree/itts-bundle.json" "$T/v/b.bundle.json"
 	same "$(jq -r .set "$T/v/b.volumes.json")" "$(sha256sum <"$T/v/b.bundle.json" | cut -c 1-64)"
 	! find "$T/v" -name '.*' -type f | grep .
+}
+# The smallest volumes there are: cuts fall into headers, payloads, states, between
+# members and into the end of the tar. KIND VOLUME: the first cut of each kind.
+cuts() {
+	python3 - "$T/b.tar" 4096 <<'PY'
+import sys, tarfile
+step, kinds = int(sys.argv[2]), {}
+with tarfile.open(sys.argv[1]) as tar:
+    members = tar.getmembers()
+    size = tar.fileobj.seek(0, 2)
+def kind(cut):
+    for m in members:
+        end = m.offset_data + (m.size + 511) // 512 * 512
+        if cut == m.offset: return "between"
+        if m.offset < cut < m.offset_data: return "header"
+        if cut == m.offset_data and m.size: return "behind-header"
+        if m.offset_data < cut < end: return "states" if m.name.endswith(".states") else "payload"
+    return "end"
+for at in range(step, size, step):
+    kinds.setdefault(kind(at), at // step + 1)
+for name in sorted(kinds): print(name, kinds[name])
+PY
+}
+flip() { # FILE OFFSET
+	local old
+	old=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\0$(printf %o $((old ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+every_cut() {
+	local kind n file
+	cut_into "$T/e" 4096
+	cat "$T"/e/b.tar.* | cmp - "$T/b.tar"
+	cuts | tee "$T/cuts"
+	same "$(grep -cE "^(behind-header|between|header|payload) " "$T/cuts")" 4
+	expect 0 itts install "$T/e" --cache "$T/e0"
+	installed "$T/e0"
+	# two visits: every other volume (the front of the tar is in the first eight), the rest
+	mkdir -p "$T/odd" "$T/even"
+	cp "$T"/e/b.*json "$T/odd" && cp "$T"/e/b.*json "$T/even"
+	cp "$T"/e/b.tar.*[13579] "$T"/e/b.tar.00[1-8] "$T/odd" && cp "$T"/e/b.tar.*[02468] "$T/even"
+	expect 6 itts install "$T/odd" --cache "$T/e1"
+	nothing_visible "$T/e1"
+	expect 0 itts install "$T/even" --cache "$T/e1"
+	installed "$T/e1"
+	# a byte on each side of each kind of cut
+	while read -r kind n; do
+		for n in $((n - 1)) "$n"; do
+			[ "$n" -gt 1 ] || continue # byte 7 of the tar says what it is
+			file=$(printf 'b.tar.%03d' "$n")
+			cp "$T/e/$file" "$T/kept"
+			flip "$T/e/$file" 7
+			expect 9 itts verify "$T/e"
+			expect 9 itts install "$T/e" --cache "$T/e-$kind-$n"
+			test ! -d "$T/e-$kind-$n" || nothing_visible "$T/e-$kind-$n"
+			cp "$T/kept" "$T/e/$file"
+		done
+	done <"$T/cuts"
 }
 read_there() {
 	content "$T/v" >"$T/before"
@@ -283,6 +340,7 @@ thin_too() {
 
 check "the volumes are the bundle, each checked alone" same_bytes
 check "verify, inspect, install where they lie" read_there
+check "cuts of every kind" every_cut
 check "one after the other" in_order
 check "backwards" backwards
 check "in several places at once" two_at_a_time
