@@ -43,8 +43,11 @@ for name in sorted(os.listdir(source)):
         with open(temp, "wb") as f:
             f.write(data)
         os.replace(temp, blob)
-    if not os.path.lexists(pointer):
+    try:
         os.symlink(f"../../blobs/{etag}", pointer)
+    except FileExistsError:  # as there: somebody else was as fast, with the same link
+        if os.path.realpath(pointer) != os.path.realpath(blob):
+            raise
     os.close(fd)
 PYTHON
 
