@@ -121,7 +121,7 @@ static const char make_cache[] =
 	". ./lib.sh\n"
 	"mkdir -p src/hub/$R/blobs src/hub/$R/refs src/hub/$R/snapshots/$C/sub "
 	"src/hub/.locks/$R src/hub/$R/.no_exist/$C\n"
-	"head -c 300000 /dev/urandom > big; echo '{}' > small; : > empty\n"
+	"seq 99999 | head -c 300000 > big; echo '{}' > small; : > empty\n"
 	"B=$(sha big); S=$(git_id small); E=$(git_id empty)\n"
 	"cp big src/hub/$R/blobs/$B; cp small src/hub/$R/blobs/$S; "
 	"cp empty src/hub/$R/blobs/$E\n"
