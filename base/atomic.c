@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LINK_PATH_MAX 32  /* /proc/self/fd/N */
 #define TEMP_BASE_MAX 200 /* of NAME, so that a long one still fits in 255 */
 
 /* "dir/NAME" -> "dir/.NAME.XXXXXXXX.tmp" */
@@ -56,9 +57,16 @@ int atomic_open(struct atomic_file *f, int dirfd, const char *name, mode_t mode,
 	return 0;
 }
 
-static bool has_link_path(int fd, char path[32])
+static void link_path(int fd, char path[LINK_PATH_MAX])
 {
-	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	snprintf(path, LINK_PATH_MAX, "/proc/self/fd/%d", fd);
+}
+
+static bool has_link_path(int fd)
+{
+	char path[LINK_PATH_MAX];
+
+	link_path(fd, path);
 	return !access(path, F_OK);
 }
 
@@ -70,10 +78,9 @@ int atomic_open_unnamed(struct atomic_file *f, int dirfd, const char *name,
 					     : xstrdup(".");
 	int fd CLEANUP(close_fd) = openat(dirfd, parent,
 					  O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
-	char path[32];
 
 	/* a name has to be possible in the end */
-	if (fd < 0 || fchmod(fd, mode) || !has_link_path(fd, path))
+	if (fd < 0 || fchmod(fd, mode) || !has_link_path(fd))
 		return atomic_open(f, dirfd, name, mode, err);
 	*f = (struct atomic_file){ .dirfd = dirfd,
 				   .fd = take_fd(&fd),
@@ -81,22 +88,33 @@ int atomic_open_unnamed(struct atomic_file *f, int dirfd, const char *name,
 	return 0;
 }
 
+int file_link_fd(int fd, int dirfd, const char *name)
+{
+	char proc[LINK_PATH_MAX];
+
+	/* needs a capability on older kernels; /proc may lack in a chroot */
+	if (!linkat(fd, "", dirfd, name, AT_EMPTY_PATH))
+		return 0;
+	if (errno == EEXIST)
+		return EEXIST;
+	link_path(fd, proc);
+	return linkat(AT_FDCWD, proc, dirfd, name, AT_SYMLINK_FOLLOW) ? errno
+								      : 0;
+}
+
 /* Its final name if that is free, else a temporary one. */
 static int give_name(struct atomic_file *f, struct error *err)
 {
-	char path[32];
 	char *tmp CLEANUP(free_ptr) = NULL;
-	int rc;
+	int failed = file_link_fd(f->fd, f->dirfd, f->name);
 
-	has_link_path(f->fd, path);
-	rc = linkat(AT_FDCWD, path, f->dirfd, f->name, AT_SYMLINK_FOLLOW);
-	while (rc && errno == EEXIST) {
+	while (failed == EEXIST) {
 		free_ptr(&tmp);
 		tmp = temp_name(f->name);
-		rc = linkat(AT_FDCWD, path, f->dirfd, tmp, AT_SYMLINK_FOLLOW);
+		failed = file_link_fd(f->fd, f->dirfd, tmp);
 	}
-	if (rc)
-		return err_sys(err, errno, "%s: cannot be given its name",
+	if (failed)
+		return err_sys(err, failed, "%s: cannot be given its name",
 			       f->name);
 	f->tmp = take_ptr(tmp);
 	return 0;

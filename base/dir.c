@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define LOCK_POLL_MS 50
-#define DIR_FLAGS    (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/* The kernel gives up with EAGAIN if something was renamed meanwhile. */
+#define OPENAT2_TRIES 64
+#define DIR_FLAGS     (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 static bool is_dir(int dirfd, const char *name)
 {
@@ -103,17 +105,18 @@ static int open_steps(int dirfd, const char *path, bool create, int *out,
 	return 0;
 }
 
-/* All steps at once; kernels before 5.6 and sandboxes without openat2() go them one
- * by one, and so does who needs to know why not. */
-static int open_whole(int dirfd, const char *path)
+int file_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = {
-		.flags = DIR_FLAGS,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS,
-	};
+	struct open_how how = { .flags = flags | O_CLOEXEC,
+				.resolve = resolve };
+	long fd = -1;
 
-	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	for (int i = 0; i < OPENAT2_TRIES; i++) {
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
+	return (int)fd;
 }
 
 static bool is_plain(const char *path)
@@ -132,7 +135,12 @@ static bool is_plain(const char *path)
 int file_open_beneath(int dirfd, const char *path, bool create, int *out,
 		      struct error *err)
 {
-	int whole = is_plain(path) ? open_whole(dirfd, path) : -1;
+	/* All steps at once. Where openat2() is not to be had they are gone one by
+	 * one, and also for who needs to know why not. */
+	int whole = is_plain(path) ? file_openat2(dirfd, path, DIR_FLAGS,
+						  RESOLVE_BENEATH |
+							  RESOLVE_NO_SYMLINKS)
+				   : -1;
 
 	if (whole >= 0) {
 		*out = whole;

@@ -26,6 +26,13 @@ int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
 int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 		  struct error *err) MUST_CHECK;
 
+/* Gives an open file a(nother) name; 0 or an errno. */
+int file_link_fd(int fd, int dirfd, const char *name);
+
+/* openat2(2), again while the tree moves under it; always close-on-exec. -1 and
+ * errno: ENOSYS or EPERM where a kernel or a sandbox does not have it. */
+int file_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
+
 /* Replace-or-create: bytes go to a temporary name beside the final one. */
 struct atomic_file {
 	int dirfd;	  /* borrowed, or AT_FDCWD */
@@ -38,8 +45,8 @@ struct atomic_file {
 	}
 int atomic_open(struct atomic_file *f, int dirfd, const char *name, mode_t mode,
 		struct error *err) MUST_CHECK;
-/* For large files: has no name at all before the commit where the file system can
- * do that, so that even kill -9 leaves nothing behind. */
+/* Has no name at all before the commit where the file system can do that, so that
+ * even kill -9 leaves nothing behind. */
 int atomic_open_unnamed(struct atomic_file *f, int dirfd, const char *name,
 			mode_t mode, struct error *err) MUST_CHECK;
 /* fsync, rename, fsync of the directory. */

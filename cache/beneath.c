@@ -1,5 +1,6 @@
 #include "cache/beneath.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "cache/beneath_walk.h"
 
@@ -8,29 +9,17 @@
 #include <linux/openat2.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* The kernel gives up with EAGAIN if something was renamed meanwhile. */
-#define TRIES 64
 
 static int open_beneath(int dirfd, const char *path, uint64_t flags)
 {
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = -1;
+	int fd = file_openat2(dirfd, path, flags,
+			      RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 
-	for (int i = 0; i < TRIES; i++) {
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-	}
 	/* an old kernel; an old filter of a container */
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		return beneath_walk(dirfd, path, (int)flags);
-	return (int)fd;
+	return fd;
 }
 
 static enum beneath why_not(int dirfd, const char *path)

@@ -206,20 +206,6 @@ int store_symlink(const char *text, int dirfd, const char *name,
 	return 0;
 }
 
-int store_link_fd(int fd, int dirfd, const char *name)
-{
-	char proc[32];
-
-	/* needs a capability on older kernels; /proc may lack in a chroot */
-	if (!linkat(fd, "", dirfd, name, AT_EMPTY_PATH))
-		return 0;
-	if (errno == EEXIST)
-		return EEXIST;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, proc, dirfd, name, AT_SYMLINK_FOLLOW) ? errno
-								      : 0;
-}
-
 /* --- blobs ------------------------------------------------------------------- */
 
 const struct digest *store_want(const struct lock_file *file)

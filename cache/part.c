@@ -372,7 +372,7 @@ static int check_part(struct hfcache_part *p, struct error *err)
 /* The open file, not what stands under the part's name by now. */
 static int name_new(const struct hfcache_part *p)
 {
-	int failed = store_link_fd(p->fd, p->dirfd, p->name);
+	int failed = file_link_fd(p->fd, p->dirfd, p->name);
 
 	if (!failed || failed == EEXIST || !p->named)
 		return failed;
@@ -392,7 +392,7 @@ static int replace(struct hfcache_part *p)
 
 	if (!p->named) {
 		unlinkat(p->dirfd, p->temp, 0);
-		failed = store_link_fd(p->fd, p->dirfd, p->temp);
+		failed = file_link_fd(p->fd, p->dirfd, p->temp);
 		p->named = !failed;
 	}
 	if (!failed && renameat(p->dirfd, p->temp, p->dirfd, p->name))

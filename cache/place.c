@@ -182,11 +182,11 @@ static int make_copy(const struct job *j, struct error *err)
 static int try_link(const struct job *j, int fd, struct error *err)
 {
 	char *temp CLEANUP(free_ptr) = store_temp_name(j->name);
-	int errnum = store_link_fd(fd, j->dirfd, j->name);
+	int errnum = file_link_fd(fd, j->dirfd, j->name);
 
 	if (!errnum)
 		return 1;
-	if (errnum != EEXIST || store_link_fd(fd, j->dirfd, temp))
+	if (errnum != EEXIST || file_link_fd(fd, j->dirfd, temp))
 		return 0;
 	if (renameat(j->dirfd, temp, j->dirfd, j->name)) {
 		failed(j, errno, err);

@@ -96,12 +96,12 @@ int hfcache_make_refs(struct hfcache *c, const struct lock_repo *repo,
 static int name_ref(struct atomic_file *f, int repofd, int dirfd,
 		    const char *name)
 {
-	int failed = f->tmp ? EEXIST : store_link_fd(f->fd, dirfd, name);
+	int failed = f->tmp ? EEXIST : file_link_fd(f->fd, dirfd, name);
 
 	if (failed == EEXIST && !f->tmp) {
 		char *temp CLEANUP(free_ptr) = store_temp_name("ref");
 
-		failed = store_link_fd(f->fd, repofd, temp);
+		failed = file_link_fd(f->fd, repofd, temp);
 		f->tmp = failed ? NULL : take_ptr(temp);
 	}
 	if (f->tmp)
@@ -187,7 +187,7 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 	if (hfcache_blob_open(c, from, from_file, &fd, err) ||
 	    hfcache_part_open(&p, c, to, to_file, false, -1, err))
 		return -1;
-	failed = store_link_fd(fd, p.dirfd, p.name);
+	failed = file_link_fd(fd, p.dirfd, p.name);
 	if (!failed ||
 	    (failed == EEXIST && store_is_right(c, p.path, p.size, same)))
 		return 0;
@@ -206,7 +206,7 @@ int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
 	if (hfcache_part_open(&p, c, repo, file, false, -1, err))
 		return -1;
 	temp = store_temp_name(p.name);
-	failed = store_link_fd(fd, p.dirfd, temp);
+	failed = file_link_fd(fd, p.dirfd, temp);
 	if (failed == EXDEV || failed == EPERM || failed == EMLINK ||
 	    failed == EOPNOTSUPP || failed == EACCES)
 		return 0;

@@ -74,8 +74,6 @@ enum beneath store_find(const struct hfcache *c, const struct lock_repo *repo,
 /* Does the file at this path below the root have these bytes? Reads them all. */
 bool store_is_right(const struct hfcache *c, const char *path, uint64_t size,
 		    const struct digest *want);
-/* Gives an open file a(nother) name; 0 or an errno. */
-int store_link_fd(int fd, int dirfd, const char *name);
 
 /* What a ref says, "" if nothing. NULL: exactly a commit; else what is wrong
  * with it, caller frees. */

@@ -76,7 +76,7 @@ static int to_file(struct app *app, const struct lock *l, struct error *err)
 	struct digest d;
 	uint64_t size;
 
-	if (atomic_open(&f, AT_FDCWD, file, 0644, err) != 0 ||
+	if (atomic_open_unnamed(&f, AT_FDCWD, file, 0644, err) != 0 ||
 	    sbom_write(l, put_file, &f, err) != 0 ||
 	    atomic_commit(&f, err) != 0)
 		return -1;
