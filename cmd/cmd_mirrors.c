@@ -267,10 +267,8 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "offline: there is nothing to measure");
 	if (select_manifest(app->options, &s->manifest, err) != 0 ||
-	    choose_repo(s, err) != 0)
-		return -1;
-	s->net.suggested = &s->manifest.endpoints;
-	if (net_open(&s->net, app, err) != 0)
+	    choose_repo(s, err) != 0 ||
+	    net_open(&s->net, app, &s->manifest.endpoints, err) != 0)
 		return -1;
 	for (size_t i = 0; i < s->net.hub.count; i++) {
 		struct hub_endpoint *e = &s->net.hub.endpoints[i];

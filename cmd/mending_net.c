@@ -129,7 +129,7 @@ int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 	struct net net CLEANUP(net_close) = NET_INIT;
 	const struct lock_repo *r = NULL;
 
-	if (net_open(&net, m->app, err) != 0)
+	if (net_open(&net, m->app, NULL, err) != 0)
 		return -1;
 	/* files of one repo follow one another */
 	for (size_t i = 0; i < a->count; i++) {

@@ -34,13 +34,14 @@ static void say_settings(struct app *app, const struct net *n)
 					     : c->http.ca_dir);
 }
 
-int net_open(struct net *n, struct app *app, struct error *err)
+int net_open(struct net *n, struct app *app, const struct strlist *suggested,
+	     struct error *err)
 {
 	struct config_network *c = &n->config;
 
 	if (config_offline(app->env, app->options))
 		return 0;
-	if (config_network(c, app->env, app->options, n->suggested, err) != 0)
+	if (config_network(c, app->env, app->options, suggested, err) != 0)
 		return -1;
 	for (size_t i = 0; i < c->endpoints.count; i++) {
 		const char *url = c->endpoints.items[i];

@@ -10,8 +10,6 @@
 #include "fetch/hub.h"
 
 struct net {
-	/* of the manifest, for where the user names none; borrowed, or NULL */
-	const struct strlist *suggested;
 	struct config_network config;
 	struct http *http;
 	struct hub hub;
@@ -20,8 +18,10 @@ struct net {
 	{                                     \
 		.config = CONFIG_NETWORK_INIT \
 	}
-/* Opens no connection yet. With offline nothing at all is set up. */
-int net_open(struct net *n, struct app *app, struct error *err) MUST_CHECK;
+/* Opens no connection yet. With offline nothing at all is set up. suggested, or NULL:
+ * the manifest's endpoints, for where the user names none. */
+int net_open(struct net *n, struct app *app, const struct strlist *suggested,
+	     struct error *err) MUST_CHECK;
 void net_close(struct net *n); /* CLEANUP */
 
 /* What each endpoint has sent, with --verbose or --per-mirror. */

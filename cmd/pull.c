@@ -325,7 +325,7 @@ static int connect_to(struct pull *p, const char *path, struct error *err)
 	if (registry_ref_parse(&p->ref, path, err) != 0)
 		return -1;
 	if (registry_auth(p->app->env, p->ref.host, &p->user_pass, err) != 0 ||
-	    net_open(&p->net, p->app, err) != 0)
+	    net_open(&p->net, p->app, NULL, err) != 0)
 		return -1;
 	p->registry =
 		(struct registry){ .http = p->net.http,

@@ -86,7 +86,6 @@ int work_select(struct work *w, struct app *app, struct error *err)
 	w->path = o->lock ? o->lock : LOCK_NAME;
 	if (select_manifest(o, &w->manifest, err) != 0)
 		return -1;
-	w->net.suggested = &w->manifest.endpoints;
 	return manifest_groups(&w->manifest, &o->with, &o->without, &w->groups,
 			       err);
 }
@@ -114,7 +113,8 @@ int work_resolve(struct work *w, struct app *app, struct error *err)
 		.sink = &app->sink,
 	};
 
-	if (net_open(&w->net, app, err) != 0 || open_store(w, app, err) != 0)
+	if (net_open(&w->net, app, &w->manifest.endpoints, err) != 0 ||
+	    open_store(w, app, err) != 0)
 		return -1;
 	return resolve_manifest(&w->net.hub, w->store, &w->manifest, &o,
 				&w->lock, err);
@@ -206,7 +206,8 @@ int work_begin(struct work *w, struct app *app, struct error *err)
 	    (work_select(w, app, err) != 0 || fill_lock(w, app, err) != 0))
 		return -1;
 	/* settings that are wrong are said before anything is made */
-	if (!w->net.http && net_open(&w->net, app, err) != 0)
+	if (!w->net.http &&
+	    net_open(&w->net, app, &w->manifest.endpoints, err) != 0)
 		return -1;
 	return open_store(w, app, err);
 }
