@@ -111,16 +111,26 @@ static int read_to_end(int fd, const char *name, size_t limit, struct str *out,
 	return 0;
 }
 
+int file_open(int dirfd, const char *name, int flags, int *out,
+	      struct error *err)
+{
+	*out = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
+	if (*out < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "%s: no such %s", name,
+			       flags & O_DIRECTORY ? "directory" : "file");
+	if (*out < 0)
+		return err_sys(err, errno, "%s", name);
+	return 0;
+}
+
 int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 		  struct error *err)
 {
-	int fd CLEANUP(close_fd) = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	int fd CLEANUP(close_fd) = -1;
 	size_t before = out->len;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", name);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", name);
+	if (file_open(dirfd, name, 0, &fd, err))
+		return -1;
 	if (read_to_end(fd, name, limit, out, err)) {
 		str_truncate(out, before);
 		return -1;

@@ -21,6 +21,10 @@ int file_read_full(int fd, void *buf, size_t n, size_t *got, const char *name,
 		   struct error *err) MUST_CHECK;
 int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
 		    const char *name, struct error *err) MUST_CHECK;
+/* Opens what is there for reading, with further open(2) flags such as O_DIRECTORY.
+ * ERR_NOT_FOUND if it is not. dirfd may be AT_FDCWD. Caller closes *out. */
+int file_open(int dirfd, const char *name, int flags, int *out,
+	      struct error *err) MUST_CHECK;
 /* Whole regular file (or pipe), at most limit bytes (ERR_FORMAT beyond), appended
  * to out. ERR_NOT_FOUND if absent. dirfd may be AT_FDCWD. */
 int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,

@@ -84,10 +84,8 @@ static int open_archive(struct import_run *run, const char *path,
 
 	if (!strcmp(path, "-"))
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	else
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	else if (file_open(AT_FDCWD, path, 0, &fd, err))
+		return -1;
 	if (fd < 0 || fstat(fd, &st))
 		return err_sys(err, errno, "%s", run->name);
 	if (S_ISDIR(st.st_mode))

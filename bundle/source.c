@@ -520,11 +520,8 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 					     err);
 	if (volumes_is(path))
 		return open_volumes(s, path, err);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", path);
+	if (file_open(AT_FDCWD, path, 0, &fd, err))
+		return -1;
 	s->owned = true;
 	return bundle_source_open_fd(s, fd, path, err);
 }

@@ -195,12 +195,8 @@ int supplies_add_files(struct supplies *all, const char *dir, struct error *err)
 {
 	struct supply *s CLEANUP(supply_close) = new_supply(SUPPLY_FILES, dir);
 
-	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dirfd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
-			       dir);
-	if (s->dirfd < 0)
-		return err_sys(err, errno, "%s", dir);
+	if (file_open(AT_FDCWD, dir, O_DIRECTORY, &s->dirfd, err))
+		return -1;
 	if (supply_scan_files(s, err))
 		return -1;
 	take(all, &s);

@@ -121,13 +121,10 @@ static int find_card(const char *path, char **out, struct error *err)
 
 static int add_dir(struct volumes *v, const char *path, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
-			       path);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", path);
+	if (file_open(AT_FDCWD, path, O_DIRECTORY, &fd, err))
+		return -1;
 	v->dirs = xgrow(v->dirs, &v->dir_cap, v->dir_count + 1,
 			sizeof(*v->dirs));
 	v->dirs[v->dir_count++] = fd;

@@ -192,14 +192,10 @@ int verify_model_dir(const char *model_dir, const struct lock *l,
 		.names = xcalloc(l->repo_count + 1, sizeof(char *)),
 		.count = l->repo_count,
 	};
-	int dirfd CLEANUP(close_fd) = open(model_dir,
-					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dirfd CLEANUP(close_fd) = -1;
 
-	if (dirfd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
-			       model_dir);
-	if (dirfd < 0)
-		return err_sys(err, errno, "%s", model_dir);
+	if (file_open(AT_FDCWD, model_dir, O_DIRECTORY, &dirfd, err))
+		return -1;
 	for (size_t i = 0; i < l->repo_count; i++) {
 		const struct lock_repo *r = &l->repos[i];
 

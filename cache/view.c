@@ -287,15 +287,10 @@ static int is_record(const struct dirent *d)
 
 static int no_records(const char *model_dir, struct error *err)
 {
-	struct stat st;
+	int fd CLEANUP(close_fd) = -1;
 
-	if (stat(model_dir, &st) != 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND,
-			       "there is no model directory %s", model_dir);
-	if (stat(model_dir, &st) != 0)
-		return err_sys(err, errno, "model directory %s", model_dir);
-	if (!S_ISDIR(st.st_mode))
-		return err_sys(err, ENOTDIR, "model directory %s", model_dir);
+	if (file_open(AT_FDCWD, model_dir, O_DIRECTORY, &fd, err))
+		return -1;
 	err_set(err, ERR_NOT_FOUND, "%s: no record of what was installed there",
 		model_dir);
 	return err_hint(err, "name the lock with --lock FILE");

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/scan.h"
@@ -192,16 +193,15 @@ static int scan_dir(struct scan *s, const char *path, unsigned depth,
 
 static int scan_path(struct scan *s, const char *path, struct error *err)
 {
-	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_NONBLOCK |
-						      O_CLOEXEC | O_NOCTTY);
+	int fd CLEANUP(close_fd) = -1;
 	char head[SNIFF_BYTES];
 	const char *what;
 	struct stat st;
 	ssize_t got;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (file_open(AT_FDCWD, path, O_NONBLOCK, &fd, err) != 0)
+		return -1;
+	if (fstat(fd, &st) != 0)
 		return err_sys(err, errno, "%s", path);
 	if (S_ISDIR(st.st_mode))
 		return scan_dir(s, path, 0, err);

@@ -25,16 +25,16 @@ void pack_choice_release(struct pack_choice *c)
 /* -1: it cannot be read. */
 static int first_byte(const char *path, char *out, struct error *err)
 {
-	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC);
+	int fd CLEANUP(close_fd) = -1;
 	size_t got;
 
 	*out = '\0';
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", path);
+	if (file_open(AT_FDCWD, path, 0, &fd, err) != 0)
+		return -1;
 	/* a directory: of volumes */
-	if (fd < 0 || (file_read_full(fd, out, 1, &got, path, err) != 0 &&
-		       err->sys != EISDIR))
-		return err->code ? -1 : err_sys(err, errno, "%s", path);
+	if (file_read_full(fd, out, 1, &got, path, err) != 0 &&
+	    err->sys != EISDIR)
+		return -1;
 	err_clear(err);
 	return 0;
 }
@@ -146,11 +146,8 @@ static int choose_installer(struct pack_choice *out, const char *file,
 
 	if (!file)
 		return 0;
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file", file);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", file);
+	if (file_open(AT_FDCWD, file, O_NONBLOCK, &fd, err) != 0)
+		return -1;
 	if (file_pread_full(fd, &h, sizeof(h), 0, &got, file, err) != 0)
 		return -1;
 	arch = got == sizeof(h) ? elf_machine(&h, &little) : NULL;
