@@ -287,10 +287,15 @@ static int is_record(const struct dirent *d)
 
 static int no_records(const char *model_dir, struct error *err)
 {
-	int fd CLEANUP(close_fd) = -1;
+	struct stat st;
+	bool found = stat(model_dir, &st) == 0;
 
-	if (file_open(AT_FDCWD, model_dir, O_DIRECTORY, &fd, err))
-		return -1;
+	if (!found && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND,
+			       "there is no model directory %s", model_dir);
+	if (!found || !S_ISDIR(st.st_mode))
+		return err_sys(err, found ? ENOTDIR : errno,
+			       "model directory %s", model_dir);
 	err_set(err, ERR_NOT_FOUND, "%s: no record of what was installed there",
 		model_dir);
 	return err_hint(err, "name the lock with --lock FILE");
