@@ -14,9 +14,7 @@
 #include <string.h>
 
 #define LOCK_WAIT_MS 60000
-/* Bigger ones are made durable one by one. */
-#define BATCH_LIMIT COPY_BUFFER
-#define PIECE	    ((size_t)64 << 10)
+#define PIECE	     ((size_t)64 << 10)
 
 /* One payload on its way. */
 struct arrival {
@@ -119,14 +117,6 @@ static int copy_payload(struct arrival *a, struct hfcache_part *part,
 		a->run->st->cloned_bytes += job.size;
 	*sha256 = job.sha256;
 	return 0;
-}
-
-int install_finish_part(struct install_run *run, struct hfcache_part *part,
-			uint64_t size, struct error *err)
-{
-	if (size <= BATCH_LIMIT)
-		return hfcache_batch_add(run->batch, part, err);
-	return hfcache_part_commit(part, NULL, err);
 }
 
 static int open_part(const struct arrival *a, struct hfcache_part *part,

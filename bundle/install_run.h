@@ -33,29 +33,52 @@ struct install_run {
 	bool refused; /* by the policy, while bytes came */
 };
 
-/* install_policy.c. What the manifest says, and the bytes where they can be read
- * twice: before anything is written. ERR_UNSAFE, as of the next two. */
+/* --- install_policy.c ---------------------------------------------------------
+ * What the manifest says, and the bytes where they can be read twice: before
+ * anything is written. ERR_UNSAFE, as of the next two. */
 int install_ask_policy(struct install_run *run, struct error *err) MUST_CHECK;
 /* What the store has already, and the bundle only names. */
 int install_judge_store(struct install_run *run, struct error *err) MUST_CHECK;
 /* What is in a part of this blob, which has no name yet. */
 int install_judge_part(struct install_run *run, const struct bundle_blob *b,
 		       int fd, struct error *err) MUST_CHECK;
-/* All that is held gets its names. */
-int install_name_held(struct install_run *run, struct error *err) MUST_CHECK;
-void install_drop_held(struct install_run *run);
-/* Gives a part its name, now or with the batch. */
-int install_finish_part(struct install_run *run, struct hfcache_part *part,
-			uint64_t size, struct error *err) MUST_CHECK;
 
-/* The use that has the bytes of a blob in the store; NULL: none. */
+/* --- install_places.c ---------------------------------------------------------
+ * The use that has the bytes of a blob in the store; NULL: none. */
 const struct bundle_use *install_find_right(const struct install_run *run,
 					    const struct bundle_blob *b);
 size_t install_use_index(const struct install_run *run,
 			 const struct bundle_use *use);
+/* The blobs (absent: those that a thin bundle leaves out) in all their places:
+ * what has the right size is hashed. */
+int install_find_places(struct install_run *run, bool absent, struct error *err)
+	MUST_CHECK;
+/* Is there a blob of the right size to be hashed? */
+bool install_is_candidate(struct install_run *run,
+			  const struct bundle_use *use);
 
-/* A segment that is not all here (install_volumes.c): of a payload that lacks, what
- * is here is kept for the next visit. */
+/* --- install_thin.c -----------------------------------------------------------
+ * Hashes what a thin bundle leaves out in the store, before anything is locked or
+ * written. ERR_NOT_FOUND, ERR_INTEGRITY naming what lacks. */
+int install_check_thin(struct install_run *run, struct error *err) MUST_CHECK;
+/* Still all there? Only looks. */
+int install_recheck_thin(struct install_run *run, struct error *err) MUST_CHECK;
+
+/* --- install_plan.c -----------------------------------------------------------
+ * Fills places, can_clone, had_*, new_*, need_*; ERR_IO where space lacks. */
+int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
+
+/* --- install_name.c -----------------------------------------------------------
+ * Gives a part its name, now or with the batch. */
+int install_finish_part(struct install_run *run, struct hfcache_part *part,
+			uint64_t size, struct error *err) MUST_CHECK;
+/* All that is held gets its names. */
+int install_name_held(struct install_run *run, struct error *err) MUST_CHECK;
+void install_drop_held(struct install_run *run);
+
+/* --- install_volumes.c --------------------------------------------------------
+ * A segment that is not all here: of a payload that lacks, what is here is kept for
+ * the next visit. */
 int install_part_of_volumes(struct install_run *run, const struct segment *seg,
 			    struct error *err) MUST_CHECK;
 /* The blob has come in one piece: removes what such visits have left. */
@@ -67,22 +90,8 @@ int install_waiting(struct install_run *run, struct error *err);
 uint64_t install_part_on_disk(const struct install_run *run,
 			      const struct bundle_blob *b);
 
-/* Of a thin bundle: hashes what it leaves out in the store, before anything is
- * locked or written. ERR_NOT_FOUND, ERR_INTEGRITY naming what lacks. */
-int install_check_thin(struct install_run *run, struct error *err) MUST_CHECK;
-/* Still all there? Only looks. */
-int install_recheck_thin(struct install_run *run, struct error *err) MUST_CHECK;
-/* The blobs (absent: those that a thin bundle leaves out) in all their places:
- * what has the right size is hashed. */
-int install_find_places(struct install_run *run, bool absent, struct error *err)
-	MUST_CHECK;
-/* Is there a blob of the right size to be hashed? */
-bool install_is_candidate(struct install_run *run,
-			  const struct bundle_use *use);
-
-/* Fills places, can_clone, had_*, new_*, need_*; ERR_IO where space lacks. */
-int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
-/* Walks the bundle to its end; all blobs are in the store then. */
+/* --- install_payload.c --------------------------------------------------------
+ * Walks the bundle to its end; all blobs are in the store then. */
 int install_payloads(struct install_run *run, struct error *err) MUST_CHECK;
 
 #endif
