@@ -52,6 +52,7 @@ static void put_sources(struct json_writer *j, const struct hub *h)
 	json_begin_array(j);
 	for (size_t i = 0; i < h->count; i++) {
 		json_begin_object(j);
+		json_put_kv(j, "endpoint", h->endpoints[i].name);
 		json_put_kv(j, "origin", h->endpoints[i].origin);
 		json_put_kv_u64(j, "received_bytes", h->endpoints[i].bytes);
 		json_put_kv_bool(j, "dropped", h->endpoints[i].dropped);
@@ -118,7 +119,7 @@ static void find_sources(const struct missing *m, const struct lock_repo *repo,
 		strlist_take(out, origin);
 	for (size_t i = 0; i < m->hub->count; i++)
 		if (endpoint_has(m->hub, &m->hub->endpoints[i], repo, file))
-			strlist_add(out, m->hub->endpoints[i].origin);
+			strlist_add(out, m->hub->endpoints[i].name);
 }
 
 static void table_missing(struct missing *m, const struct lock_repo *repo,

@@ -123,7 +123,7 @@ static void put_json(struct app *app, const struct survey *s)
 		const struct measure *m = &s->results[i];
 
 		json_begin_object(&j);
-		json_put_kv(&j, "endpoint", e->url);
+		json_put_kv(&j, "endpoint", e->name);
 		json_put_kv(&j, "kind", endpoint_kind_name(e->kind));
 		json_put_kv_bool(&j, "listings", m->lists);
 		json_put_kv_bool(&j, "files", m->serves);
@@ -174,12 +174,14 @@ static void add_how(struct table *t, const struct survey *s,
 	table_add(t, how.ptr);
 }
 
-static void add_row(struct table *t, const struct survey *s,
+static void add_row(struct table *t, const struct survey *s, size_t i,
 		    const struct measure_hop *hop)
 {
+	const struct hub_endpoint *e = &s->net.hub.endpoints[i];
+	bool own = strcmp(hop->origin, e->origin) == 0;
 	char rate[HUMAN_MAX];
 
-	table_add(t, hop->origin);
+	table_add(t, own ? e->name : hop->origin);
 	add_time(t, hop->name_us);
 	add_time(t, hop->connect_us);
 	add_time(t, hop->tls_us);
@@ -207,7 +209,7 @@ static void put_use(struct str *out, const struct survey *s, size_t i)
 		told |= s->results[k].lists &&
 			h->endpoints[k].kind != h->endpoints[i].kind;
 	}
-	str_addf(out, "%s: ", h->endpoints[i].url);
+	str_addf(out, "%s: ", h->endpoints[i].name);
 	if (!m->lists && !m->serves)
 		str_adds(out, "of no use");
 	if (m->lists)
@@ -234,7 +236,7 @@ static void put_text(struct app *app, const struct survey *s)
 		table_add(&t, heads[i]);
 	for (size_t i = 0; i < s->net.hub.count; i++)
 		for (size_t k = 0; k < s->results[i].count; k++)
-			add_row(&t, s, &s->results[i].hops[k]);
+			add_row(&t, s, i, &s->results[i].hops[k]);
 	table_format(&t, &out);
 	str_addc(&out, '\n');
 	for (size_t i = 0; i < s->net.hub.count; i++)
@@ -273,7 +275,7 @@ static int run(struct app *app, struct error *err)
 	for (size_t i = 0; i < s->net.hub.count; i++) {
 		struct hub_endpoint *e = &s->net.hub.endpoints[i];
 
-		event_info(&app->sink, "measuring %s", e->url);
+		event_info(&app->sink, "measuring %s", e->name);
 		if (measure_endpoint(&s->net.hub, e, &s->like.repos[0],
 				     &s->results[i], err) != 0)
 			return -1;

@@ -20,7 +20,7 @@ static void say_settings(struct app *app, const struct net *n)
 
 	for (size_t i = 0; i < n->hub.count; i++)
 		event_info(&app->sink, "endpoint: %s, from %s%s",
-			   n->hub.endpoints[i].origin, c->endpoints_from,
+			   n->hub.endpoints[i].name, c->endpoints_from,
 			   endpoint_token(&n->hub, &n->hub.endpoints[i])
 				   ? ", with token"
 				   : "");
@@ -84,7 +84,7 @@ void net_note_sources(struct app *app, const struct hub *h)
 	if (!app->options->verbose && !app->options->per_mirror)
 		return;
 	for (size_t i = 0; i < h->count; i++)
-		app_note(app, "from %s: %s%s", h->endpoints[i].origin,
+		app_note(app, "from %s: %s%s", h->endpoints[i].name,
 			 human_size(h->endpoints[i].bytes, size),
 			 h->endpoints[i].dropped ? ", then no more" : "");
 }

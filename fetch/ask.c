@@ -33,6 +33,15 @@ static unsigned max_attempts(const struct hub *h)
 						       : most;
 }
 
+static int refusal(const struct question *q, int rc,
+		   const struct http_response *res, struct error *err)
+{
+	if (rc == 0)
+		return retry_explain(res, q->what, q->endpoint->name, err);
+	endpoint_blame(q->endpoint, err);
+	return -1;
+}
+
 int ask(const struct question *q, const struct http_request *rq,
 	struct str *body, struct http_response *res, struct error *err)
 {
@@ -54,9 +63,7 @@ int ask(const struct question *q, const struct http_request *rq,
 		if (d.verdict == RETRY_OK)
 			return 0;
 		if (d.verdict != RETRY_AGAIN && d.verdict != RETRY_REFRESH)
-			return rc < 0 ? -1
-				      : retry_explain(res, q->what,
-						      q->endpoint->origin, err);
+			return refusal(q, rc, res, err);
 		tell_retry(q, rc < 0 ? err->msg : retry_meaning(res),
 			   d.delay_ms);
 		err_clear(err);

@@ -55,7 +55,7 @@ static int open_source(struct lane *l, const struct http_response *res,
 	l->began_ms = clock_ms();
 	if (!l->job->blocks)
 		return 0;
-	text = xasprintf("%s %s", l->endpoint->origin,
+	text = xasprintf("%s %s", l->endpoint->name,
 			 s->validator[0] ? s->validator : "-");
 	return blocks_source(l->job->blocks, text, &s->id, err);
 }
@@ -138,14 +138,14 @@ static int take_range(struct lane *l, const struct http_response *res,
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: asked for bytes from %llu of %llu, got "
 			       "another range",
-			       l->endpoint->origin, l->job->name,
+			       l->endpoint->name, l->job->name,
 			       (unsigned long long)l->from,
 			       (unsigned long long)l->job->blob->file->size);
 	if (has_changed(l, res)) {
 		l->changed = true;
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: changed while it was fetched",
-			       l->endpoint->origin, l->job->name);
+			       l->endpoint->name, l->job->name);
 	}
 	return open_source(l, res, err);
 }
@@ -290,7 +290,7 @@ static void explain_foreign(const struct lane *l,
 			    const struct http_response *res, struct error *err)
 {
 	const char *kind = retry_foreign_body(l->head, l->head_len);
-	const char *origin = l->endpoint->origin, *name = l->job->name;
+	const char *from = l->endpoint->name, *name = l->job->name;
 	char *message CLEANUP(free_ptr) = endpoint_message(l->endpoint, l->head,
 							   l->head_len);
 
@@ -298,27 +298,27 @@ static void explain_foreign(const struct lane *l,
 		kind = "a web page";
 	err_clear(err);
 	if (message)
-		err_set(err, ERR_NOT_FOUND, "%s: %s: the server says: %s",
-			origin, name, message);
+		err_set(err, ERR_NOT_FOUND, "%s: %s: the server says: %s", from,
+			name, message);
 	else if (kind)
 		err_set(err, ERR_INTEGRITY,
-			"%s: %s: sent %s instead of the file", origin, name,
+			"%s: %s: sent %s instead of the file", from, name,
 			kind);
 	else if (res->encoded)
 		err_set(err, ERR_INTEGRITY,
 			"%s: %s: sent compressed, which was not asked for",
-			origin, name);
+			from, name);
 	else
 		err_set(err, ERR_INTEGRITY,
 			"%s: %s: the file there has %llu bytes, expected %llu",
-			origin, name, (unsigned long long)res->length,
+			from, name, (unsigned long long)res->length,
 			(unsigned long long)l->job->blob->file->size);
 }
 
 static void explain_short(const struct lane *l, struct error *err)
 {
 	err_set(err, ERR_NET, "%s: %s: ended after %llu of %llu bytes",
-		l->endpoint->origin, l->job->name, (unsigned long long)l->pos,
+		l->endpoint->name, l->job->name, (unsigned long long)l->pos,
 		(unsigned long long)l->job->blob->file->size);
 }
 
@@ -330,9 +330,11 @@ void answer_judge(const struct lane *l, const struct http_response *res,
 	if (l->foreign)
 		explain_foreign(l, res, err);
 	else if (err->code == ERR_NONE && !delivered)
-		retry_explain(res, l->job->name, l->endpoint->origin, err);
+		retry_explain(res, l->job->name, l->endpoint->name, err);
 	else if (err->code == ERR_CANCELLED && l->pos == l->end && l->got > 0)
 		err_clear(err); /* stopped because it was enough */
 	else if (err->code == ERR_NONE && l->pos < l->end)
 		explain_short(l, err);
+	else
+		endpoint_blame(l->endpoint, err);
 }

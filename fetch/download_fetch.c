@@ -328,7 +328,7 @@ static void tell_sources(struct fetch *f)
 		uint64_t bytes = bytes_sent(c, i);
 		struct event ev = { .type = EVENT_SOURCE,
 				    .id = (unsigned)i,
-				    .source = c->hub->endpoints[i].origin,
+				    .source = c->hub->endpoints[i].name,
 				    .done = bytes,
 				    .items = c->endpoints[i].lanes };
 

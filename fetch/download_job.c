@@ -48,7 +48,7 @@ void job_tell(const struct job *j, enum event_type type, const char *text,
 			    .id = j->id,
 			    .name = j->name,
 			    .text = text,
-			    .source = j->last ? j->last->origin : NULL,
+			    .source = j->last ? j->last->name : NULL,
 			    .done = bytes_done(j),
 			    .total = j->blob->file->size,
 			    .delay_ms = delay_ms };
@@ -104,7 +104,7 @@ static void end_with(struct job *j, const struct error *err, bool in_batch)
 	struct job_common *common = j->common;
 	struct job_end e = { .blob = j->blob,
 			     .id = j->id,
-			     .source = j->last ? j->last->origin : NULL,
+			     .source = j->last ? j->last->name : NULL,
 			     .resumed = j->resumed,
 			     .in_batch = in_batch };
 
@@ -178,7 +178,7 @@ static void drop(struct job *j, struct hub_endpoint *e, const char *why)
 	if (e->dropped)
 		return;
 	e->dropped = true;
-	event_warn(j->common->sink, "%s is not asked any more: %s", e->origin,
+	event_warn(j->common->sink, "%s is not asked any more: %s", e->name,
 		   why);
 }
 
@@ -188,7 +188,7 @@ void job_drop_endpoint(struct job *j, struct hub_endpoint *e, const char *why)
 	if (others_in_use(j->common->hub, e))
 		drop(j, e, why);
 	else
-		event_warn(j->common->sink, "%s: %s", e->origin, why);
+		event_warn(j->common->sink, "%s: %s", e->name, why);
 }
 
 /* This endpoint has failed the job; what does that say of it? */
@@ -269,7 +269,7 @@ static void wrong_bytes(struct job *j, struct hub_endpoint *from,
 		j->common->stats->retries++;
 		job_tell(j, EVENT_RETRY, why->msg, 0);
 	} else {
-		err_wrap(why, "%s", from->origin);
+		err_wrap(why, "%s", from->name);
 		job_refuse(j, from, why);
 	}
 }
@@ -356,7 +356,7 @@ static void judge(struct job *j, struct error *why)
 	} else if (v == BLOCKS_WRONG && !comparing && j->lanes == 0 &&
 		   !repair_begin(j)) {
 		if (j->last)
-			err_wrap(why, "%s", j->last->origin);
+			err_wrap(why, "%s", j->last->name);
 		job_end(j, why);
 	}
 }

@@ -183,7 +183,7 @@ static void tell_again(const struct lane *l, const struct http_response *res,
 	char *text CLEANUP(free_ptr) = NULL;
 
 	if (raw->code == ERR_NONE && res->status != 200 && res->status != 206)
-		text = xasprintf("%s: %s (status %ld)", l->endpoint->origin,
+		text = xasprintf("%s: %s (status %ld)", l->endpoint->name,
 				 retry_meaning(res), res->status);
 	job_tell(l->job, EVENT_RETRY, text ? text : err->msg, delay_ms);
 }

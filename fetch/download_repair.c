@@ -62,7 +62,7 @@ static void tell_begin(const struct job *j)
 	char *text CLEANUP(free_ptr) = xasprintf(
 		"the digest is wrong; comparing %s with what %s sends",
 		human_size(bytes, size),
-		j->common->hub->endpoints[j->repair.endpoint].origin);
+		j->common->hub->endpoints[j->repair.endpoint].name);
 
 	job_tell(j, EVENT_RETRY, text, 0);
 }

@@ -29,6 +29,8 @@
 #define MODELSCOPE_REVISION "master"
 /* Where a file's content is asked for, an answer of more bytes is no message. */
 #define MESSAGE_LIMIT 4096
+/* Of an endpoint: its name has room in messages and in journals. */
+#define URL_LIMIT 512
 
 static const struct {
 	const char *name;
@@ -108,6 +110,21 @@ static bool is_token_home(const char *origin, enum endpoint_kind kind)
 	return false;
 }
 
+/* The origin and the path: one host may have several. */
+static char *name_of(const char *origin, const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+
+	return xasprintf("%s%s", origin, host + strcspn(host, "/"));
+}
+
+static void endpoint_release(struct hub_endpoint *e)
+{
+	free_ptr(&e->url);
+	free_ptr(&e->origin);
+	free_ptr(&e->name);
+}
+
 int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		     struct error *err)
 {
@@ -123,6 +140,10 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		return err_set(err, ERR_USAGE,
 			       "%s: a query does not belong to an endpoint",
 			       origin);
+	if (len > URL_LIMIT)
+		return err_set(err, ERR_USAGE,
+			       "%s: more than %d bytes for an endpoint", origin,
+			       URL_LIMIT);
 	if (h->count == HUB_MAX_ENDPOINTS)
 		return err_set(err, ERR_USAGE, "more than %d endpoints",
 			       HUB_MAX_ENDPOINTS);
@@ -135,6 +156,7 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 	e = &h->endpoints[h->count++];
 	*e = (struct hub_endpoint){ .kind = kind, .url = xstrndup(url, len) };
 	e->send_token = named || is_token_home(origin, kind);
+	e->name = name_of(origin, e->url);
 	e->origin = take_ptr(origin);
 	return 0;
 }
@@ -148,10 +170,8 @@ static void link_release(struct hub_link *l)
 
 void hub_release(struct hub *h)
 {
-	for (size_t i = 0; i < h->count; i++) {
-		free_ptr(&h->endpoints[i].url);
-		free_ptr(&h->endpoints[i].origin);
-	}
+	for (size_t i = 0; i < h->count; i++)
+		endpoint_release(&h->endpoints[i]);
 	for (size_t i = 0; i < h->link_count; i++)
 		link_release(&h->links[i]);
 	free_ptr(&h->endpoints);
@@ -187,7 +207,7 @@ static int means_none(const struct hub *h, const char *name, struct error *err)
 	struct str all CLEANUP(str_release) = STR_INIT;
 
 	for (size_t i = 0; i < h->count; i++)
-		str_addf(&all, "%s%s", i ? ", " : "", h->endpoints[i].origin);
+		str_addf(&all, "%s%s", i ? ", " : "", h->endpoints[i].name);
 	return err_set(err, ERR_USAGE, "%s is none of the endpoints: %s", shown,
 		       all.ptr);
 }
@@ -208,12 +228,10 @@ int endpoint_keep_only(struct hub *h, const struct strlist *names,
 			return means_none(h, names->items[i], err);
 	}
 	for (size_t k = 0; names->count && k < h->count; k++) {
-		if (kept[k]) {
+		if (kept[k])
 			h->endpoints[n++] = h->endpoints[k];
-			continue;
-		}
-		free_ptr(&h->endpoints[k].url);
-		free_ptr(&h->endpoints[k].origin);
+		else
+			endpoint_release(&h->endpoints[k]);
 	}
 	if (names->count)
 		h->count = n;
@@ -424,6 +442,15 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq)
 	rq->lines = f->lines;
 }
 
+void endpoint_blame(const struct hub_endpoint *e, struct error *err)
+{
+	bool known = err->code == ERR_NET || err->code == ERR_HTTP ||
+		     err->code == ERR_AUTH || err->code == ERR_FORMAT;
+
+	if (known && !strstr(err->msg, e->name))
+		err_wrap(err, "%s", e->name);
+}
+
 /* --- listing -------------------------------------------------------------------- */
 
 static int compare_paths(const void *a, const void *b)
@@ -443,8 +470,7 @@ static int sort_files(const struct hub_endpoint *e, struct lock_repo *repo,
 		if (compare_paths(&repo->files[i - 1], &repo->files[i]) == 0)
 			return err_set(err, ERR_FORMAT,
 				       "%s: %s: the listing has %s twice",
-				       e->origin, repo->id,
-				       repo->files[i].path);
+				       e->name, repo->id, repo->files[i].path);
 	return 0;
 }
 

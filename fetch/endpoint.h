@@ -35,6 +35,10 @@ void endpoint_file_release(struct endpoint_file *f); /* CLEANUP */
 /* Puts what is to be sent into a request; f must live until it is submitted. */
 void endpoint_request(const struct endpoint_file *f, struct http_request *rq);
 
+/* An error of the line may only name the host where it happened, which is that of
+ * several endpoints or of a redirect: puts the endpoint's name in front. */
+void endpoint_blame(const struct hub_endpoint *e, struct error *err);
+
 /* Adds the links of a lock's files that have a URL of their own, and endpoints
  * for their hosts. No pointers to endpoints may be held. ERR_USAGE: too many. */
 int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)

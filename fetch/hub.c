@@ -59,15 +59,13 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 	if (ask_url(&q->q, url, &body, &res, err) < 0)
 		return -1;
 	if (ask_first_byte(&body) == '<')
-		return retry_explain(&res, q->q.what, q->q.endpoint->origin,
-				     err);
+		return retry_explain(&res, q->q.what, q->q.endpoint->name, err);
 	if (hub_parse_info(body.ptr, body.len, files, repo, err) < 0)
-		return err_wrap(err, "%s: %s", q->q.endpoint->origin,
-				q->q.what);
+		return err_wrap(err, "%s: %s", q->q.endpoint->name, q->q.what);
 	if (is_commit_id(revision) && strcmp(repo->commit, revision) != 0)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: asked for commit %s, got %s",
-			       q->q.endpoint->origin, q->q.what, revision,
+			       q->q.endpoint->name, q->q.what, revision,
 			       repo->commit);
 	return 0;
 }
@@ -92,7 +90,7 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 		if (page == MAX_PAGES)
 			return err_set(err, ERR_FORMAT,
 				       "%s: %s: the listing has no end",
-				       q->q.endpoint->origin, q->q.what);
+				       q->q.endpoint->name, q->q.what);
 		if (ask_url(&q->q, url, &body, &res, err) < 0) {
 			if (page > 0 || !lacks_tree_api(&res))
 				return -1;
@@ -102,7 +100,7 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 		if (page == 0 && ask_first_byte(&body) != '[')
 			return 0;
 		if (hub_parse_tree(body.ptr, body.len, repo, err) < 0)
-			return err_wrap(err, "%s: %s", q->q.endpoint->origin,
+			return err_wrap(err, "%s: %s", q->q.endpoint->name,
 					q->q.what);
 		free_ptr(&url);
 		if (res.link_next &&

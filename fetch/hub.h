@@ -30,7 +30,8 @@ enum endpoint_kind {
 struct hub_endpoint {
 	enum endpoint_kind kind;
 	char *url;    /* no trailing '/', may have a path */
-	char *origin; /* for messages */
+	char *origin; /* scheme, host, port */
+	char *name;   /* for messages: the URL without a password */
 	bool send_token;
 	unsigned
 		failures; /* files given up for want of a connection, in a row */

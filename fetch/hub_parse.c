@@ -216,7 +216,7 @@ int hub_rehost(const struct hub_endpoint *e, const char *link, char **out,
 		return err_set(err, ERR_FORMAT,
 			       "%s: the next page is said to be at %s, which "
 			       "is not the Hub API",
-			       e->origin, shown);
+			       e->name, shown);
 	}
 	*out = xasprintf("%s%s", e->url, path);
 	return 0;

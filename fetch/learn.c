@@ -130,18 +130,18 @@ static int judge(struct lesson *s, struct error *err)
 		message = endpoint_message(s->endpoint, s->head, have);
 	if (message)
 		return err_set(err, ERR_NOT_FOUND,
-			       "%s: %s: the server says: %s",
-			       s->endpoint->origin, s->what, message);
+			       "%s: %s: the server says: %s", s->endpoint->name,
+			       s->what, message);
 	if (s->got != s->file->size)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: got %llu bytes, expected %llu",
-			       s->endpoint->origin, s->what,
+			       s->endpoint->name, s->what,
 			       (unsigned long long)s->got,
 			       (unsigned long long)s->file->size);
 	if (!digest_equal(&sha256, &s->file->sha256))
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s: its SHA-256 is not that of the listing",
-			       s->endpoint->origin, s->what);
+			       s->endpoint->name, s->what);
 	s->file->etag = git;
 	return 0;
 }
@@ -178,7 +178,7 @@ static void on_done(void *ctx, const struct http_response *res,
 
 	e->bytes += res->body_bytes;
 	if (err.code == ERR_NONE && res->status != 200)
-		retry_explain(res, s->what, e->origin, &err);
+		retry_explain(res, s->what, e->name, &err);
 	else if (err.code == ERR_NONE)
 		(void)judge(s, &err);
 	if (err.code == ERR_NONE)

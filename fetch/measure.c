@@ -88,13 +88,13 @@ static void judge_file(struct probe *p, const struct http_response *res)
 
 	if (foreign || res->encoded)
 		err_set(&p->err, ERR_HTTP, "%s: %s: sent %s instead of it",
-			p->e->origin, p->what,
+			p->e->name, p->what,
 			foreign ? foreign : "something compressed");
 	else if (res->status == 200 && res->length != UINT64_MAX &&
 		 res->length != p->size)
 		err_set(&p->err, ERR_HTTP,
 			"%s: %s: the file there has %llu bytes, expected %llu",
-			p->e->origin, p->what, (unsigned long long)res->length,
+			p->e->name, p->what, (unsigned long long)res->length,
 			(unsigned long long)p->size);
 	if (p->err.code != ERR_NONE || !last)
 		return;
@@ -114,7 +114,7 @@ static void on_done(void *ctx, const struct http_response *res,
 	if (p->err.code != ERR_NONE)
 		return;
 	if (!answered)
-		retry_explain(res, p->what, p->e->origin, &p->err);
+		retry_explain(res, p->what, p->e->name, &p->err);
 	else if (p->file)
 		judge_file(p, res);
 }
@@ -216,8 +216,8 @@ int measure_endpoint(struct hub *h, struct hub_endpoint *e,
 	out->lists = true;
 	f = largest(repo);
 	if (!f) {
-		err_set(&out->err, ERR_NOT_FOUND, "%s: %s has no file",
-			e->origin, like->id);
+		err_set(&out->err, ERR_NOT_FOUND, "%s: %s has no file", e->name,
+			like->id);
 		return 0;
 	}
 	rc = fetch(h, e, repo, f, out, err);

@@ -45,14 +45,13 @@ static int ask_site(const struct site *s, const char *url, struct str *body,
 	if (ask_url(&s->q, url, body, &res, err) < 0)
 		return -1;
 	if (ask_first_byte(body) == '<')
-		return retry_explain(&res, s->q.what, s->q.endpoint->origin,
-				     err);
+		return retry_explain(&res, s->q.what, s->q.endpoint->name, err);
 	return 0;
 }
 
 static int wrap(const struct site *s, struct error *err)
 {
-	return err_wrap(err, "%s: %s", s->q.endpoint->origin, s->q.what);
+	return err_wrap(err, "%s: %s", s->q.endpoint->name, s->q.what);
 }
 
 static int find_commit(const struct site *s, const char *revision,
@@ -91,7 +90,7 @@ static int list_model(const struct site *s, struct error *err)
 		event_warn(s->q.hub->sink,
 			   "%s: %s: %zu files and more; ModelScope may not "
 			   "have named them all",
-			   s->q.endpoint->origin, s->q.what, rows);
+			   s->q.endpoint->name, s->q.what, rows);
 	return 0;
 }
 
@@ -106,7 +105,7 @@ static int list_dataset(const struct site *s, struct error *err)
 		if (page > MAX_PAGES)
 			return err_set(err, ERR_FORMAT,
 				       "%s: %s: the listing has no end",
-				       s->q.endpoint->origin, s->q.what);
+				       s->q.endpoint->name, s->q.what);
 		begin_url(s, "repo/tree?Revision=", s->repo->commit, &url);
 		str_addf(&url,
 			 "&Root=/&Recursive=True&PageNumber=%u"
@@ -134,7 +133,7 @@ int modelscope_list(struct hub *h, struct hub_endpoint *e,
 	if (repo->type == REPO_SPACE)
 		return err_set(err, ERR_NOT_FOUND,
 			       "%s: %s is a space, and ModelScope has none",
-			       e->origin, repo->id);
+			       e->name, repo->id);
 	endpoint_modelscope_name(repo, &id, &revision);
 	s.id = id;
 	s.q.what = xasprintf("%s@%s", id, revision);

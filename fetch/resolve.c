@@ -42,11 +42,11 @@ static void describe_file(struct str *out, const struct story *s,
 	char hex[DIGEST_HEX_MAX];
 
 	if (file)
-		str_addf(out, "%s has %llu bytes named %s", s->from->origin,
+		str_addf(out, "%s has %llu bytes named %s", s->from->name,
 			 (unsigned long long)file->size,
 			 digest_hex(&file->etag, hex));
 	else
-		str_addf(out, "%s does not have it", s->from->origin);
+		str_addf(out, "%s does not have it", s->from->name);
 }
 
 static int differ(const struct story *a, const struct lock_file *x,
@@ -98,8 +98,8 @@ static int compare_stories(const struct story *a, const struct story *b,
 		return compare_files(a, b, err);
 	err_set(err, ERR_INTEGRITY,
 		"endpoints disagree on %s@%s: %s says commit %s, %s says %s",
-		a->repo->id, revision, a->from->origin, a->repo->commit,
-		b->from->origin, b->repo->commit);
+		a->repo->id, revision, a->from->name, a->repo->commit,
+		b->from->name, b->repo->commit);
 	return err_hint(err, "name the commit that you want as its revision");
 }
 
@@ -132,7 +132,7 @@ static void leave_out(struct resolver *r, struct hub_endpoint *e,
 		      const struct error *why)
 {
 	e->dropped = why->code == ERR_NET;
-	event_warn(r->sink, "%s; going on without %s", why->msg, e->origin);
+	event_warn(r->sink, "%s; going on without %s", why->msg, e->name);
 }
 
 struct round {

@@ -62,6 +62,17 @@ http {
 			proxy_pass $hub/;
 			proxy_redirect ~^/(.*)\$ /edit/\$1;
 		}
+		location /cut/ { return 444; }
+		# redirects without a host, and nothing without the query of theirs
+		absolute_redirect off;
+		location /rel/ {
+			proxy_pass $hub/;
+			proxy_redirect ~^/(.*)\$ /rel/\$1;
+		}
+		location /rel/api/resolve-cache/ {
+			if (\$arg_etag = "") { return 404; }
+			proxy_pass $hub/api/resolve-cache/;
+		}
 		location / { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
 		location /page/api/ { proxy_pass $hub/api/; }
 		location /page/ { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
@@ -136,6 +147,32 @@ front_page() {
 	says "acme/voice " "$MIRROR" "a web page instead of the file"
 	same "$(find "$T/c-$BASHPID" -type f -path '*/blobs/*' ! -name '*.itts-part' | wc -l)" 0
 }
+same_host() { # prefixes of one host are endpoints of their own, in each message
+	fetch --endpoint "$MIRROR/page" --endpoint "$MIRROR/bare" --json
+	says "$MIRROR/page: acme/voice " "$MIRROR/page is not asked any more"
+	jq -e --arg m "$MIRROR" '[.sources[].endpoint] == [$m + "/page", $m + "/bare"] and
+		.sources[0].dropped and .sources[1].received_bytes > 3000000' "$T/out"
+	fetch --endpoint "$MIRROR/page" --endpoint "$MIRROR/bare" --only-mirror "$MIRROR/bare"
+	expect 2 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/bare" --only-mirror nobody
+	says "none of the endpoints: $MIRROR/bare"
+	# where only the host is known to the line, too
+	expect 4 itts lock acme/voice --lock "$T/w.json" --endpoint "$MIRROR/cut" --retries 0 --cache "$T/c9"
+	one_error
+	says "$MIRROR/cut: "
+	rm -rf "$T/c-$BASHPID"
+	expect 4 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/cut" --retries 0 --cache "$T/c-$BASHPID"
+	one_error
+	says "acme/voice " "$MIRROR/cut: "
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$MIRROR/bare" --dry-run --cache "$T/c-$BASHPID"
+	prints "$MIRROR/bare"
+	expect 0 itts mirrors acme/voice --endpoint "$MIRROR/page" --endpoint "$MIRROR/bare"
+	prints "$MIRROR/page  " "$MIRROR/bare  " "$MIRROR/page: listings, no files" "$MIRROR/bare: listings, files"
+}
+relative_redirect() { # its query is part of it
+	lock_same "$MIRROR/rel"
+	fetch --endpoint "$MIRROR/rel"
+	grep -q '^/rel/api/resolve-cache/.*?etag=' "$T/log/nginx.access"
+}
 no_referer() { # some mirrors answer it with a page
 	same "$(awk -F'|' '$2 != "-"' "$T/log/nginx.access")" ""
 }
@@ -148,5 +185,7 @@ check "listings by commit" by_commit
 check "a censored path: this file from the next endpoint, the others from here" censored
 check "web pages with status 200" web_page
 check "a redirect to the front page in place of the file" front_page
+check "two prefixes of one host" same_host
+check "relative redirects with a query" relative_redirect
 check "no Referer" no_referer
 finish

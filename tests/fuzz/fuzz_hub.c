@@ -46,7 +46,7 @@ static void listing(char kind, const char *text, size_t len)
 static void next_page(const char *link)
 {
 	struct hub_endpoint e = { .url = (char[]){ "https://m/prefix" },
-				  .origin = (char[]){ "https://m" } };
+				  .name = (char[]){ "https://m" } };
 	struct error err = { .code = ERR_NONE };
 	char *url CLEANUP(free_ptr) = NULL;
 

@@ -33,7 +33,7 @@ static void assert_paths(const struct lock_repo *repo)
 static bool take_link(const char *text)
 {
 	struct hub_endpoint e = { .url = (char[]){ "https://m/prefix" },
-				  .origin = (char[]){ "https://m" } };
+				  .name = (char[]){ "https://m" } };
 	char *url CLEANUP(free_ptr) = NULL;
 	struct error err = { .code = ERR_NONE };
 

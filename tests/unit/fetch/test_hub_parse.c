@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fetch/endpoint.h"
 #include "fetch/hub.h"
 
 #include <string.h>
@@ -263,6 +264,68 @@ static void endpoints(void **state)
 		     ERR_USAGE, "more than");
 }
 
+/* What messages call an endpoint: one host may have several. */
+static void endpoint_names(void **state)
+{
+	static const struct {
+		const char *url, *name;
+	} table[] = {
+		{ "https://HuggingFace.co:443/", "https://huggingface.co" },
+		{ "https://hub.opencsg.com/csg/",
+		  "https://hub.opencsg.com/csg" },
+		{ "https://anna:s3cret@h:8443/hf//", "https://h:8443/hf" },
+		{ "http://127.0.0.1:8082/https://huggingface.co",
+		  "http://127.0.0.1:8082/https://huggingface.co" },
+		{ "modelscope=https://h/ms", "https://h/ms" },
+	};
+	struct error err = { .code = ERR_NONE };
+	struct hub h CLEANUP(hub_release) = { 0 };
+	char longest[600] = "https://h/";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		assert_ok(hub_add_endpoint(&h, table[i].url, false, &err),
+			  &err);
+		assert_string_equal(h.endpoints[i].name, table[i].name);
+	}
+	memset(longest + 10, 'x', sizeof(longest) - 11);
+	longest[512] = '\0';
+	assert_ok(hub_add_endpoint(&h, longest, false, &err), &err);
+	longest[512] = 'x';
+	assert_fails(hub_add_endpoint(&h, longest, false, &err), &err,
+		     ERR_USAGE, "more than 512 bytes");
+}
+
+/* Of the line, without a name; not what is our own fault. */
+static void blamed(void **state)
+{
+	static const struct {
+		enum err_code code;
+		const char *before, *after;
+	} table[] = {
+		{ ERR_NET, "http://cdn: cut off",
+		  "http://h/csg: http://cdn: cut off" },
+		{ ERR_NET, "http://h: cut off",
+		  "http://h/csg: http://h: cut off" },
+		{ ERR_HTTP, "http://h/csg: it is away",
+		  "http://h/csg: it is away" },
+		{ ERR_IO, "/store: no room", "/store: no room" },
+		{ ERR_NONE, "", "" },
+	};
+	struct error err = { .code = ERR_NONE };
+	struct hub h CLEANUP(hub_release) = { 0 };
+
+	(void)state;
+	assert_ok(hub_add_endpoint(&h, "http://h/csg", false, &err), &err);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		err = (struct error){ .code = ERR_NONE };
+		if (table[i].code != ERR_NONE)
+			err_set(&err, table[i].code, "%s", table[i].before);
+		endpoint_blame(&h.endpoints[0], &err);
+		assert_string_equal(err.msg, table[i].after);
+	}
+}
+
 static void resolve_urls(void **state)
 {
 	static const struct {
@@ -295,9 +358,10 @@ static void resolve_urls(void **state)
 int run_hub_parse_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),		cmocka_unit_test(bad_trees),
-		cmocka_unit_test(bad_infos),	cmocka_unit_test(too_many),
-		cmocka_unit_test(rehosting),	cmocka_unit_test(endpoints),
+		cmocka_unit_test(good),		  cmocka_unit_test(bad_trees),
+		cmocka_unit_test(bad_infos),	  cmocka_unit_test(too_many),
+		cmocka_unit_test(rehosting),	  cmocka_unit_test(endpoints),
+		cmocka_unit_test(endpoint_names), cmocka_unit_test(blamed),
 		cmocka_unit_test(resolve_urls),
 	};
 
