@@ -287,6 +287,8 @@ bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 	i = first_of_size(s, file->size) + n - 2;
 	if (i >= s->count || s->files[i].size != file->size)
 		return false;
+	if (!strcmp(s->files[i].path, file->path))
+		return true; /* that was the second offer */
 	if (!open_offer(s->dirfd, s->files[i].path, out) ||
 	    !fits(file, out->size))
 		close_fd(&out->fd);

@@ -42,7 +42,7 @@ struct options {
 	bool per_mirror;
 	bool dry_run, keep_refs, import, all;
 	/* the cache's keeper */
-	const char *sort, *grace;
+	const char *sort, *grace, *as;
 	struct strlist filters, from;
 	bool link, copy;
 	/* watching */

@@ -23,14 +23,31 @@ whole() {
 adopt() { no_network "$PROGRAM" adopt "$1" --lock "$T/voice.json" --offline --cache "$C" "${@:2}"; }
 inode() { stat -L -c %i "$1"; }
 
-local_dir() { # hf download --local-dir, with its metadata; one file not finished
-	local d=$T/local meta=$T/local/.cache/huggingface/download before
-	cp -r "$SRC" "$d"
-	mkdir -p "$meta/sub"
-	printf '*' >"$T/local/.cache/huggingface/.gitignore"
-	for f in config.json big.bin sub/x.bin tok.json; do
-		printf '%s\n%s\n%s\n' $A "$(sha256sum <"$d/$f" | cut -c 1-64)" 1700000000.5 >"$meta/$f.metadata"
+# What hf download --local-dir writes beside the files in DIR, with the digests of the
+# listing: note_down DIR HOME WHEN [COMMIT]
+note_down() {
+	local tree=$T/good/models--acme--voice/trees/$A.json path etag
+	jq -r '.files | to_entries[] | "\(.value.lfs_sha256 // .value.blob_id) \(.key)"' "$tree" | while read -r etag path; do
+		mkdir -p "$(dirname "$1/$2/download/$path")"
+		printf '%s\n%s\n%s\n' "${4:-$A}" "$etag" "$3" >"$1/$2/download/$path.metadata"
+		: >"$1/$2/download/$path.lock"
 	done
+	printf '*' >"$1/$2/.gitignore"
+}
+noted() { # DIR: as huggingface_hub leaves it, with its listing
+	cp -r "$SRC" "$1"
+	note_down "$1" .cache/huggingface "$(date +%s.%N)"
+	mkdir "$1/.cache/huggingface/trees"
+	cp "$T/good/models--acme--voice/trees/$A.json" "$1/.cache/huggingface/trees"
+}
+as() { no_network "$PROGRAM" adopt "$1" --as acme/voice --cache "$C" "${@:2}"; }
+
+local_dir() { # with a lock; one file not finished
+	local d=$T/local meta=$T/local/.cache/huggingface/download before
+	noted "$d"
+	# both kinds of names
+	grep -qE '^[0-9a-f]{40}$' <(sed -n 2p "$meta/config.json.metadata")
+	grep -qE '^[0-9a-f]{64}$' <(sed -n 2p "$meta/big.bin.metadata")
 	mv "$d/tok.json" "$meta/x.0a1b2c3d.incomplete"
 	truncate -s 50 "$meta/x.0a1b2c3d.incomplete"
 	before=$(picture "$d")
@@ -52,6 +69,120 @@ local_dir() { # hf download --local-dir, with its metadata; one file not finishe
 	# again: nothing to do
 	expect 0 adopt "$d"
 	prints "4 were in the cache already"
+}
+by_notes() { # nothing but the directory
+	local d=$T/noted f
+	noted "$d"
+	fresh
+	mkdir "$C"
+	expect 0 as "$d" --dry-run --json
+	jq -e '.would == 4 and .refused == []' "$T/out"
+	expect 0 as "$d" --json
+	jq -e '.ok and .mended == 4 and .refused == []' "$T/out"
+	whole
+	same "$(cat "$C/models--acme--voice/refs/main")" $A
+	cmp "$C/models--acme--voice/trees/$A.json" "$T/good/models--acme--voice/trees/$A.json"
+	expect 0 as "$d"
+	prints "4 were in the cache already"
+	if [ -d "$JUDGES/node_modules" ]; then
+		for f in config.json big.bin sub/x.bin; do
+			cmp "$(no_network node "$ROOT/tests/judges/offline.mjs" "$C" acme/voice $A $f)" "$SRC/$f"
+		done
+	fi
+	# by one who reads nothing but the cache
+	expect 0 no_network "$PROGRAM" export acme/voice --cache "$C" -o "$T/noted.tar"
+	# older clients: another place, no listing; times are those of a copy
+	mkdir -p "$T/older"
+	cp -r "$SRC"/* "$T/older"
+	note_down "$T/older" .huggingface 1700000000
+	fresh
+	expect 0 as "$T/older" --type dataset --json
+	test -s "$C/datasets--acme--voice/snapshots/$A/tok.json"
+	fresh
+	expect 0 no_network "$PROGRAM" adopt "$T/older" --as acme/voice@v1.0 --cache "$C"
+	same "$(cat "$C/models--acme--voice/refs/v1.0")" $A
+	test ! -e "$C/models--acme--voice/trees"
+	diff -r "$SRC" "$C/models--acme--voice/snapshots/$A"
+}
+by_notes_not() { # what is not as it was noted down is named and not taken
+	local d=$T/not meta=$T/not/.cache/huggingface/download
+	noted "$d"
+	printf X | dd of="$d/config.json" conv=notrunc status=none
+	touch -d '+1 hour' "$d/config.json"
+	printf X | dd of="$d/big.bin" conv=notrunc status=none
+	touch -d '-1 hour' "$d/big.bin"
+	rm "$d/sub/x.bin"
+	printf 'a\nb\n' >"$meta/tok.json.metadata"
+	printf '%s\n%s\n1.5\n' $A 0123456789abcdef0123456789abcdef-12 >"$meta/s3.bin.metadata"
+	printf '%s\n%s\n1.5\n' $A "$(printf '%040d' 7)" >"$meta/extra.bin.metadata"
+	fresh
+	expect 6 as "$d"
+	says "config.json: not taken: was changed after" "big.bin: not taken: is not what was downloaded" \
+		"sub/x.bin: not taken: is not there" "tok.json: not taken: not the three lines" \
+		"s3.bin: not taken: etag is no digest" "extra.bin: not taken: is not in the listing"
+	cache_is_honest "$C"
+	same "$(find "$C" -type l)" ""
+	test ! -e "$C/models--acme--voice/refs/main"
+	expect 6 as "$d" --json
+	jq -e '(.ok | not) and ([.refused[].path] | sort) == ["big.bin", "config.json", "extra.bin", "s3.bin", "sub/x.bin", "tok.json"]' "$T/out"
+	# listing against note; a link that leads out
+	rm -rf "$d"
+	noted "$d"
+	sed -i "2s/.*/$(printf '%064d' 7)/" "$meta/big.bin.metadata"
+	mv "$d/tok.json" "$T/outside"
+	ln -s "$T/outside" "$d/tok.json"
+	fresh
+	expect 6 as "$d"
+	says "big.bin: not taken: its metadata and the listing" "tok.json: not taken: is a link that leads out"
+	diff "$SRC/sub/x.bin" "$C/models--acme--voice/snapshots/$A/sub/x.bin"
+	# two commits: each its own files, main is the newer
+	rm -rf "$d"
+	cp -r "$SRC" "$d"
+	note_down "$d" .cache/huggingface 1700000000.25
+	sed -i "1s/.*/$B/;3s/.*/1700000001.5/" "$meta/tok.json.metadata"
+	fresh
+	expect 0 as "$d"
+	says "files of 2 commits"
+	same "$(cat "$C/models--acme--voice/refs/main")" $B
+	same "$(ls "$C/models--acme--voice/snapshots/$B")" tok.json
+	test ! -e "$C/models--acme--voice/snapshots/$A/tok.json"
+	cache_is_honest "$C"
+	# words that do not go together, and a directory without notes
+	for words in "acme/voice --as acme/voice" "--as ../x" "--as acme/voice@$A" "--as acme/voice@../../x" "--as acme/voice --lock x"; do
+		# shellcheck disable=SC2086
+		expect 2 itts adopt "$d" $words --cache "$C"
+		one_error
+	done
+	expect 6 as "$SRC"
+	one_error
+	says "hf download --local-dir was not here"
+}
+shared_space() { # on a file system that can, nothing is taken twice
+	local disk=$T/xfs sha before after mode
+	[ "$(id -u)" -eq 0 ] && command -v mkfs.xfs >/dev/null || return 0
+	truncate -s 400M "$T/xfs.img"
+	mkfs.xfs -q -m reflink=1 "$T/xfs.img"
+	mkdir "$disk"
+	mount -o loop "$T/xfs.img" "$disk"
+	trap 'umount "$T/xfs"' EXIT
+	mkdir "$disk/d" && cp -r "$SRC"/* "$disk/d"
+	head -c 64M /dev/urandom >"$disk/d/weights.bin"
+	sha=$(sha256sum <"$disk/d/weights.bin" | cut -c 1-64)
+	note_down "$disk/d" .cache/huggingface 1700000000
+	printf '%s\n%s\n1700000000\n' $A "$sha" >"$disk/d/.cache/huggingface/download/weights.bin.metadata"
+	for mode in "" --link; do
+		sync -f "$disk"
+		before=$(df --output=used -B1 "$disk" | tail -n 1)
+		# shellcheck disable=SC2086
+		expect 0 no_network "$PROGRAM" adopt "$disk/d" --as acme/voice --cache "$disk/hub$mode" $mode --json
+		# of less than a block nothing can be shared
+		jq -e '.copied <= 2 and .mended == 5' "$T/out"
+		sync -f "$disk"
+		after=$(df --output=used -B1 "$disk" | tail -n 1)
+		echo "adopt $mode took $((after - before)) bytes"
+		test $((after - before)) -lt $((64 * 1048576 / 100))
+		cache_is_honest "$disk/hub$mode"
+	done
 }
 linked() {
 	local d=$T/tolink
@@ -177,7 +308,10 @@ other_cache() {
 	one_error
 }
 
-check "hf download --local-dir" local_dir
+check "hf download --local-dir, by a lock" local_dir
+check "what it has noted down is enough" by_notes
+check "what is not as it was noted down is named" by_notes_not
+check "extents are shared, or names" shared_space
 check "hard links when asked" linked
 check "both caches of ModelScope" modelscope
 check "a clone with Git LFS" git_lfs

@@ -18,6 +18,7 @@ int main(void)
 	failed += run_blocks_tests();
 	failed += run_link_tests();
 	failed += run_tree_tests();
+	failed += run_localdir_tests();
 	failed += run_census_tests();
 	failed += run_view_tests();
 	failed += run_verify_tests();

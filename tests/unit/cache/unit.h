@@ -93,6 +93,7 @@ int run_checked_tests(void);
 int run_hashrun_tests(void);
 int run_journal_tests(void);
 int run_link_tests(void);
+int run_localdir_tests(void);
 int run_part_tests(void);
 int run_store_tests(void);
 int run_tree_tests(void);

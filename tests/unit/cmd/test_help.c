@@ -81,7 +81,7 @@ static void test_all(void **state)
 
 	(void)state;
 	help_all(&s);
-	assert_true(str_starts(s.ptr, "adopt\nadopt --link\n"));
+	assert_true(str_starts(s.ptr, "adopt\nadopt --as\nadopt --link\n"));
 	assert_non_null(strstr(s.ptr, "\npack --output\n"));
 	assert_non_null(strstr(s.ptr, "\ninstall --keep-refs\n"));
 }
