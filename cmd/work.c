@@ -104,10 +104,12 @@ static int open_store(struct work *w, struct app *app, struct error *err)
 		       : -1;
 }
 
-int work_resolve(struct work *w, struct app *app, struct error *err)
+int work_resolve(struct work *w, struct app *app, const struct lock *old,
+		 struct error *err)
 {
 	const struct resolve_options o = {
 		.groups = &w->groups,
+		.old = old,
 		.jobs = (unsigned)app->options->jobs,
 		.cancel = &app->cancel,
 		.sink = &app->sink,
@@ -170,6 +172,7 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 				.own_manifest = o->manifest,
 				.locked = o->locked,
 				.offline = config_offline(app->env, o) };
+	struct lock old CLEANUP(lock_release) = { 0 };
 	enum lock_plan plan = LOCK_USE;
 
 	if (read_old(w, &f.exists, err) != 0)
@@ -183,10 +186,11 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 	if (f.exists)
 		event_info(&app->sink, "%s %s and is not used", w->path,
 			   f.misfit);
-	lock_release(&w->lock);
+	old = w->lock;
+	w->lock = (struct lock){ 0 };
 	if (plan == LOCK_CREATE && app_check_output(w->path, err) != 0)
 		return -1;
-	if (work_resolve(w, app, err) != 0)
+	if (work_resolve(w, app, &old, err) != 0)
 		return -1;
 	if (plan == LOCK_CREATE && work_write_lock(w, err) != 0)
 		return -1;

@@ -53,8 +53,9 @@ struct work {
 void work_release(struct work *w); /* CLEANUP */
 /* Manifest, groups, name of the lock file. */
 int work_select(struct work *w, struct app *app, struct error *err) MUST_CHECK;
-/* Opens store and connection, asks the hub: fills w->lock. */
-int work_resolve(struct work *w, struct app *app, struct error *err) MUST_CHECK;
+/* Opens store and connection, asks the hub: fills w->lock. old: or NULL. */
+int work_resolve(struct work *w, struct app *app, const struct lock *old,
+		 struct error *err) MUST_CHECK;
 int work_write_lock(const struct work *w, struct error *err) MUST_CHECK;
 /* For fetch and pack: all of it, by lock_choose(). */
 int work_begin(struct work *w, struct app *app, struct error *err) MUST_CHECK;

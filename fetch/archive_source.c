@@ -90,6 +90,56 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 	return 0;
 }
 
+static bool is_same_archive(const struct archive_ref *old,
+			    const struct archive_ref *now)
+{
+	return old->url && strcmp(old->url, now->url) == 0 &&
+	       digest_equal(&old->sha256, &now->sha256) &&
+	       strcmp(old->strip ? old->strip : "",
+		      now->strip ? now->strip : "") == 0 &&
+	       (now->size == UINT64_MAX || now->size == old->size);
+}
+
+static const struct lock_repo *find_listing(const struct lock *old,
+					    const struct manifest_model *m)
+{
+	for (size_t i = 0; old && i < old->repo_count; i++) {
+		const struct lock_repo *r = &old->repos[i];
+
+		if (r->complete && r->type == m->type &&
+		    strcmp(r->id, m->id) == 0 &&
+		    is_same_archive(&r->archive, &m->archive))
+			return r;
+	}
+	return NULL;
+}
+
+bool archive_source_remember(const struct lock *old,
+			     const struct manifest_model *m,
+			     struct lock_repo *repo)
+{
+	const struct lock_repo *known = find_listing(old, m);
+
+	if (!known)
+		return false;
+	for (size_t i = 0; i < known->file_count; i++) {
+		const struct lock_file *from = &known->files[i];
+		struct lock_file *f = lock_add_file(repo, from->path);
+
+		f->size = from->size;
+		f->etag = from->etag;
+		f->sha256 = from->sha256;
+	}
+	plain_commit(repo);
+	/* else somebody has edited it */
+	if (strcmp(repo->commit, known->commit) != 0)
+		return false;
+	repo->type = m->type;
+	repo->id = xstrdup(m->id);
+	archive_ref_copy(&repo->archive, &known->archive);
+	return true;
+}
+
 /* --- unpacking ------------------------------------------------------------------ */
 
 /* One archive on its way into the store. */

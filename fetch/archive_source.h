@@ -3,6 +3,7 @@
 #ifndef ITTS_ARCHIVE_SOURCE_H
 #define ITTS_ARCHIVE_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -20,6 +21,12 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 			const struct manifest_model *m,
 			const struct download_options *o,
 			struct lock_repo *repo, struct error *err) MUST_CHECK;
+
+/* The same from an earlier lock (or NULL), which asks nobody: an archive of that
+ * digest has those files. false: it does not say all of them. */
+bool archive_source_remember(const struct lock *old,
+			     const struct manifest_model *m,
+			     struct lock_repo *repo);
 
 /* One download's archives. */
 struct archive_fill {

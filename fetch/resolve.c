@@ -21,6 +21,7 @@ struct resolver {
 	struct hub *hub;
 	struct hfcache *store;
 	const struct strlist *groups;
+	const struct lock *old;
 	unsigned jobs;
 	const struct cancel *cancel;
 	const struct event_sink *sink;
@@ -219,19 +220,28 @@ static int ask_hubs(struct resolver *r, const struct manifest_model *m,
 	return 0;
 }
 
-static int ask_all(struct resolver *r, const struct manifest_model *m,
-		   struct lock *listing, struct error *err)
+static int ask_archive(struct resolver *r, const struct manifest_model *m,
+		       struct lock *listing, struct error *err)
 {
 	const struct download_options o = { .jobs = r->jobs,
 					    .cancel = r->cancel,
 					    .sink = r->sink };
 
+	if (archive_source_remember(r->old, m, lock_add_repo(listing)))
+		return 0;
+	lock_release(listing);
+	return archive_source_list(r->hub, r->store, m, &o,
+				   lock_add_repo(listing), err);
+}
+
+static int ask_all(struct resolver *r, const struct manifest_model *m,
+		   struct lock *listing, struct error *err)
+{
 	if (m->git)
 		return git_source_list(r->hub, r->store, m,
 				       lock_add_repo(listing), err);
 	if (m->archive.url)
-		return archive_source_list(r->hub, r->store, m, &o,
-					   lock_add_repo(listing), err);
+		return ask_archive(r, m, listing, err);
 	if (!m->has_urls)
 		return ask_hubs(r, m, listing, err);
 	return plain_list(r->hub, m, lock_add_repo(listing), err);
@@ -440,6 +450,7 @@ int resolve_manifest(struct hub *h, struct hfcache *store,
 	struct resolver r = { .hub = h,
 			      .store = store,
 			      .groups = o->groups,
+			      .old = o->old,
 			      .jobs = o->jobs,
 			      .cancel = o->cancel,
 			      .sink = o->sink,

@@ -18,7 +18,9 @@
  * learned from the store or by downloading them into it. groups: that are on. */
 struct resolve_options {
 	const struct strlist *groups; /* that are on */
-	unsigned jobs;		      /* files at a time; 0: 8 */
+	const struct lock *old; /* an earlier answer, or NULL: the listing of
+				 * an archive that is the same is taken from it */
+	unsigned jobs;		/* files at a time; 0: 8 */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 };

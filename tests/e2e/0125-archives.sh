@@ -201,6 +201,38 @@ lying_lock() { # a lock says other things of an archive than the archive
 	same "$(cat "$T/log/nginx.access")" ""
 	right "$T/c4"
 }
+locked_again() { # what the lock says of an archive holds for every archive of its digest
+	lock 0 voc.tar.gz
+	cp "$T/lock.json" "$T/first.json"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c9" --endpoint $NOBODY
+	: >"$T/log/nginx.access"
+	local c=(--lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c9")
+	expect 0 itts lock -m "$T/m.json" "${c[@]}"
+	prints "up to date"
+	expect 0 itts lock -m "$T/m.json" "${c[@]}" --check
+	# places and patterns are the manifest's
+	jq '.models[0].views[0].to = "elsewhere/" | .models[0].exclude = ["*.json"]' "$T/m.json" >"$T/m2.json"
+	expect 0 itts lock -m "$T/m2.json" "${c[@]}"
+	same "$(jq -r '.repos[0].files[].views[]' "$T/lock.json" | tr '\n' ' ')" \
+		"elsewhere/empty.txt elsewhere/g.pth elsewhere/sub/small.bin "
+	same "$(cat "$T/log/nginx.access")" ""
+	# that is not the whole listing, so it is of no use for more
+	expect 0 itts lock -m "$T/m.json" "${c[@]}"
+	cmp "$T/lock.json" "$T/first.json"
+	same "$(grep -c 'GET /voc' "$T/log/nginx.access")" 1
+	# nor is one that has been edited, or is of something else
+	local edit
+	for edit in '.repos[0].files |= .[1:]' '.repos[0].files[0].size += 1' \
+		'.repos[0].archive.strip = "voc-1.2/sub/"' '.repos[0].archive.sha256 |= ("0000" + .[4:])' \
+		'.repos[0].archive.url += "x"' '.repos[0].complete = false'; do
+		: >"$T/log/nginx.access"
+		jq "$edit" "$T/first.json" >"$T/lock.json"
+		rm -rf "$T/c9"
+		expect 0 itts lock -m "$T/m.json" "${c[@]}"
+		cmp "$T/lock.json" "$T/first.json"
+		same "$(grep -c 'GET /voc' "$T/log/nginx.access")" 1
+	done
+}
 changed() { # the archive there is another: nothing of it is unpacked
 	# shellcheck disable=SC2154
 	lock 0 voc.tar.gz voc-1.2/ "$bad"
@@ -254,6 +286,7 @@ check "all names, or some" without_strip
 check "names and entries that are not taken" hostile
 check "bombs, cut archives, pages" damaged
 check "a lock that lies of an archive" lying_lock
+check "locked again: the archive does not come again" locked_again
 check "another archive there" changed
 check "an archive that is gone fails alone" others_first
 check "no room" full
