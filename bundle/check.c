@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bundle/check_pieces.h"
 #include "bundle/check_run.h"
+#include "bundle/check_volumes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -302,24 +303,6 @@ static uint64_t payload_total(const struct bundle_manifest *m)
 	return sum - m->absent_bytes;
 }
 
-/* Volumes that are elsewhere or cut. */
-static void report_volumes(struct check_run *run)
-{
-	const struct volumes *v = run->s->volumes;
-
-	for (size_t i = 0; v && i < v->card.count; i++) {
-		const struct volume *one = &v->card.volumes[i];
-
-		if (v->states[i] != VOLUME_HERE)
-			verify_report_add(run->out,
-					  v->states[i] == VOLUME_WRONG_SIZE
-						  ? VERIFY_WRONG_SIZE
-						  : VERIFY_MISSING,
-					  run->s->name, one->file, one->size,
-					  NULL);
-	}
-}
-
 static void run_release(struct check_run *run)
 {
 	for (size_t i = 0; i < run->s->manifest.blob_count; i++)
@@ -350,8 +333,12 @@ int bundle_check(struct bundle_source *s, const struct verify_options *o,
 				 .name = "verifying",
 				 .total = payload_total(&s->manifest),
 				 .items = count - s->manifest.absent_count });
-	report_volumes(&run);
+	if (s->volumes)
+		check_volumes_there(&run);
 	if (walk(&run, err) || (s->seekable && check_pieces(&run, err)))
+		return -1;
+	/* a member that is damaged, or not all here, says nothing of volumes */
+	if (s->volumes && out->count > 0 && check_volumes(&run, err))
 		return -1;
 	/* payloads of no bytes are all header */
 	for (size_t i = 0; i < count; i++)

@@ -178,6 +178,7 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	if (s->stream)
 		tar_reader_cancel(s->stream, o->cancel);
 	if ((s->volumes && volumes_check_sizes(s->volumes, err)) ||
+	    bundle_source_check_front(s, err) ||
 	    bundle_source_check_size(s, err) || install_ask_policy(&run, err) ||
 	    install_check_thin(&run, err) ||
 	    install_open_store(&run.store, o, err))

@@ -54,10 +54,8 @@ static int wrong_digest(const struct bundle_source *s,
 	err_set(err, ERR_INTEGRITY,
 		"%s: %s: sha256 %s, expected %s, at byte %" PRIu64, s->name,
 		what, digest_hex(got, a), digest_hex(want, b), seg->offset);
-	if (s->volumes) {
-		volumes_blame(s->volumes, seg->offset, seg->size, err);
-		return -1;
-	}
+	if (s->volumes)
+		return -1; /* walk() names the volume */
 	return err_hint(err, "the bundle is damaged; verify says where, then "
 			     "copy it again");
 }
@@ -335,6 +333,18 @@ static int share_all(struct install_run *run, struct error *err)
 	return 0;
 }
 
+static int name_volume(const struct bundle_source *s, const struct segment *seg,
+		       struct error *err)
+{
+	if (!s->volumes || err->code != ERR_INTEGRITY ||
+	    volumes_blame(s->volumes, seg->offset, seg->size, err) ||
+	    bundle_source_has(s, seg))
+		return -1;
+	return err_hint(err, "a volume that an earlier visit read was damaged; "
+			     "itts-pack verify DIRECTORY says which, where it "
+			     "is; then begin this file again");
+}
+
 static int walk(struct install_run *run, struct error *err)
 {
 	struct segment seg;
@@ -344,7 +354,7 @@ static int walk(struct install_run *run, struct error *err)
 		if (layout_next(run->s->layout, &seg, err))
 			return -1;
 		if (seg.kind != SEGMENT_END && take_segment(run, &seg, err))
-			return -1;
+			return name_volume(run->s, &seg, err);
 	} while (seg.kind != SEGMENT_END);
 	return bundle_source_end(run->s, err);
 }

@@ -262,13 +262,8 @@ static int finish(struct patchwork *p, int lockfd, struct error *err)
 		hfcache_part_drop(&part);
 		return -1;
 	}
-	if (hfcache_part_commit(&part, NULL, err)) {
-		if (err->code == ERR_INTEGRITY)
-			err_hint(err, "a volume that an earlier visit read was "
-				      "damaged; check each with sha256sum -c "
-				      "and begin this file again");
+	if (hfcache_part_commit(&part, NULL, err))
 		return -1;
-	}
 	run->places[install_use_index(run, p->blob->uses)] = PLACE_RIGHT;
 	emit(p, EVENT_DONE, p->blob->size);
 	return 0;

@@ -29,6 +29,8 @@ static size_t from_memory(struct bundle_source *s, void *buf, size_t n)
 	const struct str *const parts[] = { &s->ahead, &s->text, &s->behind };
 	uint64_t at = s->offset;
 
+	if (s->volumes)
+		return 0; /* the manifest may be from beside the card */
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		size_t left;
 
@@ -439,45 +441,84 @@ static int take_manifest(struct bundle_source *s, struct error *err)
 			   err);
 }
 
-/* The first volume is elsewhere: its manifest lies beside the card. Nobody will ask
- * for the header in front of it, which is in that volume. */
-static int head_beside_card(struct bundle_source *s, struct error *err)
-{
-	str_fill(&s->ahead, '\0', HEADER);
-	return volumes_manifest(s->volumes, &s->text, err);
-}
-
+/* bundle_source_check_front() has the words for it. */
 static int check_set(const struct bundle_source *s, struct error *err)
 {
-	const struct volcard *card = &s->volumes->card;
+	uint64_t at;
+	const char *slot = bundle_source_slot(s, &at);
 	struct digest d;
 
 	digest_buf(DIGEST_SHA256, s->text.ptr, s->text.len, &d);
-	if (digest_equal(&d, &card->set))
+	if (digest_equal(&d, &s->volumes->card.set) && slot &&
+	    slot_read(slot, BUNDLE_SIGNATURE_SIZE) != SLOT_BROKEN)
 		return 0;
-	return err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s",
-		       card->volumes[0].file, s->volumes->card_file);
+	return err_set(err, ERR_INTEGRITY, "%s: of another set", s->name);
+}
+
+static int read_front(struct bundle_source *s, struct error *err)
+{
+	size_t size = 0;
+
+	if (read_head(s, err) != 0 || manifest_size(s, &size, err) != 0 ||
+	    read_text(s, size, err) != 0 || read_behind(s, err) != 0)
+		return -1;
+	return s->volumes ? check_set(s, err) : 0;
+}
+
+/* The front is elsewhere, or damaged (why): its manifest lies beside the card. */
+static int read_copy(struct bundle_source *s, const struct error *why,
+		     struct error *err)
+{
+	const struct volumes *v = s->volumes;
+
+	str_release(&s->ahead);
+	str_release(&s->text);
+	str_release(&s->behind);
+	s->offset = 0;
+	s->front_damaged = why->code != ERR_NOT_FOUND;
+	if (volumes_manifest(v, &s->text, err) == 0)
+		return 0;
+	if (!s->front_damaged || err->code != ERR_NOT_FOUND)
+		return -1;
+	err_clear(err);
+	return bundle_source_check_front(s, err);
+}
+
+int bundle_source_check_front(const struct bundle_source *s, struct error *err)
+{
+	const struct volcard *card;
+
+	if (!s->front_damaged)
+		return 0;
+	card = &s->volumes->card;
+	err_set(err, ERR_INTEGRITY,
+		"%s: does not begin as the bundle of %s does",
+		card->volumes[0].file, s->volumes->card_file);
+	if (!volumes_blame(s->volumes, 0, card->bytes, err))
+		err_hint(err, "the card is damaged or of another set");
+	return -1;
 }
 
 static int open_volumes(struct bundle_source *s, const char *path,
 			struct error *err)
 {
-	size_t size = 0;
+	struct error why = { .code = ERR_NONE };
 
 	s->name = xstrdup(path);
 	if (volumes_open(&s->volumes, path, s->more, err) != 0)
 		return -1;
 	s->seekable = true;
 	s->file_size = s->volumes->card.bytes;
-	if (s->volumes->states[0] != VOLUME_HERE) {
-		if (head_beside_card(s, err) != 0)
+	if (read_front(s, &why) != 0) {
+		if (why.code != ERR_FORMAT && why.code != ERR_INTEGRITY &&
+		    why.code != ERR_NOT_FOUND) {
+			*err = why;
 			return -1;
-	} else if (read_head(s, err) != 0 ||
-		   manifest_size(s, &size, err) != 0 ||
-		   read_text(s, size, err) != 0 || read_behind(s, err) != 0) {
-		return -1;
+		}
+		if (read_copy(s, &why, err) != 0)
+			return -1;
 	}
-	return check_set(s, err) != 0 ? -1 : take_manifest(s, err);
+	return take_manifest(s, err);
 }
 
 int bundle_source_beside(const struct bundle_source *s, struct str *name)
@@ -493,11 +534,7 @@ int bundle_source_beside(const struct bundle_source *s, struct str *name)
 
 static int open_content(struct bundle_source *s, struct error *err)
 {
-	size_t size = 0;
-
-	if (choose_reader(s, err) != 0 || read_head(s, err) != 0 ||
-	    manifest_size(s, &size, err) != 0 || read_text(s, size, err) != 0 ||
-	    read_behind(s, err) != 0)
+	if (choose_reader(s, err) != 0 || read_front(s, err) != 0)
 		return -1;
 	return take_manifest(s, err);
 }

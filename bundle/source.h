@@ -25,6 +25,9 @@ struct bundle_source {
 	const struct strlist
 		*more;	    /* where volumes may lie; borrowed, or NULL */
 	uint64_t file_size; /* if seekable */
+	/* Of volumes: the first ones are here but not of the set, and the manifest
+	 * is from beside the card. */
+	bool front_damaged;
 	struct tar_reader *stream;   /* else */
 	const struct cancel *cancel; /* borrowed; set before opening, or NULL */
 	uint64_t offset;	     /* of the next byte */
@@ -68,6 +71,9 @@ const char *bundle_source_slot(const struct bundle_source *s, uint64_t *offset);
 /* A seekable bundle that is cut or too long is seen before it is read; of a
  * stream nothing is known. Rewinds the layout. ERR_FORMAT. */
 int bundle_source_check_size(struct bundle_source *s, struct error *err)
+	MUST_CHECK;
+/* ERR_INTEGRITY naming the volume if front_damaged. */
+int bundle_source_check_front(const struct bundle_source *s, struct error *err)
 	MUST_CHECK;
 /* Exactly n bytes; ERR_FORMAT "ends at byte N" if there are fewer, and then
  * *offset is where it ended. */

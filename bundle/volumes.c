@@ -294,7 +294,7 @@ int volumes_pread(const struct volumes *v, void *buf, size_t n, uint64_t offset,
 	return 0;
 }
 
-void volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
+bool volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 		   struct error *err)
 {
 	for (size_t i = volcard_find(&v->card, offset);
@@ -305,6 +305,8 @@ void volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 		struct error ignored = { 0 };
 		struct digest got;
 
+		if (v->states[i] != VOLUME_HERE)
+			continue;
 		if (volumes_open_one(v, i, &fd, &ignored) ||
 		    digest_fd(DIGEST_SHA256, fd, 0, one->size, &got,
 			      &ignored) ||
@@ -313,7 +315,8 @@ void volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 				 "%s is damaged or of another set: copy this "
 				 "volume again",
 				 one->file);
-			return;
+			return true;
 		}
 	}
+	return false;
 }

@@ -56,9 +56,9 @@ int volumes_manifest(const struct volumes *v, struct str *out,
 		     struct error *err) MUST_CHECK;
 /* ERR_INTEGRITY naming the first that is too short or too long. */
 int volumes_check_sizes(const struct volumes *v, struct error *err) MUST_CHECK;
-/* Something in these bytes was wrong: appends to err the first volume among them
- * whose SHA-256 is not what the card says. */
-void volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
+/* Something in these bytes was wrong: appends to err the first volume here among
+ * them whose SHA-256 is not what the card says. false: none is. */
+bool volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 		   struct error *err);
 
 #endif

@@ -172,7 +172,10 @@ static void put_mending(const struct job *j)
 {
 	const struct options *o = j->app->options;
 
-	if (j->bundle)
+	if (j->bundle && volumes_is(j->bundle))
+		app_note(j->app, "To mend: copy the volumes that are named "
+				 "again");
+	else if (j->bundle)
 		app_note(j->app, "To mend: copy the bundle again, or make it "
 				 "again with itts-pack pack");
 	else if (j->model_dir)

@@ -88,7 +88,7 @@ gone() {
 }
 changed() { # other bytes of the same length: never in the cache
 	cp "$T/www/files/g.pth" "$T/kept"
-	printf x | dd of="$T/www/files/g.pth" bs=1 seek=99 conv=notrunc 2>/dev/null
+	flip "$T/www/files/g.pth" 99
 	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c5"
 	one_error
 	says g.pth sha256

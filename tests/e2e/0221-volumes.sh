@@ -71,39 +71,40 @@ for at in range(step, size, step):
 for name in sorted(kinds): print(name, kinds[name])
 PY
 }
-flip() { # FILE OFFSET
-	local old
-	old=$(od -An -tu1 -j "$2" -N 1 "$1")
-	printf '%b' "\\0$(printf %o $((old ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+damage_to() { # DIR VOLUME OFFSET: named by both, and by nothing else
+	local file
+	file=$(printf 'b.tar.%03d' "$2")
+	cp "$1/$file" "$T/kept"
+	flip "$1/$file" "$3"
+	expect 9 itts verify "$1"
+	same "$(grep -o 'b\.tar\.[0-9]*' "$T/out")" "$file"
+	rm -rf "$T/never"
+	expect 9 itts install "$1" --cache "$T/never"
+	one_error
+	says "$file is damaged or of another set"
+	test ! -d "$T/never" || nothing_visible "$T/never"
+	mv "$T/kept" "$1/$file"
 }
 every_cut() {
-	local kind n file
+	local kind n
 	cut_into "$T/e" 4096
 	cat "$T"/e/b.tar.* | cmp - "$T/b.tar"
 	cuts | tee "$T/cuts"
 	same "$(grep -cE "^(behind-header|between|header|payload) " "$T/cuts")" 4
 	expect 0 itts install "$T/e" --cache "$T/e0"
 	installed "$T/e0"
-	# two visits: every other volume (the front of the tar is in the first eight), the rest
+	# two visits: every other volume, of the front of the tar too; the rest
 	mkdir -p "$T/odd" "$T/even"
 	cp "$T"/e/b.*json "$T/odd" && cp "$T"/e/b.*json "$T/even"
-	cp "$T"/e/b.tar.*[13579] "$T"/e/b.tar.00[1-8] "$T/odd" && cp "$T"/e/b.tar.*[02468] "$T/even"
+	cp "$T"/e/b.tar.*[13579] "$T/odd" && cp "$T"/e/b.tar.*[02468] "$T/even"
 	expect 6 itts install "$T/odd" --cache "$T/e1"
 	nothing_visible "$T/e1"
 	expect 0 itts install "$T/even" --cache "$T/e1"
 	installed "$T/e1"
 	# a byte on each side of each kind of cut
 	while read -r kind n; do
-		for n in $((n - 1)) "$n"; do
-			[ "$n" -gt 1 ] || continue # byte 7 of the tar says what it is
-			file=$(printf 'b.tar.%03d' "$n")
-			cp "$T/e/$file" "$T/kept"
-			flip "$T/e/$file" 7
-			expect 9 itts verify "$T/e"
-			expect 9 itts install "$T/e" --cache "$T/e-$kind-$n"
-			test ! -d "$T/e-$kind-$n" || nothing_visible "$T/e-$kind-$n"
-			cp "$T/kept" "$T/e/$file"
-		done
+		damage_to "$T/e" $((n - 1)) 4095
+		damage_to "$T/e" "$n" 0
 	done <"$T/cuts"
 }
 read_there() {
@@ -195,6 +196,31 @@ damaged() { # of the right size: every volume, one byte
 		says "b.tar.$v is damaged or of another set"
 		nothing_visible "$T/c5-$v"
 		expect 9 itts verify "$T/x"
+		prints "b.tar.$v"
+	done
+	# all of them are named at once, and each alone with what is on its stick
+	expect 0 cp "$T/v/b.tar.002" "$T/x"
+	for v in 001 002; do flip "$T/x/b.tar.$v" 262143; done
+	expect 9 itts verify "$T/x" --json
+	same "$(jq -r '.items[].path | select(startswith("b.tar"))' "$T/out" | tr '\n' ' ')" \
+		"b.tar.001 b.tar.002 b.tar.004 "
+	mkdir "$T/alone4" && cp "$T"/x/b.*json "$T/x/b.tar.004" "$T/alone4"
+	expect 9 itts verify "$T/alone4" --json
+	same "$(jq -r '.items[] | select(.state == "wrong digest") | .path' "$T/out")" b.tar.004
+}
+front() { # of the first volume, by which a bundle is known: with and without its copy
+	local at
+	for at in 0 7 130 600; do
+		damage_to "$T/v" 1 $at
+	done
+	test ! -e "$T/never"
+	rm -rf "$T/x" && cp -r "$T/v" "$T/x" && rm "$T/x/b.bundle.json"
+	expect 0 itts verify "$T/x"
+	flip "$T/x/b.tar.001" 0
+	for command in verify install inspect; do
+		expect 9 itts $command "$T/x"
+		one_error
+		says "b.tar.001 is damaged or of another set"
 	done
 }
 truncated() {
@@ -346,6 +372,7 @@ check "backwards" backwards
 check "in several places at once" two_at_a_time
 check "missing volumes, manifest, card" missing
 check "damaged volumes are named" damaged
+check "a first volume that no longer begins as a bundle" front
 check "cut and grown volumes" truncated
 check "volumes of another set" other_set
 check "the same volume twice" twice

@@ -201,6 +201,13 @@ content() {
 # every snapshot link leads to one, no temporary file in a snapshot.
 cache_is_honest() { python3 "$ROOT/tests/e2e/honest.py" "$@"; }
 
+# One bit of a file: content in which the damage is one, whatever stands there.
+flip() { # FILE OFFSET
+	local old
+	old=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\0$(printf %o $((old ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # No network but loopback that is down.
 no_network() {
 	if [ "$(id -u)" -eq 0 ]; then
