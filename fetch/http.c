@@ -387,27 +387,19 @@ static int wait_ms(struct http *h)
 
 static int step(struct http *h, bool ticking, struct error *err)
 {
-	struct curl_waitfd stop = { .fd = h->cancel ? h->cancel->fd : -1,
-				    .events = CURL_WAIT_POLLIN };
-	int running, timeout;
-	CURLMcode rc;
+	int timeout;
 
 	start_due(h);
-	rc = curl_multi_perform(h->multi, &running);
-	if (rc == CURLM_OK) {
-		end_finished(h);
+	if (h->active || h->waiting || h->held > 0) {
 		timeout = wait_ms(h);
 		if (ticking && timeout > TICK_MS)
 			timeout = TICK_MS;
 		if (atomic_load(&h->woken))
 			timeout = 0;
-		if (h->active || h->waiting || h->held > 0)
-			rc = curl_multi_poll(h->multi, &stop, stop.fd >= 0,
-					     timeout, NULL);
+		if (http_wait(h, timeout, err) < 0)
+			return -1;
 	}
-	if (rc != CURLM_OK)
-		return err_set(err, ERR_OTHER, "libcurl: %s",
-			       curl_multi_strerror(rc));
+	end_finished(h);
 	return 0;
 }
 
@@ -452,12 +444,6 @@ void http_hold(struct http *h, int change)
 {
 	h->held += change;
 	assert(h->held >= 0);
-}
-
-void http_wake(struct http *h)
-{
-	atomic_store(&h->woken, true);
-	curl_multi_wakeup(h->multi);
 }
 
 void http_stop(struct http *h)

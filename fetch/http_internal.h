@@ -45,6 +45,9 @@ struct http {
 	bool running, stopping;
 	int held;
 	_Atomic bool woken;
+	int epoll, wake;   /* http_wait.c */
+	bool timed;	   /* libcurl wants to be called */
+	uint64_t timer_ms; /* at that time */
 	struct http_rate rate;
 };
 
@@ -88,6 +91,13 @@ void http_rate_spend(struct transfer *t, size_t n);
 /* Lets go on what may. true: something has to wait yet. */
 bool http_rate_refill(struct http *h);
 #define HTTP_RATE_MS 20 /* between two looks at what waits */
+
+/* http_wait.c: sockets, libcurl's timer, http_wake() and the cancel. */
+int http_wait_open(struct http *h, struct error *err) MUST_CHECK;
+void http_wait_close(struct http *h);
+/* Lets libcurl do what can be done now; or, if there is nothing, what can be done
+ * next, after at most so long. */
+int http_wait(struct http *h, int most_ms, struct error *err) MUST_CHECK;
 
 /* http.c: forgets all requests without a word to their owners. */
 void http_drop_all(struct http *h);

@@ -51,7 +51,7 @@ static int open_curl(struct http *h, struct error *err)
 	    curl_share_setopt(h->share, CURLSHOPT_SHARE,
 			      CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK)
 		return err_set(err, ERR_OTHER, "libcurl does not start");
-	return 0;
+	return http_wait_open(h, err);
 }
 
 int http_open(struct http **out, const struct http_config *cfg,
@@ -61,6 +61,7 @@ int http_open(struct http **out, const struct http_config *cfg,
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	h->cancel = cancel;
+	h->epoll = h->wake = -1;
 	take_settings(&h->settings, cfg);
 	h->rate = (struct http_rate){ .limit = h->settings.limit_rate,
 				      .at_ms = clock_ms() };
@@ -95,6 +96,7 @@ void http_close(struct http **http)
 	curl_multi_cleanup(h->multi);
 	curl_share_cleanup(h->share);
 	curl_global_cleanup();
+	http_wait_close(h);
 	release_settings(&h->settings);
 	free_ptr(&h->idle);
 	free_ptr(&h);
