@@ -253,7 +253,7 @@ bench: all
 sources = $(wildcard $(foreach f,$(folders),$(f)/*.c))
 tidy:
 	@status=0; for f in $(sources); do \
-	  clang-tidy --quiet $$f -- $(own) $(dep_cflags) || status=1; done; exit $$status
+	  clang-tidy --quiet $$f -- $(filter -std=% -D% -I%,$(own)) $(dep_cflags) || status=1; done; exit $$status
 format:
 	clang-format -i $(wildcard $(foreach f,$(folders),$(f)/*.[ch]) \
 	  tests/unit/*/*.[ch] tests/fuzz/*.[ch])

@@ -1,4 +1,8 @@
 #include "base/error.h"
+#undef err_set
+#undef err_sys
+#undef err_wrap
+#undef err_hint
 
 #include "base/utf8.h"
 

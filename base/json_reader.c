@@ -193,6 +193,7 @@ static int read_members(struct json_reader *r, const struct json_listing *l,
 		more = json_next_key(r, &key, err);
 		if (more <= 0)
 			break;
+		assert(key);
 		if (strcmp(key, l->list) != 0) {
 			if (json_read_short(r, l->limit, &value, err))
 				return err_wrap(err, "%s", key);

@@ -9,13 +9,13 @@
 #include "base/attr.h"
 
 /* All return memory that the caller frees with free(). */
-void *xmalloc(size_t n);
-void *xcalloc(size_t n, size_t size); /* checks n * size */
-void *xrealloc(void *p, size_t n);
-char *xstrdup(const char *s);
-char *xstrndup(const char *s, size_t n);
-char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
-char *xvasprintf(const char *fmt, va_list args) PRINTF_LIKE(1, 0);
+void *xmalloc(size_t n) NEVER_NULL;
+void *xcalloc(size_t n, size_t size) NEVER_NULL; /* checks n * size */
+void *xrealloc(void *p, size_t n) NEVER_NULL;
+char *xstrdup(const char *s) NEVER_NULL;
+char *xstrndup(const char *s, size_t n) NEVER_NULL;
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) NEVER_NULL;
+char *xvasprintf(const char *fmt, va_list args) PRINTF_LIKE(1, 0) NEVER_NULL;
 
 /* Makes room for need elements of size bytes; returns the (moved) array and
  * updates *cap. New elements are zeroed. */

@@ -15,7 +15,7 @@ struct xxh64 {
 	unsigned rest_len;
 };
 void xxh64_begin(struct xxh64 *x, uint64_t seed);
-void xxh64_update(struct xxh64 *x, const void *p, size_t n);
+void xxh64_update(struct xxh64 *x, const void *bytes, size_t n);
 uint64_t xxh64_end(const struct xxh64 *x); /* x may go on afterwards */
 
 #endif

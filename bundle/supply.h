@@ -39,14 +39,14 @@ void supplies_release(struct supplies *s); /* CLEANUP */
 /* A bundle, a directory with volumes or one of its volumes, a Hub cache (or an
  * HF_HOME that has one in hub/). ERR_NOT_FOUND, ERR_FORMAT, ERR_USAGE: a stream
  * cannot be seeked. */
-int supplies_add(struct supplies *s, const char *path,
+int supplies_add(struct supplies *all, const char *path,
 		 const struct cancel *cancel, struct error *err) MUST_CHECK;
 /* The store itself: other names of the same bytes. Opened for reading only. */
-int supplies_add_store(struct supplies *s, const char *root, struct error *err)
-	MUST_CHECK;
+int supplies_add_store(struct supplies *all, const char *root,
+		       struct error *err) MUST_CHECK;
 /* Any directory: files are known by path, by the names that Git LFS gives its
  * objects, and by size. */
-int supplies_add_files(struct supplies *s, const char *dir, struct error *err)
+int supplies_add_files(struct supplies *all, const char *dir, struct error *err)
 	MUST_CHECK;
 /* What path is for supplies_add(); SUPPLY_FILES: none of these. */
 enum supply_kind supply_kind_of(const char *path);
@@ -65,11 +65,11 @@ struct supply_job {
 /* Tries one place after the other. 1: the blob is in the store and right; 0: no
  * place has it. A size DERIVE_NO_SIZE is filled in. ERR_IO, ERR_CANCELLED: the
  * store cannot take it. id: of the item, for events. */
-int supplies_get(struct supplies *s, struct supply_job *job,
+int supplies_get(struct supplies *all, struct supply_job *job,
 		 const struct lock_repo *repo, struct lock_file *file,
 		 unsigned id, struct error *err) MUST_CHECK;
 /* Would one of them (by name and size alone) have it? Its name, or NULL. */
-const char *supplies_have(struct supplies *s, const struct lock_repo *repo,
+const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 			  const struct lock_file *file);
 
 #endif

@@ -26,7 +26,7 @@ int blocks_open(struct blocks **out, struct hfcache *c,
 int blocks_start(struct blocks *b, void (*wake)(void *ctx), void *ctx,
 		 struct error *err) MUST_CHECK;
 /* CLEANUP: keeps what came for the next run. */
-void blocks_close(struct blocks **b);
+void blocks_close(struct blocks **blocks);
 
 /* false: not yet. Before it is true nothing may be written. ERR_IO. */
 int blocks_checked(struct blocks *b, bool *ready, struct error *err) MUST_CHECK;

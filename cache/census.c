@@ -49,6 +49,7 @@ void census_release(struct census *c)
 	}
 	free_ptr(&c->refs);
 	strlist_release(&c->problems);
+	free_ptr(&c->unread);
 	free_ptr(&c->folder);
 	free_ptr(&c->id);
 	*c = (struct census){ 0 };
@@ -79,8 +80,9 @@ struct census_walk {
 	struct hfcache *cache;
 	struct census *out;
 	struct census_revision *rev;
-	struct str rel;
-	/* One entry that is no directory. rel: below blobs/, snapshots/X/, refs/. */
+	const char *base; /* "blobs", "snapshots/X", "refs", or NULL */
+	struct str rel;	  /* below it */
+	/* One entry that is no directory. */
 	void (*visit)(struct census_walk *w, int dirfd, const char *name,
 		      const char *rel, unsigned depth);
 };
@@ -92,7 +94,20 @@ static void census_walk_release(struct census_walk *w)
 
 static void problem(struct census_walk *w, const char *where, const char *what)
 {
-	strlist_take(&w->out->problems, xasprintf("%s: %s", where, what));
+	strlist_take(&w->out->problems,
+		     w->base ? xasprintf("%s%s%s: %s", w->base,
+					 *where ? "/" : "", where, what)
+			     : xasprintf("%s: %s", where, what));
+}
+
+/* Links may stand there that nobody has seen. */
+static void unread(struct census_walk *w, const char *where, const char *what)
+{
+	const struct strlist *all = &w->out->problems;
+
+	problem(w, where, what);
+	if (!w->out->unread)
+		w->out->unread = xstrdup(all->items[all->count - 1]);
 }
 
 static DIR *open_dir(int dirfd, const char *name)
@@ -121,6 +136,21 @@ static bool is_dir(int dirfd, const struct dirent *d)
 	       S_ISDIR(st.st_mode);
 }
 
+/* The next entry of a directory; NULL at its end, also where it breaks off. */
+static struct dirent *next_of(struct census_walk *w, DIR *dir,
+			      const char *where)
+{
+	struct dirent *d;
+
+	do {
+		errno = 0;
+		d = readdir(dir);
+	} while (d && is_dots(d->d_name));
+	if (!d && errno)
+		unread(w, where, strerrordesc_np(errno));
+	return d;
+}
+
 /* w->rel is the directory below blobs/, snapshots/X or refs/, "" for itself.
  * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static void walk(struct census_walk *w, int parent, const char *name,
@@ -132,16 +162,14 @@ static void walk(struct census_walk *w, int parent, const char *name,
 
 	if (!dir || depth > DEPTH_MAX) {
 		if (dir || errno != ENOENT)
-			problem(w, len ? w->rel.ptr : name,
-				dir ? "nested too deeply"
-				    : strerrordesc_np(errno));
+			unread(w, len ? w->rel.ptr : "",
+			       dir ? "nested too deeply"
+				   : strerrordesc_np(errno));
 		if (dir)
 			closedir(dir);
 		return;
 	}
-	while ((d = readdir(dir))) {
-		if (is_dots(d->d_name))
-			continue;
+	while ((d = next_of(w, dir, len ? w->rel.ptr : ""))) {
 		if (len)
 			str_addc(&w->rel, '/');
 		str_adds(&w->rel, d->d_name);
@@ -220,7 +248,9 @@ static void read_blobs(struct census_walk *w, int repofd)
 	struct census *c = w->out;
 
 	w->visit = visit_blob;
+	w->base = "blobs";
 	walk(w, repofd, "blobs", 0);
+	w->base = NULL;
 	if (c->blob_count)
 		qsort(c->blobs, c->blob_count, sizeof(*c->blobs), by_blob_name);
 	for (size_t i = 0; i < c->blob_count; i++) {
@@ -249,9 +279,13 @@ static void follow_link(struct census_walk *w, const char *rel,
 	struct stat st;
 	enum beneath b = beneath_stat(w->cache->fd, full, &st);
 
+	if (b == BENEATH_FAILED) {
+		f->problem = strerrordesc_np(errno);
+		unread(w, rel, f->problem);
+		return;
+	}
 	if (b != BENEATH_FILE) {
-		f->problem = b == BENEATH_FAILED ? strerrordesc_np(errno)
-						 : beneath_text(b);
+		f->problem = beneath_text(b);
 		return;
 	}
 	census_read_stat(&st, &f->st);
@@ -305,6 +339,8 @@ static void visit_file(struct census_walk *w, int dirfd, const char *name,
 		resolve_link(w, text, rel, f);
 	} else if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		f->problem = strerrordesc_np(errno);
+		if (errno != ENOENT)
+			unread(w, rel, f->problem);
 	} else {
 		if (!S_ISREG(st.st_mode))
 			f->problem = beneath_text(BENEATH_OTHER);
@@ -381,12 +417,15 @@ static void read_revision(struct census_walk *w, int repofd, int snapfd,
 	struct census_revision *r = w->rev;
 	bool *seen CLEANUP(free_ptr) = xcalloc(c->blob_count + 1,
 					       sizeof(*seen));
+	char *base CLEANUP(free_ptr) = xasprintf("snapshots/%s", r->commit);
 	struct stat st;
 
 	if (!fstatat(snapfd, r->commit, &st, AT_SYMLINK_NOFOLLOW))
 		r->changed = ns_of(st.st_mtim);
 	w->visit = visit_file;
+	w->base = base;
 	walk(w, snapfd, r->commit, 0);
+	w->base = NULL;
 	if (r->file_count)
 		qsort(r->files, r->file_count, sizeof(*r->files), by_path);
 	if (flags & CENSUS_LISTINGS)
@@ -407,14 +446,16 @@ static void read_snapshots(struct census_walk *w, int repofd, unsigned flags)
 	DIR *dir = open_dir(repofd, "snapshots");
 	struct dirent *d;
 
-	while (dir && (d = readdir(dir))) {
-		if (is_dots(d->d_name))
-			continue;
+	if (!dir && errno != ENOENT)
+		unread(w, "snapshots", strerrordesc_np(errno));
+	while (dir && (d = next_of(w, dir, "snapshots"))) {
 		if (!is_commit_id(d->d_name) || !is_dir(dirfd(dir), d)) {
 			char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s",
 								 d->d_name);
 
-			problem(w, path, "not a directory named by a commit");
+			/* a file (.DS_Store) leads to no blob */
+			(d->d_type == DT_REG ? problem : unread)(
+				w, path, "not a directory named by a commit");
 			continue;
 		}
 		c->revisions = xgrow(c->revisions, &c->revision_cap,
@@ -445,6 +486,8 @@ static void visit_ref(struct census_walk *w, int dirfd, const char *name,
 	r = &c->refs[c->ref_count++];
 	r->name = xstrdup(rel);
 	r->problem = store_read_ref(dirfd, name, r->commit);
+	if (errno)
+		unread(w, rel, r->problem);
 }
 
 static int by_ref_name(const void *a, const void *b)
@@ -470,7 +513,9 @@ static void read_refs(struct census_walk *w, int repofd)
 	struct census *c = w->out;
 
 	w->visit = visit_ref;
+	w->base = "refs";
 	walk(w, repofd, "refs", 0);
+	w->base = NULL;
 	if (c->ref_count)
 		qsort(c->refs, c->ref_count, sizeof(*c->refs), by_ref_name);
 	for (size_t i = 0; i < c->ref_count; i++) {
@@ -513,7 +558,7 @@ static void sum_unused(struct census *c)
 			continue;
 		if (b->kind == CENSUS_PART || b->kind == CENSUS_TRASH)
 			c->parts += b->st.size;
-		else if (!b->uses && b->kind == CENSUS_BLOB)
+		else if (!b->uses && b->kind == CENSUS_BLOB && !c->unread)
 			c->unused += b->st.size;
 		else if (b->uses && !wanted[i])
 			c->detached += b->st.size;
@@ -540,7 +585,7 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 		return false;
 	}
 	if (repofd < 0) {
-		problem(&w, folder, strerrordesc_np(errno));
+		unread(&w, folder, strerrordesc_np(errno));
 		return true;
 	}
 	read_blobs(&w, repofd);

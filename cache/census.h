@@ -79,6 +79,9 @@ struct census {
 	struct census_ref *refs; /* sorted by name */
 	size_t ref_count, ref_cap;
 	struct strlist problems; /* what could not be read, and strangers */
+	/* why what seems unused may be needed all the same: not all of snapshots/
+	 * and refs/ could be read; NULL: it was */
+	char *unread;
 	uint64_t bytes;		 /* all blobs and files of their own, once */
 	uint64_t disk;		 /* the same in blocks of the disk */
 	uint64_t unused;	 /* of these: blobs that no snapshot uses */

@@ -36,7 +36,7 @@ struct follow_hooks {
 int follow_start(struct follow **out, int fd, struct journal *j,
 		 const struct follow_hooks *hooks, struct error *err)
 	MUST_CHECK;
-void follow_end(struct follow **f); /* CLEANUP: stops it, waits for it */
+void follow_end(struct follow **follow); /* CLEANUP: stops it, waits for it */
 
 bool follow_checked(struct follow *f);
 /* Blocks 0 to front - 1 are there. */

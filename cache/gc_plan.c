@@ -263,8 +263,9 @@ static bool drops_all(const struct planner *p)
 	for (size_t i = 0; i < c->revision_count; i++)
 		if (!p->rules->drop(p->rules->ctx, c, &c->revisions[i]))
 			return false;
-	/* an empty one is named as such */
-	return c->revision_count || p->rules->drop(p->rules->ctx, c, NULL);
+	/* an empty one is named as such, as has one to be that shows not all */
+	return (c->revision_count && !c->unread) ||
+	       p->rules->drop(p->rules->ctx, c, NULL);
 }
 
 static void plan_all(struct planner *p)
@@ -285,6 +286,16 @@ static void plan_all(struct planner *p)
 		return;
 	it->state = GC_OPEN;
 	it->detail = xasprintf("process %d", (int)pid);
+}
+
+/* What seems unused may be needed by what could not be read. */
+static void leave(struct planner *p)
+{
+	struct gc_item *it = add(p->out, GC_REPO, p->repo->folder, "");
+
+	it->state = GC_FAILED;
+	it->detail = xasprintf("left alone, not all of it can be read: %s",
+			       p->repo->unread);
 }
 
 static int64_t now_ns(void)
@@ -323,6 +334,10 @@ void gc_plan_repo(struct hfcache *c, const struct census *repo,
 
 	if (drops_all(&p)) {
 		plan_all(&p);
+		return;
+	}
+	if (repo->unread) {
+		leave(&p);
 		return;
 	}
 	for (size_t i = 0; i < repo->revision_count; i++)

@@ -367,11 +367,14 @@ static char *name_again(const struct runner *r, const struct gc_item *it,
 		return tree_in_use(inuse, r->cache->fd, it->trash, 0)
 			       ? xstrdup(it->folder)
 			       : NULL;
+	/* what cannot be read any more may need it */
 	if (it->kind == GC_REVISION)
-		return has_ref(repo, path_base(it->path)) ? path_of(it) : NULL;
+		return repo->unread || has_ref(repo, path_base(it->path))
+			       ? path_of(it)
+			       : NULL;
 	if (!gc_trash_origin(path_base(it->trash), origin, sizeof(origin)))
 		return NULL;
-	if (!open && !wants(repo, origin))
+	if (!open && !repo->unread && !wants(repo, origin))
 		return NULL;
 	return xasprintf("%s/blobs/%s", it->folder, origin);
 }

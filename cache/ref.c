@@ -64,11 +64,16 @@ char *store_read_ref(int dirfd, const char *path, char commit[41])
 	enum beneath b = beneath_open(dirfd, path, &fd, &st);
 
 	commit[0] = '\0';
+	if (b == BENEATH_FAILED)
+		return xstrdup(strerrordesc_np(errno));
+	if (b == BENEATH_FILE && file_pread_full(fd, text, sizeof(text) - 1, 0,
+						 &n, "ref", &unreadable)) {
+		errno = unreadable.sys;
+		return xstrdup(unreadable.msg);
+	}
+	errno = 0;
 	if (b != BENEATH_FILE)
 		return xstrdup(beneath_text(b));
-	if (file_pread_full(fd, text, sizeof(text) - 1, 0, &n, "ref",
-			    &unreadable))
-		return xstrdup(unreadable.msg);
 	text[n] = '\0';
 	if (n > 40 && strspn(text + 40, " \t\r\n") == n - 40) {
 		text[40] = '\0';

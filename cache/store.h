@@ -76,7 +76,7 @@ bool store_is_right(const struct hfcache *c, const char *path, uint64_t size,
 		    const struct digest *want);
 
 /* What a ref says, "" if nothing. NULL: exactly a commit; else what is wrong
- * with it, caller frees. */
+ * with it, caller frees; errno is not 0 only where it could not be read. */
 char *store_read_ref(int dirfd, const char *path, char commit[41]);
 
 /* The usual text of a link in snapshots/X, depth directories below it: as many

@@ -83,8 +83,8 @@ static void put(struct mending *m)
 		app_note(m->app,
 			 "%llu files: %llu %s, %llu linked, %llu not to be had",
 			 (unsigned long long)m->files,
-			 (unsigned long long)(m->counts[MENDING_GOT] +
-					      m->counts[MENDING_WOULD]),
+			 (unsigned long long)m->counts[MENDING_GOT] +
+				 m->counts[MENDING_WOULD],
 			 m->dry_run ? "would be taken" : "taken",
 			 (unsigned long long)m->counts[MENDING_LINKED],
 			 (unsigned long long)m->counts[MENDING_NOWHERE]);

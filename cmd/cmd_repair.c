@@ -296,8 +296,8 @@ static void put(struct mending *m)
 			 (unsigned long long)m->files);
 	else
 		app_note(app, "%llu %s, %llu linked, %llu not to be had",
-			 (unsigned long long)(m->counts[MENDING_GOT] +
-					      m->counts[MENDING_WOULD]),
+			 (unsigned long long)m->counts[MENDING_GOT] +
+				 m->counts[MENDING_WOULD],
 			 m->dry_run ? "would be mended" : "mended",
 			 (unsigned long long)m->counts[MENDING_LINKED],
 			 (unsigned long long)lacking);

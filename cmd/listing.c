@@ -52,14 +52,13 @@ int listing_filter_parse(const char *text, struct listing_filter *out,
 
 	if (!text[len])
 		return parse_word(text, out, err);
+	/* types are equal or not, the others are more or less */
+	if ((strcmp(key, "type") == 0) != (f.op == '='))
+		return bad_filter(text, err);
 	if (strcmp(key, "type") == 0) {
 		f.key = LIST_TYPE;
-		if (f.op != '=')
-			return bad_filter(text, err);
 		if (repo_type_parse(&f.type, value, err) != 0)
 			return err_wrap(err, "\"%s\"", text);
-	} else if (f.op == '=') {
-		return bad_filter(text, err);
 	} else if (strcmp(key, "size") == 0) {
 		f.key = LIST_SIZE;
 		if (human_parse_size(value, &f.value, err) != 0)

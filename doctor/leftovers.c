@@ -36,7 +36,8 @@ static void take(struct walk *w, const char *path, const struct stat *st)
 		w->first = xstrdup(path);
 }
 
-/* inside: of ModelScope's directory for downloads, where all is left over */
+/* inside: of ModelScope's directory for downloads, where all is left over.
+ * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static void walk(struct walk *w, const char *dir, unsigned depth, bool inside)
 {
 	struct strlist names CLEANUP(strlist_release) = { 0 };

@@ -44,7 +44,7 @@ static uint64_t whole(const char *p)
 /* name, driver_version, memory.total, memory.free, compute_cap */
 bool gpu_parse_line(const char *line, struct gpu *out)
 {
-	char total[32], left[32], cc[32];
+	char total[32] = "", left[32] = "", cc[32] = "";
 	const char *dot;
 
 	*out = (struct gpu){ 0 };

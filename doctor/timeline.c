@@ -3,6 +3,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Between two tries a client has no socket for a few seconds. */
@@ -112,6 +113,7 @@ static struct timeline_span *begin_span(struct timeline *t, uint64_t ms,
 				 sizeof(*t->spans));
 		s = &t->spans[t->span_count++];
 	}
+	assert(s);
 	s->kind = v->kind;
 	s->what = xstrdup(v->what);
 	s->begin = begin;

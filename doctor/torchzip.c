@@ -41,7 +41,7 @@ static uint64_t le64(const unsigned char *p)
 	return le32(p) | le32(p + 4) << 32;
 }
 
-static bool is_record(const unsigned char *p, char a, char b)
+static bool is_record(const unsigned char *p, unsigned char a, unsigned char b)
 {
 	return p[0] == 'P' && p[1] == 'K' && p[2] == a && p[3] == b;
 }
@@ -221,7 +221,7 @@ static int read_directory(int fd, uint64_t size, struct weights *out,
 	size_t want = size < TAIL_LEN ? (size_t)size : TAIL_LEN, got;
 	unsigned char *tail CLEANUP(free_ptr) = xmalloc(want + 1);
 	unsigned char *dir CLEANUP(free_ptr) = NULL;
-	struct zip_end end;
+	struct zip_end end = { 0 };
 
 	if (file_pread_full(fd, tail, want, size - want, &got, "tail", err))
 		return -1;

@@ -7,7 +7,7 @@
 /* Callbacks of the request; ctx is the lane. */
 int answer_headers(void *ctx, const struct http_response *res,
 		   struct error *err);
-int answer_body(void *ctx, const void *p, size_t n, struct error *err);
+int answer_body(void *ctx, const void *bytes, size_t n, struct error *err);
 /* At its end: puts into err what is wrong with it, if anything. */
 void answer_judge(const struct lane *l, const struct http_response *res,
 		  struct error *err);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool same_repo(const struct lock_repo *a, const struct lock_repo *b)
@@ -31,6 +32,7 @@ static const struct lock_repo *find_recorded(const struct lock *whole, size_t i,
 {
 	const struct lock_repo *want = &whole->repos[i], *other = NULL;
 
+	assert(i < whole->repo_count && want);
 	for (size_t k = 0; had && k < had->repo_count; k++) {
 		const struct lock_repo *r = &had->repos[k];
 

@@ -3,7 +3,7 @@
 # use what is left.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq
+need python3 jq setpriv strace
 A=1111111111111111111111111111111111111111
 B=2222222222222222222222222222222222222222
 D=dddddddddddddddddddddddddddddddddddddddd
@@ -166,6 +166,30 @@ removes() {
 	expect 6 itts gc --cache "$T/nowhere" --yes
 	test ! -e "$T/nowhere"
 }
+unreadable() { # what cannot be read may need what seems unused
+	local repo=$T/c8/models--acme--voice what before as=()
+	fill "$T/c8"
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	[ "$(id -u)" -ne 0 ] || chown -hR 65534:65534 "$T/c8"
+	chmod a+x "$T"
+	before=$(picture "$T/c8")
+	for what in "$repo/snapshots" "$repo/snapshots/$A" "$repo/refs" "$repo/refs/main"; do
+		chmod 000 "$what"
+		expect 3 "${as[@]}" "$PROGRAM" gc --grace 0 --detached --yes --cache "$T/c8"
+		prints "models--acme--voice" "${what#"$repo/"}: Permission denied"
+		[ "$what" = "$repo/snapshots" ] || # then nobody knows that it is there
+			expect 3 "${as[@]}" "$PROGRAM" rm --yes "$B" --cache "$T/c8"
+		expect 0 "${as[@]}" "$PROGRAM" du --json --cache "$T/c8"
+		jq -e '.repos[] | select(.id == "acme/voice") | .unused == 0' "$T/out"
+		if [ -d "$what" ]; then chmod 755 "$what"; else chmod 644 "$what"; fi
+		same "$(picture "$T/c8")" "$before"
+	done
+	# a directory that breaks off in the middle
+	expect 3 strace -f -qq -o "$T/log/trace" -P "$repo/snapshots/$A" -e trace=getdents64 \
+		-e inject=getdents64:error=EIO "$PROGRAM" gc --grace 0 --yes --cache "$T/c8"
+	prints "snapshots/$A: Input/output error"
+	same "$(picture "$T/c8")" "$before"
+}
 while_fetching() { # a fetch that is under way keeps its repository to itself
 	local repo=$T/c7/models--acme--voice pid
 	start_hub slow "$TOP" --rate 500000
@@ -188,5 +212,6 @@ check "what is open or mapped stays" open_files
 check "what Python's client has locked stays" locked
 check "what an interrupted run left" interrupted
 check "rm" removes
+check "what cannot be read is left alone, with all that it may need" unreadable
 check "gc while a fetch runs" while_fetching
 finish
