@@ -85,6 +85,8 @@ static int check_space(const struct volume_writer *w, struct error *err)
 					  : xstrdup(".");
 	int fd CLEANUP(close_fd) = open(dir,
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* and what stands beside the volumes */
+	uint64_t need = w->total + w->manifest.len;
 	char want[HUMAN_MAX], have[HUMAN_MAX];
 	uint64_t bytes, inodes;
 
@@ -92,10 +94,10 @@ static int check_space(const struct volume_writer *w, struct error *err)
 		return err_sys(err, errno, "%s", dir);
 	if (file_space(fd, &bytes, &inodes, err))
 		return err_wrap(err, "%s", dir);
-	if (w->total <= bytes)
+	if (need <= bytes)
 		return 0;
 	return err_sys(err, ENOSPC, "%s: needs %s, free are %s", dir,
-		       human_size(w->total, want), human_size(bytes, have));
+		       human_size(need, want), human_size(bytes, have));
 }
 
 int volume_writer_begin(struct volume_writer *w, const char *name,
