@@ -82,12 +82,12 @@ struct census {
 	/* why what seems unused may be needed all the same: not all of snapshots/
 	 * and refs/ could be read; NULL: it was */
 	char *unread;
-	uint64_t bytes;		 /* all blobs and files of their own, once */
-	uint64_t disk;		 /* the same in blocks of the disk */
-	uint64_t unused;	 /* of these: blobs that no snapshot uses */
-	uint64_t parts;		 /* unfinished downloads */
-	uint64_t detached;	 /* only for revisions that no ref names */
-	int64_t used, changed;	 /* ns: last access, last change */
+	uint64_t bytes;	       /* all blobs and files of their own, once */
+	uint64_t disk;	       /* the same in blocks of the disk */
+	uint64_t unused;       /* of these: blobs that no snapshot uses */
+	uint64_t parts;	       /* unfinished downloads */
+	uint64_t detached;     /* only for revisions that no ref names */
+	int64_t used, changed; /* ns: last access, last change */
 };
 void census_release(struct census *c); /* CLEANUP */
 

@@ -15,8 +15,7 @@ static bool is_used(struct hfcache *c, const char *folder, const char *name)
 {
 	struct census census CLEANUP(census_release) = { 0 };
 
-	if (!census_repo(c, folder, CENSUS_FILES, &census) ||
-	    census.unread)
+	if (!census_repo(c, folder, CENSUS_FILES, &census) || census.unread)
 		return true; /* who knows */
 	for (size_t i = 0; i < census.blob_count; i++)
 		if (strcmp(census.blobs[i].name, name) == 0)
