@@ -66,6 +66,7 @@ static void fetch_release(struct fetch *f)
 	free_ptr(&f->common.jobs);
 	free_ptr(&f->common.lanes);
 	free_ptr(&f->common.endpoints);
+	reach_release(&f->common.reach);
 	free_ptr(&f->queue);
 	free_ptr(&f->sent);
 	free_ptr(&f->busy);

@@ -19,6 +19,7 @@
 #include "fetch/download_plan.h"
 #include "fetch/hub.h"
 #include "fetch/pace.h"
+#include "fetch/reach.h"
 #include "fetch/segment.h"
 
 #define JOB_LANES 128 /* connections of all jobs together */
@@ -54,6 +55,7 @@ struct job_common {
 	unsigned job_count;
 	struct lane *lanes; /* JOB_LANES of them, some of them used */
 	struct job_endpoint *endpoints; /* as hub->endpoints */
+	struct reach reach;		/* hosts of redirects */
 	bool pumping;
 	/* err is ERR_NONE if the blob is right. */
 	void (*ended)(void *ctx, const struct job_end *end,

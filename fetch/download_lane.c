@@ -167,6 +167,8 @@ static struct retry_decision decide(struct lane *l,
 	if (err->code == ERR_NET && job_has_other(l->job, l->endpoint) &&
 	    most > ATTEMPTS_OF_MANY)
 		most = ATTEMPTS_OF_MANY;
+	if (l->barred)
+		return (struct retry_decision){ RETRY_ELSEWHERE, 0 };
 	if (l->pos < l->credit + CREDIT)
 		return retry_decide(res, why, l->attempt, most, clock_jitter());
 	/* it got further than ever before: no sign of trouble, on at once */
@@ -220,6 +222,39 @@ static bool waits_aside(struct lane *l, unsigned delay_ms)
 	return true;
 }
 
+static int follows(void *ctx, const char *origin, struct error *err)
+{
+	struct lane *l = ctx;
+
+	if (!reach_is_lost(&l->job->common->reach, origin))
+		return 0;
+	l->barred = true;
+	return err_set(err, ERR_NET,
+		       "%s: redirects to %s, which cannot be reached",
+		       l->endpoint->name, origin);
+}
+
+/* The endpoint itself has answered: what is behind it does not speak against it,
+ * others of its files may be elsewhere. */
+static void note_reach(struct lane *l, const struct http_response *res,
+		       const struct error *raw)
+{
+	char *origin CLEANUP(free_ptr) = NULL;
+	struct error ignored = { .code = ERR_NONE };
+	bool away = l->barred;
+
+	if (raw->code != ERR_NET || l->got > 0)
+		return;
+	if ((res->redirected || l->direct) &&
+	    http_origin(res->url, &origin, &ignored) == 0 &&
+	    strcmp(origin, l->endpoint->origin) != 0) {
+		reach_failed(&l->job->common->reach, res->url);
+		away = true;
+	}
+	if (away)
+		l->endpoint->failures = 0;
+}
+
 static void go_on(struct lane *l, const struct http_response *res,
 		  const struct error *raw, const struct error *err)
 {
@@ -237,6 +272,7 @@ static void go_on(struct lane *l, const struct http_response *res,
 			submit(l, d.delay_ms);
 		break;
 	case RETRY_ELSEWHERE:
+		note_reach(l, res, raw);
 		lane_release(l);
 		job_refuse(j, e, err);
 		break;
@@ -354,6 +390,8 @@ static void on_done(void *ctx, const struct http_response *res,
 
 	l->endpoint->bytes += res->body_bytes;
 	answer_judge(l, res, &err);
+	if (l->got > 0)
+		reach_answered(&c->reach, res->url);
 	if (err.code == ERR_NONE)
 		complete(l);
 	else if (err.code == ERR_CANCELLED)
@@ -409,6 +447,7 @@ static int send(struct lane *l, unsigned delay_ms, struct error *err)
 	char *origin CLEANUP(free_ptr) = NULL;
 	struct http_request rq = { .max_body = j->blob->file->size,
 				   .ctx = l,
+				   .follows = follows,
 				   .headers = answer_headers,
 				   .body = answer_body,
 				   .done = on_done };

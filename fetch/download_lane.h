@@ -36,6 +36,7 @@ struct lane {
 	bool own;     /* STREAM: the block at pos is its to write */
 	bool hedged;  /* somebody else is at the block at pos, too */
 	bool changed; /* the file there has become another */
+	bool barred;  /* the redirect leads to where nobody is reached */
 	bool foreign; /* the answer is not the file: only look at its start */
 	char head[LANE_HEAD];
 	size_t head_len;

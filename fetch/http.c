@@ -230,6 +230,8 @@ static int check_hop(struct transfer *t, const char *to)
 		return err_set(&t->err, ERR_HTTP,
 			       "%s: more than %d redirects, the last to %s",
 			       t->home, HTTP_MAX_REDIRECTS, origin);
+	if (t->rq.follows && t->rq.follows(t->rq.ctx, origin, &t->err) < 0)
+		return -1;
 	free_ptr(&t->origin);
 	t->origin = take_ptr(origin);
 	return 0;

@@ -97,6 +97,9 @@ struct http_request {
 	 * then. May be NULL. */
 	void (*hop)(void *ctx, const struct http_hop *hop);
 	void *ctx;
+	/* Before a redirect to that origin is followed; -1 stops the request and err
+	 * goes to done(). May be NULL. */
+	int (*follows)(void *ctx, const char *origin, struct error *err);
 	/* Before the first byte of the last hop's body; -1 stops the transfer and
 	 * err goes to done(). May be NULL. */
 	int (*headers)(void *ctx, const struct http_response *res,

@@ -8,9 +8,11 @@ need python3 jq nginx
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 big.safetensors=3000000 wav/xJpDPrwLJh4.bin=50000 z.txt=5
+repo "$TOP" acme/many $A {a,b,c,d,e,f}.safetensors=1200000 {1,2,3,4,5,6}.json=300
 SRC=$TOP/models/acme/voice/$A
 PORT=$(free_port)
 MIRROR=http://127.0.0.1:$PORT
+DEAD=http://127.0.0.1:$(free_port)
 start_hub hub "$TOP" --page-size 2
 # shellcheck disable=SC2154
 cat >"$T/nginx.conf" <<CONF
@@ -61,6 +63,12 @@ http {
 		location /edit/ {
 			proxy_pass $hub/;
 			proxy_redirect ~^/(.*)\$ /edit/\$1;
+		}
+		# its redirects lead to a host that this network does not let through
+		location /blocked/ {
+			proxy_pass $hub/;
+			proxy_redirect $hub_CDN/ $DEAD/;
+			proxy_redirect ~^/(.*)\$ /blocked/\$1;
 		}
 		location /cut/ { return 444; }
 		# redirects without a host, and nothing without the query of theirs
@@ -173,6 +181,26 @@ relative_redirect() { # its query is part of it
 	fetch --endpoint "$MIRROR/rel"
 	grep -q '^/rel/api/resolve-cache/.*?etag=' "$T/log/nginx.access"
 }
+blocked_host() { # is chosen against by itself: what else the mirror sends comes from it
+	expect 0 itts lock acme/many --lock "$T/many.json" --endpoint "$hub" --cache "$T/c0"
+	: >"$T/log/nginx.access"
+	rm -rf "$T/c-$BASHPID"
+	expect 0 itts fetch --lock "$T/many.json" --endpoint "$MIRROR/blocked" --endpoint "$hub" --jobs 1 \
+		--cache "$T/c-$BASHPID" --json
+	cp "$T/log/nginx.access" "$T/access"
+	jq -e '.sources[0].dropped == false' "$T/out"
+	same "$(grep -c '^/blocked/api/resolve-cache/.*json' "$T/access")" 6
+	# two files found out; the rest did not even try
+	says "redirects to $DEAD, which cannot be reached"
+	test "$(grep -c '^/blocked/.*safetensors' "$T/access")" -le 8
+	# nobody else: the first says why, and the others need not wait as long
+	rm -rf "$T/c-$BASHPID"
+	expect 4 itts fetch --lock "$T/many.json" --endpoint "$MIRROR/blocked" --jobs 1 --retries 1 --cache "$T/c-$BASHPID"
+	one_error
+	says "6 of 12 files" "acme/many " "$MIRROR/blocked: $DEAD: cannot connect"
+	local cache=$T/c-$BASHPID
+	same "$(find "$cache" -type l -path '*/snapshots/*.json' | wc -l)" 6
+}
 no_referer() { # some mirrors answer it with a page
 	same "$(awk -F'|' '$2 != "-"' "$T/log/nginx.access")" ""
 }
@@ -187,5 +215,6 @@ check "web pages with status 200" web_page
 check "a redirect to the front page in place of the file" front_page
 check "two prefixes of one host" same_host
 check "relative redirects with a query" relative_redirect
+check "a redirect host that is not to be reached" blocked_host
 check "no Referer" no_referer
 finish
