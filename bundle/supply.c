@@ -242,6 +242,15 @@ static int read_source(void *ctx, void *buf, size_t n, struct error *err)
 	return 0;
 }
 
+/* What the policy says of bytes that have no name in the store yet. */
+static int judge(const struct transfer *t, int fd, struct error *err)
+{
+	if (!policy_wants_bytes(t->job->policy))
+		return 0;
+	return policy_scan_fd(t->job->policy, fd, t->offer->size, t->file->path,
+			      t->file->path, err);
+}
+
 /* Bytes into a part that gets its name when they are right. 0 or -1. */
 static int copy_offer(struct transfer *t, struct error *err)
 {
@@ -274,13 +283,21 @@ static int copy_offer(struct transfer *t, struct error *err)
 	if ((!copy.clone && hfcache_part_reserve(&part, err)) ||
 	    copy_run(&copy, err) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
-	    (policy_wants_bytes(t->job->policy) &&
-	     policy_scan_fd(t->job->policy, part.fd, copy.size, t->file->path,
-			    t->file->path, err)) ||
-	    hfcache_part_commit(&part, NULL, err))
+	    judge(t, part.fd, err) || hfcache_part_commit(&part, NULL, err))
 		return -1;
 	*(copy.cloned ? &t->job->shared : &t->job->copied) += 1;
 	return 0;
+}
+
+/* Nobody writes into it, or the user has said so; small texts are edited all the
+ * same, and whoever edits a link edits the store. */
+static bool may_link(const struct transfer *t)
+{
+	if (t->offer->fd < 0 || t->job->mode == SUPPLY_COPY)
+		return false;
+	if (t->offer->edited && lock_file_is_editable(t->file))
+		return false;
+	return t->offer->immutable || t->job->mode == SUPPLY_LINK;
 }
 
 /* 1: linked; 0: cannot be, or is not right. */
@@ -293,14 +310,14 @@ static int link_offer(struct transfer *t, struct error *err)
 	struct digest got;
 	bool linked = false;
 
-	if (t->offer->fd < 0 || t->job->mode == SUPPLY_COPY ||
-	    (t->job->mode != SUPPLY_LINK && !t->offer->immutable))
+	if (!may_link(t))
 		return 0;
 	if (hash_span(&span, want->alg, &got, err))
 		return -1;
 	if (!digest_equal(&got, want))
 		return 0;
-	if (hfcache_blob_link(t->job->store, t->repo, t->file, t->offer->fd,
+	if (judge(t, t->offer->fd, err) ||
+	    hfcache_blob_link(t->job->store, t->repo, t->file, t->offer->fd,
 			      &linked, err))
 		return -1;
 	t->job->linked += linked;

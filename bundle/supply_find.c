@@ -268,6 +268,7 @@ bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 {
 	size_t i;
 
+	out->edited = n > 0;
 	if (n == 0) {
 		if (!open_object(s, file, out) || !fits(file, out->size)) {
 			close_fd(&out->fd);

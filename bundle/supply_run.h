@@ -14,6 +14,7 @@ struct supply_offer {
 	struct bundle_source *source; /* fd is -1: read from here */
 	uint64_t offset, size;
 	bool immutable; /* nobody writes into it: a link does no harm */
+	bool edited;	/* small texts there are meant to be edited */
 };
 #define SUPPLY_OFFER_INIT \
 	{                 \

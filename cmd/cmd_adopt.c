@@ -23,7 +23,7 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, link),
 	  .help = "hard links: no second place is taken, and the files in DIR "
 		  "become read-only, since whoever edits one edits the "
-		  "cache" },
+		  "cache. Small texts, which are edited, are copied" },
 	{ .name = "copy",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, copy),

@@ -250,6 +250,7 @@ ROWS
 	test ! -e none
 }
 system_file() { # in a mount namespace of its own
+	local how
 	mkdir -p etc/itts-pack
 	cp -a /etc/ssl etc/ 2>/dev/null || true
 	run() { expect "$1" unshare -m sh -c 'mount --bind etc /etc && shift && exec "$@"' sh "$@"; }
@@ -260,6 +261,16 @@ system_file() { # in a mount namespace of its own
 	run 8 "$PROGRAM" install run.tar --cache none
 	says /etc/itts-pack/policy.json '"repos"'
 	expect 0 itts install run.tar --cache some
+	# from another cache, copied or as a link
+	policy '"no_code": true'
+	cp p.json etc/itts-pack/policy.json
+	for how in "" --link; do
+		# shellcheck disable=SC2086
+		run 8 "$PROGRAM" import "$T/store" acme/evil --cache none $how
+		says '"no_code"' os.system
+		no_names none
+		rm -rf none
+	done
 	echo '{' >etc/itts-pack/policy.json
 	run 7 "$PROGRAM" install run.tar --cache none
 	says /etc/itts-pack/policy.json
