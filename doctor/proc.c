@@ -44,6 +44,17 @@ uint64_t proc_kib(const char *text, const char *key)
 	return PROC_NONE;
 }
 
+/* The number behind KEY where a line begins with it. */
+static uint64_t word_value(const char *text, const char *key)
+{
+	for (const char *p = text; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (str_starts(p, key))
+			return digits(p + strlen(key));
+	}
+	return PROC_NONE;
+}
+
 static uint64_t read_number(const char *dir, const char *name)
 {
 	char *path CLEANUP(free_ptr) = xasprintf("%s/%s", dir, name);
@@ -64,35 +75,118 @@ static void take_limit(const char *dir, const char *limit_name,
 	*used = read_number(dir, used_name);
 }
 
+/* Is memory a controller of this line of /proc/PID/cgroup (cgroups(7))? */
+static bool is_memory(const char *line, const char *path)
+{
+	static const char word[] = "memory";
+	size_t len = sizeof(word) - 1;
+
+	for (const char *p = strchr(line, ':'); p && p + len < path;
+	     p = strchr(p + 1, ','))
+		if (!strncmp(p + 1, word, len) &&
+		    (p[1 + len] == ',' || p[1 + len] == ':'))
+			return true;
+	return false;
+}
+
+/* The group where the memory of that process is counted, below SYS/fs/cgroup; "" if
+ * none is told. A system of both versions has a line for each, and the controller is
+ * where version 1 names it. Caller frees. */
+static char *memory_group(const char *process, bool *v1)
+{
+	char *file CLEANUP(free_ptr) = xasprintf("%s/cgroup", process);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char *group CLEANUP(free_ptr) = xstrdup("");
+
+	*v1 = false;
+	look_read(file, TEXT_MAX, &text);
+	for (const char *p = text.ptr; *p && !*v1;
+	     p += strcspn(p, "\n"), p += *p == '\n') {
+		int len = (int)strcspn(p, "\n");
+		const char *path = memchr(p, '/', (size_t)len);
+
+		if (!path)
+			continue;
+		*v1 = is_memory(p, path);
+		if (!*v1 && !str_starts(p, "0::"))
+			continue;
+		free_ptr(&group);
+		group = xasprintf("%s%.*s", *v1 ? "/memory" : "",
+				  len - (int)(path - p), path);
+	}
+	return take_ptr(group);
+}
+
+/* The group above. In a container only its own may be there to look at, as the root
+ * of all. */
+static bool climb(char *group)
+{
+	char *end = strrchr(group, '/');
+
+	if (end)
+		*end = '\0';
+	return end;
+}
+
 void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
 		 uint64_t *used)
 {
-	char *file CLEANUP(free_ptr) = xasprintf("%s/self/cgroup", proc);
-	struct str text CLEANUP(str_release) = STR_INIT;
-	char *at, *end;
+	char *self CLEANUP(free_ptr) = xasprintf("%s/self", proc);
+	bool v1;
+	char *group CLEANUP(free_ptr) = memory_group(self, &v1);
 
 	*limit = *used = PROC_NONE;
-	look_read(file, TEXT_MAX, &text);
-	at = str_starts(text.ptr, "0::") ? text.ptr : strstr(text.ptr, "\n0::");
-	if (!at) {
-		char *dir CLEANUP(free_ptr) = xasprintf("%s/fs/cgroup/memory",
-							sys);
-
-		take_limit(dir, "memory.limit_in_bytes",
-			   "memory.usage_in_bytes", limit, used);
-		return;
-	}
-	at = strstr(at, "0::") + 3;
-	at[strcspn(at, "\n")] = '\0';
 	do {
 		char *dir CLEANUP(free_ptr) = xasprintf("%s/fs/cgroup%s", sys,
-							at);
+							group);
 
-		take_limit(dir, "memory.max", "memory.current", limit, used);
-		end = strrchr(at, '/');
-		if (end)
-			*end = '\0';
-	} while (end);
+		take_limit(dir, v1 ? "memory.limit_in_bytes" : "memory.max",
+			   v1 ? "memory.usage_in_bytes" : "memory.current",
+			   limit, used);
+	} while (climb(group));
+}
+
+/* "total_workingset_refault_file 12": total_ are those of version 1 with the groups
+ * below. Before Linux 5.9 there is one number, of files alone. */
+static bool find_refaults(const char *path, struct proc_refaults *out)
+{
+	static const struct {
+		const char *anon, *file;
+	} keys[] = {
+		{ "total_workingset_refault_anon ",
+		  "total_workingset_refault_file " },
+		{ "workingset_refault_anon ", "workingset_refault_file " },
+		{ NULL, "workingset_refault " },
+	};
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	look_read(path, TEXT_MAX, &text);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		out->file = word_value(text.ptr, keys[i].file);
+		out->anon = keys[i].anon ? word_value(text.ptr, keys[i].anon)
+					 : PROC_NONE;
+		if (out->file != PROC_NONE)
+			return true;
+	}
+	return false;
+}
+
+void proc_refaults(const char *proc, const char *sys, pid_t pid,
+		   struct proc_refaults *out)
+{
+	char *process CLEANUP(free_ptr) = xasprintf("%s/%d", proc, (int)pid);
+	char *vmstat CLEANUP(free_ptr) = xasprintf("%s/vmstat", proc);
+	bool v1;
+	char *group CLEANUP(free_ptr) = memory_group(process, &v1);
+
+	do {
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s/fs/cgroup%s/memory.stat", sys, group);
+
+		if (find_refaults(path, out))
+			return;
+	} while (climb(group));
+	find_refaults(vmstat, out);
 }
 
 /* The kernel refuses to tell of other users' processes: those may. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/str.h"
@@ -17,6 +18,14 @@ uint64_t proc_kib(const char *text, const char *key);
  * under it; PROC_NONE: no limit. */
 void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
 		 uint64_t *used);
+/* Pages that came again, as the kernel counts them in the group where the memory of
+ * that process is, else in the whole machine; PROC_NONE: not told. */
+struct proc_refaults {
+	uint64_t anon; /* had been swapped out */
+	uint64_t file; /* had been dropped */
+};
+void proc_refaults(const char *proc, const char *sys, pid_t pid,
+		   struct proc_refaults *out);
 /* Does a process of one of these names (NULL-terminated) work in directory dir, or
  * in one that we may not see? *pid if so. */
 bool proc_find(const char *proc, const char *const *names, const char *dir,

@@ -20,6 +20,7 @@
 #define LARGE	    ((uint64_t)1 << 20)
 #define SMALL	    4096 /* Python has .pth files of its own */
 #define MAPS_EVERY  5	 /* turns: maps are long */
+#define FAULTS	    50	 /* major ones: maps at once */
 #define TREE_EVERY  3	 /* new children, states of threads: many small files */
 #define NET_EVERY \
 	3 /* the kernel goes through tables of a few MiB for each text */
@@ -97,6 +98,7 @@ void sampler_init(struct sampler *s, pid_t root)
 	long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
 
 	*s = (struct sampler){ .proc = "/proc",
+			       .sys = "/sys",
 			       .root = root,
 			       .ticks = ticks > 0 ? (uint64_t)ticks : 100,
 			       .page = page > 0 ? (uint64_t)page : 4096 };
@@ -549,6 +551,10 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
 	if (root < 0 || !add_proc(s, s->root, tree, out))
 		return false;
+	proc_refaults(s->proc, s->sys, s->root, &out->refaults);
+	/* what pages are of is to be seen at once */
+	maps |= out->procs[0].stat.majflt > s->majflt + FAULTS;
+	s->majflt = out->procs[0].stat.majflt;
 	if (tree)
 		add_children(s, out);
 	else
@@ -567,9 +573,15 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 		if (maps)
 			read_maps(s, fd);
 	}
-	for (size_t i = 0; i < s->map_count; i++)
-		if (!find_file(out, s->maps[i].dev, s->maps[i].ino))
+	for (size_t i = 0; i < s->map_count; i++) {
+		struct sample_file *f = find_file(out, s->maps[i].dev,
+						  s->maps[i].ino);
+
+		if (f)
+			f->mapped = true;
+		else
 			add_file(out, &s->maps[i]);
+	}
 	read_sockets(s, root, &sockets, out);
 	find_holders(out);
 	find_stale_lock(s, root, out);

@@ -10,6 +10,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "doctor/pparse.h"
+#include "doctor/proc.h"
 
 #define SAMPLE_PROCS_MAX   512
 #define SAMPLE_FILES_MAX   256
@@ -28,7 +29,7 @@ struct sample_proc {
 struct sample_file {
 	char *path;
 	uint64_t dev, ino, size, pos;
-	bool mapped;   /* pos is not known */
+	bool mapped;   /* what is read so does not show in pos */
 	bool is_lock;  /* by its name */
 	pid_t held_by; /* another process that has locked it, or 0 */
 };
@@ -49,6 +50,7 @@ struct sample {
 	size_t socket_count, socket_cap;
 	char *stale_lock; /* of a kernel build, older than the program; or NULL */
 	uint64_t gpu;	  /* bytes, SAMPLE_UNKNOWN */
+	struct proc_refaults refaults;
 };
 void sample_release(struct sample *s); /* CLEANUP */
 
@@ -60,8 +62,10 @@ struct sampler_proc {
 };
 struct sampler {
 	const char *proc; /* "/proc" */
+	const char *sys;  /* "/sys" */
 	pid_t root;
 	unsigned turns;
+	uint64_t majflt;	  /* of the last look */
 	uint64_t boot;		  /* s since 1970 */
 	uint64_t ticks;		  /* a second */
 	uint64_t page;		  /* bytes */

@@ -81,7 +81,7 @@ static bool goes_on(const struct timeline_span *s, uint64_t ms,
 {
 	if (s->kind == v->kind)
 		return v->kind == WATCH_CONNECT || v->kind == WATCH_NAME ||
-		       !strcmp(s->what, v->what);
+		       v->kind == WATCH_SWAP || !strcmp(s->what, v->what);
 	return v->kind == WATCH_IDLE &&
 	       (s->kind == WATCH_CONNECT || s->kind == WATCH_NAME) &&
 	       ms - s->end < STICKY_MS;

@@ -15,8 +15,9 @@
 #define BUSY_CORES 0.2 /* less is a program that polls */
 /* Less is no reading: the loader looks at the head of each library. */
 #define MOVED_LEAST 4096
-/* Major faults a second: a page each that had to come from the disk. */
+/* Pages a second that a program waits for. */
 #define FAULTS 50
+#define PAGE   4096
 
 static const struct {
 	const char *name;
@@ -74,9 +75,17 @@ static uint64_t grown(uint64_t from, uint64_t to)
 	return to > from ? to - from : 0;
 }
 
+static uint64_t again(uint64_t from, uint64_t to)
+{
+	return from == PROC_NONE || to == PROC_NONE ? PROC_NONE
+						    : grown(from, to);
+}
+
 struct change {
 	uint64_t ticks, faults, rchar, wchar, read_bytes;
 	unsigned disk_threads;
+	uint64_t paged;		       /* pages that it had to wait for */
+	struct proc_refaults refaults; /* PROC_NONE: not told */
 	bool all_stopped;
 	bool runs; /* at both times: on a busy machine it gets few ticks */
 };
@@ -85,6 +94,8 @@ static void compare(const struct sample *before, const struct sample *now,
 		    struct watch_view *out, struct change *d)
 {
 	*d = (struct change){ .all_stopped = true };
+	d->refaults.anon = again(before->refaults.anon, now->refaults.anon);
+	d->refaults.file = again(before->refaults.file, now->refaults.file);
 	for (size_t i = 0; i < now->proc_count; i++) {
 		const struct sample_proc *p = &now->procs[i];
 		const struct sample_proc *q = find_proc(before, p);
@@ -104,6 +115,10 @@ static void compare(const struct sample *before, const struct sample *now,
 		d->wchar += grown(q->io.wchar, p->io.wchar);
 		d->read_bytes += grown(q->io.read_bytes, p->io.read_bytes);
 	}
+	/* read ahead in order, hardly one of a mapped file is a fault */
+	d->paged = grown(d->rchar, d->read_bytes) / PAGE;
+	if (d->faults > d->paged)
+		d->paged = d->faults;
 	out->procs = (unsigned)now->proc_count;
 	out->read = d->rchar > d->read_bytes ? d->rchar : d->read_bytes;
 	out->written = d->wchar;
@@ -132,11 +147,25 @@ static bool is_building(const struct sample *now, struct watch_view *v)
 	return false;
 }
 
+/* The largest file that is mapped and no lock. */
+static const struct sample_file *find_mapped(const struct sample *now)
+{
+	const struct sample_file *largest = NULL;
+
+	for (size_t i = 0; i < now->file_count; i++) {
+		const struct sample_file *f = &now->files[i];
+
+		if (f->mapped && (!largest || f->size > largest->size))
+			largest = f;
+	}
+	return largest;
+}
+
 /* The file whose position has moved most. */
 static bool is_reading(const struct sample *before, const struct sample *now,
 		       const struct change *d, struct watch_view *v)
 {
-	const struct sample_file *best = NULL, *mapped = NULL;
+	const struct sample_file *best = NULL;
 	uint64_t most = MOVED_LEAST - 1;
 
 	for (size_t i = 0; i < now->file_count; i++) {
@@ -144,17 +173,13 @@ static bool is_reading(const struct sample *before, const struct sample *now,
 		const struct sample_file *old = find_file(before, f);
 		uint64_t moved = old ? grown(old->pos, f->pos) : f->pos;
 
-		if (f->is_lock)
-			continue;
-		if (f->mapped && (!mapped || f->size > mapped->size))
-			mapped = f;
-		if (moved > most && !f->mapped) {
+		if (moved > most && !f->is_lock) {
 			most = moved;
 			best = f;
 		}
 	}
-	if (!best && mapped && d->read_bytes)
-		best = mapped;
+	if (!best && d->read_bytes)
+		best = find_mapped(now);
 	if (!best)
 		return false;
 	/* who writes a file moves in it, too, and the file grows */
@@ -163,7 +188,7 @@ static bool is_reading(const struct sample *before, const struct sample *now,
 		     ? WATCH_WRITE
 		     : WATCH_READ,
 	     best->path);
-	v->done = best->mapped ? 0 : best->pos;
+	v->done = best->pos;
 	v->total = best->size;
 	return true;
 }
@@ -232,11 +257,37 @@ static bool is_on_lock(const struct sample *now, struct watch_view *v)
 	return true;
 }
 
-static bool is_short(const struct change *d, uint64_t ms, struct watch_view *v)
+static bool is_paged(const struct change *d, uint64_t ms)
 {
-	if (d->faults * 1000 / ms < FAULTS)
+	return d->paged * 1000 / ms >= FAULTS;
+}
+
+/* It waits for pages of its memory or of files that it has mapped. That is how a model
+ * is read, too, once; not when the kernel counts most of them among those that it had
+ * before and dropped or swapped out. Where it does not count the latter: when some of
+ * them are in swap. */
+static bool is_short(const struct sample *now, const struct change *d,
+		     uint64_t ms, struct watch_view *v)
+{
+	const struct sample_file *mapped = find_mapped(now);
+	bool counts = d->refaults.anon != PROC_NONE;
+	uint64_t anon = counts ? d->refaults.anon : 0;
+	uint64_t file = d->refaults.file != PROC_NONE ? d->refaults.file : 0;
+
+	if (!is_paged(d, ms) ||
+	    (anon + file < d->paged / 2 && (counts || !v->swap)))
 		return false;
-	v->kind = WATCH_SWAP;
+	name(v, WATCH_SWAP, mapped && file > anon ? mapped->path : "");
+	return true;
+}
+
+/* Pages that come for the first time, and no model is mapped. */
+static bool is_loading(const struct change *d, uint64_t ms,
+		       struct watch_view *v)
+{
+	if (!is_paged(d, ms))
+		return false;
+	name(v, WATCH_READ, "programs and libraries");
 	return true;
 }
 
@@ -265,9 +316,9 @@ void watch_judge(const struct sample *before, const struct sample *now,
 		v.kind = WATCH_START;
 	else if (d.all_stopped)
 		v.kind = WATCH_PAUSED;
-	else if (is_building(now, &v) || (v.swap && is_short(&d, ms, &v)) ||
+	else if (is_building(now, &v) || is_short(now, &d, ms, &v) ||
 		 is_reading(before, now, &d, &v) || is_busy(&d, &v) ||
-		 is_short(&d, ms, &v) || is_on_network(now, &v) ||
+		 is_loading(&d, ms, &v) || is_on_network(now, &v) ||
 		 is_on_lock(now, &v))
 		; /* each has said so */
 	else if (d.disk_threads)
@@ -315,6 +366,24 @@ static void say_peer(const struct watch_view *v, const char *note,
 			 *note ? "; " : "", note);
 }
 
+static void say_short(const struct watch_view *v, struct str *out)
+{
+	char swap[HUMAN_MAX];
+
+	str_adds(out, "memory is short: ");
+	if (*v->what)
+		str_addf(out,
+			 "%s does not stay in it and is read again and "
+			 "again",
+			 v->what);
+	else if (v->swap)
+		str_addf(out, "pages come from the disk (%s in swap)",
+			 human_size(v->swap, swap));
+	else
+		str_adds(out, "what was read does not stay in it and is read "
+			      "again");
+}
+
 static void say_why(const struct watch_view *v, struct str *out)
 {
 	if (v->why[0])
@@ -344,8 +413,6 @@ static void say_network(const struct watch_view *v, struct str *out)
 
 void watch_say(const struct watch_view *v, struct str *out)
 {
-	char swap[HUMAN_MAX];
-
 	switch (v->kind) {
 	case WATCH_START:
 		str_adds(out, "starting");
@@ -377,10 +444,7 @@ void watch_say(const struct watch_view *v, struct str *out)
 		str_adds(out, "waiting for the disk");
 		break;
 	case WATCH_SWAP:
-		str_addf(out,
-			 "memory is short: pages come from the disk (%s in "
-			 "swap)",
-			 human_size(v->swap, swap));
+		say_short(v, out);
 		break;
 	case WATCH_PAUSED:
 		str_adds(out, "paused by a signal or a debugger");
@@ -414,8 +478,8 @@ static const char *const advice[WATCH_KINDS] = {
 	[WATCH_DISK] = "The disk is slow or a network file system hangs.",
 	[WATCH_SWAP] =
 		"There is less memory than the models need; itts-pack doctor "
-		"compares both. Close other programs, or load in half "
-		"precision.",
+		"compares both. Close other programs, raise the limit of the "
+		"container, or load in half precision.",
 	[WATCH_PAUSED] = "Continue it with: kill -CONT PID (or fg in its "
 			 "shell).",
 	[WATCH_IDLE] = "itts-pack doctor looks for the usual causes.",

@@ -238,6 +238,66 @@ static void test_cgroup(void **state)
 		   "2147483648\n");
 	proc_cgroup(w.proc, w.sys, &limit, &used);
 	assert_true(limit == 2 * GIB);
+	/* both versions: the controller is in one of them; not in a container */
+	world_file(&w, "proc/self/cgroup",
+		   "9:name=systemd:/memory\n4:cpuset,memory:/a/b\n"
+		   "0::/a/b\n");
+	world_file(&w, "sys/fs/cgroup/memory/a/memory.limit_in_bytes",
+		   "1073741824\n");
+	world_file(&w, "sys/fs/cgroup/memory/a/memory.usage_in_bytes", "5\n");
+	proc_cgroup(w.proc, w.sys, &limit, &used);
+	assert_true(limit == GIB && used == 5);
+	world_file(&w, "proc/self/cgroup", "0::/a/b\n4:memory:/a/b\n");
+	proc_cgroup(w.proc, w.sys, &limit, &used);
+	assert_true(limit == GIB);
+	world_end(&w);
+}
+
+/* Where the kernel counts the pages that come again. */
+static void test_refaults(void **state)
+{
+	static const struct {
+		const char *file, *text;
+		struct proc_refaults wanted;
+	} rows[] = {
+		{ "proc/vmstat",
+		  "pgfault 5\nworkingset_refault 7\n",
+		  { PROC_NONE, 7 } },
+		{ "proc/vmstat",
+		  "workingset_refault_anon 1\nworkingset_refault_file 20\n",
+		  { 1, 20 } },
+		/* of the group above, of its own */
+		{ "sys/fs/cgroup/a/memory.stat",
+		  "anon 9\nworkingset_refault_file 30\n",
+		  { PROC_NONE, 30 } },
+		{ "sys/fs/cgroup/a/b/memory.stat",
+		  "anon 9\n",
+		  { PROC_NONE, 30 } },
+		{ "sys/fs/cgroup/a/b/memory.stat",
+		  "workingset_refault_anon 4\nworkingset_refault_file 40\n",
+		  { 4, 40 } },
+		{ "proc/7/cgroup", "3:memory:/a\n0::/a/b\n", { 1, 20 } },
+		{ "sys/fs/cgroup/memory/memory.stat",
+		  "workingset_refault_anon 0\nworkingset_refault_file 1\n"
+		  "total_workingset_refault_anon 2\n"
+		  "total_workingset_refault_file 50\n",
+		  { 2, 50 } },
+		{ "proc/7/cgroup", "", { 1, 20 } },
+	};
+	struct proc_refaults got;
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	proc_refaults(w.proc, w.sys, 7, &got);
+	assert_true(got.anon == PROC_NONE && got.file == PROC_NONE);
+	world_file(&w, "proc/7/cgroup", "0::/a/b\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		world_file(&w, rows[i].file, rows[i].text);
+		proc_refaults(w.proc, w.sys, 7, &got);
+		assert_int_equal(got.anon, rows[i].wanted.anon);
+		assert_int_equal(got.file, rows[i].wanted.file);
+	}
 	world_end(&w);
 }
 
@@ -368,6 +428,7 @@ int run_machine_tests(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_refaults),
 		cmocka_unit_test(test_kib),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_tools),

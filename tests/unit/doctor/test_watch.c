@@ -164,6 +164,8 @@ static void scene_begin(struct scene *s)
 	s->now.sockets = s->sockets;
 	s->before.proc_count = s->now.proc_count = 1;
 	s->before.gpu = s->now.gpu = SAMPLE_UNKNOWN;
+	s->before.refaults = s->now.refaults =
+		(struct proc_refaults){ PROC_NONE, PROC_NONE };
 }
 
 static struct watch_view judged(const struct scene *s)
@@ -277,16 +279,54 @@ static void test_swapping(void **state)
 	assert_int_equal(v.kind, WATCH_SWAP);
 	watch_say(&v, &text);
 	assert_non_null(strstr(text.ptr, "3.00 MiB in swap"));
-	/* major faults of a mapped model that is read are reading */
+	/* before Linux 5.9 there is no count of those */
+	s.before.refaults.file = s.now.refaults.file = 7;
+	assert_int_equal(judged(&s).kind, WATCH_SWAP);
+	/* a little is in swap, but what it waits for comes for the first time */
+	s.before.refaults = s.now.refaults = (struct proc_refaults){ 7, 9 };
+	s.procs[1][0].stat.stime = 10;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_READ);
+	assert_string_equal(v.what, "programs and libraries");
+	s.now.refaults.anon += 250;
+	assert_int_equal(judged(&s).kind, WATCH_SWAP);
+}
+
+/* A model that is mapped: read for the first time, and again and again. */
+static void test_mapped(void **state)
+{
+	struct scene s;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct watch_view v;
+
+	(void)state;
 	scene_begin(&s);
 	s.procs[1][0].stat.majflt = 400;
-	s.procs[1][0].io.read_bytes = 4096 * 400;
+	s.procs[1][0].io.read_bytes = 4096 * 6000;
 	s.before.file_count = s.now.file_count = 1;
 	s.files[0][0].mapped = s.files[1][0].mapped = true;
 	assert_int_equal(judged(&s).kind, WATCH_READ);
-	/* with no model in sight it is programs that come back */
-	s.before.file_count = s.now.file_count = 0;
+	s.before.refaults = (struct proc_refaults){ 5, 50000 };
+	s.now.refaults = (struct proc_refaults){ 9, 52000 };
+	assert_int_equal(judged(&s).kind, WATCH_READ);
+	s.now.refaults.file = 55000;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_SWAP);
+	watch_say(&v, &text);
+	assert_string_equal(text.ptr,
+			    "memory is short: /m/gpt.pth does not stay in it "
+			    "and is read again and again");
+	/* read ahead in order: hardly a fault has to wait */
+	s.procs[1][0].stat.majflt = 3;
 	assert_int_equal(judged(&s).kind, WATCH_SWAP);
+	/* others are short of memory, this one reads with read() */
+	s.procs[1][0].io.rchar = 4096 * 6000;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
+	/* libraries that come for the first time are no want of memory */
+	s.before.file_count = s.now.file_count = 0;
+	s.procs[1][0].stat.majflt = 400;
+	s.now.refaults.file = 50000;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
 }
 
 /* --- time ---------------------------------------------------------------------- */
@@ -365,6 +405,7 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_swapping),
+		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_limits),
 	};
