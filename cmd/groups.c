@@ -17,7 +17,7 @@ static const struct option common[] = {
 	  .field = offsetof(struct options, jobs),
 	  .value = "N",
 	  .max = 256,
-	  .help = "files to download at a time (default 64), threads that "
+	  .help = "files to download at a time (default 128), threads that "
 		  "hash (default: all cores)" },
 	{ .name = "json",
 	  .kind = OPTION_FLAG,
@@ -164,9 +164,9 @@ static const struct option network[] = {
 	  .kind = OPTION_NUMBER,
 	  .field = offsetof(struct options, connections),
 	  .value = "N",
-	  .max = 64,
+	  .max = 128,
 	  .help = "connections to one endpoint at most (default 16, small "
-		  "files 64); fewer are "
+		  "files 128); fewer are "
 		  "used while more would not help" },
 	{ .name = "retries",
 	  .kind = OPTION_NUMBER,

@@ -13,11 +13,12 @@
 #include "fetch/hub.h"
 #include "manifest/lock.h"
 
-#define DOWNLOAD_JOBS	  64 /* files at a time where nobody says otherwise */
-#define DOWNLOAD_MAX_JOBS 64
+#define DOWNLOAD_JOBS	  128 /* files at a time where nobody says otherwise */
+#define DOWNLOAD_MAX_JOBS 128
 
 struct download_options {
-	unsigned jobs; /* files at a time; 0: DOWNLOAD_JOBS */
+	unsigned
+		jobs; /* files at a time, descriptors permitting; 0: DOWNLOAD_JOBS */
 	bool offline; /* only check what is there: ERR_NOT_FOUND if files lack */
 	bool learn; /* only files whose sha256 is DIGEST_NONE: it is filled in.
 			* Blobs only: no snapshots, refs, listings. */

@@ -12,11 +12,18 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define BUSY_POLL_MS 100
 /* Small files get their names together, but no later than this. */
 #define FLUSH_MS   2000
 #define SOURCES_MS 1000
+/* Of large files, which keep several connections busy each. */
+#define LARGE_JOBS 64
+/* Descriptors of a file on its way, of one that waits for its name, of the rest. */
+#define FDS_OF_JOB   5 /* part, its directory, lock; connections to hub and CDN */
+#define FDS_OF_KEPT  3
+#define FDS_OF_OTHER 64
 
 /* Small files that are right, but for their names. */
 struct kept {
@@ -41,6 +48,7 @@ struct fetch {
 	uint64_t told_ms;
 	struct kept kept;     /* wait for a flush */
 	struct kept naming;   /* what the running flush is about */
+	size_t kept_most;     /* no more than this */
 	uint64_t kept_ms;     /* when the first of them came */
 	pthread_t thread;     /* of the flush: a disk may be slow */
 	bool flushing;	      /* it has to be joined */
@@ -193,7 +201,7 @@ static void keep(struct fetch *f, const struct job_end *e)
 		f->kept_ms = clock_ms();
 	f->kept.ends[f->kept.count++] = *e;
 	/* before the batch itself would, which tells nobody */
-	if (f->kept.count == HFCACHE_BATCH_CAP)
+	if (f->kept.count >= f->kept_most)
 		flush_begin(f);
 }
 
@@ -222,10 +230,18 @@ static void job_ended(void *ctx, const struct job_end *e,
 
 static struct job *free_job(struct fetch *f)
 {
-	for (unsigned i = 0; i < f->common.job_count; i++)
-		if (f->common.jobs[i].state == JOB_UNUSED)
-			return &f->common.jobs[i];
-	return NULL;
+	struct job *unused = NULL;
+	unsigned large = 0;
+
+	for (unsigned i = 0; i < f->common.job_count; i++) {
+		struct job *j = &f->common.jobs[i];
+
+		if (j->state == JOB_UNUSED)
+			unused = j;
+		else if (j->state != JOB_SMALL)
+			large++;
+	}
+	return large < LARGE_JOBS ? unused : NULL;
 }
 
 static void tell_busy(struct fetch *f, uint32_t place)
@@ -437,13 +453,37 @@ static void make_queue(struct fetch *f)
 	event_emit(f->options->sink, &ev);
 }
 
-static void make_jobs(struct fetch *f)
+static uint64_t between(uint64_t least, uint64_t value, uint64_t most)
+{
+	if (value < least)
+		return least;
+	return value < most ? value : most;
+}
+
+/* As many files at a time, and before they get their names, as the process may have
+ * descriptors for: three quarters to those on their way. */
+static void share_descriptors(struct fetch *f)
 {
 	const struct download_options *o = f->options;
-	struct job_common *c = &f->common;
-	unsigned jobs = o->jobs ? o->jobs : DOWNLOAD_JOBS;
+	uint64_t jobs = o->jobs ? o->jobs : DOWNLOAD_JOBS, room = 0;
+	struct rlimit most;
 
-	c->job_count = jobs < DOWNLOAD_MAX_JOBS ? jobs : DOWNLOAD_MAX_JOBS;
+	if (getrlimit(RLIMIT_NOFILE, &most) == 0 &&
+	    most.rlim_cur > FDS_OF_OTHER)
+		room = most.rlim_cur - FDS_OF_OTHER;
+	jobs = between(1, jobs, DOWNLOAD_MAX_JOBS);
+	jobs = between(1, room / 4 * 3 / FDS_OF_JOB, jobs);
+	room -= room < jobs * FDS_OF_JOB ? room : jobs * FDS_OF_JOB;
+	f->common.job_count = (unsigned)jobs;
+	/* one batch is being named while the next one grows */
+	f->kept_most = between(1, room / 2 / FDS_OF_KEPT, HFCACHE_BATCH_CAP);
+}
+
+static void make_jobs(struct fetch *f)
+{
+	struct job_common *c = &f->common;
+
+	share_descriptors(f);
 	c->jobs = xcalloc(c->job_count, sizeof(*c->jobs));
 	for (unsigned i = 0; i < c->job_count; i++)
 		c->jobs[i].part = (struct hfcache_part)HFCACHE_PART_INIT;

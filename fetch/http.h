@@ -31,7 +31,7 @@ struct http_config {
 	unsigned connect_timeout_ms; /* 0: 15 s */
 	unsigned low_speed_bytes;    /* per second; 0: 1000 */
 	unsigned low_speed_s;	     /* 0: 30 */
-	unsigned max_connections;    /* in all; 0: 64 */
+	unsigned max_connections;    /* in all; 0: 128 */
 	uint64_t limit_rate; /* bytes of bodies a second, together; 0: none */
 };
 

@@ -24,7 +24,7 @@ static void take_settings(struct http_settings *s, const struct http_config *c)
 	s->connect_timeout_ms = (long)DEFAULT(c->connect_timeout_ms, 15000u);
 	s->low_speed_bytes = (long)DEFAULT(c->low_speed_bytes, 1000u);
 	s->low_speed_s = (long)DEFAULT(c->low_speed_s, 30u);
-	s->max_connections = DEFAULT(c->max_connections, 64u);
+	s->max_connections = DEFAULT(c->max_connections, 128u);
 	s->limit_rate = c->limit_rate;
 }
 

@@ -101,9 +101,9 @@ bool pace_answer(struct pace *p, bool refused, uint64_t now_ms)
 
 void pace_waited(struct pace *p, uint64_t now_ms)
 {
-	if (p->limit >= p->cap || now_ms < p->hold_ms)
+	if (p->limit >= least(p->cap, PACE_WAITED) || now_ms < p->hold_ms)
 		return;
-	p->limit++;
+	p->limit = least(p->limit + 2, least(p->cap, PACE_WAITED));
 	p->waited = true;
 }
 

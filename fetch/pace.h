@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #define PACE_START     4u
-#define PACE_CAP       16u /* where nobody says otherwise */
-#define PACE_CAP_SMALL 64u /* for small files, which are mostly waiting */
-#define PACE_MAX_CAP   64u
+#define PACE_CAP       16u  /* where nobody says otherwise */
+#define PACE_CAP_SMALL 128u /* for small files, which are mostly waiting */
+#define PACE_WAITED    64u  /* of these, as many without a trial */
+#define PACE_MAX_CAP   128u
 
 struct pace {
 	unsigned limit; /* connections that may be open now */
@@ -37,7 +38,7 @@ void pace_tick(struct pace *p, unsigned in_use, uint64_t now_ms);
  * half as many connections are used. true if that is so now. */
 bool pace_answer(struct pace *p, bool refused, uint64_t now_ms);
 /* An answer that took longer to begin than to come: whatever the line can do, more
- * of them at a time are faster. */
+ * of them at a time are faster. Beyond PACE_WAITED that has to show. */
 void pace_waited(struct pace *p, uint64_t now_ms);
 /* Another cap from now on. */
 void pace_set_cap(struct pace *p, unsigned cap);

@@ -7,6 +7,8 @@ A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A big.safetensors=20000000 config.json=300
 repo "$TOP" acme/thrift $A weights.bin=5500000
+mapfile -t crumbs < <(seq -f 'crumb-%g.json=300' 150)
+repo "$TOP" acme/crumbs $A "${crumbs[@]}"
 SRC=$TOP/models/acme/voice/$A
 start_hub hub "$TOP"
 start_hub near "$TOP" --rate 3000000
@@ -23,6 +25,15 @@ fetch() { # ARGS...: into a new cache; all is right
 	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
 	same "$(find "$cache" -name '*.itts-part' | wc -l)" 0
 	rm -rf "$cache"
+}
+few_descriptors() { # fewer files at a time, then
+	expect 0 itts lock acme/crumbs --lock "$T/crumbs.json" --endpoint "$hub" --cache "$T/c0"
+	(
+		ulimit -n 100
+		expect 0 itts fetch --lock "$T/crumbs.json" --cache "$T/few" --endpoint "$hub" --json
+	)
+	jq -e '.downloaded_files == 150 and .retries == 0' "$T/out"
+	cache_is_honest "$T/few"
 }
 both() { # each by what it can; small files from the first
 	: >"$T/log/far.requests"
@@ -156,6 +167,7 @@ limited() { # all connections together; whom the limit holds is not slow: nothin
 	says --limit-rate
 }
 
+check "few descriptors are enough" few_descriptors
 check "two endpoints, one five times faster" both
 check "one of two endpoints lies" liar
 check "the only endpoint lies, the next run has another" liar_alone

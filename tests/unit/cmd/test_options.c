@@ -91,7 +91,7 @@ static void test_zero(void **state)
 	assert_int_equal(o.retries, 100);
 	assert_int_equal(parse(&l, "--connections|0", false, &o, &used, &err),
 			 -1);
-	assert_non_null(strstr(err.msg, "from 1 to 64, not '0'"));
+	assert_non_null(strstr(err.msg, "from 1 to 128, not '0'"));
 	err_clear(&err);
 	assert_int_equal(parse(&l, "--retries|101", false, &o, &used, &err),
 			 -1);

@@ -55,7 +55,7 @@ static void caps(void **state)
 {
 	static const struct {
 		unsigned cap, start, end;
-	} rows[] = { { 1, 1, 1 }, { 3, 3, 3 }, { 6, 4, 6 }, { 1000, 4, 64 } };
+	} rows[] = { { 1, 1, 1 }, { 3, 3, 3 }, { 6, 4, 6 }, { 1000, 4, 128 } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -138,8 +138,20 @@ static void now_and_then(void **state)
 	}
 }
 
-/* Small files: one more for each answer, so twice as many each round trip, whatever
- * the bytes say; not while refusals are fresh. */
+/* A round of small files: each of the connections gets an answer. */
+static void round_trip(struct pace *p, uint64_t *now)
+{
+	unsigned limit = p->limit;
+
+	*now += 20;
+	for (unsigned i = 0; i < limit; i++)
+		pace_waited(p, *now);
+	pace_count(p, 1000);
+	pace_tick(p, p->limit, *now);
+}
+
+/* Small files: two more for each answer, so three times as many each round trip,
+ * whatever the bytes say; not while refusals are fresh. */
 static void waited_for(void **state)
 {
 	struct pace p;
@@ -147,19 +159,39 @@ static void waited_for(void **state)
 
 	(void)state;
 	pace_init(&p, 64, now);
-	for (unsigned limit = 4; limit < 64; limit *= 2) {
-		now += 20;
-		for (unsigned i = 0; i < limit; i++)
-			pace_waited(&p, now);
-		pace_count(&p, 1000);
-		pace_tick(&p, p.limit, now);
-		assert_int_equal(p.limit, 2 * limit);
+	for (unsigned limit = 4; limit < 64; limit *= 3) {
+		assert_int_equal(p.limit, limit);
+		round_trip(&p, &now);
 	}
-	pace_waited(&p, now);
+	assert_int_equal(p.limit, 64);
+	round_trip(&p, &now);
 	assert_int_equal(p.limit, 64);
 	assert_true(refuse(&p, 4, now));
 	pace_waited(&p, now + 100);
 	assert_int_equal(p.limit, 32);
+}
+
+/* More than 64 only where that brings more, however long they wait. */
+static void waited_for_long(void **state)
+{
+	static const struct {
+		uint64_t top;
+		unsigned end;
+	} rows[] = { { 64000000, 64 }, { UINT64_MAX, 128 } };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+		struct pace p;
+		uint64_t now = 1000;
+
+		pace_init(&p, PACE_CAP_SMALL, now);
+		for (unsigned i = 0; i < 4; i++)
+			round_trip(&p, &now);
+		assert_int_equal(p.limit, 64);
+		second(&p, &now, 1000000, rows[k].top);
+		second(&p, &now, 1000000, rows[k].top);
+		assert_int_equal(p.limit, rows[k].end);
+	}
 }
 
 static void other_cap(void **state)
@@ -187,6 +219,7 @@ int run_pace_tests(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(now_and_then),
 		cmocka_unit_test(waited_for),
+		cmocka_unit_test(waited_for_long),
 		cmocka_unit_test(other_cap),
 	};
 
