@@ -299,7 +299,8 @@ int import_plan(struct import_run *run, struct error *err)
 	for (size_t i = 0; i < run->count; i++)
 		if (find_content(run, &run->entries[i], err))
 			return -1;
-	if (plan_kind(run, IMPORT_BLOB, plan_blob, err) ||
+	if (import_pick(run, err) ||
+	    plan_kind(run, IMPORT_BLOB, plan_blob, err) ||
 	    plan_kind(run, IMPORT_FILE, plan_file, err))
 		return -1;
 	list_uses(run);

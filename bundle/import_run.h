@@ -88,6 +88,8 @@ int import_repo(struct import_run *run, const char *folder, size_t len,
 
 /* Follows links, gathers what proves each content, fills uses. */
 int import_plan(struct import_run *run, struct error *err) MUST_CHECK;
+/* Leaves of all that what o->only names, if it does. ERR_NOT_FOUND. */
+int import_pick(struct import_run *run, struct error *err) MUST_CHECK;
 /* The uses of a content: first index in uses, and how many. */
 size_t import_uses(const struct import_run *run, uint32_t content,
 		   size_t *first);

@@ -21,6 +21,8 @@ struct install_options {
 	const char *model_dir;	/* NULL: none */
 	bool keep_refs, dry_run;
 	const struct policy *policy; /* NULL: anything may be installed */
+	const struct strlist
+		*only; /* of an archive: ID[@REVISION]; NULL: all */
 	const struct cancel *cancel;
 	const struct event_sink
 		*sink; /* refs old -> new, replaced blobs come as INFO */

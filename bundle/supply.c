@@ -147,27 +147,34 @@ static int find_offsets(struct supply *s, struct error *err)
 	return 0;
 }
 
-static int add_bundle(struct supplies *all, const char *path,
-		      const struct cancel *cancel, struct error *err)
+const struct bundle_source *supplies_add_bundle(
+	struct supplies *all, const char *path,
+	void (*prepare)(void *ctx, struct bundle_source *source), void *ctx,
+	struct error *err)
 {
 	struct supply *s CLEANUP(supply_close) = new_supply(SUPPLY_BUNDLE,
 							    path);
 
-	s->source.cancel = cancel;
+	prepare(ctx, &s->source);
 	if (bundle_source_open(&s->source, path, err))
-		return -1;
+		return NULL;
 	if (!s->source.seekable && !s->source.volumes) {
 		err_set(err, ERR_USAGE,
 			"%s: compressed, or no file: single payloads cannot be "
 			"taken out of it",
 			path);
-		return err_hint(err, "unpack it first, or install it: that "
-				     "mends as well");
+		err_hint(err, "unpack it first, or install it whole");
+		return NULL;
 	}
 	if (find_offsets(s, err))
-		return -1;
+		return NULL;
 	take(all, &s);
-	return 0;
+	return &all->items[all->count - 1]->source;
+}
+
+static void set_cancel(void *ctx, struct bundle_source *source)
+{
+	source->cancel = *(const struct cancel **)ctx;
 }
 
 int supplies_add(struct supplies *all, const char *path,
@@ -182,7 +189,8 @@ int supplies_add(struct supplies *all, const char *path,
 			       "%s: neither a Hub cache nor a bundle in "
 			       "volumes",
 			       path);
-	return add_bundle(all, path, cancel, err);
+	return supplies_add_bundle(all, path, set_cancel, &cancel, err) ? 0
+									: -1;
 }
 
 int supplies_add_store(struct supplies *all, const char *root,

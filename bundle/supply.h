@@ -16,6 +16,7 @@
 #include "base/event.h"
 #include "base/str.h"
 #include "bundle/policy.h"
+#include "bundle/source.h"
 #include "cache/hfcache.h"
 #include "manifest/lock.h"
 
@@ -41,6 +42,12 @@ void supplies_release(struct supplies *s); /* CLEANUP */
  * cannot be seeked. */
 int supplies_add(struct supplies *all, const char *path,
 		 const struct cancel *cancel, struct error *err) MUST_CHECK;
+/* A bundle, and what is done with its source before it is opened (to ask who has
+ * signed it). Returns the source, borrowed, or NULL. */
+const struct bundle_source *supplies_add_bundle(
+	struct supplies *s, const char *path,
+	void (*prepare)(void *ctx, struct bundle_source *source), void *ctx,
+	struct error *err) MUST_CHECK;
 /* The store itself: other names of the same bytes. Opened for reading only. */
 int supplies_add_store(struct supplies *all, const char *root,
 		       struct error *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "base/path.h"
 #include "cache/census.h"
 #include "cache/hashrun.h"
@@ -20,12 +21,14 @@ struct deriver {
 	const struct derive_want *want;
 	struct lock *out;
 	uint64_t unknown;
-	bool *met; /* one a spec */
+	bool *met;	    /* one a spec */
+	struct strlist ids; /* that there are */
 };
 
 static void deriver_release(struct deriver *d)
 {
 	free_ptr(&d->met);
+	strlist_release(&d->ids);
 }
 
 /* Is this the revision that a word behind '@' means? */
@@ -212,6 +215,18 @@ static void add_repo(struct deriver *d, const char *folder)
 	}
 }
 
+/* Of a repo that is there it is the revision that is not. */
+static int not_met(const struct deriver *d, const char *spec, struct error *err)
+{
+	char *id CLEANUP(free_ptr) = xstrndup(spec, strcspn(spec, "@"));
+
+	if (strlist_has(&d->ids, id))
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: no such revision in the cache %s", spec,
+			       d->cache->root);
+	return near_fail(spec, &d->ids, d->cache->root, err);
+}
+
 static int not_hidden(const struct dirent *d)
 {
 	return d->d_name[0] != '.';
@@ -235,17 +250,17 @@ int derive_lock(struct hfcache *c, const struct derive_want *want,
 		char *id CLEANUP(free_ptr) = NULL;
 		enum repo_type type;
 
-		if (!repo_folder_parse(names[i]->d_name, &type, &id) &&
-		    is_named(want, id))
-			add_repo(&d, names[i]->d_name);
+		if (!repo_folder_parse(names[i]->d_name, &type, &id)) {
+			strlist_add(&d.ids, id);
+			if (is_named(want, id))
+				add_repo(&d, names[i]->d_name);
+		}
 		free(names[i]);
 	}
 	free(names);
 	*unknown = d.unknown;
 	for (size_t i = 0; i < want->specs->count; i++)
 		if (!d.met[i])
-			return err_set(err, ERR_NOT_FOUND,
-				       "%s: no such revision in the cache %s",
-				       want->specs->items[i], c->root);
+			return not_met(&d, want->specs->items[i], err);
 	return 0;
 }

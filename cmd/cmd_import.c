@@ -6,9 +6,12 @@
 #include "cache/derive.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/mending.h"
 #include "cmd/policy.h"
+#include "cmd/serial.h"
 #include "cmd/trust.h"
+#include "manifest/lock_pick.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -23,6 +26,12 @@ static const struct option options[] = {
 	  .field = offsetof(struct options, keep_refs),
 	  .help = "leave refs (main, ...) that the cache has where they point "
 		  "(of another cache they always stay)" },
+	{ .name = "policy",
+	  .kind = OPTION_STRING,
+	  .field = offsetof(struct options, policy),
+	  .value = "FILE",
+	  .help = "obey these rules, as install does (default: "
+		  "/etc/itts-pack/policy.json, if it is there)" },
 	{ .name = "link",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, link),
@@ -41,6 +50,8 @@ static const char *const examples[] = {
 	"itts-pack import maskgct.tar",
 	"One repository of a colleague's cache:",
 	"itts-pack import /mnt/hub amphion/MaskGCT",
+	"One of a bundle with several:",
+	"itts-pack import indextts-2.tar amphion/MaskGCT",
 	"All of an old cache, without copying:",
 	"itts-pack import ~/.cache/huggingface/hub --link --cache /srv/hub",
 	NULL
@@ -126,6 +137,80 @@ static int import_cache(struct app *app, const char *place, struct error *err)
 	return 0;
 }
 
+/* --- some of a bundle --------------------------------------------------------------- */
+
+static void guard(void *ctx, struct bundle_source *source)
+{
+	trusting_guard(ctx, source);
+}
+
+/* The same bundle with those repos alone that are named. *l borrows all. */
+static int pick(const struct options *o, const struct bundle_source *s,
+		struct lock *l, struct error *err)
+{
+	const struct lock *all = &s->manifest.lock;
+	bool *picked CLEANUP(free_ptr) = xcalloc(all->repo_count + 1,
+						 sizeof(*picked));
+	struct strlist specs = { .items = o->args.items + 1,
+				 .count = o->args.count - 1 };
+
+	if (lock_pick(all, &specs, s->name, picked, err) != 0)
+		return -1;
+	for (size_t i = 0; i < all->repo_count; i++)
+		if (picked[i])
+			l->repos[l->repo_count++] = all->repos[i];
+	return 0;
+}
+
+static void put_end(struct app *app, struct mending *m,
+		    const struct trusting *t, const struct bundle_source *s)
+{
+	trusting_say(t, app, s->name);
+	put(m);
+	if (m->counts[MENDING_NOWHERE])
+		app->status = err_exit_status(ERR_INTEGRITY);
+}
+
+static int import_some(struct app *app, const char *path, struct error *err)
+{
+	const struct options *o = app->options;
+	struct trusting t CLEANUP(trusting_release) = TRUSTING_INIT;
+	struct policy policy CLEANUP(policy_release) = { 0 };
+	struct mending m CLEANUP(mending_release) = {
+		.app = app,
+		.dry_run = o->dry_run,
+		.move_refs = !o->keep_refs,
+		.whole = true,
+	};
+	struct lock_repo *repos CLEANUP(free_ptr) = NULL;
+	const struct bundle_source *s;
+	struct bundle_manifest part;
+
+	if (policy_open(app, &policy, &m.policy, err) != 0 ||
+	    trusting_init(&t, app, err) != 0)
+		return -1;
+	policy_demand(m.policy, &t.trust);
+	s = supplies_add_bundle(&m.places, path, guard, &t, err);
+	if (!s)
+		return kind_hint(path, "itts-bundle", err);
+	repos = xcalloc(s->manifest.lock.repo_count + 1, sizeof(*repos));
+	part = s->manifest;
+	part.lock.repos = repos;
+	part.lock.repo_count = 0;
+	if (pick(o, s, &part.lock, err) != 0)
+		return -1;
+	if (policy_check_bundle(m.policy, &part, err) != 0)
+		return err_wrap(err, "%s", s->name);
+	if (app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
+	    serial_check(app, &s->manifest, hfcache_root(m.store), err) != 0 ||
+	    mending_run(&m, &part.lock, err) != 0)
+		return -1;
+	if (!o->dry_run)
+		serial_record(app, &s->manifest);
+	put_end(app, &m, &t, s);
+	return 0;
+}
+
 /* --- files ------------------------------------------------------------------------- */
 
 /* Not a bundle but a plain archive of a cache? */
@@ -153,22 +238,20 @@ static bool is_archive(const char *path)
 	return kind == SNIFF_ARCHIVE;
 }
 
-/* What install does, and nothing else. */
+/* What install does, and nothing else; or some of the repositories. */
 static int import_file(struct app *app, struct error *err)
 {
 	const struct options *given = app->options;
+	const char *path = given->args.items[0];
 	struct options o = *given;
 	int rc;
 
-	if (given->args.count > 1)
-		return err_set(err, ERR_USAGE,
-			       "a file is taken whole; itts-pack export writes "
-			       "single repositories");
 	if (given->link)
 		return err_set(err, ERR_USAGE,
 			       "--link goes with another cache");
-	o.import = strcmp(o.args.items[0], "-") != 0 &&
-		   is_archive(o.args.items[0]);
+	o.import = strcmp(path, "-") != 0 && is_archive(path);
+	if (given->args.count > 1 && !o.import)
+		return import_some(app, path, err);
 	app->options = &o;
 	rc = cmd_install.run(app, err);
 	app->options = given;
@@ -198,7 +281,9 @@ const struct command cmd_import = {
 	.about =
 		"FILE is a bundle (of export or pack), or a plain archive of a "
 		"Hub cache: it goes into the cache as itts-pack install does "
-		"it. DIR is another Hub cache, or an HF_HOME with one: its "
+		"it, all of it or the repositories that are named (of a "
+		"bundle that is compressed or comes through a pipe: all of "
+		"it). DIR is another Hub cache, or an HF_HOME with one: its "
 		"repositories, or those that are named, are taken; every byte "
 		"is held against the digest that its listing or name tells, "
 		"and what the cache has is not copied again. Where the file "

@@ -206,7 +206,7 @@ static int import(struct app *app, const char *path,
 	struct import_stats stats = { 0 };
 	const char *file = app->options->lock;
 
-	if (app->options->args.count > 1)
+	if (app->options->args.count > 1 && !o->only)
 		return err_set(err, ERR_USAGE, "--import takes one FILE");
 	if (o->model_dir && !file)
 		return err_set(err, ERR_USAGE,
@@ -267,6 +267,7 @@ static int run(struct app *app, struct error *err)
 {
 	const struct options *given = app->options;
 	struct str cache CLEANUP(str_release) = STR_INIT;
+	struct strlist only CLEANUP(strlist_release) = { 0 };
 	struct policy policy CLEANUP(policy_release) = { 0 };
 	char *model_dir CLEANUP(free_ptr) = NULL;
 	struct install_options o = { .keep_refs = given->keep_refs,
@@ -291,6 +292,10 @@ static int run(struct app *app, struct error *err)
 		model_dir = app_dir(app, given->model_dir);
 	o.model_dir = model_dir;
 	o.cache_root = cache.ptr;
+	for (size_t i = 1; i < given->args.count; i++)
+		strlist_add(&only, given->args.items[i]);
+	if (app->command == &cmd_import && only.count)
+		o.only = &only;
 	if (pull_is_wanted(path))
 		return pull_install(app, path, &o, err);
 	return given->import ? import(app, path, &o, err)

@@ -1,6 +1,6 @@
 #include "cmd/commands.h"
 
-#include "cmd/text.h"
+#include "base/near.h"
 
 #include <string.h>
 

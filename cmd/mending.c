@@ -178,7 +178,7 @@ static bool is_complete(const struct audit *a, const bool *lacks,
 }
 
 /* Refs that the lock names and that are missing or malformed; with whole also the
- * listing. A ref that points elsewhere is left alone. */
+ * listing. A ref that points elsewhere is left alone but with move_refs. */
 static int name_repo(struct mending *m, const struct lock_repo *r, bool changed,
 		     struct error *err)
 {
@@ -190,9 +190,12 @@ static int name_repo(struct mending *m, const struct lock_repo *r, bool changed,
 		enum ref_change change = REF_SAME;
 		char old[41] = "";
 
-		if (hfcache_set_ref(m->store, r, r->refs.items[i], true,
-				    &change, old, err) != 0)
+		if (hfcache_set_ref(m->store, r, r->refs.items[i],
+				    !m->move_refs, &change, old, err) != 0)
 			return -1;
+		if (change == REF_MOVED)
+			event_info(&m->app->sink, "refs/%s of %s: %s -> %s",
+				   r->refs.items[i], r->id, old, r->commit);
 		if (change == REF_KEPT)
 			event_info(&m->app->sink,
 				   "%s: %s points to %s and is left alone",

@@ -33,7 +33,8 @@ struct mending {
 	struct supplies places; /* in this order */
 	enum supply_mode mode;
 	bool dry_run, network;
-	bool whole; /* also listings and refs of what is complete */
+	bool whole;	/* also listings and refs of what is complete */
+	bool move_refs; /* that are here and point elsewhere */
 	struct checked *checked;     /* or NULL */
 	const struct policy *policy; /* of who keeps the machine; or NULL */
 	/* results */

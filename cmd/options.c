@@ -1,6 +1,6 @@
 #include "cmd/options.h"
 
-#include "cmd/text.h"
+#include "base/near.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "cmd/kind.h"
-#include "cmd/text.h"
 #include "manifest/recipes.h"
 
 #include <fcntl.h>

@@ -22,18 +22,6 @@ void text_fit(struct str *out, const char *s, size_t n);
 void text_wrap(struct str *out, const char *text, size_t indent, size_t width,
 	       size_t at);
 
-/* Looks for the word that was meant. */
-struct nearest {
-	const char *word; /* borrowed */
-	size_t len;
-	const char *best; /* borrowed; NULL: nothing near */
-	size_t distance;
-};
-void nearest_begin(struct nearest *n, const char *word, size_t len);
-void nearest_offer(struct nearest *n, const char *candidate);
-/* Edits (insert, delete, replace, swap neighbours) between two words. */
-size_t edit_distance(const char *a, size_t alen, const char *b, size_t blen);
-
 /* One word of a POSIX shell; as it is where that is safe. */
 void quote_sh(struct str *out, const char *s);
 void quote_fish(struct str *out, const char *s);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "manifest/glob.h"
+#include "manifest/lock_pick.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,19 @@ void lock_release(struct lock *l)
 		repo_release(&l->repos[i]);
 	free(l->repos);
 	*l = (struct lock){ 0 };
+}
+
+void lock_keep(struct lock *l, const bool *keep)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->repo_count; i++) {
+		if (keep[i])
+			l->repos[n++] = l->repos[i];
+		else
+			repo_release(&l->repos[i]);
+	}
+	l->repo_count = n;
 }
 
 struct lock_repo *lock_add_repo(struct lock *l)

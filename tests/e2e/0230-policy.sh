@@ -218,6 +218,72 @@ imports() {
 	says '"serial"' "no serial"
 	test ! -e none
 }
+imports_too() { # itts-pack import: files, some of them, another cache
+	local n rules words
+	expect 0 itts export acme/good acme/evil --cache "$T/store" -o two.tar
+	tar -czf two.tgz -C "$T/store" models--acme--good models--acme--evil
+	rm -rf some none
+	while IFS='|' read -r rules words; do
+		policy "$rules"
+		for n in "two.tar" "two.tar acme/evil" "two.tgz" "two.tgz acme/evil" "$T/store acme/evil"; do
+			rm -rf none
+			# shellcheck disable=SC2086
+			expect 8 itts import $n --cache none --policy p.json
+			one_error
+			says "$words"
+			no_names none
+		done
+	done <<'ROWS'
+"repos": ["facebook/*"]|"repos"
+"max_file_bytes": 100|"max_file_bytes"
+ROWS
+	# of what is named alone only that is judged
+	policy '"no_code": true, "repos": ["acme/good"]'
+	for n in two.tar two.tgz "$T/store"; do
+		rm -rf some
+		expect 0 itts import "$n" acme/good --cache some --policy p.json
+		cache_is_honest some
+		expect 8 itts import "$n" acme/evil --cache some --policy p.json
+		same "$(ls -d some/models--*)" some/models--acme--good
+	done
+	# what the bytes say: none of them gets a name
+	policy '"no_code": true'
+	for n in two.tar two.tgz; do
+		rm -rf none
+		expect 8 itts import $n --cache none --policy p.json
+		says m.pth os.system
+		no_names none
+	done
+	for n in two.tar two.tgz "$T/store"; do
+		rm -rf none
+		expect 8 itts import "$n" acme/evil --cache none --policy p.json
+		says m.pth os.system
+		! find none -name '*.itts-part' -o -path '*/refs/main' -o -name m.pth | grep .
+	done
+	policy '"serial": 9'
+	for n in two.tar "two.tar acme/good" two.tgz "$T/store"; do
+		# shellcheck disable=SC2086
+		expect 8 itts import $n --cache none2 --policy p.json
+		says '"serial"'
+	done
+	policy '"signers": ["release@example.com"]'
+	for n in two.tar "two.tar acme/good"; do
+		# shellcheck disable=SC2086
+		expect 9 itts import $n --cache none2 --policy p.json --allowed-signers allowed
+		says "p.json demands a signature"
+	done
+	for n in two.tgz "$T/store"; do
+		expect 8 itts import "$n" --cache none2 --policy p.json
+		says '"signers"'
+	done
+	expect 0 itts sign two.tar --key other
+	expect 9 itts import two.tar acme/good --cache none2 --policy p.json --allowed-signers allowed
+	expect 0 itts sign two.tar --key key
+	expect 0 itts import two.tar acme/good --cache some --policy p.json --allowed-signers allowed
+	expect 6 itts import two.tar --cache none2 --policy nothing.json
+	test ! -e none2
+	rm -rf none
+}
 bad_policies() {
 	local n=0 text
 	while IFS='|' read -r text word; do
@@ -290,6 +356,7 @@ check "what the store has already" already_there
 check "thin bundles" thin
 check "volumes" volumes
 check "archives for --import" imports
+check "import obeys as well" imports_too
 check "policies that are none" bad_policies
 if [ "$(id -u)" -eq 0 ]; then
 	check "/etc/itts-pack/policy.json" system_file

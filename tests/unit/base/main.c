@@ -68,6 +68,7 @@ int main(void)
 	failed += run_json_tests();
 	failed += run_json_reader_tests();
 	failed += run_json_writer_tests();
+	failed += run_near_tests();
 	failed += run_path_tests();
 	failed += run_pool_tests();
 	failed += run_xxh64_tests();

@@ -33,6 +33,7 @@ int run_human_tests(void);
 int run_json_tests(void);
 int run_json_reader_tests(void);
 int run_json_writer_tests(void);
+int run_near_tests(void);
 int run_path_tests(void);
 int run_pool_tests(void);
 int run_xxh64_tests(void);

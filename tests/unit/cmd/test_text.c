@@ -93,56 +93,6 @@ static void test_wrap(void **state)
 	}
 }
 
-static void test_distance(void **state)
-{
-	static const struct {
-		const char *a, *b;
-		size_t d;
-	} rows[] = {
-		{ "", "", 0 },		 { "a", "", 1 },
-		{ "cache", "cahce", 1 }, { "cache", "cach", 1 },
-		{ "pack", "back", 1 },	 { "kitten", "sitting", 3 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *a = rows[i].a, *b = rows[i].b;
-
-		assert_int_equal(edit_distance(a, strlen(a), b, strlen(b)),
-				 rows[i].d);
-		assert_int_equal(edit_distance(b, strlen(b), a, strlen(a)),
-				 rows[i].d);
-	}
-	/* too long to be compared, and no overflow of the table */
-	assert_int_equal(edit_distance("a", 33, "a", 1), SIZE_MAX);
-}
-
-static void test_nearest(void **state)
-{
-	static const char *const words[] = { "cache", "model-dir", "lock",
-					     "locked", "verbose" };
-	static const struct {
-		const char *word, *best;
-	} rows[] = {
-		{ "cahce", "cache" }, { "modeldir", "model-dir" },
-		{ "lokc", "lock" },   { "verb", "verbose" },
-		{ "xyzzy", NULL },    { "o", NULL },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct nearest n;
-
-		nearest_begin(&n, rows[i].word, strlen(rows[i].word));
-		for (size_t k = 0; k < ARRAY_LEN(words); k++)
-			nearest_offer(&n, words[k]);
-		if (rows[i].best)
-			assert_string_equal(n.best, rows[i].best);
-		else
-			assert_null(n.best);
-	}
-}
-
 static void test_quote(void **state)
 {
 	struct str s CLEANUP(str_release) = STR_INIT;
@@ -170,9 +120,9 @@ static void test_quote(void **state)
 int run_text_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clean),	 cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_fit),	 cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_distance), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_clean), cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_fit),   cmocka_unit_test(test_wrap),
+
 		cmocka_unit_test(test_quote),
 	};
 

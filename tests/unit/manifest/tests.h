@@ -13,6 +13,7 @@ int run_glob_tests(void);
 int run_lock_tests(void);
 int run_lock_diff_tests(void);
 int run_lock_join_tests(void);
+int run_lock_pick_tests(void);
 int run_manifest_tests(void);
 int run_recipes_tests(void);
 int run_repo_tests(void);
