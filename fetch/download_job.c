@@ -116,9 +116,14 @@ static void end_with(struct job *j, const struct error *err, bool in_batch)
 void job_end(struct job *j, const struct error *err)
 {
 	struct error named = *err;
+	size_t n = strlen(j->name);
+	const char *why = err->msg;
 
+	/* the event has the name already */
+	if (str_starts(why, j->name) && str_starts(why + n, ": "))
+		why += n + 2;
 	if (err->code != ERR_CANCELLED)
-		job_tell(j, EVENT_FAIL, err->msg, 0);
+		job_tell(j, EVENT_FAIL, why, 0);
 	/* what the engine says names the host only */
 	if (!strstr(err->msg, j->name))
 		err_wrap(&named, "%s", j->name);

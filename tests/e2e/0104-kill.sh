@@ -10,14 +10,18 @@ SIZE=12345678
 TOP=$T/repos
 KILLS=${ITTS_KILLS:-5}
 repo "$TOP" acme/voice $A big.safetensors=$SIZE config.json=300
+SETTINGS=(a b c d e f)
+repo "$TOP" acme/set $A one.safetensors=12345678 two.bin=9000000 "${SETTINGS[@]/%/.json=300}"
 SRC=$TOP/models/acme/voice/$A
 BLOBS=models--acme--voice/blobs
 SUM=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
 start_hub hub "$TOP"
 start_hub slow "$TOP" --rate 4000000
+start_hub trickle "$TOP" --rate 1000000
 # shellcheck disable=SC2154
 start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+must itts lock acme/set --lock "$T/set.json" --endpoint "$hub" --cache "$T/c0"
 
 blocks() { # CACHE: that the journal vouches for
 	cat "$1/$BLOBS"/*.journal.itts-part 2>/dev/null |
@@ -83,6 +87,29 @@ harmed() { # CACHE STATEMENT: what is not vouched for is not used
 	finish_it "$T/$1"
 	jq -e '.resumed_bytes == 0' "$T/out"
 }
+# The same with two large files on their way and small ones that are there.
+SET=models--acme--set
+set_harmed() { # CACHE TEST STATEMENT: in the set's blobs; TEST: of what goes on
+	local c=$T/$1 pid
+	jq '.repos[0].files |= map(select(.size == 300)) | .repos[0].complete = false' "$T/set.json" >"$T/small.json"
+	expect 0 itts fetch --lock "$T/small.json" --endpoint "$hub" --cache "$c"
+	"$PROGRAM" fetch --lock "$T/set.json" --endpoint "$trickle" --cache "$c" >"$T/out" 2>"$T/err" &
+	pid=$!
+	await sh -c "test \$(grep -l '^block' $c/$SET/blobs/*.journal.itts-part | wc -l) -eq 2"
+	kill -9 $pid
+	wait $pid || true
+	cache_is_honest "$c"
+	journals=("$c/$SET/blobs"/*.journal.itts-part)
+	same ${#journals[@]} 2
+	# what the second vouches for
+	vouched=$(awk '/^block/ { have[$2] = 1 } END { print length(have) * 1048576 }' "${journals[1]}")
+	(cd "$c/$SET/blobs" && eval "$3")
+	expect 0 itts fetch --lock "$T/set.json" --endpoint "$hub" --cache "$c" --json
+	cache_is_honest "$c"
+	diff -r "$TOP/models/acme/set/$A" "$c/$SET/snapshots/$A"
+	same "$(find "$c" -name '*.itts-part' | wc -l)" 0
+	jq -e ".had_files == 6 and ($2)" --argjson vouched "$vouched" "$T/out"
+}
 damaged() { # the block that is not what it was, and no other
 	half "$T/d1"
 	local before
@@ -110,7 +137,7 @@ changed() { # between two runs the endpoint has got another file under that name
 	jq -c '[.resumed_bytes, .wasted_bytes, .downloaded_bytes]' "$T/out"
 }
 full_disk() { # of every tenth of what is needed
-	local tenth
+	local tenth pid got hits=0 before
 	mkdir -p "$T/disk"
 	mount -t tmpfs -o size=1m tmpfs "$T/disk"
 	MOUNTS=$T/disk
@@ -122,12 +149,39 @@ full_disk() { # of every tenth of what is needed
 		says "$T/disk" free
 		[ ! -d "$T/disk/c" ] || cache_is_honest "$T/disk/c"
 	done
+	# there was room when it began
+	for tenth in 1 2 3 4 5 6 7 8 9; do
+		mount -o "remount,size=$((SIZE + 4000000))" "$T/disk"
+		before=$(blocks "$T/disk/c")
+		: >"$T/err"
+		# shellcheck disable=SC2154
+		"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$trickle" --cache "$T/disk/c" \
+			--connections 2 >"$T/out" 2>"$T/err" &
+		pid=$! got=0
+		await grep -q '^fetching: ' "$T/err"
+		# too late where it has got further already
+		mount -o "remount,size=$((tenth * SIZE / 10 + 300000))" "$T/disk" || kill -9 $pid
+		wait $pid || got=$?
+		cache_is_honest "$T/disk/c"
+		echo "tenth $tenth: status $got, $before blocks before, $(blocks "$T/disk/c") after"
+		test "$(blocks "$T/disk/c")" -ge "$before"
+		[ $got -ne 137 ] || continue
+		show
+		same $got 3
+		one_error
+		says "failed: acme/voice big.safetensors: No space left" "itts-pack: acme/voice big.safetensors: No space left"
+		hits=$((hits + 1))
+	done
+	test $hits -ge 6
+	before=$(blocks "$T/disk/c")
 	mount -o "remount,size=$((SIZE + 4000000))" "$T/disk"
 	finish_it "$T/disk/c"
+	test "$before" -ge 7
+	jq -e ".resumed_bytes > ($before - 1) * 1048576" "$T/out"
 }
 filled() { # on the way: files may not grow beyond a limit
 	local kib
-	for kib in 1000 5000 9000; do
+	for kib in 1000 2200 3400 4600 5800 7000 8200 9400 10600; do
 		rm -rf "$T/limit"
 		(
 			trap '' XFSZ
@@ -148,6 +202,14 @@ check "journal of another file" harmed h3 'sed -i "2s/blob ..../blob 0000/" $JOU
 check "journal damaged" harmed h4 'echo rubbish >>$JOURNAL'
 check "part lost" harmed h5 'rm $PART'
 check "part longer than the file" harmed h6 'truncate -s 99999999 $PART'
+check "a set: journals lost" set_harmed s1 '.resumed_bytes == 0' 'rm *.journal.itts-part'
+check "a set: journals empty" set_harmed s2 '.resumed_bytes == 0' 'for j in *.journal.itts-part; do : >$j; done'
+check "a set: each with the other's journal" set_harmed s3 '.resumed_bytes == 0' \
+	'mv ${journals[0]} x && mv ${journals[1]} ${journals[0]} && mv x ${journals[1]}'
+check "a set: one journal lost, the other of use" set_harmed s4 \
+	'.resumed_bytes > 0 and .resumed_bytes <= $vouched and .resumed_bytes > $vouched - 1048576' 'rm ${journals[0]}'
+check "a set: parts longer than the files" set_harmed s5 '.resumed_bytes == 0' \
+	'for p in ????????????????????????????????????????????????????????????????.itts-part; do truncate -s 99999999 $p; done'
 check "one block damaged" damaged
 check "another file there in the next run" changed
 if [ "$(id -u)" -eq 0 ]; then
