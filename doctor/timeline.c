@@ -8,6 +8,8 @@
 
 /* Between two tries a client has no socket for a few seconds. */
 #define STICKY_MS 20000
+/* What is evicted and read again is for a moment read, or used. */
+#define SHORT_MS 5000
 
 void timeline_init(struct timeline *t, const char *title, uint64_t patience)
 {
@@ -82,9 +84,20 @@ static bool goes_on(const struct timeline_span *s, uint64_t ms,
 	if (s->kind == v->kind)
 		return v->kind == WATCH_CONNECT || v->kind == WATCH_NAME ||
 		       v->kind == WATCH_SWAP || !strcmp(s->what, v->what);
+	if (s->kind == WATCH_SWAP)
+		return v->kind != WATCH_BUILD && v->kind != WATCH_PAUSED &&
+		       ms - s->end < SHORT_MS;
 	return v->kind == WATCH_IDLE &&
 	       (s->kind == WATCH_CONNECT || s->kind == WATCH_NAME) &&
 	       ms - s->end < STICKY_MS;
+}
+
+/* Not in one of the moments in which it seems to be over. */
+static bool is_stalled(const struct timeline *t, const struct timeline_span *s,
+		       uint64_t ms, const struct watch_view *v)
+{
+	return !watch_kind_moves(s->kind) && ms - s->begin >= t->patience &&
+	       (s->kind != WATCH_SWAP || v->kind == WATCH_SWAP);
 }
 
 static void say(struct timeline_span *s, const struct watch_view *v)
@@ -174,8 +187,7 @@ enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
 		s->bytes += v->read;
 	if (v->kind == WATCH_WRITE)
 		s->bytes += v->written;
-	if (!s->stalled && !watch_kind_moves(s->kind) &&
-	    ms - s->begin >= t->patience) {
+	if (!s->stalled && is_stalled(t, s, ms, v)) {
 		struct watch_view as = *v;
 
 		as.kind = s->kind;

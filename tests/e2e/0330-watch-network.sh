@@ -28,7 +28,7 @@ connect() { # NAME SAYS HOSTS DIRECTORY COMMAND...: a start that is dropped
 	local name=$1 says=$2 hosts=$3 dir=$4
 	shift 4
 	cd "$dir" || exit
-	staged "$name" "$says" nowhere "$T/$hosts" "$PROGRAM" run --patience 2 --timeout 100 \
+	staged "$name" "$says" nowhere "$T/$hosts" "$PROGRAM" run --patience $PATIENCE --timeout 100 \
 		--report "$T/$name.json" -- "$@"
 	cd "$T" || exit
 }
@@ -51,12 +51,16 @@ ASK="python3 $T/ask.py"
 
 connect address connection no-hosts "$T" python3 -c 'import socket; socket.create_connection(("10.9.9.2", 443), 60)'
 # a client that gives up, sleeps and asks again
-staged turns connection nowhere "$T/no-hosts" "$PROGRAM" run --patience 4 --timeout 100 --report "$T/turns.json" -- python3 -c '
+staged turns connection nowhere "$T/no-hosts" "$PROGRAM" run --patience $PATIENCE --timeout 100 --report "$T/turns.json" -- python3 -c '
 import socket, time
 while True:
     try: socket.create_connection(("10.9.9.2", 443), 1)
     except OSError: time.sleep(1)'
-connect name "name server" no-hosts "$T/gap" python3 -c 'import socket; socket.getaddrinfo("huggingface.co", 443)'
+connect name "name server" no-hosts "$T/gap" python3 -c '
+import socket
+while True:
+    try: socket.getaddrinfo("huggingface.co", 443)
+    except OSError: pass'
 # shellcheck disable=SC2086
 {
 	connect gap connection hosts "$T/gap" $ASK huggingface.co 443
@@ -79,7 +83,7 @@ inside=$!
 PIDS="$PIDS $inside"
 cd "$T" || exit
 await test -e "$T/inside"
-staged contained connection "$PROGRAM" watch $inside --patience 2 --report "$T/contained.json"
+staged contained connection "$PROGRAM" watch $inside --patience $PATIENCE --report "$T/contained.json"
 # connected, and the other side is silent
 start silent python3 -c '
 import socket, sys, time

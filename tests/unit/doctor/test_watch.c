@@ -364,6 +364,38 @@ static void test_stall(void **state)
 	assert_false(timeline_now(&t)->stalled);
 }
 
+/* Memory that is short: pages come in turns, of which some are new. */
+static void test_turns(void **state)
+{
+	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
+	struct watch_view swap = view(WATCH_SWAP, "");
+	struct watch_view read = view(WATCH_READ, "/m/model.safetensors");
+	uint64_t ms = 0;
+
+	(void)state;
+	timeline_init(&t, "python", 10000);
+	assert_int_equal(timeline_add(&t, ms, &read), NEWS_STAGE);
+	assert_int_equal(timeline_add(&t, ms += 1000, &swap), NEWS_STAGE);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(timeline_add(&t, ms += 3000, &read),
+				 NEWS_NONE);
+		assert_int_equal(timeline_add(&t, ms += 1000, &swap),
+				 NEWS_NONE);
+	}
+	assert_int_equal(timeline_add(&t, ms += 3000, &read), NEWS_NONE);
+	assert_false(timeline_now(&t)->stalled);
+	assert_int_equal(timeline_add(&t, ms += 1000, &swap), NEWS_STALL);
+	/* it is over */
+	assert_int_equal(timeline_add(&t, ms += 4000, &read), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 1000, &read), NEWS_STAGE);
+	assert_int_equal(timeline_now(&t)->kind, WATCH_READ);
+	/* a moment is not long, however patient the wait for its end */
+	assert_int_equal(timeline_add(&t, ms += 1000, &swap), NEWS_STAGE);
+	t.patience = 3000;
+	assert_int_equal(timeline_add(&t, ms += 4000, &read), NEWS_NONE);
+	assert_false(timeline_now(&t)->stalled);
+}
+
 static void test_limits(void **state)
 {
 	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
@@ -407,6 +439,7 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_swapping),
 		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_limits),
 	};
 
