@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -176,6 +177,66 @@ static int make_copy(const struct job *j, struct error *err)
 	return 0;
 }
 
+/* --- what is there already --------------------------------------------------------- */
+
+/* It stays as NAME.orig beside the right one; NAME.orig itself is never lost. */
+static int set_aside(const struct job *j, const char *why, struct error *err)
+{
+	char *orig CLEANUP(free_ptr) = xasprintf("%s.orig", j->name);
+
+	for (unsigned n = 1; n <= ORIG_MAX; n++) {
+		if (!renameat2(j->dirfd, j->name, j->dirfd, orig,
+			       RENAME_NOREPLACE)) {
+			event_warn(j->p->sink, "%s/%s %s: kept as %s",
+				   j->p->model_dir, j->path, why, orig);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return failed(j, errno, err);
+		free_ptr(&orig);
+		orig = xasprintf("%s.orig.%u", j->name, n);
+	}
+	return err_set(err, ERR_IO, "%s/%s: too many .orig files beside it",
+		       j->p->model_dir, j->path);
+}
+
+static int by_view(const void *a, const void *b)
+{
+	const struct recorded_file *x = a, *y = b;
+
+	return strcmp(x->view, y->view);
+}
+
+/* What an earlier installation has placed there; NULL: nothing. */
+static const struct recorded_file *find_recorded(const struct job *j)
+{
+	const struct recorded *r = j->p->recorded;
+	const struct recorded_file key = { .view = j->path };
+
+	return r->count ? bsearch(&key, r->items, r->count, sizeof(*r->items),
+				  by_view)
+			: NULL;
+}
+
+/* A file of its own where no installation has placed one, with other bytes: whoever
+ * made it may want it. */
+static bool is_foreign(const struct job *j, int old)
+{
+	struct stat st;
+
+	return j->at->view && old >= 0 && !fstat(old, &st) &&
+	       S_ISREG(st.st_mode) && st.st_nlink == 1 && !find_recorded(j) &&
+	       !is_right(old, j->at->file, j->p->cancel);
+}
+
+/* Neither what belongs there nor what an earlier installation has placed. */
+static bool is_edited(const struct job *j, int old)
+{
+	const struct recorded_file *r = find_recorded(j);
+
+	return !r || old < 0 || !is_right(old, r->file, NULL);
+}
+
 /* --- files that nobody edits ----------------------------------------------------- */
 
 /* 1: linked, 0: cannot be linked here. */
@@ -206,6 +267,9 @@ static int place_shared(const struct job *j, int *old, struct error *err)
 		p->stats.kept++;
 		return 0;
 	}
+	if (is_foreign(j, *old) &&
+	    set_aside(j, "was there, with other bytes", err))
+		return -1;
 	linked = try_link(j, p->blob_fd, err);
 	if (!linked && p->copy_fd >= 0)
 		linked = try_link(j, p->copy_fd, err);
@@ -224,27 +288,6 @@ static int place_shared(const struct job *j, int *old, struct error *err)
 
 /* --- files that people edit -------------------------------------------------------- */
 
-/* It stays as NAME.orig beside the right one; NAME.orig itself is never lost. */
-static int set_aside(const struct job *j, struct error *err)
-{
-	char *orig CLEANUP(free_ptr) = xasprintf("%s.orig", j->name);
-
-	for (unsigned n = 1; n <= ORIG_MAX; n++) {
-		if (!renameat2(j->dirfd, j->name, j->dirfd, orig,
-			       RENAME_NOREPLACE)) {
-			event_warn(j->p->sink, "%s/%s was edited: kept as %s",
-				   j->p->model_dir, j->path, orig);
-			return 0;
-		}
-		if (errno != EEXIST)
-			return failed(j, errno, err);
-		free_ptr(&orig);
-		orig = xasprintf("%s.orig.%u", j->name, n);
-	}
-	return err_set(err, ERR_IO, "%s/%s: too many .orig files beside it",
-		       j->p->model_dir, j->path);
-}
-
 static int place_editable(const struct job *j, int old, struct error *err)
 {
 	struct stat st;
@@ -256,7 +299,7 @@ static int place_editable(const struct job *j, int old, struct error *err)
 		return 0;
 	}
 	if (!right && !fstatat(j->dirfd, j->name, &st, AT_SYMLINK_NOFOLLOW) &&
-	    set_aside(j, err))
+	    is_edited(j, old) && set_aside(j, "was edited", err))
 		return -1;
 	return make_copy(j, err);
 }

@@ -9,12 +9,23 @@
 #include "cache/hfcache.h"
 #include "cache/view.h"
 
+/* What earlier installations have placed in the model directory, by path. */
+struct recorded_file {
+	const char *view; /* borrowed, as is file */
+	const struct lock_file *file;
+};
+struct recorded {
+	struct recorded_file *items; /* sorted */
+	size_t count, cap;
+};
+
 struct placer {
-	struct hfcache *store; /* borrowed, as are the next four */
+	struct hfcache *store; /* borrowed, as are the next five */
 	const char *model_dir; /* for messages */
 	int dirfd;	       /* of it */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
+	const struct recorded *recorded;
 	struct view_stats stats;
 	/* the bytes at hand: the blob and the first copy of it, or -1 */
 	const struct lock_file *file;

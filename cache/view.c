@@ -31,6 +31,9 @@ struct plan {
 	struct hfcache **hubs; /* by repo; NULL: none, or the store itself */
 	struct placement *items;
 	size_t count, cap;
+	struct lock *records;
+	size_t record_count;
+	struct recorded recorded; /* in them */
 };
 
 static void plan_release(struct plan *p)
@@ -39,6 +42,10 @@ static void plan_release(struct plan *p)
 		hfcache_close(&p->hubs[i]);
 	free_ptr(&p->hubs);
 	free_ptr(&p->items);
+	free_ptr(&p->recorded.items);
+	for (size_t i = 0; i < p->record_count; i++)
+		lock_release(&p->records[i]);
+	free_ptr(&p->records);
 	placer_release(&p->placer);
 }
 
@@ -207,10 +214,49 @@ static int place_lock(struct plan *p, int dirfd, struct error *err)
 	return 0;
 }
 
+static int by_view(const void *a, const void *b)
+{
+	const struct recorded_file *x = a, *y = b;
+
+	return strcmp(x->view, y->view);
+}
+
+static void add_recorded(struct recorded *r, const struct lock_file *f)
+{
+	for (char **view = f->views; view && *view; view++) {
+		r->items = xgrow(r->items, &r->cap, r->count + 1,
+				 sizeof(*r->items));
+		r->items[r->count++] = (struct recorded_file){ .view = *view,
+							       .file = f };
+	}
+}
+
+/* None where no record can be read. */
+static void read_recorded(struct plan *p)
+{
+	struct recorded *r = &p->recorded;
+	struct error none = { 0 };
+
+	if (view_records(p->placer.model_dir, &p->records, &p->record_count,
+			 &none))
+		return;
+	for (size_t i = 0; i < p->record_count; i++)
+		for (size_t k = 0; k < p->records[i].repo_count; k++) {
+			const struct lock_repo *repo = &p->records[i].repos[k];
+
+			for (size_t n = 0; n < repo->file_count; n++)
+				add_recorded(r, &repo->files[n]);
+		}
+	if (r->count)
+		qsort(r->items, r->count, sizeof(*r->items), by_view);
+}
+
 /* Into the model directory of the placer; *dirfd is open then. */
 static int place_into(struct plan *p, int *dirfd, struct view_stats *out,
 		      struct error *err)
 {
+	read_recorded(p);
+	p->placer.recorded = &p->recorded;
 	if (open_model_dir(p->placer.model_dir, dirfd, err) ||
 	    place_lock(p, *dirfd, err))
 		return -1;

@@ -30,8 +30,8 @@ struct view_stats {
 int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 	      uint64_t *bytes, uint64_t *inodes, struct error *err) MUST_CHECK;
 /* Places every view and every Hub view of the lock, then the record. A file in
- * the way that differs: an editable one is kept as NAME.orig beside it (a
- * warning says so), any other is replaced atomically. Follows no links below
+ * the way that differs: an editable one, and one that no record knows, is kept as
+ * NAME.orig beside it (a warning says so), any other is replaced atomically. Follows no links below
  * model_dir. */
 int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 	       const struct cancel *cancel, const struct event_sink *sink,

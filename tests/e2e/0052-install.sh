@@ -153,6 +153,32 @@ edited() { # what people change is kept beside, and is a copy
 	says config.yaml.orig
 	same "$(cat "$T/em/config.yaml.orig")" mine
 	good "$T/e" "$T/em"
+	# an update is no edit
+	rm "$T/em/config.yaml.orig"
+	expect 0 itts install "$T/c.tar" --cache "$T/e" --model-dir "$T/em"
+	same "$(cat "$T/em/config.yaml")" "a: 2"
+	test ! -e "$T/em/config.yaml.orig"
+}
+foreign() { # what stood there before is nobody's to delete
+	mkdir "$T/fm"
+	head -c 5000 "$T/em/big.bin" >"$T/fm/big.bin"
+	expect 0 itts install "$T/b.tar" --cache "$T/f" --model-dir "$T/fm"
+	says "big.bin was there, with other bytes: kept as big.bin.orig"
+	cmp -n 5000 "$T/fm/big.bin.orig" "$T/em/big.bin"
+	same "$(find "$T/fm" -name '*.orig' | wc -l)" 1
+	good "$T/f" "$T/fm"
+	# now it is known what belongs there: damage is mended, and nothing piles up
+	rm "$T/fm/big.bin"
+	echo cut >"$T/fm/big.bin"
+	expect 0 itts install "$T/b.tar" --cache "$T/f" --model-dir "$T/fm"
+	same "$(find "$T/fm" -name '*.orig*' | wc -l)" 1
+	good "$T/f" "$T/fm"
+	# and what is right takes the place of a link
+	mkdir "$T/fm2"
+	cp "$T/em/big.bin" "$T/fm2"
+	expect 0 itts install "$T/b.tar" --cache "$T/f" --model-dir "$T/fm2"
+	test "$T/fm2/big.bin" -ef "$T/f/$R/snapshots/$A/big.bin"
+	test -z "$(find "$T/fm2" -name '*.orig*')"
 }
 imported() { # ARCHIVE
 	rm -rf "$T/im"
@@ -203,6 +229,7 @@ check "again: nothing changes, nothing is read again; damage is mended" again
 check "refs: old -> new, --keep-refs, newline" refs
 check "listings" listings
 check "files that people edit" edited
+check "files that stood there before" foreign
 check "--import of tar, tar.gz, tar.zst, tar.xz, zip, with and without links" imports
 check "two installations at once" two_at_once
 finish

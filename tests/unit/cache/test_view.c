@@ -312,14 +312,20 @@ static void test_in_the_way(void **state)
 
 	(void)state;
 	fixture_open(&x, 0);
-	put_text(x.dir, "gpt.pth", "an older version");
+	put_text(x.dir, "gpt.pth", "of my own");
 	put_text(x.dir, "decoy", "do not touch");
 	put_link(x.dir, "big.bin", "decoy");
 	place(&x);
 	assert_placed(&x);
 	assert_text(x.dir, "decoy", "do not touch");
-	assert_false(is_there(x.dir, "gpt.pth.orig"));
+	assert_text(x.dir, "gpt.pth.orig", "of my own");
 	assert_true(S_ISREG(stat_of(x.dir, "big.bin").st_mode));
+	/* once there is a record, what stands there is what was installed */
+	remove_file(x.dir, "gpt.pth");
+	put_text(x.dir, "gpt.pth", "damaged");
+	place(&x);
+	assert_placed(&x);
+	assert_false(is_there(x.dir, "gpt.pth.orig.1"));
 	/* a directory with something in it is more than we take away */
 	remove_file(x.dir, "gpt.pth");
 	put_text(x.dir, "gpt.pth/mine", "x");
