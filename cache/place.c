@@ -207,6 +207,12 @@ static int by_view(const void *a, const void *b)
 	return strcmp(x->view, y->view);
 }
 
+void recorded_sort(struct recorded *r)
+{
+	if (r->count)
+		qsort(r->items, r->count, sizeof(*r->items), by_view);
+}
+
 /* What an earlier installation has placed there; NULL: nothing. */
 static const struct recorded_file *find_recorded(const struct job *j)
 {

@@ -18,6 +18,7 @@ struct recorded {
 	struct recorded_file *items; /* sorted */
 	size_t count, cap;
 };
+void recorded_sort(struct recorded *r);
 
 struct placer {
 	struct hfcache *store; /* borrowed, as are the next five */

@@ -214,13 +214,6 @@ static int place_lock(struct plan *p, int dirfd, struct error *err)
 	return 0;
 }
 
-static int by_view(const void *a, const void *b)
-{
-	const struct recorded_file *x = a, *y = b;
-
-	return strcmp(x->view, y->view);
-}
-
 static void add_recorded(struct recorded *r, const struct lock_file *f)
 {
 	for (char **view = f->views; view && *view; view++) {
@@ -247,8 +240,7 @@ static void read_recorded(struct plan *p)
 			for (size_t n = 0; n < repo->file_count; n++)
 				add_recorded(r, &repo->files[n]);
 		}
-	if (r->count)
-		qsort(r->items, r->count, sizeof(*r->items), by_view);
+	recorded_sort(r);
 }
 
 /* Into the model directory of the placer; *dirfd is open then. */
