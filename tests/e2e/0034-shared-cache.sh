@@ -53,14 +53,20 @@ ours_first() { # it finds all of ours
 	same "$(jq -r 'select(.origin == "cdn" and .whole) | .path' "$T/log/hub.requests" | grep -c .)" 0
 	whole "$T/c3"
 }
-at_once() {
-	local pid status=0
-	theirs "$slow" "$T/c4" >"$T/theirs" 2>&1 &
+at_once() { # both in the middle of the same blob
+	local pid ours status=0 blob=$T/c4/models--acme--voice/blobs/$BIG
+	start_hub crawl "$TOP" --rate 800000
+	theirs "$crawl" "$T/c4" >"$T/theirs" 2>&1 &
 	pid=$!
-	# so that it is in the middle of something
-	await sh -c 'ls "$T"/c4/models--acme--voice/blobs/*.incomplete'
-	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$slow" --cache "$T/c4"
+	await test -s "$blob.incomplete"
+	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$crawl" --cache "$T/c4" --connections 1 >"$T/ours" 2>&1 &
+	ours=$!
+	await test -s "$blob.itts-part"
+	ls -l "$blob"*
+	test -s "$blob.incomplete"
+	wait $ours
 	wait $pid || status=$?
+	cat "$T/ours"
 	cat "$T/theirs"
 	same $status 0
 	whole "$T/c4"

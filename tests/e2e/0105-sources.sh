@@ -17,6 +17,19 @@ start_hub far "$TOP" --rate 600000
 start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
+# A byte a second for ever takes its time to be given up: beside all the rest.
+start_fault drip --upstream "$hub" --follow
+# shellcheck disable=SC2154
+faults "$drip" '[{"path": "big.safetensors", "fault": "slow", "rate": 1}]'
+(
+	status=0
+	"$PROGRAM" fetch --lock "$T/lock.json" --cache "$T/drip" --endpoint "$drip" --retries 0 \
+		>"$T/drip.out" 2>"$T/drip.err" || status=$?
+	echo $status >"$T/drip.status"
+) &
+DRIP=$!
+PIDS="$PIDS $DRIP"
+
 fetch() { # ARGS...: into a new cache; all is right
 	local cache=$T/cache-$BASHPID
 	rm -rf "$cache"
@@ -168,6 +181,18 @@ limited() { # all connections together; whom the limit holds is not slow: nothin
 }
 
 check "few descriptors are enough" few_descriptors
+dripping() {
+	timeout 100 tail --pid $DRIP -f /dev/null
+	cp "$T/drip.err" "$T/err"
+	cat "$T/err" "$T/drip.status"
+	same "$(cat "$T/drip.status")" 4
+	one_error
+	says "acme/voice big.safetensors" "$drip" slow
+	cache_is_honest "$T/drip"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/drip" --endpoint "$hub" --json
+	jq -e '.had_files == 1' "$T/out"
+	cache_is_honest "$T/drip"
+}
 check "two endpoints, one five times faster" both
 check "one of two endpoints lies" liar
 check "the only endpoint lies, the next run has another" liar_alone
@@ -181,4 +206,5 @@ check "--deadline" deadline
 check "--per-mirror" per_mirror
 check "--only-mirror" only
 check "--limit-rate" limited
+check "a byte a second, for ever" dripping
 finish

@@ -87,6 +87,9 @@ all_kinds() {
 	same "$(of 2 '.hops | map(.asked) | join(" ")')" "revision file file"
 	same "$(of 2 '.hops[0].certificates')" "$T/ca.pem"
 	same "$(of 2 '.hops | map(.tls_us > 0 and .connect_us > 0 and .first_byte_us > 0) | all')" true
+	same "$(of 2 '.hops[-1] | .name_us > 0 and .host == "https://localhost:'"$PORT"'"')" true
+	same "$(of 2 '.hops | map(.address | startswith("127.0.0.1")) | all')" true
+	same "$(of 3 '.hops | map(.tls_us == 0) | all')" true # plain http
 	same "$(last_hop 2 ranges)" true
 	same "$(last_hop 2 bytes)" 4194304
 	test "$(last_hop 2 bytes_per_second)" -gt 100000
@@ -100,8 +103,13 @@ all_kinds() {
 	same "$(grep -cFf "$T/canary" "$T/out" "$T/err" | grep -vc ':0$')" 0
 }
 table() {
-	expect 0 itts mirrors acme/voice --ca-bundle "$T/ca.pem" --endpoint "$DEAD" --endpoint "$TLS/hf" \
-		--endpoint "$plain"
+	HF_TOKEN=$CANARY expect 0 itts mirrors acme/voice --ca-bundle "$T/ca.pem" --endpoint "$DEAD" \
+		--endpoint "$TLS/hf" --token-for "$TLS/hf" --endpoint "$plain"
+	head -n 1 "$T/out" | grep -qE '^host +name +connect +TLS +first byte +rate +asked for$'
+	# what took no time was not done
+	grep -qE "^https://localhost:$PORT( +[0-9.]+ ms){4} +[0-9.]+ .iB/s +file, status 206, ranges: yes, cert" "$T/out"
+	grep -qE "^$TLS/hf .*, token, " "$T/out"
+	grep -qE "^$plain +([0-9.]+ ms|-) +[0-9.]+ ms +- +[0-9.]+ ms " "$T/out"
 	prints "first byte" "ranges: yes" "no answer" "certificates: $T/ca.pem" "$DEAD: of no use" \
 		"$TLS/hf: listings, files (first choice)" "$plain: listings, files"
 }
