@@ -105,6 +105,18 @@ static int open_steps(int dirfd, const char *path, bool create, int *out,
 	return 0;
 }
 
+struct dirent *file_dir_next(DIR *dir, int *failed)
+{
+	struct dirent *d;
+
+	do {
+		errno = 0;
+		d = readdir(dir);
+	} while (d && (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..")));
+	*failed = d ? 0 : errno;
+	return d;
+}
+
 int file_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC,

@@ -2,6 +2,7 @@
 #ifndef ITTS_FILE_H
 #define ITTS_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +68,9 @@ int file_mkdirs(int dirfd, const char *name, struct error *err) MUST_CHECK;
  * link, ERR_NOT_FOUND. Empty path: a duplicate of dirfd. */
 int file_open_beneath(int dirfd, const char *path, bool create, int *out,
 		      struct error *err) MUST_CHECK;
+/* readdir() but "." and "..". NULL at the end, with *failed 0, and where it breaks
+ * off, with an errno: then there may have been more. */
+struct dirent *file_dir_next(DIR *dir, int *failed);
 /* fsync() of the directory itself. */
 int file_sync_dir(int dirfd, struct error *err) MUST_CHECK;
 

@@ -121,11 +121,6 @@ static DIR *open_dir(int dirfd, const char *name)
 	return dir;
 }
 
-static bool is_dots(const char *name)
-{
-	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
-}
-
 static bool is_dir(int dirfd, const struct dirent *d)
 {
 	struct stat st;
@@ -140,14 +135,11 @@ static bool is_dir(int dirfd, const struct dirent *d)
 static struct dirent *next_of(struct census_walk *w, DIR *dir,
 			      const char *where)
 {
-	struct dirent *d;
+	int failed;
+	struct dirent *d = file_dir_next(dir, &failed);
 
-	do {
-		errno = 0;
-		d = readdir(dir);
-	} while (d && is_dots(d->d_name));
-	if (!d && errno)
-		unread(w, where, strerrordesc_np(errno));
+	if (failed)
+		unread(w, where, strerrordesc_np(failed));
 	return d;
 }
 
@@ -651,12 +643,13 @@ static uint64_t shared_size(int root)
 	DIR *top = open_dir(root, "blobs");
 	struct dirent *d, *e;
 	struct stat st;
+	int failed;
 
-	while (top && (d = readdir(top))) {
-		DIR *sub = is_dots(d->d_name) ? NULL
-					      : open_dir(dirfd(top), d->d_name);
+	/* only a number to show: what cannot be read is not counted */
+	while (top && (d = file_dir_next(top, &failed))) {
+		DIR *sub = open_dir(dirfd(top), d->d_name);
 
-		while (sub && (e = readdir(sub)))
+		while (sub && (e = file_dir_next(sub, &failed)))
 			if (!fstatat(dirfd(sub), e->d_name, &st,
 				     AT_SYMLINK_NOFOLLOW) &&
 			    S_ISREG(st.st_mode))
@@ -693,19 +686,22 @@ int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 	struct pool_job job = { .threads = threads, .work = work, .ctx = &t };
 	DIR *dir = open_dir(c->fd, ".");
 	struct dirent *d;
+	int failed;
 
 	if (!dir)
 		return err_sys(err, errno, "%s", c->root);
-	while ((d = readdir(dir))) {
+	while ((d = file_dir_next(dir, &failed))) {
 		enum repo_type type;
 		char *id CLEANUP(free_ptr) = NULL;
 
 		if (!repo_folder_parse(d->d_name, &type, &id))
 			strlist_add(&t.folders, d->d_name);
-		else if (!is_dots(d->d_name) && !is_known(d->d_name))
+		else if (!is_known(d->d_name))
 			strlist_add(&out->strangers, d->d_name);
 	}
 	closedir(dir);
+	if (failed)
+		return err_sys(err, failed, "%s", c->root);
 	if (t.folders.count)
 		qsort(t.folders.items, t.folders.count, sizeof(char *),
 		      by_text);

@@ -361,13 +361,14 @@ int gc_folders(struct hfcache *c, const struct gc_rules *rules,
 	int fd = openat(c->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *d;
+	int failed;
 
 	if (!dir) {
 		err_sys(err, errno, "%s", c->root);
 		close_fd(&fd);
 		return -1;
 	}
-	while ((d = readdir(dir))) {
+	while ((d = file_dir_next(dir, &failed))) {
 		enum repo_type type;
 		char *id CLEANUP(free_ptr) = NULL;
 
@@ -376,6 +377,8 @@ int gc_folders(struct hfcache *c, const struct gc_rules *rules,
 			strlist_add(out, d->d_name);
 	}
 	closedir(dir);
+	if (failed)
+		return err_sys(err, failed, "%s", c->root);
 	if (out->count)
 		qsort(out->items, out->count, sizeof(char *), by_text);
 	return 0;

@@ -69,9 +69,7 @@ static int delete_tree(int parent, const char *name, unsigned depth)
 			failed = unlinkat(parent, name, 0) ? errno : 0;
 		return failed == ENOENT ? 0 : failed;
 	}
-	while (!failed && (d = readdir(dir))) {
-		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
-			continue;
+	while (!failed && (d = file_dir_next(dir, &failed))) {
 		if (depth == DEPTH_MAX)
 			failed = ELOOP;
 		else
@@ -329,7 +327,7 @@ static bool has_ref(const struct census *repo, const char *commit)
 	return false;
 }
 
-/* Is a file in this tree open? NOLINTNEXTLINE(misc-no-recursion): see above */
+/* Is a file in this tree open? So is what cannot be looked at. NOLINTNEXTLINE(misc-no-recursion): see above */
 static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
 			unsigned depth)
 {
@@ -339,19 +337,22 @@ static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
 	struct dirent *d;
 	struct stat st;
 	bool found = false;
+	int failed = errno;
 
 	if (!dir) {
 		close_fd(&fd);
-		return !fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) &&
-		       inuse_by(inuse, st.st_dev, st.st_ino);
+		if (failed != ENOTDIR && failed != ELOOP)
+			return failed != ENOENT;
+		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
+			return errno != ENOENT;
+		return inuse_by(inuse, st.st_dev, st.st_ino);
 	}
-	while (!found && (d = readdir(dir)))
-		if (strcmp(d->d_name, ".") != 0 &&
-		    strcmp(d->d_name, "..") != 0 && depth < DEPTH_MAX)
+	while (!found && (d = file_dir_next(dir, &failed)))
+		if (depth < DEPTH_MAX)
 			found = tree_in_use(inuse, dirfd(dir), d->d_name,
 					    depth + 1);
 	closedir(dir);
-	return found;
+	return found || failed;
 }
 
 /* The name that it had, if it must get it back. Caller frees. */

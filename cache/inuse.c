@@ -44,23 +44,29 @@ static DIR *open_dir(int dirfd, const char *name)
 	return dir;
 }
 
+/* errno of a look at a process that is gone; or none. */
+static bool has_ended(int failed)
+{
+	return !failed || failed == ENOENT || failed == ESRCH;
+}
+
 static void read_fds(struct inuse *u, int procfd, pid_t pid)
 {
 	DIR *dir = open_dir(procfd, "fd");
 	struct dirent *d;
 	struct stat st;
+	int failed;
 
 	if (!dir) {
-		/* ENOENT, ESRCH: it has ended */
-		u->blind |= errno == EACCES || errno == EPERM;
+		u->blind |= !has_ended(errno);
 		return;
 	}
-	while ((d = readdir(dir)))
-		if (*d->d_name != '.' &&
-		    !fstatat(dirfd(dir), d->d_name, &st, 0) &&
+	while ((d = file_dir_next(dir, &failed)))
+		if (!fstatat(dirfd(dir), d->d_name, &st, 0) &&
 		    S_ISREG(st.st_mode))
 			add(u, st.st_dev, st.st_ino, pid);
 	closedir(dir);
+	u->blind |= !has_ended(failed);
 }
 
 uint64_t inuse_maps_inode(const char *line)
@@ -85,6 +91,7 @@ static void read_maps(struct inuse *u, int procfd, pid_t pid)
 	uint64_t last = 0;
 
 	if (!f) {
+		u->blind |= !has_ended(errno);
 		close_fd(&fd);
 		return;
 	}
@@ -95,6 +102,7 @@ static void read_maps(struct inuse *u, int procfd, pid_t pid)
 			add(u, ANY_DEV, ino, pid);
 		last = ino;
 	}
+	u->blind |= ferror(f) && !has_ended(errno);
 	free(line);
 	fclose(f);
 }
@@ -114,9 +122,10 @@ void inuse_read(struct inuse *out)
 {
 	DIR *proc = open_dir(AT_FDCWD, "/proc");
 	struct dirent *d;
+	int failed = 0;
 
 	out->blind |= !proc;
-	while (proc && (d = readdir(proc))) {
+	while (proc && (d = file_dir_next(proc, &failed))) {
 		int fd CLEANUP(close_fd) = -1;
 		uint64_t number;
 		pid_t pid;
@@ -128,13 +137,16 @@ void inuse_read(struct inuse *out)
 			continue;
 		fd = openat(dirfd(proc), d->d_name,
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) {
+			out->blind |= !has_ended(errno);
 			continue;
+		}
 		read_fds(out, fd, pid);
 		read_maps(out, fd, pid);
 	}
 	if (proc)
 		closedir(proc);
+	out->blind |= failed != 0;
 	if (out->count)
 		qsort(out->entries, out->count, sizeof(*out->entries),
 		      by_inode);

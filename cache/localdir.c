@@ -202,11 +202,6 @@ static int read_one(struct reader *r, int dirfd, const char *name)
 	return 0;
 }
 
-static bool is_dots(const char *name)
-{
-	return !strcmp(name, ".") || !strcmp(name, "..");
-}
-
 static DIR *open_dir(int parent, const char *name)
 {
 	int fd = openat(parent, name,
@@ -226,7 +221,7 @@ static int read_dir(struct reader *r, int parent, const char *name,
 	DIR *dir = depth > DEPTH_MAX ? NULL : open_dir(parent, name);
 	size_t len = r->rel.len;
 	struct dirent *d;
-	int rc = 0;
+	int rc = 0, failed = 0;
 
 	if (!dir) {
 		localdir_doubt(r->out, r->rel.ptr,
@@ -234,11 +229,10 @@ static int read_dir(struct reader *r, int parent, const char *name,
 						 : strerrordesc_np(errno));
 		return 0;
 	}
-	while (rc == 0 && (d = readdir(dir))) {
+	while (rc == 0 && (d = file_dir_next(dir, &failed))) {
 		struct stat st;
 
-		if (is_dots(d->d_name) ||
-		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		str_addf(&r->rel, "%s%s", len ? "/" : "", d->d_name);
 		if (S_ISDIR(st.st_mode))
@@ -248,6 +242,8 @@ static int read_dir(struct reader *r, int parent, const char *name,
 		str_truncate(&r->rel, len);
 	}
 	closedir(dir);
+	if (failed)
+		localdir_doubt(r->out, r->rel.ptr, strerrordesc_np(failed));
 	return rc;
 }
 

@@ -99,6 +99,17 @@ static DIR *open_dir(struct survey *s, const char *path)
 	return dir;
 }
 
+/* The next entry; NULL at the end, also (noted) where it breaks off, or without dir. */
+static struct dirent *next_of(struct survey *s, DIR *dir, const char *path)
+{
+	int failed = 0;
+	struct dirent *d = dir ? file_dir_next(dir, &failed) : NULL;
+
+	if (failed)
+		note(s, VERIFY_UNREADABLE, path, strerrordesc_np(failed));
+	return d;
+}
+
 static void walk(struct survey *s, const char *path, unsigned depth);
 
 /* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
@@ -127,12 +138,10 @@ static void walk(struct survey *s, const char *path, unsigned depth)
 	DIR *dir = open_dir(s, path);
 	struct dirent *d;
 
-	while (dir && (d = readdir(dir))) {
-		char *child CLEANUP(free_ptr) = NULL;
+	while ((d = next_of(s, dir, path))) {
+		char *child CLEANUP(free_ptr) = xasprintf("%s/%s", path,
+							  d->d_name);
 
-		if (is_dots(d->d_name))
-			continue;
-		child = xasprintf("%s/%s", path, d->d_name);
 		meet(s, d,
 		     &(struct entry){ .dirfd = dirfd(dir),
 				      .path = child,
@@ -294,13 +303,13 @@ static void survey_snapshots(struct survey *s)
 	struct dirent *d;
 
 	s->visit = visit_snapshot;
-	while (dir && (d = readdir(dir))) {
+	while ((d = next_of(s, dir, "snapshots"))) {
 		char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s",
 							 d->d_name);
 
 		if (is_commit_id(d->d_name))
 			survey_snapshot(s, d->d_name);
-		else if (!is_dots(d->d_name))
+		else
 			note(s, VERIFY_EXTRA, path, "not named by a commit");
 	}
 	if (dir)

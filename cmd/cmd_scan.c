@@ -122,8 +122,7 @@ static bool is_skipped(const char *dir, const char *name)
 {
 	const char *base = path_base(dir);
 
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	       (strcmp(name, "blobs") == 0 && strstr(base, "--"));
+	return strcmp(name, "blobs") == 0 && strstr(base, "--");
 }
 
 static int cmp_name(const void *a, const void *b)
@@ -135,13 +134,16 @@ static int list_dir(const char *path, struct strlist *out, struct error *err)
 {
 	DIR *dir = opendir(path);
 	struct dirent *d;
+	int failed;
 
 	if (!dir)
 		return err_sys(err, errno, "%s", path);
-	while ((d = readdir(dir)))
+	while ((d = file_dir_next(dir, &failed)))
 		if (!is_skipped(path, d->d_name))
 			strlist_add(out, d->d_name);
 	closedir(dir);
+	if (failed)
+		return err_sys(err, failed, "%s", path);
 	if (out->count)
 		qsort(out->items, out->count, sizeof(*out->items), cmp_name);
 	return 0;

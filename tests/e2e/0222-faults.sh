@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# System calls that fail once in the middle of install and pack: no wrong success,
-# nothing lost, and the next run finishes. ITTS_FAULTS=all takes every call of every
-# kind instead of a few of each (make torture).
+# System calls that fail once in the middle of install, pack, gc and verify: no wrong
+# success, nothing lost, and the next run finishes. ITTS_FAULTS=all takes every call of
+# every kind instead of a few of each (make torture); ITTS_JOBS: only these jobs.
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq strace
@@ -40,9 +40,49 @@ packed_volumes() {
 	cat "$T"/x/b.tar.0* | cmp - "$T/b.tar"
 }
 
+# A cache with a revision that nothing names and a blob that nobody has: they go, what
+# main has stays, whatever could not be read. Of /proc there is only what is its own.
+make_cache() {
+	cp -a "$T/full" "$T/two"
+	rm "$T/two/models--acme--codec/refs/main"
+	printf orphan >"$T/two/models--acme--voice/blobs/$(printf orphan | sha256sum | cut -c 1-64)"
+	jq '.repos |= map(select(.id == "acme/voice"))' "$T/lock.json" >"$T/voice.json"
+}
+gc_before() { cp -a "$T/two" "$T/x/hub"; }
+gc() {
+	unshare -fp --mount-proc "$PROGRAM" gc --cache "$T/x/hub" --detached --grace 0 --yes --progress none
+}
+voice_is_there() {
+	cache_is_honest "$T/x/hub" &&
+		"$ITTS" verify --cache "$T/x/hub" --lock "$T/voice.json" --quiet &&
+		[ "$(cat "$T/x/hub/models--acme--voice/refs/main")" = $A ]
+}
+gced_check() {
+	voice_is_there || return 1
+	# what could not be looked at is left, and said
+	[ "${FAULTY:-0}" -gt 0 ] && cat "$T/out" "$T/err" | grep -qE '^(warning|itts-pack|needed again)' ||
+		{ [ ! -e "$T/x/hub/models--acme--codec/snapshots/$A" ] &&
+			! find "$T/x/hub" -name '*.itts-trash' | grep . &&
+			[ "$(find "$T/x/hub" -path '*/blobs/*' -type f | wc -l)" -eq 4 ]; }
+}
+# One revision lacks a file: no fault may hide that.
+verify_before() {
+	cp -a "$T/full" "$T/x/hub"
+	rm "$(readlink -f "$T/x/hub/models--acme--voice/snapshots/$A/sub/notes.txt")"
+}
+verify() {
+	local status=0
+	"$PROGRAM" verify --cache "$T/x/hub" --progress none || status=$?
+	[ $status -ne 0 ] || echo "all is right, it says" >>"$T/wrong"
+	[ $status -eq 9 ]
+}
+verified_check() { [ ! -s "$T/wrong" ]; }
+
 # What a job that failed may leave: nothing under a final name that is not right.
 sane() { # JOB
 	case $1 in
+	gc) voice_is_there ;;
+	verify) verified_check ;;
 	install) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
 	pack) [ ! -e "$T/x/b.tar" ] || packed ;;
 	pack_volumes) [ ! -e "$T/x/b.volumes.json" ] || packed_volumes ;;
@@ -50,13 +90,14 @@ sane() { # JOB
 }
 fresh() {
 	rm -rf "$T/x" && mkdir "$T/x"
+	! declare -F "${1:-}_before" >/dev/null || "${1}_before"
 }
 # How often the busiest thread of a job makes this call.
 count() { # JOB SYSCALL
-	fresh
+	fresh "$1"
 	(
 		PROGRAM="$T/traced"
-		printf '#!/bin/sh\nexec strace -f -qq -o "%s" -e trace=%s -e signal=none "%s" "$@"\n' \
+		printf '#!/bin/sh\nexec strace -f -qq -y -o "%s" -e trace=%s -e signal=none "%s" "$@"\n' \
 			"$T/trace" "$2" "$ITTS" >"$T/traced"
 		chmod +x "$T/traced"
 		"$1"
@@ -65,8 +106,7 @@ count() { # JOB SYSCALL
 }
 # Calls that the program makes before its main() does anything: libraries, their settings.
 startup() { # SYSCALL
-	[ "$1" = openat ] || { echo 0; return; }
-	grep -F "openat(" "$T/trace" | awk '{ n[$1]++ } /\.so|openssl\.cnf|locale|gconv/ { if (n[$1] > max) max = n[$1] }
+	grep -F "$1(" "$T/trace" | awk '{ n[$1]++ } /\.so|openssl\.cnf|locale|gconv/ { if (n[$1] > max) max = n[$1] }
 		END { print max + 0 }'
 }
 ITTS=$PROGRAM
@@ -78,15 +118,15 @@ only_remembered() { # the file, or its directory right behind it
 }
 one_fault() { # JOB SYSCALL ERROR NUMBER
 	local status=0 hit
-	fresh
+	fresh "$1"
 	printf '#!/bin/sh\nexec strace -f -qq -y -o "%s" -e trace=%s -e inject=%s:error=%s:when=%s -e signal=none "%s" "$@"\n' \
 		"$T/trace" "$2" "$2" "$3" "$4" "$ITTS" >"$T/traced"
 	chmod +x "$T/traced"
 	(PROGRAM="$T/traced" && "$1") >"$T/out" 2>"$T/err" || status=$?
-	hit=$(grep -c INJECTED "$T/trace")
+	hit=$(grep -c INJECTED "$T/trace") || true
 	FAULTS=$((FAULTS + hit))
 	if [ $status -eq 0 ]; then
-		"$1"ed_check || fail "$1: $2 $3 number $4: success, and not right"
+		FAULTY=$hit "$1"ed_check || fail "$1: $2 $3 number $4: success, and not right"
 		# the record of serials comes after the data, and is not part of it; nor
 		# is what spares the next check some hashing
 		if [ "$hit" -gt 0 ] && durable "$2" "$3" && ! only_remembered &&
@@ -96,7 +136,8 @@ one_fault() { # JOB SYSCALL ERROR NUMBER
 		return
 	fi
 	# (strace counts for each thread: it may have been the message that was not written)
-	[ "$(grep -c '^itts-pack: ' "$T/err")" -eq 1 ] ||
+	# gc says of each thing what became of it
+	[ "$(grep -c '^itts-pack: ' "$T/err")" -eq 1 ] || { [ "$1" = gc ] && grep -q "^failed: " "$T/out" "$T/err"; } ||
 		grep -q 'write(2<.*INJECTED' "$T/trace" || fail "$1: $2 $3 number $4: no one error"
 	sane "$1" || fail "$1: $2 $3 number $4: something wrong is left behind"
 	"$1" >"$T/out" 2>"$T/err" || fail "$1: $2 $3 number $4: the next run fails"
@@ -105,6 +146,7 @@ one_fault() { # JOB SYSCALL ERROR NUMBER
 installed_check() { installed; }
 packed_check() { packed; }
 pack_volumesed_check() { packed_volumes; }
+verifyed_check() { verified_check; }
 
 numbers() { # FIRST LAST SALT: which of these calls
 	if [ "${ITTS_FAULTS:-}" = all ]; then
@@ -113,10 +155,12 @@ numbers() { # FIRST LAST SALT: which of these calls
 		echo $(($3 % ($2 - $1 + 1) + $1))
 	fi
 }
-errors() { # SALT: which of the four
+errors() { # SALT JOB: which of the four
 	local all=(ENOSPC EDQUOT EIO EINTR)
 	if [ "${ITTS_FAULTS:-}" = all ]; then
 		echo "${all[@]}"
+	elif [ "$2" = gc ]; then # it waits in its middle
+		echo "${all[$1 % 4]}"
 	else
 		echo "${all[$1 % 4]} ${all[($1 + 2) % 4]}"
 	fi
@@ -126,12 +170,13 @@ faults_of() { # JOB SYSCALL...
 	local job=$1 call errno n total first salt=1
 	FAULTS=0
 	shift
+	case " ${ITTS_JOBS:-$job} " in *" $job "*) ;; *) return 0 ;; esac
 	for call; do
 		total=$(count "$job" "$call") || fail "$job does not work under strace"
 		first=$(($(startup "$call") + 1))
 		[ "$total" -ge $first ] || continue
 		order=$((order + 1))
-		for errno in $(errors $order); do
+		for errno in $(errors $order "$job"); do
 			salt=$((salt * 7 + 3))
 			for n in $(numbers $first "$total" $((salt % 1009))); do
 				one_fault "$job" "$call" $errno "$n"
@@ -154,6 +199,11 @@ check "pack: ftruncate, fallocate, copy_file_range, mkdirat, openat" \
 	faults_of pack ftruncate fallocate copy_file_range mkdirat openat
 check "pack in volumes: write, fsync, renameat, openat" \
 	faults_of pack_volumes write fsync renameat openat
+must make_cache
+check "gc: getdents64, openat, readlinkat, renameat, unlinkat" \
+	faults_of gc getdents64 openat readlinkat renameat unlinkat
+check "verify: getdents64, openat, openat2, read, pread64" \
+	faults_of verify getdents64 openat openat2 read pread64
 old_kernel() { # before 5.6: no openat2(); some filters of containers say EPERM
 	local without
 	for without in openat2,renameat2,copy_file_range,clone3:error=ENOSYS openat2:error=EPERM; do
