@@ -62,6 +62,8 @@ static void test_card_memory(void **state)
 	world_gpu(&w, "RTX 3060", 86, 6000);
 	world_run(&w, "m");
 	assert_found(&w, SEV_ERROR, "gpu.memory", "6000 of 24576 MiB free");
+	assert_found(&w, SEV_ERROR, "gpu.memory",
+		     "takes an estimated 7066 MiB");
 	assert_false(w.result.will_start);
 	w.gpus.gpus[0].free_mib = 7500;
 	world_run(&w, "m");
