@@ -16,6 +16,7 @@
 /* The first seconds show most. */
 #define FIRST_MS    250
 #define FIRST_TURNS 8
+#define GPU_MS	    50
 
 static const struct option options[] = {
 	{ .name = "patience",
@@ -65,7 +66,9 @@ int watching_init(struct watching *w, struct app *app, const char *title,
 	char *clean CLEANUP(free_ptr) = xstrdup(title);
 	uint64_t patience = PATIENCE_S, timeout = 0;
 
-	*w = (struct watching){ .app = app, .pidfd = -1 };
+	*w = (struct watching){ .app = app,
+				.pidfd = -1,
+				.gpu = SAMPLE_UNKNOWN };
 	redact_secrets(clean);
 	if (o->patience && human_parse_time(o->patience, &patience, err) != 0)
 		return err_wrap(err, "--patience");
@@ -124,18 +127,19 @@ static bool has_proc(const struct sample *s, uint64_t pid)
 	return false;
 }
 
-/* From the driver's library alone: nvidia-smi takes too long for this. */
-static void read_gpus(const struct watching *w, struct sample *now)
+/* From the driver's library alone: nvidia-smi takes too long for this. What it does not
+ * tell at once is looked for next time. */
+static void read_gpus(struct watching *w, struct sample *now)
 {
 	struct gpu_list list CLEANUP(gpu_list_release) = { .source = NULL };
 
-	if (!w->gpus)
-		return;
-	gpu_driver_read(w->gpus, &list);
-	now->gpu = 0;
-	for (size_t i = 0; i < list.user_count; i++)
-		if (has_proc(now, list.users[i].pid))
-			now->gpu += list.users[i].mib << 20;
+	if (w->gpus && gpu_driver_read(w->gpus, GPU_MS, &list) == GPU_TOLD) {
+		w->gpu = 0;
+		for (size_t i = 0; i < list.user_count; i++)
+			if (has_proc(now, list.users[i].pid))
+				w->gpu += list.users[i].mib << 20;
+	}
+	now->gpu = w->gpu;
 }
 
 /* Whom it asks, and what for. Its circumstances are read when it first waits for
@@ -172,7 +176,6 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	struct sampler sampler CLEANUP(sampler_release) = { .root = pid };
 	struct sample before CLEANUP(
 		sample_release) = { .gpu = SAMPLE_UNKNOWN };
-	struct gpu_list none CLEANUP(gpu_list_release) = { .source = NULL };
 	uint64_t begin = clock_ms();
 	unsigned turns = 0;
 
@@ -180,7 +183,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	if (launch_open(pid, &w->pidfd, err) != 0)
 		return -1;
 	sampler_init(&sampler, pid);
-	w->gpus = gpu_driver_open(NULL, &none);
+	w->gpus = gpu_driver_open(NULL);
 	for (;;) {
 		struct sample now CLEANUP(sample_release) = { .ms = 0 };
 		unsigned pause = turns++ < FIRST_TURNS ? FIRST_MS : LOOK_MS;

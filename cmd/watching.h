@@ -18,6 +18,7 @@ struct watching {
 	uint64_t timeout; /* ms, 0: none */
 	bool timed_out;
 	struct gpu_driver *gpus; /* or NULL */
+	uint64_t gpu;		 /* bytes, as last told */
 	struct timeline line;
 	/* once it waits for the network */
 	pid_t asker;

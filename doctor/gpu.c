@@ -1,45 +1,44 @@
 /*
- * NVML (docs.nvidia.com/deploy/nvml-api), of which only what is declared here is used;
- * the library belongs to the driver and is not there without one, hence dlopen().
+ * The driver's library may hang, even in the kernel, and may crash: it works in a child,
+ * which answers over a pipe. A question is one byte, an answer is a struct head and both
+ * arrays as they are in memory; where there is no library the child just ends.
  */
 #include "doctor/gpu.h"
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "doctor/launch.h"
+#include "doctor/nvml.h"
 #include "doctor/nvsmi.h"
 
-#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define MAX_GPUS  64
-#define MAX_USERS 256
-#define MIB	  ((unsigned long long)1 << 20)
+/* With many cards, whose driver has to wake up first, it takes seconds. */
+#define ANSWER_MS 8000
+#define USERS_MAX 16384
 
-/* nvmlMemory_t, nvmlProcessInfo_v2_t of nvml.h (versions 11 to 13). */
-struct nvml_memory {
-	unsigned long long total, free, used;
+struct head {
+	uint32_t works, gpus, users;
+	char problem[sizeof(((struct gpu_list *)NULL)->problem)];
 };
-struct nvml_process {
-	unsigned pid;
-	unsigned long long used;
-	unsigned gpu_instance, compute_instance;
-};
-/* NVML_VALUE_NOT_AVAILABLE: as under Windows, and in some containers */
-#define NOT_AVAILABLE (~0ULL)
 
-/* All return 0 for success (nvmlReturn_t). */
 struct gpu_driver {
-	void *library;
-	int (*init)(void);
-	int (*shutdown)(void);
-	int (*driver)(char *out, unsigned size);
-	int (*count)(unsigned *out);
-	int (*handle)(unsigned index, void **out);
-	int (*name)(void *dev, char *out, unsigned size);
-	int (*memory)(void *dev, struct nvml_memory *out);
-	int (*capability)(void *dev, int *major, int *minor);
-	int (*users)(void *dev, unsigned *count, struct nvml_process *out);
+	pid_t pid; /* 0: it has ended */
+	int ask, answer;
+	bool asked;
+	struct str got;
 };
 
 void gpu_list_release(struct gpu_list *l)
@@ -49,154 +48,200 @@ void gpu_list_release(struct gpu_list *l)
 	*l = (struct gpu_list){ 0 };
 }
 
-/* A function pointer out of dlsym(), which gives a pointer to data. */
-static bool symbol(const struct gpu_driver *n, const char *name, void *to)
-{
-	void *p = dlsym(n->library, name);
+/* --- the child ----------------------------------------------------------------- */
 
-	memcpy(to, &p, sizeof(p));
-	return p != NULL;
+static bool send_list(int fd, bool works, const struct gpu_list *l)
+{
+	struct head h = { .works = works,
+			  .gpus = (uint32_t)l->count,
+			  .users = (uint32_t)l->user_count };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error gone = { 0 };
+
+	if (h.users > USERS_MAX)
+		h.users = USERS_MAX;
+	memcpy(h.problem, l->problem, sizeof(h.problem));
+	str_add(&text, &h, sizeof(h));
+	if (h.gpus)
+		str_add(&text, l->gpus, h.gpus * sizeof(*l->gpus));
+	if (h.users)
+		str_add(&text, l->users, h.users * sizeof(*l->users));
+	return !file_write_all(fd, text.ptr, text.len, "pipe", &gone);
 }
 
-static bool load(struct gpu_driver *n, const char *name)
+/* What the library prints is for nobody, and if it cannot be ended it must not keep
+ * open what others wait for the end of. */
+static void be_alone(void)
 {
+	const struct rlimit none = { 0, 0 };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= 2; fd++)
+		dup2(null, fd);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+_Noreturn static void serve(const char *library, int questions, int answers)
+{
+	struct gpu_list list = { 0 };
+	struct nvml *n;
+	char question;
+
+	be_alone();
+	n = nvml_open(library, &list);
+	if (!n && !list.problem[0])
+		_exit(0);
+	while (read(questions, &question, 1) == 1) {
+		if (n)
+			nvml_read(n, &list);
+		if (!send_list(answers, n, &list))
+			break;
+		list.count = list.user_count = 0;
+	}
+	_exit(0);
+}
+
+/* --- the parent ---------------------------------------------------------------- */
+
+struct gpu_driver *gpu_driver_open(const char *library)
+{
+	int ask[2] = { -1, -1 }, answer[2] = { -1, -1 };
+	struct gpu_driver *d = NULL;
+	pid_t pid = -1;
+
 	/* no loader: linked statically, as the carried program is, and dlopen()
 	 * would need the very glibc that it was linked with */
 	if (!getauxval(AT_BASE))
-		return false;
-	n->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-	if (!n->library)
-		return false;
-	/* _v2 first: the _v3 of some drivers of branch 535 writes larger structs
-	 * (github.com/XuehaiPan/nvitop, pull request 79); else they are equal */
-	if (!symbol(n, "nvmlDeviceGetComputeRunningProcesses_v2", &n->users))
-		symbol(n, "nvmlDeviceGetComputeRunningProcesses_v3", &n->users);
-	return symbol(n, "nvmlInit_v2", &n->init) &&
-	       symbol(n, "nvmlShutdown", &n->shutdown) &&
-	       symbol(n, "nvmlSystemGetDriverVersion", &n->driver) &&
-	       symbol(n, "nvmlDeviceGetCount_v2", &n->count) &&
-	       symbol(n, "nvmlDeviceGetHandleByIndex_v2", &n->handle) &&
-	       symbol(n, "nvmlDeviceGetName", &n->name) &&
-	       symbol(n, "nvmlDeviceGetMemoryInfo", &n->memory) &&
-	       symbol(n, "nvmlDeviceGetCudaComputeCapability", &n->capability);
-}
-
-static struct gpu_user *add_user(struct gpu_list *l)
-{
-	l->users = xgrow(l->users, &l->user_cap, l->user_count + 1,
-			 sizeof(*l->users));
-	return &l->users[l->user_count++];
-}
-
-static void read_users(const struct gpu_driver *n, void *dev, unsigned index,
-		       struct gpu_list *out)
-{
-	struct nvml_process list[MAX_USERS];
-	unsigned count = MAX_USERS;
-
-	if (!n->users || n->users(dev, &count, list) != 0)
-		return;
-	for (unsigned i = 0; i < count && i < MAX_USERS; i++) {
-		bool untold = list[i].used == NOT_AVAILABLE;
-
-		*add_user(out) = (struct gpu_user){
-			.gpu = index,
-			.pid = list[i].pid,
-			.mib = untold ? 0 : list[i].used / MIB,
-			.untold = untold,
-		};
+		return NULL;
+	if (pipe2(ask, O_CLOEXEC) == 0 && pipe2(answer, O_CLOEXEC) == 0)
+		pid = fork();
+	if (pid == 0) {
+		close_fd(&ask[1]);
+		close_fd(&answer[0]);
+		serve(library, ask[0], answer[1]);
 	}
-}
-
-static void read_one(const struct gpu_driver *n, unsigned index,
-		     struct gpu_list *out)
-{
-	struct nvml_memory memory = { 0 };
-	int major = 0, minor = 0;
-	struct gpu g = { 0 };
-	void *dev = NULL;
-
-	if (n->handle(index, &dev) != 0)
-		return;
-	n->name(dev, g.name, sizeof(g.name));
-	n->driver(g.driver, sizeof(g.driver));
-	if (n->memory(dev, &memory) == 0) {
-		g.total_mib = memory.total / MIB;
-		g.free_mib = memory.free / MIB;
+	if (pid > 0) {
+		d = xcalloc(1, sizeof(*d));
+		*d = (struct gpu_driver){ .pid = pid,
+					  .ask = take_fd(&ask[1]),
+					  .answer = take_fd(&answer[0]),
+					  .got = STR_INIT };
 	}
-	if (n->capability(dev, &major, &minor) == 0 && major > 0 && minor >= 0)
-		g.cc = (unsigned)(major * 10 + minor);
-	out->gpus = xgrow(out->gpus, &out->cap, out->count + 1,
-			  sizeof(*out->gpus));
-	out->gpus[out->count++] = g;
-	read_users(n, dev, index, out);
-}
-
-static void say_problem(int rc, struct gpu_list *out)
-{
-	/* NVML_ERROR_DRIVER_NOT_LOADED, _NO_PERMISSION, _LIB_RM_VERSION_MISMATCH */
-	static const struct {
-		int rc;
-		const char *words;
-	} known[] = {
-		{ 4, " (no permission for /dev/nvidia*)" },
-		{ 9, " (the kernel has no driver loaded)" },
-		{ 18, " (library and kernel module are of different versions; "
-		      "a restart mends that)" },
-	};
-	const char *words = "";
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (known[i].rc == rc)
-			words = known[i].words;
-	snprintf(out->problem, sizeof(out->problem),
-		 "the driver's library says error %d%s", rc, words);
-}
-
-struct gpu_driver *gpu_driver_open(const char *library, struct gpu_list *out)
-{
-	struct gpu_driver *n = xcalloc(1, sizeof(*n));
-	int rc = load(n, library ? library : "libnvidia-ml.so.1") ? n->init()
-								  : -1;
-
-	if (rc == 0)
-		return n;
-	if (rc > 0)
-		say_problem(rc, out);
-	if (n->library)
-		dlclose(n->library);
-	free_ptr(&n);
-	return NULL;
+	for (int i = 0; i < 2; i++) {
+		close_fd(&ask[i]);
+		close_fd(&answer[i]);
+	}
+	return d;
 }
 
 void gpu_driver_close(struct gpu_driver **d)
 {
+	int status;
+
 	if (!*d)
 		return;
-	(*d)->shutdown();
-	dlclose((*d)->library);
+	if ((*d)->pid)
+		launch_end((*d)->pid, &status);
+	close_fd(&(*d)->ask);
+	close_fd(&(*d)->answer);
+	str_release(&(*d)->got);
 	free_ptr(d);
 }
 
-void gpu_driver_read(const struct gpu_driver *d, struct gpu_list *out)
+/* It has closed its pipe. */
+static void say_end(struct gpu_driver *d, struct gpu_list *out)
 {
-	unsigned count = 0;
+	int status = 0;
 
-	out->source = "NVML";
-	if (d->count(&count) != 0)
-		return;
-	for (unsigned i = 0; i < count && i < MAX_GPUS; i++)
-		read_one(d, i, out);
+	launch_end(d->pid, &status);
+	d->pid = 0;
+	if (WIFSIGNALED(status))
+		snprintf(out->problem, sizeof(out->problem),
+			 "the driver's library has crashed (signal %d)",
+			 WTERMSIG(status));
+	else if (status)
+		snprintf(out->problem, sizeof(out->problem),
+			 "the driver's library has crashed");
+}
+
+/* An answer, once it is complete. */
+static bool take_answer(struct gpu_driver *d, struct gpu_list *out)
+{
+	struct head h = { .works = 0 };
+	const char *at = d->got.ptr + sizeof(h);
+	size_t gpus, users;
+
+	if (d->got.len < sizeof(h))
+		return false;
+	memcpy(&h, d->got.ptr, sizeof(h));
+	if (h.gpus > NVML_GPUS || h.users > USERS_MAX)
+		h.gpus = h.users = 0; /* (it is a stranger's process) */
+	gpus = h.gpus * sizeof(*out->gpus);
+	users = h.users * sizeof(*out->users);
+	if (d->got.len < sizeof(h) + gpus + users)
+		return false;
+	gpu_list_release(out);
+	out->count = out->cap = h.gpus;
+	out->user_count = out->user_cap = h.users;
+	out->gpus = gpus ? memcpy(xmalloc(gpus), at, gpus) : NULL;
+	out->users = users ? memcpy(xmalloc(users), at + gpus, users) : NULL;
+	for (size_t i = 0; i < out->count; i++) {
+		struct gpu *g = &out->gpus[i];
+
+		g->name[sizeof(g->name) - 1] = '\0';
+		g->driver[sizeof(g->driver) - 1] = '\0';
+	}
+	snprintf(out->problem, sizeof(out->problem), "%.*s",
+		 (int)sizeof(h.problem), h.problem);
+	out->source = h.works ? "NVML" : NULL;
+	str_clear(&d->got);
+	return true;
+}
+
+enum gpu_answer gpu_driver_read(struct gpu_driver *d, unsigned ms,
+				struct gpu_list *out)
+{
+	uint64_t now = clock_ms(), end = now + ms;
+	char buf[4096];
+
+	if (!d->pid)
+		return GPU_NONE;
+	if (!d->asked && write(d->ask, "?", 1) < 0 && errno != EPIPE)
+		return GPU_LATER;
+	d->asked = true;
+	for (; now <= end; now = clock_ms()) {
+		struct pollfd p = { .fd = d->answer, .events = POLLIN };
+		ssize_t n;
+
+		if (poll(&p, 1, (int)(end - now)) <= 0)
+			continue;
+		n = read(d->answer, buf, sizeof(buf));
+		if (n == 0) {
+			say_end(d, out);
+			return GPU_NONE;
+		}
+		if (n > 0)
+			str_add(&d->got, buf, (size_t)n);
+		if (n > 0 && take_answer(d, out)) {
+			d->asked = false;
+			return out->source ? GPU_TOLD : GPU_NONE;
+		}
+	}
+	snprintf(out->problem, sizeof(out->problem),
+		 "the driver's library does not answer for %u s", ms / 1000);
+	return GPU_LATER;
 }
 
 void gpu_read(void *ctx, struct gpu_list *out)
 {
 	const struct gpu_places *p = ctx;
 	struct gpu_driver *d CLEANUP(gpu_driver_close) = gpu_driver_open(
-		p->library, out);
+		p->library);
 
-	if (d)
-		gpu_driver_read(d, out);
-	else
+	/* (nvidia-smi stands on the same library: it would hang as well) */
+	if (!d || gpu_driver_read(d, ANSWER_MS, out) == GPU_NONE)
 		nvsmi_read(p->path, out);
 }

@@ -41,14 +41,19 @@ struct gpu_places {
 	const char *path;    /* PATH, to look for nvidia-smi */
 	const char *proc;    /* for names of processes */
 };
-/* ctx: a struct gpu_places. nvidia-smi is given 5 s. */
+/* ctx: a struct gpu_places. A driver that hangs is given 8 s, nvidia-smi 5 s. */
 void gpu_read(void *ctx, struct gpu_list *out);
-/* The driver's library alone, kept open: to ask it often. NULL: there is none that
- * answers; its problem, if it has one, is in out->problem. */
+/* The driver's library alone, kept open: to ask it often. NULL: it cannot be had. */
 struct gpu_driver;
-struct gpu_driver *gpu_driver_open(const char *library, struct gpu_list *out);
+struct gpu_driver *gpu_driver_open(const char *library);
 void gpu_driver_close(struct gpu_driver **d); /* CLEANUP */
-void gpu_driver_read(const struct gpu_driver *d, struct gpu_list *out);
+enum gpu_answer {
+	GPU_TOLD, /* *out is filled */
+	GPU_NONE, /* it does not work, out->problem says why, or is not there */
+	GPU_LATER, /* not within ms: ask again */
+};
+enum gpu_answer gpu_driver_read(struct gpu_driver *d, unsigned ms,
+				struct gpu_list *out);
 /* One line of nvidia-smi --format=csv,noheader,nounits. Pure; false: no card. */
 bool gpu_parse_line(const char *line, struct gpu *out);
 

@@ -11,6 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What waits for a driver in the kernel does not take a signal. */
+#define END_MS	    1000
+#define END_STEP_MS 5
+
 int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
 {
 	posix_spawnattr_t attr;
@@ -74,4 +78,17 @@ int launch_status(pid_t pid)
 	if (WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);
 	return WEXITSTATUS(status);
+}
+
+bool launch_end(pid_t pid, int *status)
+{
+	kill(pid, SIGKILL); /* nothing, if it has ended */
+	for (int i = 0; i < END_MS / END_STEP_MS; i++) {
+		pid_t got = waitpid(pid, status, WNOHANG);
+
+		if (got == pid || (got < 0 && errno != EINTR))
+			return got == pid;
+		poll(NULL, 0, END_STEP_MS);
+	}
+	return false;
 }

@@ -20,4 +20,7 @@ int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms);
 /* Exit status of a child that has ended, 128 + signal if it was killed. */
 int launch_status(pid_t pid);
 
+/* Ends a child at once. false: it is stuck in the kernel, and left there. */
+bool launch_end(pid_t pid, int *status);
+
 #endif

@@ -3,16 +3,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "doctor/launch.h"
 #include "doctor/proc.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define WAIT_MS	 5000
@@ -108,9 +107,7 @@ static bool run(const char *program, struct str *out)
 	close(fds[1]);
 	if (rc == 0) {
 		read_all(fds[0], out);
-		kill(pid, SIGKILL); /* nothing, if it has ended */
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
+		launch_end(pid, &status);
 	}
 	close(fds[0]);
 	return rc == 0;

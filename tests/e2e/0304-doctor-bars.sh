@@ -17,24 +17,26 @@ echo '>> GPT weights restored from: checkpoints/gpt.pth' >"$T/start.log"
 cd "$TREES/new" || exit
 
 # Of a trace, what could change something or talk to somebody: every call that is not known
-# to be harmless, and those whose words make them so. PATH is not looked through: what
+# to be harmless, and those whose words make them so. Its one child, in which the driver's
+# library is asked for, gets a question of one byte. PATH is not looked through: what
 # nvidia-smi does is not of this program.
-HARMLESS='access|arch_prctl|brk|clock_gettime|close|eventfd2|exit|exit_group|faccessat|faccessat2|fadvise64|fcntl|fstat|fstatfs|futex|getcwd|getdents64|getegid|geteuid|getgid|getpid|getrandom|gettid|getuid|lseek|lstat|madvise|mprotect|mremap|munmap|newfstatat|pread64|prlimit64|read|readlink|readlinkat|readv|rseq|rt_sigaction|rt_sigprocmask|sched_getaffinity|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|uname'
+HARMLESS='access|arch_prctl|brk|clock_gettime|close|dup2|eventfd2|exit|exit_group|faccessat|faccessat2|fadvise64|fcntl|fstat|fstatfs|futex|getcwd|getdents64|getegid|geteuid|getgid|getpid|getrandom|gettid|getuid|lseek|lstat|madvise|mprotect|mremap|munmap|newfstatat|pipe2|poll|pread64|prlimit64|read|readlink|readlinkat|readv|rseq|rt_sigaction|rt_sigprocmask|sched_getaffinity|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|uname|wait4'
+WORDS='(write|writev|ioctl)\((1|2)[,<]|write\([0-9]+, "\?", 1\)|prctl\(PR_SET_PDEATHSIG|mmap\(.*MAP_PRIVATE'
+WORDS+='|clone3?\(.*child_tidptr|openat\([^,]*, "/dev/null", O_RDWR|openat2?\([^,]*, "[^"]*"(\.\.\.)?, (\{flags=)?[O_A-Z|]*[,)]'
 harm() { # TRACE
-	sed -E 's/^[0-9]+ +//' "$1" | tail -n +2 |
-		grep -vE "^($HARMLESS)\(|^(write|writev|ioctl)\((1|2)[,<]|^[+-]{3} (exited|SIG)" |
-		grep -vE '^openat\([^,]*, "[^"]*"(\.\.\.)?, [O_A-Z|]*\)' |
-		grep -vE '^mmap\(.*MAP_PRIVATE' || :
-	grep -E '^[0-9]+ +open.*(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE)' "$1" || :
-	# its own beginning alone
-	! grep -E '^[0-9]+ +execve' "$1" | tail -n +2 | grep .
+	local child
+	child=$(sed -nE 's/^[0-9]+ +(clone3?\(.*|<\.\.\. clone3? resumed.*)\) += ([0-9]+)$/\2/p' "$1" | head -n 1)
+	sed -E 's/^[0-9]+ +//' "$1" | tail -n +2 | # (its own execve is the first)
+		grep -vE "^($HARMLESS)\(|^($WORDS)|^<\.\.\. |^[+-]{3} (exited|killed|SIG)|^kill\(${child:-none}, SIGKILL" || :
+	grep -E '^[0-9]+ +open.*(O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE)' "$1" | grep -v '"/dev/null"' || :
 }
 watched() { # DIRECTORY OPTIONS...
 	cd "$1" || return
 	shift
 	env PATH=/nonexistent HF_HUB_OFFLINE=0 HF_TOKEN=hf_aSecretSecret1 https_proxy=http://127.0.0.1:1 \
-		"$(command -v strace)" -f -qq -o "$T/trace" -e trace=all "$PROGRAM" doctor "$@" >"$T/out" || :
-	[ -s "$T/out" ] && [ "$(wc -l <"$T/trace")" -gt 500 ]
+		"$(type -P strace)" -f -qq -o "$T/trace" -e trace=all "$PROGRAM" doctor "$@" >"$T/out" || :
+	grep -q "the program will\|will_start" "$T/out"
+	[ "$(wc -l <"$T/trace")" -gt 500 ]
 	same "$(harm "$T/trace")" ""
 }
 judge() { # it sees what is wrong
@@ -57,7 +59,8 @@ socket\( python3 -c __import__("socket").socket()
 removexattr python3 -c __import__("os").removexattr("moved","user.x")
 lchown|fchownat python3 -c __import__("os").lchown("moved",-1,-1)
 mmap.*MAP_SHARED python3 -c __import__("mmap").mmap(open("/dev/zero").fileno(),4096,prot=1)
-clone|vfork|execve env true
+execve env true
+kill python3 -c __import__("os").kill(1,0)
 COMMANDS
 }
 if ! sanitized; then

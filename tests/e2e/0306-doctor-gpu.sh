@@ -66,6 +66,39 @@ errors() {
 	quiet
 }
 check "errors of the library, and none" errors
+quick() { # COMMAND...: an answer within seconds (a loaded machine takes some more)
+	local begin=$SECONDS
+	"$@"
+	echo "$((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -le 25 ]
+}
+hangs() { # WHERE: in its init, in a function
+	quick with STUB_HANGS="$1" PATH="$T/smi:$PATH"
+	finds warning gpu.no-driver "the driver's library does not answer for 8 s"
+	! grep -q "library says" "$T/err"
+}
+crashes() {
+	local where
+	for where in init list; do
+		with STUB_CRASHES=$where
+		finds warning gpu.no-driver "the driver's library has crashed (signal 6)"
+	done
+	# what it is asked for again and again while a program runs
+	STUB_CRASHES=list LD_LIBRARY_PATH=$T/lib run 0 -- sleep 1
+	STUB_HANGS=list LD_LIBRARY_PATH=$T/lib quick run 0 -- sleep 1
+	jq -e 'has("peak_gpu") | not' "$T/report.json"
+}
+check "a library that hangs" hangs init
+check "one that crashes" crashes
+colours() { # what it says reaches no terminal as it is
+	with STUB_NAME=$'a\033]0;title\007 card\nmend: \302\233x'
+	quiet
+	LD_LIBRARY_PATH=$T/lib STUB_NAME=$'a\033]0;title\007 card\nmend: \302\233x' itts doctor >"$T/said"
+	grep "card" "$T/said"
+	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$T/said"
+	! grep -q "^mend:" "$T/said"
+}
+check "control bytes in its names" colours
 smi() { # what nvidia-smi says, or does
 	printf '#!/bin/sh\n%s\n' "$1" >"$T/smi/nvidia-smi.new"
 	chmod 755 "$T/smi/nvidia-smi.new"

@@ -2,11 +2,13 @@
  * A driver's library for tests: the functions of NVML that are asked for, one card of
  * 24 GiB. STUB_INIT: what nvmlInit_v2() returns. STUB_FREE: MiB that are free. STUB_USERS:
  * "PID:MIB,..." (MIB "?": not available). STUB_GONE: the card has gone.
+ * STUB_NAME: of the card. STUB_HANGS, STUB_CRASHES: the function that does ("init", "list").
  * Compiled with STUB_V3 the third form of the list of processes writes larger structs.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB (1ULL << 20)
 
@@ -35,8 +37,21 @@ static unsigned long long number(const char *name, unsigned long long usual)
 	return v ? strtoull(v, NULL, 10) : usual;
 }
 
+static void misbehave(const char *function)
+{
+	const char *hangs = getenv("STUB_HANGS");
+	const char *crashes = getenv("STUB_CRASHES");
+
+	fputs("the library says something\n", stderr);
+	while (hangs && !strcmp(hangs, function))
+		pause();
+	if (crashes && !strcmp(crashes, function))
+		abort();
+}
+
 int nvmlInit_v2(void)
 {
+	misbehave("init");
 	int rc = (int)number("STUB_INIT", 0);
 
 	is_up = rc == 0;
@@ -71,7 +86,9 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **out)
 
 int nvmlDeviceGetName(void *dev, char *out, unsigned size)
 {
-	snprintf(out, size, "%s", "Stub RTX 4090");
+	const char *v = getenv("STUB_NAME");
+
+	snprintf(out, size, "%s", v ? v : "Stub RTX 4090");
 	return dev == &is_up ? 0 : 2;
 }
 
@@ -106,6 +123,8 @@ static int list(unsigned *count, void *out, size_t stride)
 {
 	const char *v = getenv("STUB_USERS");
 	unsigned room = *count;
+
+	misbehave("list");
 
 	for (*count = 0; v && *v; v += strcspn(v, ","), v += *v == ',') {
 		if (*count == room)
