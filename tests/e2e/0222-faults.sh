@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # System calls that fail once in the middle of install, pack, gc and verify: no wrong
 # success, nothing lost, and the next run finishes. ITTS_FAULTS=all takes every call of
-# every kind instead of a few of each (make torture); ITTS_JOBS: only these jobs.
+# every kind instead of a few of each (make torture); ITTS_FAULT_JOBS: only these jobs.
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq strace
@@ -170,7 +170,7 @@ faults_of() { # JOB SYSCALL...
 	local job=$1 call errno n total first salt=1
 	FAULTS=0
 	shift
-	case " ${ITTS_JOBS:-$job} " in *" $job "*) ;; *) return 0 ;; esac
+	case " ${ITTS_FAULT_JOBS:-$job} " in *" $job "*) ;; *) return 0 ;; esac
 	for call; do
 		total=$(count "$job" "$call") || fail "$job does not work under strace"
 		first=$(($(startup "$call") + 1))
