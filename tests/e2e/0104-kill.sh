@@ -87,6 +87,18 @@ harmed() { # CACHE STATEMENT: what is not vouched for is not used
 	finish_it "$T/$1"
 	jq -e '.resumed_bytes == 0' "$T/out"
 }
+torn() { # an append cut off, twice: one block each, and what follows is in order again
+	local before i
+	for i in 1 2; do
+		half "$T/t1"
+		before=$(blocks "$T/t1")
+		truncate -s -3 "$T/t1/$BLOBS/$SUM.journal.itts-part"
+		test "$(tail -c 1 "$T/t1/$BLOBS/$SUM.journal.itts-part")" != ""
+	done
+	finish_it "$T/t1"
+	# the last block may be a short one
+	jq -e ".resumed_bytes > ($before - 2) * 1048576 and .resumed_bytes > 0" "$T/out"
+}
 # The same with two large files on their way and small ones that are there.
 SET=models--acme--set
 set_harmed() { # CACHE TEST STATEMENT: in the set's blobs; TEST: of what goes on
@@ -200,6 +212,7 @@ check "journal lost" harmed h1 'rm $JOURNAL'
 check "journal empty" harmed h2 ': >$JOURNAL'
 check "journal of another file" harmed h3 'sed -i "2s/blob ..../blob 0000/" $JOURNAL'
 check "journal damaged" harmed h4 'echo rubbish >>$JOURNAL'
+check "journal cut off in a line, twice" torn
 check "part lost" harmed h5 'rm $PART'
 check "part longer than the file" harmed h6 'truncate -s 99999999 $PART'
 check "a set: journals lost" set_harmed s1 '.resumed_bytes == 0' 'rm *.journal.itts-part'

@@ -66,6 +66,13 @@ both_forms() {
 	test "$(requests site GET '/api/v1/models/other/mini/repo$')" -ge 2
 	same "$(requests site HEAD .)" 0
 }
+cut_small() { # its gateway gets ranges wrong: from the beginning, never from where it was
+	faults "$relay" '[{"path": "/repo\\?.*a.txt", "fault": "cut", "after": 2000, "count": 2}]'
+	: >"$T/log/site.requests" >"$T/log/relay.requests"
+	fill "$T/hub.json" "modelscope=$relay"
+	same "$(requests relay GET '/repo$')" 4 # config.json, and this one three times
+	same "$(jq -r 'select(.path | test("/repo")) | .range // empty' "$T/log/site.requests" "$T/log/relay.requests")" ""
+}
 refused() { # 200 with a message in place of the file: the other endpoint has it
 	faults "$relay" '[{"path": "big.safetensors", "fault": "redirect", "to": "'"$site"'/models/other/mini/resolve/master/none"}]'
 	rm -rf "$T/c-$BASHPID"
@@ -170,6 +177,7 @@ recipe() { # IndexTTS 2 under the names that ModelScope has for its repositories
 check "the recipe for IndexTTS 2, all of it from ModelScope" recipe
 check "a lock from ModelScope has the files and names of one from the Hub" lock_there
 check "a lock from the Hub is filled from ModelScope, by both forms of URL" both_forms
+check "a small file that is cut off there comes again whole" cut_small
 check "a lock from ModelScope is filled from there" fill "$T/ms.json" "$MS"
 check "a lock from ModelScope is filled from the Hub" fill "$T/ms.json" "$hub"
 check "status 200 with a refusal is no file" refused
