@@ -350,6 +350,12 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
+static void sort_files(struct census_revision *r)
+{
+	if (r->file_count)
+		qsort(r->files, r->file_count, sizeof(*r->files), by_path);
+}
+
 static bool has_file(const struct census_revision *r, const char *path)
 {
 	struct census_file key = { .path = (char *)path };
@@ -376,6 +382,8 @@ static void read_listing(struct census_walk *w, int repofd)
 		return;
 	}
 	w->rev->listed = !t.foreign;
+	if (t.count)
+		sort_files(w->rev);
 	for (size_t i = 0; i < t.count; i++)
 		w->rev->listed_missing += !has_file(w->rev, t.files[i].path);
 }
@@ -418,8 +426,8 @@ static void read_revision(struct census_walk *w, int repofd, int snapfd,
 	w->base = base;
 	walk(w, snapfd, r->commit, 0);
 	w->base = NULL;
-	if (r->file_count)
-		qsort(r->files, r->file_count, sizeof(*r->files), by_path);
+	if (flags & CENSUS_FILES)
+		sort_files(r);
 	if (flags & CENSUS_LISTINGS)
 		read_listing(w, repofd);
 	sum_up(c, r, seen);
