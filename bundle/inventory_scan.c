@@ -38,14 +38,17 @@ static int not_dots(const struct dirent *d)
 	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
 }
 
-/* Names in a directory of the store, sorted; none if it cannot be read. */
+/* Names in a directory of the store, sorted; none if there is no such one, -1 with
+ * errno. */
 static int list_dir(const struct scan *s, const char *path,
 		    struct dirent ***names)
 {
 	int fd CLEANUP(close_fd) = beneath_open_dir(hfcache_fd(s->cache), path);
 
 	*names = NULL;
-	return fd < 0 ? 0 : scandirat(fd, ".", names, not_dots, alphasort);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+	return scandirat(fd, ".", names, not_dots, alphasort);
 }
 
 static void look_at(struct scan *s, const char *folder, const char *name)
@@ -66,22 +69,27 @@ static void look_at(struct scan *s, const char *folder, const char *name)
 					      .size = (uint64_t)st.st_size };
 }
 
-static void look_into(struct scan *s, const char *folder)
+static int look_into(struct scan *s, const char *folder, struct error *err)
 {
 	char *blobs CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
 	struct dirent **names;
 	int n = list_dir(s, blobs, &names);
 
+	if (n < 0)
+		return err_sys(err, errno, "%s/%s", hfcache_root(s->cache),
+			       blobs);
 	for (int i = 0; i < n; i++) {
 		look_at(s, folder, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
+	return 0;
 }
 
 static int look_everywhere(struct scan *s, struct error *err)
 {
 	struct dirent **names = NULL;
+	int rc = 0;
 	int n = scandirat(hfcache_fd(s->cache), ".", &names, not_dots,
 			  alphasort);
 
@@ -91,13 +99,13 @@ static int look_everywhere(struct scan *s, struct error *err)
 		enum repo_type type;
 		char *id = NULL;
 
-		if (!repo_folder_parse(names[i]->d_name, &type, &id))
-			look_into(s, names[i]->d_name);
+		if (!rc && !repo_folder_parse(names[i]->d_name, &type, &id))
+			rc = look_into(s, names[i]->d_name, err);
 		free(id);
 		free(names[i]);
 	}
 	free(names);
-	return 0;
+	return rc;
 }
 
 static int open_found(void *ctx, const struct hash_task *task, int *fd,

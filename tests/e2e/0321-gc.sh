@@ -185,9 +185,18 @@ unreadable() { # what cannot be read may need what seems unused
 		same "$(picture "$T/c8")" "$before"
 	done
 	# a directory that breaks off in the middle
-	expect 3 strace -f -qq -o "$T/log/trace" -P "$repo/snapshots/$A" -e trace=getdents64 \
-		-e inject=getdents64:error=EIO "$PROGRAM" gc --grace 0 --yes --cache "$T/c8"
+	breaks() { # STATUS DIRECTORY COMMAND...
+		expect "$1" strace -f -qq -o "$T/log/trace" -P "$2" -e trace=getdents64 \
+			-e inject=getdents64:error=EIO "$PROGRAM" "${@:3}" --cache "$T/c8"
+	}
+	breaks 3 "$repo/snapshots/$A" gc --grace 0 --yes
 	prints "snapshots/$A: Input/output error"
+	for what in blobs snapshots "snapshots/$A" refs; do
+		breaks 9 "$repo/$what" verify
+		prints "$what" "Input/output error"
+	done
+	breaks 3 "$repo/blobs" inventory
+	for what in "verify" "ls" "du" "gc" "inventory"; do breaks 3 "$T/c8" "$what"; done
 	same "$(picture "$T/c8")" "$before"
 }
 while_fetching() { # a fetch that is under way keeps its repository to itself

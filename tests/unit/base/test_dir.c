@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,9 +177,56 @@ static void test_lock_waits(void **state)
 	temp_dir_end(dir, path);
 }
 
+static void test_dir_next(void **state)
+{
+	static const char *const names[] = { "a", ".hidden", "..x", "..." };
+	char path[TEMP_PATH_MAX];
+	int top = temp_dir(path);
+	struct dirent *d;
+	size_t seen = 0;
+	int failed = EIO;
+	DIR *dir;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(mkdirat(top, names[i], 0700), 0);
+	dir = fdopendir(dup(top));
+	assert_non_null(dir);
+	while ((d = file_dir_next(dir, &failed))) {
+		assert_string_not_equal(d->d_name, ".");
+		assert_string_not_equal(d->d_name, "..");
+		seen++;
+	}
+	assert_int_equal(failed, 0);
+	assert_int_equal(seen, ARRAY_LEN(names));
+	assert_int_equal(closedir(dir), 0);
+	temp_dir_end(top, path);
+}
+
+/* Where it breaks off it does not look like the end. */
+static void test_dir_broken(void **state)
+{
+	char path[TEMP_PATH_MAX];
+	int top = temp_dir(path);
+	int file = openat(top, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	DIR *dir = fdopendir(dup(top));
+	int failed = 0;
+
+	(void)state;
+	assert_non_null(dir);
+	assert_true(dup2(file, dirfd(dir)) >= 0);
+	assert_null(file_dir_next(dir, &failed));
+	assert_int_equal(failed, ENOTDIR);
+	assert_int_equal(closedir(dir), 0);
+	assert_int_equal(close(file), 0);
+	temp_dir_end(top, path);
+}
+
 int run_dir_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dir_next),
+		cmocka_unit_test(test_dir_broken),
 		cmocka_unit_test(test_mkdirs),
 		cmocka_unit_test(test_open_beneath),
 		cmocka_unit_test(test_lock),
