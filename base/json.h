@@ -114,9 +114,16 @@ struct json_writer {
 	enum json_style style;
 	unsigned depth, flat; /* flat: depth from which all is on one line */
 	bool first, after_key;
+	void (*drain)(void *ctx, const void *p, size_t n);
+	void *drain_ctx;
 };
 void json_writer_init(struct json_writer *w, struct str *out,
 		      enum json_style style);
+/* For what need not stand in memory whole: whenever out has grown a little, drain
+ * gets it and it is emptied; the last of it stays in out, and is the caller's. */
+void json_writer_drain(struct json_writer *w,
+		       void (*drain)(void *ctx, const void *p, size_t n),
+		       void *ctx);
 void json_begin_object(struct json_writer *w);
 void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define NOT_FLAT UINT_MAX
+#define PIECE	 ((size_t)64 << 10) /* bytes that are drained at a time, about */
 
 void json_writer_init(struct json_writer *w, struct str *out,
 		      enum json_style style)
@@ -20,6 +21,14 @@ void json_writer_init(struct json_writer *w, struct str *out,
 	*w = (struct json_writer){
 		.out = out, .style = style, .flat = NOT_FLAT, .first = true
 	};
+}
+
+void json_writer_drain(struct json_writer *w,
+		       void (*drain)(void *ctx, const void *p, size_t n),
+		       void *ctx)
+{
+	w->drain = drain;
+	w->drain_ctx = ctx;
 }
 
 static void new_line(struct json_writer *w)
@@ -35,6 +44,10 @@ static void new_line(struct json_writer *w)
 /* What stands between the element before and the one that comes. */
 static void begin_element(struct json_writer *w)
 {
+	if (w->drain && w->out->len >= PIECE) {
+		w->drain(w->drain_ctx, w->out->ptr, w->out->len);
+		str_clear(w->out);
+	}
 	if (w->after_key || !w->depth) {
 		w->after_key = false;
 		return;

@@ -140,6 +140,10 @@ int bundle_manifest_derive(struct bundle_manifest *m, struct error *err)
 
 	if (collect(&m->lock, &entries, &count, err))
 		return -1;
+	if (count > BUNDLE_MAX_FILES)
+		return err_set(err, ERR_FORMAT,
+			       "%zu files, at most %d fit in one bundle", count,
+			       BUNDLE_MAX_FILES);
 	groups = xcalloc(count + 1, sizeof(*groups));
 	n = find_groups(entries, count, groups);
 	m->blobs = xcalloc(n + 1, sizeof(*m->blobs));
@@ -267,30 +271,69 @@ static void put_requires(struct json_writer *w, const struct bundle_manifest *m)
 	json_end_array(w);
 }
 
-void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
+static void put_manifest(const struct bundle_manifest *m, struct json_writer *w)
 {
-	struct json_writer w;
 	struct digest d;
 
 	lock_digest(&m->lock, &d);
-	json_writer_init(&w, out, JSON_COMPACT);
-	json_begin_object(&w);
-	json_put_kv(&w, "format", BUNDLE_FORMAT_NAME);
-	json_put_kv_u64(&w, "version", m->version);
-	json_put_kv(&w, "name", m->lock.name);
-	json_put_kv_u64(&w, "serial", m->serial);
-	json_put_kv_u64(&w, "epoch", m->epoch);
-	json_put_kv_u64(&w, "align", m->align);
-	json_put_kv(&w, "tool", tool_name);
-	put_digest(&w, "lock_digest", &d);
-	json_put_kv_strings(&w, "groups", &m->lock.groups);
-	put_digest(&w, "manifest", &m->lock.manifest);
-	json_put_key(&w, "extras");
-	extra_format(&m->extras, &w);
-	json_put_key(&w, "repos");
-	lock_put_repos(&m->lock, &w);
+	json_begin_object(w);
+	json_put_kv(w, "format", BUNDLE_FORMAT_NAME);
+	json_put_kv_u64(w, "version", m->version);
+	json_put_kv(w, "name", m->lock.name);
+	json_put_kv_u64(w, "serial", m->serial);
+	json_put_kv_u64(w, "epoch", m->epoch);
+	json_put_kv_u64(w, "align", m->align);
+	json_put_kv(w, "tool", tool_name);
+	put_digest(w, "lock_digest", &d);
+	json_put_kv_strings(w, "groups", &m->lock.groups);
+	put_digest(w, "manifest", &m->lock.manifest);
+	json_put_key(w, "extras");
+	extra_format(&m->extras, w);
+	json_put_key(w, "repos");
+	lock_put_repos(&m->lock, w);
 	if (m->absent_count)
-		put_requires(&w, m);
-	json_end_object(&w);
-	str_addc(out, '\n');
+		put_requires(w, m);
+	json_end_object(w);
+	str_addc(w->out, '\n');
+}
+
+void bundle_manifest_format(const struct bundle_manifest *m, struct str *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, JSON_COMPACT);
+	put_manifest(m, &w);
+}
+
+struct comparing {
+	const char *text;
+	size_t len, at; /* at: bytes that are the same */
+	bool differs;
+};
+
+static void compare(void *ctx, const void *p, size_t n)
+{
+	struct comparing *c = ctx;
+	const char *own = p;
+
+	for (size_t i = 0; i < n && !c->differs; i++)
+		if (c->at < c->len && c->text[c->at] == own[i])
+			c->at++;
+		else
+			c->differs = true;
+}
+
+bool bundle_manifest_is(const struct bundle_manifest *m, const char *text,
+			size_t len, size_t *at)
+{
+	struct str rest CLEANUP(str_release) = STR_INIT;
+	struct comparing c = { .text = text, .len = len };
+	struct json_writer w;
+
+	json_writer_init(&w, &rest, JSON_COMPACT);
+	json_writer_drain(&w, compare, &c);
+	put_manifest(m, &w);
+	compare(&c, rest.ptr, rest.len);
+	*at = c.at;
+	return !c.differs && c.at == len;
 }

@@ -19,7 +19,9 @@
 #define BUNDLE_FORMAT_NAME    "itts-bundle"
 #define BUNDLE_VERSION	      2 /* that is written; 1 is read too */
 #define BUNDLE_MANIFEST_NAME  "itts-bundle.json"
-#define BUNDLE_MANIFEST_LIMIT (32u << 20) /* bytes */
+/* Both keep pack, inspect, verify and install below 64 MiB of memory. */
+#define BUNDLE_MANIFEST_LIMIT (8u << 20) /* bytes */
+#define BUNDLE_MAX_FILES      50000	 /* fewer than a lock may have */
 #define BUNDLE_SIGNATURE_SIZE 16384u
 #define BUNDLE_ALIGN	      4096u
 #define BUNDLE_STATE_STEP \
@@ -69,11 +71,15 @@ uint64_t bundle_blob_states(const struct bundle_blob *b);
 
 /* From a lock that went through lock_parse() or lock_finish(); borrows all that
  * is in it. Its extras are those of this program; more may be added with
- * extra_add(). ERR_FORMAT if a sha256 lacks, ERR_USAGE for serial and epoch. */
+ * extra_add(). ERR_FORMAT if a sha256 lacks or there are too many files, ERR_USAGE
+ * for serial and epoch. */
 int bundle_manifest_from_lock(struct bundle_manifest *out, const struct lock *l,
 			      uint64_t serial, uint64_t epoch,
 			      struct error *err) MUST_CHECK;
 void bundle_manifest_format(const struct bundle_manifest *m, struct str *out);
+/* Would that write exactly this? Else *at: the first byte that differs. */
+bool bundle_manifest_is(const struct bundle_manifest *m, const char *text,
+			size_t len, size_t *at);
 /* Demands that text is exactly what bundle_manifest_format() would write for it
  * apart from unknown fields of the same version. ERR_FORMAT, ERR_UNSAFE. */
 int bundle_manifest_parse(struct bundle_manifest *out, const char *text,

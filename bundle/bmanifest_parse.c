@@ -66,9 +66,9 @@ static int read_requires(struct reading *in, struct json_reader *r,
 		struct json *value CLEANUP(json_free) = NULL;
 		struct digest d = { .alg = DIGEST_NONE };
 
-		if (in->required_count == LOCK_MAX_FILES)
+		if (in->required_count == BUNDLE_MAX_FILES)
 			return err_set(err, ERR_FORMAT, "more than %d",
-				       LOCK_MAX_FILES);
+				       BUNDLE_MAX_FILES);
 		if (json_read_short(r, HEAD_LIMIT, &value, err))
 			return -1;
 		if (!digest_from_hex(&d, json_string_or(value, "")) ||
@@ -238,14 +238,10 @@ static int read_head(struct bundle_manifest *m, const struct str *head,
 static int check_canonical(const struct bundle_manifest *m, const char *text,
 			   size_t len, struct error *err)
 {
-	struct str own CLEANUP(str_release) = STR_INIT;
-	size_t at = 0;
+	size_t at;
 
-	bundle_manifest_format(m, &own);
-	if (own.len == len && !memcmp(own.ptr, text, len))
+	if (bundle_manifest_is(m, text, len, &at))
 		return 0;
-	while (at < own.len && at < len && own.ptr[at] == text[at])
-		at++;
 	return err_set(err, ERR_FORMAT,
 		       "not in canonical form from byte %zu on", at);
 }

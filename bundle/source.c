@@ -563,11 +563,12 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 	return bundle_source_open_fd(s, fd, path, err);
 }
 
-int bundle_source_open_text(struct bundle_source *s, const struct str *text,
+int bundle_source_open_text(struct bundle_source *s, struct str *text,
 			    const char *name, struct error *err)
 {
 	s->name = xstrdup(name);
-	str_add(&s->text, text->ptr, text->len);
+	s->text = *text;
+	*text = (struct str)STR_INIT;
 	return take_manifest(s, err);
 }
 

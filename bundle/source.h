@@ -58,8 +58,8 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
 			  struct error *err) MUST_CHECK; /* fd is borrowed */
 /* Of a bundle whose parts are elsewhere (a registry): its manifest alone, judged
- * and understood as when it is opened. There is nothing to read then. */
-int bundle_source_open_text(struct bundle_source *s, const struct str *text,
+ * and understood as when it is opened. Takes the text; there is nothing to read. */
+int bundle_source_open_text(struct bundle_source *s, struct str *text,
 			    const char *name, struct error *err) MUST_CHECK;
 void bundle_source_close(struct bundle_source *s); /* CLEANUP */
 /* Where a signature outside would lie: below which directory, and its name,

@@ -109,7 +109,7 @@ static int find_repo(struct pull_bundle *b, const struct registry_image *image,
 
 /* Signature first: nothing of the manifest is understood before it holds. */
 static int judge_text(struct pull_bundle *b, struct app *app,
-		      const struct registry_ref *ref, const struct str *text,
+		      const struct registry_ref *ref, struct str *text,
 		      const struct install_options *o, const char *path,
 		      struct error *err)
 {

@@ -432,7 +432,8 @@ int registry_bundle(struct registry *r, const struct registry_image *image,
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %s is not what the image names",
 			       r->ref->host, what);
-	str_add(out, text.ptr, text.len);
+	*out = text;
+	text = (struct str)STR_INIT;
 	return 0;
 }
 

@@ -59,8 +59,8 @@ void registry_image_release(struct registry_image *i); /* CLEANUP */
 /* ERR_AUTH, ERR_NOT_FOUND, ERR_INTEGRITY: not of the digest that was asked for. */
 int registry_manifest(struct registry *r, struct registry_image *out,
 		      struct error *err) MUST_CHECK;
-/* Its bundle's manifest, of bundle_size bytes and the right digest; appended. The
- * caller has found the size to be bearable. */
+/* Its bundle's manifest, of bundle_size bytes and the right digest. out was empty.
+ * The caller has found the size to be bearable. */
 int registry_bundle(struct registry *r, const struct registry_image *image,
 		    struct str *out, struct error *err) MUST_CHECK;
 /* The bytes that the part lacks, by ranges, tried again where that helps. */

@@ -191,35 +191,52 @@ void lock_put_repos(const struct lock *l, struct json_writer *w)
 	json_end_array(w);
 }
 
-void lock_format(const struct lock *l, struct str *out)
+static void put_lock(const struct lock *l, struct json_writer *w)
 {
 	char hex[DIGEST_HEX_MAX];
-	struct json_writer w;
 
-	json_writer_init(&w, out, JSON_PRETTY);
-	json_begin_object(&w);
-	json_put_kv(&w, "format", "itts-lock");
-	json_put_kv_u64(&w, "version", LOCK_VERSION);
-	json_put_kv(&w, "name", l->name);
+	json_begin_object(w);
+	json_put_kv(w, "format", "itts-lock");
+	json_put_kv_u64(w, "version", LOCK_VERSION);
+	json_put_kv(w, "name", l->name);
 	if (l->manifest.alg != DIGEST_NONE) {
 		char *text CLEANUP(free_ptr) = xasprintf(
 			"sha256:%s", digest_hex(&l->manifest, hex));
 
-		json_put_kv(&w, "manifest", text);
+		json_put_kv(w, "manifest", text);
 	}
-	json_put_kv_strings(&w, "groups", &l->groups);
-	json_put_key(&w, "repos");
-	lock_put_repos(l, &w);
-	json_end_object(&w);
-	str_addc(out, '\n');
+	json_put_kv_strings(w, "groups", &l->groups);
+	json_put_key(w, "repos");
+	lock_put_repos(l, w);
+	json_end_object(w);
+	str_addc(w->out, '\n');
+}
+
+void lock_format(const struct lock *l, struct str *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, JSON_PRETTY);
+	put_lock(l, &w);
+}
+
+static void add_to_digest(void *ctx, const void *p, size_t n)
+{
+	digest_update(ctx, p, n);
 }
 
 void lock_digest(const struct lock *l, struct digest *out)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
+		DIGEST_SHA256, 0);
+	struct json_writer w;
 
-	lock_format(l, &text);
-	digest_buf(DIGEST_SHA256, text.ptr, text.len, out);
+	json_writer_init(&w, &text, JSON_PRETTY);
+	json_writer_drain(&w, add_to_digest, ctx);
+	put_lock(l, &w);
+	digest_update(ctx, text.ptr, text.len);
+	digest_end(&ctx, out);
 }
 
 bool lock_file_is_lfs(const struct lock_file *f)

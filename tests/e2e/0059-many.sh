@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# 50,000 files: memory stays. ITTS_LONG=1: every command.
+# 50,000 files and nearly 8 MiB of manifest, both the most that there may be: memory
+# stays. ITTS_LONG=1: every command.
 . "$(dirname "$0")/lib.sh"
 
-need python3
+need python3 jq
 X=$T/many
 mkdir "$X"
 if [ "$(id -u)" -eq 0 ]; then # nothing to wait for
@@ -14,15 +15,43 @@ many() { # 50,000 files
 	python3 - >"$T/many.spec" <<'PYTHON'
 import json
 print(json.dumps({"name": "many", "repos": [{"id": "acme/many", "files": [
-    {"path": "d%03d/file-%05d.json" % (i // 100, i), "text": "%d" % i, "git": i % 2 == 0} for i in range(50000)]}]}))
+    {"path": "d%03d/some-weights-%05d.json" % (i // 100, i), "text": "%d" % i, "git": i % 2 == 0,
+     "views": ["v/%d" % i] if i % 2 == 0 else []} for i in range(49998)]},
+    {"id": "acme/few", "files": [{"path": p, "text": p, "views": ["few/" + p]} for p in "ab"]}]}))
 PYTHON
 	make_store "$X/store" "$T/many.json" <"$T/many.spec"
 	within 0 "$PROGRAM" pack --offline --cache "$X/store" --lock "$T/many.json" -o "$X/b.tar"
+	tar -xOf "$X/b.tar" itts-bundle.json | wc -c >"$T/size"
+	test "$(cat "$T/size")" -gt $((7700 << 10)) || fail "only $(cat "$T/size") bytes"
 	within 0 "$PROGRAM" inspect "$X/b.tar"
 	[ -z "${ITTS_LONG:-}" ] || within 0 "$PROGRAM" verify "$X/b.tar"
-	within 0 "$PROGRAM" install "$X/b.tar" --cache "$X/hub"
+	within 0 "$PROGRAM" install "$X/b.tar" --cache "$X/hub" --model-dir "$X/model"
 	within 0 "$PROGRAM" verify --cache "$X/hub" --lock "$T/many.json"
 	[ -z "${ITTS_LONG:-}" ] || within 0 "$PROGRAM" verify --cache "$X/hub"
 }
+registry() { # of which an image of two files carries the manifest of all
+	local at=$X/www/v2/acme/few
+	mkdir -p "$at/manifests" "$at/blobs"
+	tar -xOf "$X/b.tar" index.json >"$T/index"
+	# a repository of more than 10,000 files has no image
+	same "$(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' "$T/index")" acme--few
+	blob() { tar -xOf "$X/b.tar" "blobs/sha256/$1" >"$at/blobs/sha256:$1"; }
+	blob "$(jq -r '.manifests[0].digest[7:]' "$T/index")"
+	cp "$at"/blobs/* "$at/manifests/v1"
+	for digest in $(jq -r '.layers[].digest[7:]' "$at/manifests/v1"); do blob "$digest"; done
+	port=$(free_port)
+	start www python3 -m http.server --bind 127.0.0.1 -d "$X/www" "$port"
+	await listens "$port"
+	within 0 "$PROGRAM" install "oci:127.0.0.1:$port/acme/few:v1" --plain-http --cache "$X/few" --model-dir "$X/few.m"
+	same "$(cat "$X/few.m/few/b")" b
+}
+one_more() { # pack says so before it writes anything
+	jq -c '.repos[0].files[0] as $f | .repos[1].files += [$f | .path = "c" | del(.views)]' "$T/many.json" >"$T/more.json"
+	expect 7 itts pack --offline --cache "$X/store" --lock "$T/more.json" -o "$X/more.tar"
+	says "50001 files" "at most 50000"
+	test ! -e "$X/more.tar"
+}
 check "50,000 files" many
+check "a registry" registry
+check "one file more" one_more
 finish

@@ -152,6 +152,50 @@ static void test_doubles(void **state)
 	}
 }
 
+struct drained {
+	struct str all;
+	size_t pieces, largest;
+};
+
+static void take(void *ctx, const void *p, size_t n)
+{
+	struct drained *d = ctx;
+
+	str_add(&d->all, p, n);
+	d->pieces++;
+	if (n > d->largest)
+		d->largest = n;
+}
+
+static void put_numbers(struct json_writer *w)
+{
+	json_begin_array(w);
+	for (uint64_t i = 0; i < 50000; i++)
+		json_put_u64(w, i);
+	json_end_array(w);
+}
+
+/* The same bytes in pieces, none of them much larger than 64 KiB. */
+static void test_drain(void **state)
+{
+	struct str whole CLEANUP(str_release) = STR_INIT;
+	struct str part CLEANUP(str_release) = STR_INIT;
+	struct drained d = { .all = STR_INIT };
+	struct json_writer w;
+
+	(void)state;
+	json_writer_init(&w, &whole, JSON_PRETTY);
+	put_numbers(&w);
+	json_writer_init(&w, &part, JSON_PRETTY);
+	json_writer_drain(&w, take, &d);
+	put_numbers(&w);
+	assert_true(d.pieces >= 5);
+	assert_true(d.largest < 66000);
+	str_add(&d.all, part.ptr, part.len);
+	assert_string_equal(d.all.ptr, whole.ptr);
+	str_release(&d.all);
+}
+
 int run_json_writer_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +203,7 @@ int run_json_writer_tests(void)
 		cmocka_unit_test(test_python),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_doubles),
+		cmocka_unit_test(test_drain),
 	};
 
 	return cmocka_run_group_tests_name("json_writer", tests, NULL, NULL);

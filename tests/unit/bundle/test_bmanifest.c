@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void make(struct bundle_manifest *m, struct str *text)
@@ -306,6 +308,52 @@ static void huge_members_are_refused_early(void **state)
 		     &err, ERR_FORMAT, "limit");
 }
 
+/* More text than is compared at a time; one file more than there may be. */
+static void large_ones(void **state)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct bundle_manifest got CLEANUP(bundle_manifest_release) = { 0 };
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+	size_t at = 1;
+
+	(void)state;
+	sample_lock(&l);
+	for (size_t n = 0; n < BUNDLE_MAX_FILES; n++) {
+		char path[32];
+		struct lock_file *f;
+
+		snprintf(path, sizeof(path), "many/%05zu", n);
+		f = lock_add_file(&l.repos[0], path);
+		f->sha256 = l.repos[0].files[0].sha256;
+		f->etag = f->sha256;
+		f->size = l.repos[0].files[0].size;
+	}
+	assert_fails(bundle_manifest_from_lock(&m, &l, 1, 0, &err), &err,
+		     ERR_FORMAT, "at most 50000");
+	while (l.repos[0].file_count > 5000)
+		free(l.repos[0].files[--l.repos[0].file_count].path);
+	assert_ok(lock_finish(&l, &err), &err);
+	assert_ok(bundle_manifest_from_lock(&m, &l, 1, 0, &err), &err);
+	bundle_manifest_format(&m, &text);
+	assert_true(text.len > 300000);
+	assert_ok(bundle_manifest_parse(&got, text.ptr, text.len, &err), &err);
+	assert_true(bundle_manifest_is(&m, text.ptr, text.len, &at));
+	assert_false(bundle_manifest_is(&m, text.ptr, text.len - 1, &at));
+	assert_int_equal(at, text.len - 1);
+	str_addc(&text, 'x');
+	assert_false(bundle_manifest_is(&m, text.ptr, text.len, &at));
+	assert_int_equal(at, text.len - 1);
+	for (size_t i = 1; i < text.len; i += 65537) {
+		text.ptr[i] ^= 1;
+		assert_false(
+			bundle_manifest_is(&m, text.ptr, text.len - 1, &at));
+		assert_int_equal(at, i);
+		text.ptr[i] ^= 1;
+	}
+}
+
 static void a_lock_must_be_whole(void **state)
 {
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
@@ -336,6 +384,7 @@ int run_bmanifest_tests(void)
 		cmocka_unit_test(extras_have_limits),
 		cmocka_unit_test(any_flipped_bit_is_seen),
 		cmocka_unit_test(huge_members_are_refused_early),
+		cmocka_unit_test(large_ones),
 		cmocka_unit_test(a_lock_must_be_whole),
 	};
 

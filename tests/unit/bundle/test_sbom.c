@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "bundle/extra.h"
+#include "bundle/bmanifest.h"
 #include "bundle/sbom.h"
 #include "bundle/spdx.h"
 
@@ -112,8 +113,7 @@ static void never_too_large(void **state)
 	json_writer_init(&j, &listed, JSON_COMPACT);
 	lock_put_repos(&l, &j);
 	assert_true(size < listed.len + l.repos[0].file_count * 250);
-	/* 32 MiB of manifest and 100,000 times that */
-	assert_true(((uint64_t)32 << 20) + LOCK_MAX_FILES * 250 <
+	assert_true(BUNDLE_MANIFEST_LIMIT + BUNDLE_MAX_FILES * 250 <
 		    EXTRA_SIZE_MAX);
 }
 
