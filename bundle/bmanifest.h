@@ -16,9 +16,9 @@
 #include "bundle/extra.h"
 #include "manifest/lock.h"
 
-#define BUNDLE_FORMAT_NAME    "itts-bundle"
-#define BUNDLE_VERSION	      2 /* that is written; 1 is read too */
-#define BUNDLE_MANIFEST_NAME  "itts-bundle.json"
+#define BUNDLE_FORMAT_NAME   "itts-bundle"
+#define BUNDLE_VERSION	     2 /* that is written; 1 is read too */
+#define BUNDLE_MANIFEST_NAME "itts-bundle.json"
 /* Both keep pack, inspect, verify and install below 64 MiB of memory. */
 #define BUNDLE_MANIFEST_LIMIT (8u << 20) /* bytes */
 #define BUNDLE_MAX_FILES      50000	 /* fewer than a lock may have */

@@ -294,7 +294,8 @@ static int run(struct app *app, struct error *err)
 	o.cache_root = cache.ptr;
 	for (size_t i = 1; i < given->args.count; i++)
 		strlist_add(&only, given->args.items[i]);
-	if (app->command == &cmd_import && only.count)
+	/* by its name: the carried program has no import to point at */
+	if (strcmp(app->command->name, "import") == 0 && only.count)
 		o.only = &only;
 	if (pull_is_wanted(path))
 		return pull_install(app, path, &o, err);

@@ -38,7 +38,7 @@ def with_manifest(name, text, length=None):
     put(name, bytes(h) + text + bytes(-len(text) % 512) + good[512 + size + -size % 512:])
 with_manifest("m-empty", b"")
 with_manifest("m-huge", manifest, 0o77777777777)
-with_manifest("m-33m", b" " * ((32 << 20) + 1))
+with_manifest("m-9m", b" " * ((8 << 20) + 1))
 with_manifest("m-deep", b'{"format":' + b"[" * 100000)
 with_manifest("m-twice", manifest.replace(b'"serial":1,', b'"serial":1,"serial":1,'))
 with_manifest("m-nul", manifest.replace(b'"bad"', b'"b\\u0000d"'))
@@ -145,7 +145,7 @@ fifo() { # it waits for bytes, and ends when nobody writes any
 	wait $!
 }
 malformed() {
-	each 7 m-empty m-huge m-33m m-deep m-twice m-nul m-surrogate m-utf8 m-float m-bom m-version
+	each 7 m-empty m-huge m-9m m-deep m-twice m-nul m-surrogate m-utf8 m-float m-bom m-version
 	expect 7 itts inspect "$B/m-version"
 	says "version 3" "as new as"
 }

@@ -131,7 +131,7 @@ def bundles():
         struct.pack("<I", len(block) << 3 | 1)[:3] + block)
     put("bundle", "zstd-bomb", 9, "neither empty",
         b"\x28\xb5\x2f\xfd\0" + bytes([(17 - 10) << 3]) +
-        struct.pack("<I", 512 << 3)[:3] + field(124, b"%011o" % (32 << 20), GOOD[:512]) +
+        struct.pack("<I", 512 << 3)[:3] + field(124, b"%011o" % (8 << 20), GOOD[:512]) +
         (struct.pack("<I", 131072 << 3 | 2)[:3] + b" ") * 20000)
 
 

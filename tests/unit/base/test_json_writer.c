@@ -199,10 +199,8 @@ static void test_drain(void **state)
 int run_json_writer_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_styles),
-		cmocka_unit_test(test_python),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_doubles),
+		cmocka_unit_test(test_styles),	cmocka_unit_test(test_python),
+		cmocka_unit_test(test_strings), cmocka_unit_test(test_doubles),
 		cmocka_unit_test(test_drain),
 	};
 
