@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cache/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -38,39 +39,52 @@ static struct flock lock_of(const char *folder, short type)
 	return l;
 }
 
-/* -1 where it cannot be. */
-static int open_lease(const struct hfcache *c)
+/* Caller closes *out. */
+static int open_lease(const struct hfcache *c, int *out, struct error *err)
 {
 	const int flags = O_CREAT | O_NOFOLLOW | O_CLOEXEC;
 	int dirfd CLEANUP(close_fd) = -1;
-	struct error ignored = { 0 };
 	int fd;
 
-	if (file_open_beneath(c->fd, ".locks", true, &dirfd, &ignored))
-		return -1;
+	if (file_open_beneath(c->fd, ".locks", true, &dirfd, err))
+		return err_wrap(err, "%s", c->root);
 	fd = openat(dirfd, LEASE_NAME, O_RDWR | flags, 0664);
 	/* sharing needs no more than reading: the file may be someone else's */
 	if (fd < 0)
 		fd = openat(dirfd, LEASE_NAME, O_RDONLY | flags, 0664);
+	if (fd < 0)
+		return err_sys(err, errno, "%s/.locks/" LEASE_NAME, c->root);
 	/* so that a group can share a cache */
-	if (fd >= 0 && fchmod(fd, 0664))
+	if (fchmod(fd, 0664))
 		errno = 0;
-	return fd;
+	*out = fd;
+	return 0;
 }
 
 /* Opened at first use; several threads may come at once. */
-static int lease_fd(struct hfcache *c)
+static int need_lease(struct hfcache *c, struct error *err)
 {
-	int none = LEASE_CLOSED, fd;
+	int none = LEASE_CLOSED, fd = -1;
 
 	if (c->lease != LEASE_CLOSED)
-		return c->lease;
-	fd = open_lease(c);
-	if (fd < 0)
+		return 0;
+	if (open_lease(c, &fd, err))
 		return -1;
 	if (!atomic_compare_exchange_strong(&c->lease, &none, fd))
 		close_fd(&fd);
-	return c->lease;
+	return 0;
+}
+
+/* errno: why the lease is open for reading only, as sharing it needs. */
+static void ask_why(const struct hfcache *c)
+{
+	int fd = openat(c->fd, ".locks/" LEASE_NAME,
+			O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	close_fd(&fd);
+	errno = EACCES; /* it was so then */
 }
 
 /* 1: locked, 0: someone holds it, -1. */
@@ -81,6 +95,8 @@ static int try_lock(const struct hfcache *c, struct flock l, struct error *err)
 			continue;
 		if (errno == EAGAIN || errno == EACCES)
 			return 0;
+		if (errno == EBADF)
+			ask_why(c);
 		return err_sys(err, errno, "%s/.locks/" LEASE_NAME, c->root);
 	}
 	return 1;
@@ -90,10 +106,11 @@ int lease_share(struct hfcache *c, const char *folder, struct error *err)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	uint64_t begin = clock_ms();
+	struct error ignored = { 0 };
 	int locked;
 
 	/* a cache that we cannot write to: nothing of ours will appear there */
-	if (lease_fd(c) < 0)
+	if (need_lease(c, &ignored) || c->lease < 0)
 		return 0;
 	while (!(locked = try_lock(c, lock_of(folder, F_RDLCK), err))) {
 		if (clock_ms() - begin >= WAIT_MS)
@@ -110,10 +127,9 @@ int lease_take(struct hfcache *c, const char *folder, struct error *err)
 {
 	int locked;
 
-	if (lease_fd(c) < 0)
-		return err_set(err, ERR_IO,
-			       "%s/.locks/" LEASE_NAME ": cannot be opened",
-			       c->root);
+	if (need_lease(c, err))
+		return -1;
+	assert(c->lease >= 0); /* nobody deletes where nobody deletes */
 	locked = try_lock(c, lock_of(folder, F_WRLCK), err);
 	if (!locked)
 		return err_set(err, ERR_BUSY,

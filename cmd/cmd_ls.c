@@ -178,6 +178,25 @@ static const char *state_name(const struct listing_row *r)
 	return r->sure ? "complete" : "unknown";
 }
 
+/* What could not be read, strangers, and refs that lead nowhere. */
+static void put_json_problems(struct json_writer *j, const struct census *c)
+{
+	json_put_key(j, "problems");
+	json_begin_array(j);
+	for (size_t i = 0; i < c->ref_count; i++) {
+		char *text CLEANUP(free_ptr) = NULL;
+
+		if (!c->refs[i].problem)
+			continue;
+		text = xasprintf("refs/%s: %s", c->refs[i].name,
+				 c->refs[i].problem);
+		json_put_string(j, text);
+	}
+	for (size_t i = 0; i < c->problems.count; i++)
+		json_put_string(j, c->problems.items[i]);
+	json_end_array(j);
+}
+
 static void put_json_row(struct json_writer *j, const struct listing_row *r)
 {
 	json_begin_object(j);
@@ -190,7 +209,7 @@ static void put_json_row(struct json_writer *j, const struct listing_row *r)
 		json_put_kv_u64(j, "revisions", r->repo->revision_count);
 		json_put_kv_u64(j, "unused", r->repo->unused);
 		json_put_kv_u64(j, "parts", r->repo->parts);
-		json_put_kv_strings(j, "problems", &r->repo->problems);
+		put_json_problems(j, r->repo);
 	}
 	json_put_kv_u64(j, "size", r->size);
 	json_put_kv_u64(j, "files", r->files);

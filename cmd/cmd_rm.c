@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "base/path.h"
 #include "cache/census.h"
 #include "cmd/app.h"
@@ -120,6 +121,34 @@ static bool drop(void *ctx, const struct census *c,
 	return hit;
 }
 
+/* What was meant, perhaps. */
+static int not_found(const struct target *t, const struct census_all *all,
+		     const char *root, struct error *err)
+{
+	struct strlist there CLEANUP(strlist_release) = { 0 };
+	char *word CLEANUP(free_ptr) = NULL;
+
+	if (!t->id)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: no repository has the revision %s", root,
+			       t->revision);
+	word = xasprintf("%s%s", repo_type_prefix(t->type), t->id);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct census *c = &all->repos[i];
+
+		if (c->id)
+			strlist_take(&there,
+				     xasprintf("%s%s",
+					       repo_type_prefix(c->type),
+					       c->id));
+	}
+	if (strlist_has(&there, word) && t->revision)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: %s has no revision %s there", root, word,
+			       t->revision);
+	return near_fail(word, &there, root, err);
+}
+
 /* Before anything is done: is all there, and is it needed? */
 static int look(struct rm *rm, struct app *app, struct error *err)
 {
@@ -143,10 +172,8 @@ static int look(struct rm *rm, struct app *app, struct error *err)
 	}
 	for (size_t i = 0; i < rm->count; i++)
 		if (!rm->targets[i].found)
-			return err_set(err, ERR_NOT_FOUND,
-				       "%s: not in the cache %s",
-				       app->options->args.items[i],
-				       hfcache_root(store));
+			return not_found(&rm->targets[i], &all,
+					 hfcache_root(store), err);
 	if (!rm->refused.count || rm->force)
 		return 0;
 	err_set(err, ERR_USAGE, "needed by %s%s", rm->refused.items[0],

@@ -102,18 +102,27 @@ layouts() { # written by other versions of Python's client
 	jq -e '.shared_bytes == 3 and .strangers == []' "$T/out"
 	expect 0 itts ls --cache "$C"
 	says "plain refs/main: has white space"
+	ls_json
+	row plain '.problems | length == 1 and (.[0] | startswith("refs/main: has white space"))'
+	row org/x '.problems == []'
 	touch "$C/models--notes.txt--x--y"
 	ls_json
 	jq -e '.strangers == ["models--notes.txt--x--y"]' "$T/out"
 }
 read_only() {
-	local before as=()
+	local before word as=()
 	before=$(picture "$C")
 	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	chmod 755 "$T"
 	expect 0 "${as[@]}" "$PROGRAM" ls --cache "$C"
 	expect 0 "${as[@]}" "$PROGRAM" du --cache "$C"
 	expect 0 "${as[@]}" "$PROGRAM" gc --cache "$C"
+	for word in gc "rm acme/other"; do # and why not
+		# shellcheck disable=SC2086
+		expect 3 "${as[@]}" "$PROGRAM" $word --yes --cache "$C"
+		one_error
+		says .locks "Permission denied"
+	done
 	same "$(picture "$C")" "$before"
 	expect 6 itts ls --cache "$T/nowhere"
 	one_error

@@ -158,6 +158,12 @@ removes() {
 	expect 6 itts rm acme/voice --cache "$T/c6" --yes
 	one_error
 	expect 6 itts rm acme/other@nope --cache "$T/c6" --yes
+	says "acme/other has no revision nope"
+	expect 6 itts rm acme/othre --cache "$T/c6" --yes
+	one_error
+	says "there is no acme/othre in it; did you mean acme/other?"
+	expect 6 itts rm $D --cache "$T/c6" --yes
+	one_error
 	expect 0 itts rm $A --cache "$T/c6" --yes
 	test ! -e "$T/c6/models--acme--other"
 	judge "$T/c6"
