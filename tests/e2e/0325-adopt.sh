@@ -198,7 +198,7 @@ linked() {
 	one_error
 }
 modelscope() { # both layouts of its cache, with what it leaves behind
-	local new=$T/ms/models/acme--voice/snapshots/master old=$T/msold/hub/models/acme/voice
+	local new=$T/ms/models/acme--voice/snapshots/master old=$T/msold/hub/models/acme/voice d
 	mkdir -p "$new" "$old/._____temp" "$T/ms/.lock"
 	cp -r "$SRC"/* "$new"
 	touch "$T/ms/.lock/model_acme___voice_big_bin.lock"
@@ -214,6 +214,16 @@ modelscope() { # both layouts of its cache, with what it leaves behind
 	fresh
 	expect 0 adopt "$T/msold"
 	whole
+	# half a download: under its last name nothing, what there is is too short
+	truncate -s 200000 "$old/._____temp/big.bin"
+	truncate -s 4999 "$new/sub/x.bin"
+	for d in "$T/msold:big.bin" "$T/ms:sub/x.bin"; do
+		fresh
+		expect 6 adopt "${d%%:*}" --json
+		jq -e --arg path "${d##*:}" '.mended == 3 and .lacking == 1 and (.items[] | select(.result == "not to be had") | .path == $path)' "$T/out"
+		cache_is_honest "$C"
+		test ! -e "$C/models--acme--voice/refs/main"
+	done
 }
 git_lfs() { # a clone: pointers in the work tree, or content; the objects beside
 	local d=$T/clone sha
@@ -233,6 +243,22 @@ git_lfs() { # a clone: pointers in the work tree, or content; the objects beside
 	fresh
 	expect 6 adopt "$d/.git" --json
 	jq -e '.hard_links == 2 and .lacking == 2' "$T/out"
+	# an object that is damaged, one that is half there: neither is linked nor is
+	# the pointer taken for the file
+	chmod -R u+w "$d/.git/lfs"
+	sha=$(sha256sum <"$SRC/big.bin" | cut -c 1-64)
+	f=$d/.git/lfs/objects/${sha:0:2}/${sha:2:2}/$sha
+	cp "$f" "$f.x" && mv "$f.x" "$f" # not the cache's own
+	printf X | dd of="$f" bs=1 seek=7 conv=notrunc status=none
+	sha=$(sha256sum <"$SRC/sub/x.bin" | cut -c 1-64)
+	mkdir -p "$d/.git/lfs/incomplete"
+	head -c 100 "$SRC/sub/x.bin" >"$d/.git/lfs/incomplete/$sha.part"
+	rm "$d/.git/lfs/objects/${sha:0:2}/${sha:2:2}/$sha"
+	fresh
+	expect 6 adopt "$d" --json
+	jq -e '.hard_links == 0 and .mended == 2 and ([.items[] | select(.result == "not to be had") | .path] == ["big.bin", "sub/x.bin"])' "$T/out"
+	cache_is_honest "$C"
+	test ! -e "$C/models--acme--voice/refs/main"
 }
 by_hub() { # no lock: the hub says what belongs there
 	fresh
