@@ -47,7 +47,7 @@ endif
 folders := base manifest cache fetch bundle doctor cmd
 
 base_src := error mem str utf8 digest json json_guard json_reader json_writer path path_fold \
-	file atomic dir event cancel clock human near pool xxh64 tar_reader
+	file atomic dir event cancel clock human near pool xxh64 tar_reader tar_view
 manifest_src := glob repo check twins field mirror archive_ref manifest manifest_parse manifest_repo manifest_model \
 	manifest_format recipes lock lock_parse lock_check lock_diff lock_join lock_pick
 cache_src := beneath beneath_walk hfcache remember part blocks follow journal ref tree view view_plan place hashrun stamps checked probe verify_report verify verify_cache verify_view

@@ -10,10 +10,18 @@
  * Names that an archive says are UTF-8 (pax records, zip with that flag) come with
  * composed letters, whatever the archive has: libarchive normalises them (NFC) and
  * has no option that does not.
+ *
+ * The headers of a tar are read a second time as GNU tar reads them (tar_view.h), and
+ * an entry that the two take for different files, or for other bytes, is refused. For
+ * this a compressed archive is unpacked by a reader of its own, through which its bytes
+ * come; one that is not is read where it lies, so that bytes nobody asks for are
+ * skipped.
  */
 #include "base/tar_reader.h"
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/tar_view.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -36,6 +44,11 @@ struct tar_reader {
 	int sys;		     /* errno of a failed read() */
 	bool regular, stream;	     /* what fd is; what is asked for */
 	bool opened, begun, empty;
+	/* of an archive */
+	struct tar_reader *inner; /* its bytes, unpacked; NULL: they are fd's */
+	struct error inner_err;
+	uint64_t start; /* in fd */
+	struct tar_view view;
 };
 
 /* A pipe may stall for ever: wait for bytes or for the wish to stop. */
@@ -100,12 +113,30 @@ static la_int64_t seek_fd(struct archive *a, void *ctx, la_int64_t n,
 	return ARCHIVE_FATAL;
 }
 
+static la_ssize_t from_inner(struct archive *a, void *ctx, const void **out)
+{
+	struct tar_reader *r = ctx;
+	size_t n;
+
+	if (tar_reader_read(r->inner, r->buf, READ_SIZE, &n, &r->inner_err)) {
+		archive_set_error(a, EIO, "read failed");
+		return ARCHIVE_FATAL;
+	}
+	tar_view_feed(&r->view, r->buf, n);
+	*out = r->buf;
+	return (la_ssize_t)n;
+}
+
 static int fail(struct tar_reader *r, struct error *err)
 {
 	const char *text = archive_error_string(r->a);
 
 	if (cancel_check(r->cancel, err) != 0)
 		return -1;
+	if (r->inner_err.code != ERR_NONE) {
+		*err = r->inner_err;
+		return -1;
+	}
 	if (r->sys != 0)
 		return err_sys(err, r->sys, "cannot be read");
 	return err_set(err, ERR_FORMAT, "%s",
@@ -140,7 +171,7 @@ static int support_formats(struct tar_reader *r, struct error *err)
 		archive_read_support_format_zip_streamable,
 	};
 
-	if (r->regular)
+	if (r->regular && !r->inner)
 		add[1] = archive_read_support_format_zip_seekable;
 	if (r->stream) {
 		add[0] = archive_read_support_format_raw;
@@ -158,6 +189,7 @@ static int reader_open(struct tar_reader **out, int fd, bool stream,
 	struct tar_reader *r CLEANUP(tar_reader_close) = xcalloc(1, sizeof(*r));
 	struct stat st;
 
+	r->view = (struct tar_view)TAR_VIEW_INIT;
 	r->fd = fd;
 	r->stream = stream;
 	r->buf = xmalloc(READ_SIZE);
@@ -166,13 +198,8 @@ static int reader_open(struct tar_reader **out, int fd, bool stream,
 	r->a = archive_read_new();
 	if (!r->a)
 		return err_set(err, ERR_OTHER, "libarchive: out of memory");
-	if (support_filters(r->a, err) != 0 || support_formats(r, err) != 0)
+	if (stream && support_filters(r->a, err) != 0)
 		return -1;
-	archive_read_set_callback_data(r->a, r);
-	archive_read_set_read_callback(r->a, from_fd);
-	archive_read_set_skip_callback(r->a, skip_fd);
-	if (r->regular)
-		archive_read_set_seek_callback(r->a, seek_fd);
 	*out = take_ptr(r);
 	return 0;
 }
@@ -190,6 +217,8 @@ int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
 void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel)
 {
 	r->cancel = cancel;
+	if (r->inner)
+		r->inner->cancel = cancel;
 }
 
 void tar_reader_close(struct tar_reader **rp)
@@ -199,6 +228,8 @@ void tar_reader_close(struct tar_reader **rp)
 
 	if (r) {
 		archive_read_free(r->a);
+		tar_reader_close(&r->inner);
+		tar_view_release(&r->view);
 		if (r->utf8)
 			freelocale(r->utf8);
 		free_ptr(&r->buf);
@@ -267,11 +298,34 @@ static int check_kind(struct tar_reader *r, struct error *err)
 
 	if (archive_filter_count(r->a) > MAX_FILTERS)
 		return err_set(err, ERR_FORMAT, "is compressed more than once");
-	if (format == ARCHIVE_FORMAT_ZIP && !r->regular)
+	if (format == ARCHIVE_FORMAT_ZIP && (!r->regular || r->inner))
 		return err_set(err, ERR_FORMAT,
 			       "a zip archive cannot be read from a pipe; "
 			       "give its file name");
 	return 0;
+}
+
+static int begin_stream(struct tar_reader *r, struct error *err);
+
+/* Sets inner, but for a file that is not compressed. */
+static int unpack(struct tar_reader *r, struct error *err)
+{
+	off_t start = r->regular ? lseek(r->fd, 0, SEEK_CUR) : 0;
+
+	if (start < 0)
+		return err_sys(err, errno, "cannot be read");
+	r->start = (uint64_t)start;
+	if (tar_open_stream(&r->inner, r->fd, err) != 0)
+		return -1;
+	r->inner->cancel = r->cancel;
+	if (begin_stream(r->inner, err) != 0)
+		return -1;
+	if (!r->regular || archive_filter_count(r->inner->a) > 1)
+		return 0;
+	tar_reader_close(&r->inner);
+	return lseek(r->fd, start, SEEK_SET) == start
+		       ? 0
+		       : err_sys(err, errno, "cannot be read");
 }
 
 /* On first use, not in tar_open_*(): it waits for bytes. */
@@ -280,6 +334,14 @@ static int ensure_open(struct tar_reader *r, struct error *err)
 	if (r->opened)
 		return 0;
 	r->opened = true;
+	if ((!r->stream && unpack(r, err) != 0) || support_formats(r, err) != 0)
+		return -1;
+	archive_read_set_callback_data(r->a, r);
+	archive_read_set_read_callback(r->a, r->inner ? from_inner : from_fd);
+	if (!r->inner)
+		archive_read_set_skip_callback(r->a, skip_fd);
+	if (r->regular && !r->inner)
+		archive_read_set_seek_callback(r->a, seek_fd);
 	return archive_read_open1(r->a) == ARCHIVE_OK ? 0 : fail(r, err);
 }
 
@@ -301,6 +363,72 @@ static int open_next(struct tar_reader *r, struct archive_entry **e,
 	return check_kind(r, err) == 0 ? 1 : -1;
 }
 
+/* --- the second look -------------------------------------------------------------- */
+
+/* 1: *out is the next member as GNU tar sees it; 0: it sees none. */
+static int view_next(struct tar_reader *r, struct tar_view_member *out,
+		     struct error *err)
+{
+	unsigned char block[TAR_BLOCK];
+	size_t got = 1;
+
+	while (!tar_view_next(&r->view, out)) {
+		if (r->inner || got == 0 || r->view.state == TAR_VIEW_END ||
+		    r->view.state == TAR_VIEW_LOST)
+			return 0;
+		if (file_pread_full(r->fd, block, sizeof(block),
+				    r->start + tar_view_jump(&r->view), &got,
+				    "archive", err) != 0)
+			return -1;
+		tar_view_feed(&r->view, block, got);
+	}
+	return 1;
+}
+
+/* What GNU tar unpacks as a file: types that nobody knows, too. */
+static bool is_file_type(char type)
+{
+	return !strchr("123456DMN", type) || type == '\0';
+}
+
+static bool is_same(struct tar_reader *r, struct archive_entry *e,
+		    const struct tar_member *m, const struct tar_view_member *v)
+{
+	bool sparse = archive_entry_sparse_count(e) > 0;
+
+	if ((uint64_t)archive_read_header_position(r->a) != v->start)
+		return false;
+	if (m->type != TAR_FILE)
+		return true; /* names and targets are judged by the caller */
+	return is_file_type(v->type) &&
+	       (v->sparse || (!sparse && v->size == m->size));
+}
+
+static int look_again(struct tar_reader *r, struct archive_entry *e,
+		      const struct tar_member *m, struct error *err)
+{
+	struct tar_view_member v;
+	int rc;
+
+	if (r->stream || (archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK) !=
+				 ARCHIVE_FORMAT_TAR)
+		return 0;
+	rc = view_next(r, &v, err);
+	if (rc < 0)
+		return -1;
+	if (r->view.why && rc == 0)
+		return err_set(err, ERR_FORMAT,
+			       "%s: programs differ in how they read it: %s",
+			       m ? m->path : "behind the last entry",
+			       r->view.why);
+	if (m ? rc == 1 && is_same(r, e, m, &v) : rc == 0)
+		return 0;
+	return err_set(err, ERR_FORMAT,
+		       "%s: programs differ in how they read it: its type, its "
+		       "size or its place",
+		       m ? m->path : "behind the last entry");
+}
+
 int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 		    struct error *err)
 {
@@ -309,6 +437,8 @@ int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 	int rc = open_next(r, &e, err);
 
 	if (rc == 1 && entry_read(r->a, e, out, err) != 0)
+		rc = -1;
+	if (rc >= 0 && look_again(r, e, rc == 1 ? out : NULL, err) != 0)
 		rc = -1;
 	if (old)
 		uselocale(old);

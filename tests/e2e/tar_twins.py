@@ -189,7 +189,7 @@ def main():
             print(file, theirs, mine)
             differ += 1
     print("%d taken, %d of them by us alone, %d differ" % (taken, alone, differ))
-    sys.exit(differ > 0 or taken - alone < 150 or taken == len(files))
+    sys.exit(differ > 0 or taken - alone < 150 or alone > 3 or taken == len(files))
 
 
 main()
