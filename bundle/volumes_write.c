@@ -115,7 +115,7 @@ int volume_writer_begin(struct volume_writer *w, const char *name,
 	for (uint64_t n = count; n >= 1000; n /= 10)
 		w->digits++;
 	w->total = total;
-	/* one more than there will be would follow in "cat NAME.tar.0*" */
+	/* one more than there will be would follow in "cat NAME.tar.[0-9]*" */
 	stale = volume_name(w, count);
 	if (!access(stale, F_OK))
 		return err_set(err, ERR_IO,

@@ -88,7 +88,7 @@ damage_to() { # DIR VOLUME OFFSET: named by both, and by nothing else
 every_cut() {
 	local kind n
 	cut_into "$T/e" 4096
-	cat "$T"/e/b.tar.* | cmp - "$T/b.tar"
+	cat "$T"/e/b.tar.[0-9]* | cmp - "$T/b.tar"
 	cuts | tee "$T/cuts"
 	same "$(grep -cE "^(behind-header|between|header|payload) " "$T/cuts")" 4
 	expect 0 itts install "$T/e" --cache "$T/e0"
