@@ -133,11 +133,12 @@ void lane_shorten(struct lane *l)
 
 /* --- what comes of an answer ------------------------------------------------------ */
 
-/* How fast such connections are, from those that have just ended. */
+/* How fast such connections are, from those that have just ended. What had come
+ * before we looked came in no time: so not from the first byte that we saw. */
 static void learn_rate(struct lane *l)
 {
 	struct job_endpoint *e = common_endpoint(l);
-	uint64_t ms = clock_ms() - l->began_ms, rate;
+	uint64_t ms = clock_ms() - l->asked_ms, rate;
 
 	if (l->got < RATE_LEAST)
 		return;

@@ -91,6 +91,23 @@ static bool comes_too_late(const struct job *j, size_t k)
 	return others > rate && others / rate > j->segments.free_count;
 }
 
+/* Blocks that the others bring while this endpoint is at so many of its own, if one
+ * of them is clearly faster. */
+static uint32_t ahead_of(const struct job *j, size_t k, uint32_t blocks)
+{
+	const struct job_common *c = j->common;
+	uint64_t rate = c->endpoints[k].rate, ahead;
+	bool slow = false;
+
+	for (size_t i = 0; i < c->hub->count; i++)
+		slow |= c->endpoints[i].lanes > 0 &&
+			c->endpoints[i].rate > rate + rate / 2;
+	if (!rate || !slow)
+		return 0;
+	ahead = rate_of_others(c, k) / rate * blocks;
+	return ahead < UINT32_MAX ? (uint32_t)ahead : UINT32_MAX;
+}
+
 /* --- new work -------------------------------------------------------------------- */
 
 /* May this endpoint send blocks of the file now? */
@@ -125,7 +142,7 @@ static bool fill(struct job *j, size_t k)
 	}
 	most = segment_blocks(e->rate, block_size(j), j->segments.free_count,
 			      e->pace.limit);
-	if (!segments_take(&j->segments, most, &run))
+	if (!segments_take(&j->segments, most, ahead_of(j, k, most), &run))
 		return false;
 	l = lane_take(j, k, LANE_RANGE);
 	if (!l) {

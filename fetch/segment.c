@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define FIRST_BLOCKS 4u /* of a connection whose rate is not known */
+#define GROUP	     32u
 
 void segments_init(struct segments *s, uint32_t count)
 {
@@ -35,16 +36,50 @@ static void set(struct segments *s, uint32_t i, enum segment_state to)
 		s->front++;
 }
 
-bool segments_take(struct segments *s, uint32_t most, struct segment *out)
+static bool is_free(const struct segments *s, uint32_t i)
 {
-	uint32_t i = s->low, n = 0;
+	return s->state[i] == SEGMENT_FREE;
+}
 
-	while (i < s->count && s->state[i] != SEGMENT_FREE)
+/* The first free block after so many others, at the beginning of a group: so what
+ * slow connections take lies together. `end`: none. */
+static uint32_t find_ahead(const struct segments *s, uint32_t ahead,
+			   uint32_t end)
+{
+	uint32_t i = s->low;
+
+	while (i < end && ahead > 0)
+		ahead -= is_free(s, i++);
+	if (i > s->low)
+		i = (i + GROUP - 1) / GROUP * GROUP;
+	while (i < end && !is_free(s, i))
 		i++;
-	s->low = i;
-	while (n < most && i + n < s->count &&
-	       i + n - s->front < SEGMENT_WINDOW &&
-	       s->state[i + n] == SEGMENT_FREE)
+	return i < end ? i : end;
+}
+
+/* Where the last free run before `end` begins, `most` of it. */
+static uint32_t find_last(const struct segments *s, uint32_t most, uint32_t end)
+{
+	while (end > s->low && !is_free(s, end - 1))
+		end--;
+	while (end > s->low && most-- > 0 && is_free(s, end - 1))
+		end--;
+	return end;
+}
+
+bool segments_take(struct segments *s, uint32_t most, uint32_t ahead,
+		   struct segment *out)
+{
+	uint32_t end = s->count, i, n = 0;
+
+	if (end - s->front > SEGMENT_WINDOW)
+		end = s->front + SEGMENT_WINDOW;
+	while (s->low < s->count && !is_free(s, s->low))
+		s->low++;
+	i = find_ahead(s, ahead, end);
+	if (i == end && s->low < end)
+		i = find_last(s, most, end);
+	while (n < most && i + n < end && is_free(s, i + n))
 		n++;
 	for (uint32_t k = 0; k < n; k++)
 		set(s, i + k, SEGMENT_TAKEN);

@@ -26,8 +26,10 @@ struct segment {
 	uint32_t first, count;
 };
 /* The lowest run of free blocks, at most `most` of them and within the window;
- * false: none. */
-bool segments_take(struct segments *s, uint32_t most, struct segment *out);
+ * false: none. One that takes its time leaves `ahead` free blocks to the others, or
+ * takes the last: all that follows a block that lacks cannot be hashed. */
+bool segments_take(struct segments *s, uint32_t most, uint32_t ahead,
+		   struct segment *out);
 /* One block, if it is free. */
 bool segments_take_one(struct segments *s, uint32_t i);
 /* Those of the run that are taken are free again. */

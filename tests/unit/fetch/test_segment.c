@@ -7,7 +7,7 @@ static long take(struct segments *s, uint32_t most, uint32_t want)
 {
 	struct segment run;
 
-	if (!segments_take(s, most, &run))
+	if (!segments_take(s, most, 0, &run))
 		return -1;
 	assert_int_equal(run.count, want);
 	return (long)run.first;
@@ -55,6 +55,52 @@ static void not_beyond_the_window(void **state)
 	assert_int_equal(take(&s, 16, 0), -1);
 	have(&s, 0, 1);
 	assert_int_equal(take(&s, 16, 16), SEGMENT_WINDOW);
+}
+
+/* What is slow works where the others get later. */
+static void ahead(void **state)
+{
+	static const struct {
+		uint32_t count, ahead, most, first, got;
+	} rows[] = {
+		{ 1000, 100, 4, 128, 4 }, /* from the beginning of a group */
+		{ 1000, 97, 4, 132, 4 },  /* beside the one before */
+		{ 1000, 129, 4, 160, 4 },
+		{ 1000, 990, 4, 996, 4 }, /* too far: the last */
+		{ 1000, UINT32_MAX, 16, 980, 16 },
+		{ 1000, 1, 16, 32, 16 },
+		{ 1000, 0, 16, 0, 16 },
+	};
+	struct segments s CLEANUP(segments_release) = { 0 };
+	struct segment run;
+
+	(void)state;
+	segments_init(&s, 1000);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_true(
+			segments_take(&s, rows[i].most, rows[i].ahead, &run));
+		assert_int_equal(run.first, rows[i].first);
+		assert_int_equal(run.count, rows[i].got);
+	}
+	/* all is taken in the end, whatever is asked for */
+	for (uint32_t i = 0; segments_take(&s, 3, i * 7, &run); i++)
+		assert_in_range(run.count, 1, 3);
+	assert_int_equal(s.free_count, 0);
+}
+
+static void ahead_in_the_window(void **state)
+{
+	struct segments s CLEANUP(segments_release) = { 0 };
+	struct segment run;
+
+	(void)state;
+	segments_init(&s, 10 * SEGMENT_WINDOW);
+	assert_true(segments_take(&s, 4, 5000, &run));
+	assert_int_equal(run.first, SEGMENT_WINDOW - 4);
+	assert_int_equal(run.count, 4);
+	while (segments_take(&s, 16, 5000, &run))
+		;
+	assert_int_equal(s.free_count, 9 * SEGMENT_WINDOW);
 }
 
 static void losing(void **state)
@@ -107,6 +153,8 @@ int run_segment_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lowest_first),
 		cmocka_unit_test(not_beyond_the_window),
+		cmocka_unit_test(ahead),
+		cmocka_unit_test(ahead_in_the_window),
 		cmocka_unit_test(losing),
 		cmocka_unit_test(how_much),
 	};
