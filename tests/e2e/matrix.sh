@@ -77,6 +77,7 @@ run_row() { # STATUSES KEPT SOURCE OPTIONS...
 		${RETRIES:+--retries "$RETRIES"} >"$T/out" 2>"$T/err" || got=$?
 	show
 	case " $statuses " in *" $got "*) ;; *) fail "status $got, expected $statuses" ;; esac
+	same "$(grep -c -- "${ABSENT:-no such words}" "$T/err")" 0
 	cache_is_honest "$cache"
 	if [ "$got" -eq 0 ]; then
 		all_right "$cache"
@@ -95,10 +96,10 @@ run_row() { # STATUSES KEPT SOURCE OPTIONS...
 	same "$(jq .had_files "$T/out")" "$had"
 	if [ "$kept" = kept ]; then
 		# the last block may be a short one
-		jq -e ".resumed_bytes + 1048576 >= $before and .wasted_bytes == 0" "$T/out"
+		jq -e ".resumed_bytes + 1048576 >= $before" "$T/out"
 	fi
-	# a block may have been asked for twice
-	jq -e "([.sources[].received_bytes] | add) <= $BYTES + 1048576" "$T/out"
+	# a slow machine asks for the last blocks twice; nothing else comes again
+	jq -e "([.sources[].received_bytes] | add) - .wasted_bytes <= $BYTES + 1048576" "$T/out"
 	rm -rf "$cache"
 }
 big() { printf '{"path": "big.safetensors", %s}' "$1"; }
@@ -129,6 +130,8 @@ line_rows() {
 	RETRIES=1 check "proxy: a page to CONNECT" row_proxy 4 "$tls" "$tls" "$bad" '{"path": ".", "fault": "html"}'
 	# 0031 has it with a set
 	[ "$ONE" = 0 ] || RETRIES=1 check "proxy: dead" row_proxy 4 "127.0.0.1:$DEAD" "$hub" "http://127.0.0.1:$DEAD" ""
+	# another connection brings it, long before the first is given up
+	local ABSENT="retry: "
 	check "silence at 99 %" row 0 - "$(big '"fault": "stall", "at": 5445000, "seconds": 50, "count": 1')"
 	check "one byte a second, once" row 0 - "$(big '"fault": "slow", "rate": 1, "count": 1')"
 }
@@ -153,6 +156,9 @@ content_rows() {
 	check "endless" row "7 9" - "$(big '"fault": "endless"')"
 	check "another file after the first answer" row 0 - \
 		"$(big '"fault": "none", "count": 1')" "$(big '"fault": "other", "count": 1')"
+	# what the other file sends is not mixed with the first block: all of it is compared
+	ABSENT="comparing 1.00 MiB" WORDS="comparing 6.00 MiB" check "another file from then on" row 9 - \
+		"$(big '"fault": "none", "count": 1')" "$(big '"fault": "other"')"
 }
 
 "${ROWS}_rows"
