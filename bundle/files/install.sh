@@ -19,7 +19,9 @@ if [ $# -lt 1 ] || [ $# -gt 3 ]; then
 	echo "$usage" >&2
 	exit 2
 fi
-case $1 in -*) echo "$usage" >&2; exit 2 ;; esac
+for given; do
+	case $given in '' | -*) echo "$usage" >&2; exit 2 ;; esac
+done
 
 absolute() {
 	case $1 in
@@ -56,7 +58,7 @@ if [ -n "$bundle" ] && carried; then
 	exec "./$carried" install "$bundle" --cache "$hub" --model-dir "$models"
 fi
 if [ -n "$bundle" ]; then
-	echo "Unpacking $bundle ..."
+	printf 'Unpacking %s ...\n' "$bundle"
 	tar -xf "$bundle"
 fi
 
@@ -124,7 +126,7 @@ place() { # hub/X or checkpoints/X
 		checkpoints/.itts-pack/* | */refs/* | */trees/*) ;;
 		checkpoints/*) if [ -f "$to" ]; then
 			mv -f -- "$to" "$to.orig"
-			echo "kept your $to as ${to##*/}.orig"
+			printf 'kept your %s as %s.orig\n' "$to" "${to##*/}"
 		fi ;;
 		esac
 	fi
@@ -142,7 +144,7 @@ list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 trap 'exit 130' INT TERM
 
-echo "Installing into $models and $hub ..."
+printf 'Installing into %s and %s ...\n' "$models" "$hub"
 place_all ! -path '*/refs/*'
 # also where a repository has no ref: scanners look for it
 find hub checkpoints -type d -path '*/refs' >"$list"
@@ -155,5 +157,7 @@ sync
 
 echo "Done. Set this where the program starts:"
 echo
-echo "    export HF_HUB_CACHE='$hub'"
+# for a shell, whatever is in it
+quoted=$(printf '%s\n' "$hub" | sed "s/'/'\\\\''/g")
+printf "    export HF_HUB_CACHE='%s'\n" "$quoted"
 echo "    export HF_HUB_OFFLINE=1"

@@ -127,6 +127,32 @@ script() { # install.sh: the way of the README, also with spaces, from elsewhere
 	done
 	picture "$T/gnu" >"$T/after"
 }
+script_quotes() { # what it prints can be pasted, whatever the path; busybox alone is enough
+	local shell home path n=0
+	mkdir "$T/applets"
+	for applet in $(busybox --list); do
+		ln -sf "$(command -v busybox)" "$T/applets/$applet"
+	done
+	for shell in "$(command -v dash)" "$T/applets/sh"; do
+		n=$((n + 1))
+		home="$T/it's \\n \$(a) \"home\" $n"
+		path=$PATH
+		[ "$n" = 1 ] || path=$T/applets
+		mkdir "$T/it's $n"
+		tar -xf "$T/b.tar" -C "$T/it's $n" install.sh SHA256SUMS
+		expect 0 env -i PATH="$path" "$shell" "$T/it's $n/install.sh" "$home/models" "$home" "$T/b.tar"
+		prints Unpacking "into $home/models and $home/hub"
+		(
+			unset HF_HUB_CACHE
+			eval "$(grep export "$T/out")"
+			same "$HF_HUB_CACHE" "$home/hub"
+		)
+		expect 0 itts verify --cache "$home/hub" --lock "$T/lock.json"
+		expect 0 itts verify --model-dir "$home/models"
+	done
+	expect 2 sh "$T/it's 1/install.sh" ""
+	expect 2 sh "$T/it's 1/install.sh" "$T/none" ""
+}
 script_says() { # names: a set one decides, damage stops it
 	cd "$T/gnu"
 	expect 0 env HF_HUB_CACHE="$T/elsewhere" sh install.sh "$T/m2"
@@ -179,6 +205,7 @@ check "a lookup as Python's finds every file" offline
 check "verify takes what tar has made" verified
 check "install makes the same tree as tar" installed
 check "install.sh" script
+check "install.sh: quotes and spaces; dash, and busybox alone" script_quotes
 check "install.sh: HF_HUB_CACHE, HF_HOME, no argument, damage" script_says
 if [ "$(id -u)" -eq 0 ]; then
 	check "install.sh onto another device" script_other_device
