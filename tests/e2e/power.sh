@@ -77,7 +77,7 @@ job() { # JOB [again]
 	volumes) { [ -n "${2:-}" ] || put "$T/stick" >/dev/null || [ $? -eq 6 ]; } && put "$T/volumes" ;;
 	gc) on_disk gc --detached --grace 0 --yes --lock "$T/B.lock" ;;
 	rm) # gc takes up what an interrupted one has left
-		on_disk rm acme/voice@$A --yes --lock "$T/B.lock" || { [ $? -eq 6 ] && [ -n "${2:-}" ]; }
+		on_disk rm acme/voice@$A --yes --lock "$T/B.lock" || { [ $? -eq 6 ] && [ -n "${2:-}" ]; } || return 1
 		[ -z "${2:-}" ] || on_disk gc --grace 0 --yes
 		;;
 	esac
