@@ -70,7 +70,7 @@ fetch_src += registry registry_parse
 fetch_src += archive archive_source download_renew
 cmd_src += pull pull_bundle placed registry_auth
 # who made it, and what it may hold
-base_src += base64
+base_src += base64 fifo
 bundle_src += sign sshsig signers slot trust serials scan_input pickle pickle_ops zipdir scan
 cmd_src += cmd_sign trust policy serial run cmd_scan cmd_sbom
 

@@ -316,7 +316,9 @@ static int run_import(struct import_run *run, const char *path,
 	run->st->repos = count_repos(&run->found);
 	if (ask_policy(run, err))
 		return err_wrap(err, "%s", run->name);
-	if (!run->store && install_open_store(&run->store, run->o, err))
+	if (!run->store &&
+	    ((install_makes_store(run->o) && check_space(run, err)) ||
+	     install_open_store(&run->store, run->o, err)))
 		return -1;
 	if (check_space(run, err) || run->o->dry_run)
 		return err->code ? -1 : 0;

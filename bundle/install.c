@@ -12,6 +12,7 @@
 #include "bundle/record.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOCK_DIR     ".locks"
@@ -126,6 +127,13 @@ static int run_install(struct install_run *run, struct error *err)
 	return place_all(run, err);
 }
 
+bool install_makes_store(const struct install_options *o)
+{
+	struct stat st;
+
+	return !o->dry_run && stat(o->cache_root, &st) && errno == ENOENT;
+}
+
 int install_open_store(struct hfcache **out, const struct install_options *o,
 		       struct error *err)
 {
@@ -180,8 +188,14 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 	if ((s->volumes && volumes_check_sizes(s->volumes, err)) ||
 	    bundle_source_check_front(s, err) ||
 	    bundle_source_check_size(s, err) || install_ask_policy(&run, err) ||
-	    install_check_thin(&run, err) ||
-	    install_open_store(&run.store, o, err))
+	    install_check_thin(&run, err))
+		return -1;
+	if (install_makes_store(o)) {
+		if (install_plan(&run, err))
+			return -1;
+		*out = (struct install_stats){ 0 }; /* it is planned again */
+	}
+	if (install_open_store(&run.store, o, err))
 		return -1;
 	return run_install(&run, err);
 }

@@ -52,6 +52,9 @@ int install_bundle(struct bundle_source *s, const struct install_options *o,
 int install_lock(struct hfcache *store, const struct cancel *cancel,
 		 const struct event_sink *sink, int *fd, struct error *err)
 	MUST_CHECK;
+/* The cache does not exist, and this is no dry run: what is checked before it is
+ * made leaves the disk as it was. */
+bool install_makes_store(const struct install_options *o);
 /* *out stays NULL in a dry run where there is none yet. */
 int install_open_store(struct hfcache **out, const struct install_options *o,
 		       struct error *err) MUST_CHECK;

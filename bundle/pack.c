@@ -1,6 +1,7 @@
 #include "bundle/pack.h"
 
 #include "base/digest.h"
+#include "base/fifo.h"
 #include "base/file.h"
 #include "base/human.h"
 #include "base/mem.h"
@@ -421,11 +422,10 @@ static int pack_to_volumes(struct pack *p, struct error *err)
 /* A pipe or device that has a name must not be replaced by a file. */
 static int pack_to_device(struct pack *p, struct error *err)
 {
-	int fd CLEANUP(close_fd) = open(p->name, O_WRONLY | O_CLOEXEC);
+	int fd CLEANUP(close_fd) = -1;
 
-	if (fd < 0)
-		return err_sys(err, errno, "%s", p->name);
-	if (pack_to_fd(p, fd, err))
+	if (fifo_open_output(p->name, p->o->cancel, &fd, err) ||
+	    pack_to_fd(p, fd, err))
 		return -1;
 	if (close(take_fd(&fd)))
 		return err_sys(err, errno, "%s", p->name);

@@ -5,6 +5,7 @@
  */
 #include "bundle/source.h"
 
+#include "base/fifo.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/slot.h"
@@ -557,7 +558,7 @@ int bundle_source_open(struct bundle_source *s, const char *path,
 					     err);
 	if (volumes_is(path))
 		return open_volumes(s, path, err);
-	if (file_open(AT_FDCWD, path, 0, &fd, err))
+	if (fifo_open_input(path, s->cancel, &fd, err))
 		return -1;
 	s->owned = true;
 	return bundle_source_open_fd(s, fd, path, err);

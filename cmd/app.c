@@ -63,14 +63,6 @@ void app_next(struct app *app, const char *why, const char *const *words)
 	app_note(app, "%s:\n  %s", why, line.ptr);
 }
 
-void app_next_env(struct app *app, const char *option, const char *dir)
-{
-	struct str word CLEANUP(str_release) = STR_INIT;
-
-	quote_sh(&word, dir);
-	app_note(app, "  eval \"$(itts-pack env %s %s)\"", option, word.ptr);
-}
-
 void app_json_begin(struct app *app, struct json_writer *w, struct str *text)
 {
 	json_writer_init(w, text, JSON_COMPACT);
@@ -125,6 +117,35 @@ int app_absolute(struct app *app, const char *dir, struct str *out,
 		str_addf(out, "%s/", cwd);
 	}
 	str_adds(out, path);
+	return 0;
+}
+
+bool app_is_stdout(const char *path)
+{
+	struct stat named, out;
+
+	return strcmp(path, "-") == 0 ||
+	       (stat(path, &named) == 0 && fstat(STDOUT_FILENO, &out) == 0 &&
+		named.st_dev == out.st_dev && named.st_ino == out.st_ino);
+}
+
+int app_check_replace(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (app_check_output(path, err) != 0)
+		return -1;
+	if (app_is_stdout(path))
+		return err_set(
+			err, ERR_USAGE,
+			"%s is standard output, which gets the messages; "
+			"give another name",
+			path);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE,
+			       "%s is a device or pipe, which no file can take "
+			       "the place of",
+			       path);
 	return 0;
 }
 

@@ -37,9 +37,6 @@ void app_note(struct app *app, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A command line to run next: the words, quoted where needed. NULL-terminated. */
 void app_next(struct app *app, const char *why, const char *const *words);
 
-/* "  eval "$(itts-pack env OPTION DIR)"". */
-void app_next_env(struct app *app, const char *option, const char *dir);
-
 /* The JSON result: {"v":1,"command":NAME, ... }. */
 void app_json_begin(struct app *app, struct json_writer *w, struct str *text);
 void app_json_end(struct app *app, struct json_writer *w);
@@ -55,5 +52,10 @@ int app_absolute(struct app *app, const char *dir, struct str *out,
 /* Fails where a file could not be written, before the work for it begins. path NULL:
  * some name in the current directory. */
 int app_check_output(const char *path, struct error *err) MUST_CHECK;
+/* As that, for a file that is written under another name and then renamed: as root
+ * that would take the place of /dev/null. */
+int app_check_replace(const char *path, struct error *err) MUST_CHECK;
+/* "-", /dev/stdout, or the file that standard output goes to. */
+bool app_is_stdout(const char *path);
 
 #endif

@@ -92,7 +92,7 @@ static int run(struct app *app, struct error *err)
 
 	if (manifest_text(app->options, &text, err) != 0)
 		return -1;
-	if (strcmp(file, "-") == 0) {
+	if (app_is_stdout(file)) {
 		app_write(app, &text);
 		return 0;
 	}

@@ -191,8 +191,8 @@ static int run(struct app *app, struct error *err)
 	if (config_offline(app->env, o))
 		return err_set(err, ERR_USAGE,
 			       "offline: a lock is made by asking the hub");
-	if (load_old(app, &w, &old, &exists, err) != 0 ||
-	    (!o->check && app_check_output(w.path, err) != 0) ||
+	if ((!o->check && app_check_replace(w.path, err) != 0) ||
+	    load_old(app, &w, &old, &exists, err) != 0 ||
 	    work_resolve(&w, app, &old, err) != 0 || prove(app, &w, err) != 0)
 		return -1;
 	return finish(app, &w, &old, exists, err);

@@ -11,6 +11,7 @@
 #include "fetch/download.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct option options[] = {
@@ -229,14 +230,39 @@ static int get_files(struct app *app, struct work *w, struct made *m,
 	return 0;
 }
 
+/* A bundle in the place of what it is made from: a slip of the hand. */
+static int spare_inputs(const struct app *app, const char *path,
+			struct error *err)
+{
+	const struct options *o = app->options;
+	const char *const inputs[] = { o->lock ? o->lock : LOCK_NAME,
+				       o->manifest, o->for_site, o->installer };
+	struct stat out, in;
+
+	if (!path || stat(path, &out) != 0 || !S_ISREG(out.st_mode))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(inputs); i++)
+		if (inputs[i] && stat(inputs[i], &in) == 0 &&
+		    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return err_set(err, ERR_USAGE,
+				       "-o %s: the bundle would replace what "
+				       "it is made from; give another name",
+				       path);
+	return 0;
+}
+
 /* -o, or NAME.tar; looked at as early as it is known. */
 static int choose_output(struct app *app, struct made *m, const char *name,
 			 struct error *err)
 {
-	if (m->path && strcmp(m->path, "-") == 0)
+	if (m->path && (app->stdout_taken || app_is_stdout(m->path))) {
+		m->path = "-";
 		return app->stdout_taken ? 0 : check_stdout(app, err);
+	}
 	if (!m->path && name)
 		m->path = m->name = xasprintf("%s.tar", name);
+	if (spare_inputs(app, m->path, err) != 0)
+		return -1;
 	return app_check_output(m->path, err);
 }
 

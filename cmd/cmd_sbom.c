@@ -76,7 +76,8 @@ static int to_file(struct app *app, const struct lock *l, struct error *err)
 	struct digest d;
 	uint64_t size;
 
-	if (atomic_open_unnamed(&f, AT_FDCWD, file, 0644, err) != 0 ||
+	if (app_check_replace(file, err) != 0 ||
+	    atomic_open_unnamed(&f, AT_FDCWD, file, 0644, err) != 0 ||
 	    sbom_write(l, put_file, &f, err) != 0 ||
 	    atomic_commit(&f, err) != 0)
 		return -1;
@@ -97,7 +98,7 @@ static int put_sbom(struct app *app, const struct lock *l, struct error *err)
 {
 	const char *file = app->options->output;
 
-	if (file && strcmp(file, "-") != 0)
+	if (file && !app_is_stdout(file))
 		return to_file(app, l, err);
 	return sbom_write(l, put_stdout, app, err);
 }

@@ -18,9 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODELSCOPE_TOKEN "MODELSCOPE_API_TOKEN"
-#define TOKEN_LIMIT	 4096
-#define SECONDS_MAX	 86400
+#define MODELSCOPE_TOKEN   "MODELSCOPE_API_TOKEN"
+#define TOKEN_LIMIT	   4096
+#define SECONDS_MAX	   86400
+#define CERTIFICATES_LIMIT ((size_t)16 << 20)
 
 /* An empty variable is none. */
 static const char *get(const struct env *e, const char *name)
@@ -354,6 +355,23 @@ static int load_proxies(struct config_network *n, const struct env *e,
 	return 0;
 }
 
+/* libcurl takes a file without any, and says later that the server's issuer is
+ * unknown. */
+static int check_certificates(const char *path, const char *which,
+			      struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (file_read_all(AT_FDCWD, path, CERTIFICATES_LIMIT, &text, err) != 0)
+		return err_wrap(err, "%s", which);
+	if (memmem(text.ptr, text.len, "CERTIFICATE-----", 16))
+		return 0;
+	err_set(err, ERR_USAGE, "%s: there is no certificate in %s", which,
+		path);
+	return err_hint(err, "PEM is expected, which begins with -----BEGIN "
+			     "CERTIFICATE-----");
+}
+
 static int load_certificates(struct config_network *n, const struct env *e,
 			     const struct options *o, struct error *err)
 {
@@ -375,6 +393,8 @@ static int load_certificates(struct config_network *n, const struct env *e,
 				       which, file);
 		if (S_ISDIR(st.st_mode)) /* requests allows that */
 			n->http.ca_dir = n->ca_bundle.ptr;
+		else if (check_certificates(n->ca_bundle.ptr, which, err) != 0)
+			return -1;
 		else
 			n->http.ca_bundle = n->ca_bundle.ptr;
 	}

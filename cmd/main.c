@@ -289,6 +289,8 @@ int main(int argc, char **argv)
 	fill_standard_fds();
 	/* a pipe that nobody reads is an error of write() */
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* so is the limit of "ulimit -f" */
+	sigaction(SIGXFSZ, &ignore, NULL);
 	status = dispatch(&app, &options, &words);
 	/* app.cancel is not released: a signal may still come */
 	return finish_stdout(&app, status);

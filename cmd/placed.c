@@ -1,6 +1,7 @@
 #include "cmd/placed.h"
 
 #include "base/human.h"
+#include "cmd/text.h"
 
 void placed_put(struct json_writer *j, const char *model_dir,
 		const struct view_stats *v)
@@ -28,7 +29,17 @@ void placed_say(struct app *app, const char *dir, const struct view_stats *v)
 
 void placed_say_next(struct app *app, const struct install_options *o)
 {
+	struct str words CLEANUP(str_release) = STR_INIT;
+
+	if (o->model_dir) {
+		str_adds(&words, " --model-dir ");
+		quote_sh(&words, o->model_dir);
+	}
+	/* the program looks there where the model directory has no Hub layout */
+	if (!o->model_dir || app->options->cache) {
+		str_adds(&words, " --cache ");
+		quote_sh(&words, o->cache_root);
+	}
 	app_note(app, "Next, before the Python program is started:");
-	app_next_env(app, o->model_dir ? "--model-dir" : "--cache",
-		     o->model_dir ? o->model_dir : o->cache_root);
+	app_note(app, "  eval \"$(itts-pack env%s)\"", words.ptr);
 }

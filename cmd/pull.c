@@ -353,15 +353,18 @@ int pull_install(struct app *app, const char *path,
 						.bundle = PULL_BUNDLE_INIT };
 	unsigned char *lacks CLEANUP(free_ptr) = NULL;
 	int lockfd CLEANUP(close_fd) = -1;
+	bool first = install_makes_store(o);
 
-	if (connect_to(&p, path, err) != 0 ||
-	    install_open_store(&p.store, o, err) != 0)
+	if (connect_to(&p, path, err) != 0)
 		return -1;
 	lacks = xcalloc(p.repo->file_count + 1, 1);
+	if ((first && survey(&p, lacks, err) != 0) ||
+	    install_open_store(&p.store, o, err) != 0)
+		return -1;
 	if (!o->dry_run &&
 	    install_lock(p.store, &app->cancel, &app->sink, &lockfd, err) != 0)
 		return -1;
-	if (survey(&p, lacks, err) != 0 ||
+	if ((!first && survey(&p, lacks, err) != 0) ||
 	    (!o->dry_run && get_all(&p, lacks, err) != 0))
 		return -1;
 	say(&p);

@@ -188,7 +188,7 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 			   f.misfit);
 	old = w->lock;
 	w->lock = (struct lock){ 0 };
-	if (plan == LOCK_CREATE && app_check_output(w->path, err) != 0)
+	if (plan == LOCK_CREATE && app_check_replace(w->path, err) != 0)
 		return -1;
 	if (work_resolve(w, app, &old, err) != 0)
 		return -1;

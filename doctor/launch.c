@@ -26,6 +26,7 @@ int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
 	sigaddset(&usual, SIGINT);
 	sigaddset(&usual, SIGTERM);
 	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGXFSZ);
 	failed = posix_spawnattr_init(&attr);
 	if (failed)
 		return err_sys(err, failed, "%s: cannot start", argv[0]);

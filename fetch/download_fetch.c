@@ -434,7 +434,9 @@ static int run(struct fetch *f, struct error *err)
 
 static void make_queue(struct fetch *f)
 {
-	struct event ev = { .type = EVENT_PLAN, .name = "fetching" };
+	struct event ev = { .type = EVENT_PLAN,
+			    .name = f->options->learn ? "fetching small files"
+						      : "fetching" };
 	size_t room = f->plan->blob_count + 1;
 
 	f->queue = xcalloc(room, sizeof(*f->queue));

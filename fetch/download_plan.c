@@ -200,7 +200,8 @@ int plan_check(struct plan *p, struct hfcache *store,
 				.ctx = store,
 				.cancel = o->cancel,
 				.sink = o->sink,
-				.phase = "checking what is there" };
+				.phase = o->learn ? "checking small files"
+						  : "checking what is there" };
 	size_t fit = 0;
 
 	if (look_at_all(p, store, &fit, err))

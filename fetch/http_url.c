@@ -55,6 +55,13 @@ static bool parse_url(CURLU *u, const char *url)
 	       strncasecmp(url, "https://", 8) == 0;
 }
 
+/* A host alone, as it is written in the instructions of mirrors? */
+static bool lacks_scheme(const char *url)
+{
+	return strchr(url, '.') && isalnum((unsigned char)*url) &&
+	       !strstr(url, "://") && !strpbrk(url, " \t");
+}
+
 int http_origin(const char *url, char **out, struct error *err)
 {
 	CURLU *u CLEANUP(free_url) = curl_url();
@@ -63,8 +70,10 @@ int http_origin(const char *url, char **out, struct error *err)
 	if (!parse_url(u, url)) {
 		char *shown CLEANUP(free_ptr) = http_redact(url);
 
-		return err_set(err, ERR_USAGE, "%s: not a http or https URL",
-			       shown);
+		err_set(err, ERR_USAGE, "%s: not a http or https URL", shown);
+		return lacks_scheme(shown)
+			       ? err_hint(err, "write https://%s", shown)
+			       : -1;
 	}
 	add_origin(&origin, u);
 	*out = str_detach(&origin);

@@ -207,8 +207,9 @@ static const struct meaning {
 	  "accept the conditions on the model's page with your account, then "
 	  "give its token (HF_TOKEN)" },
 	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL },
-	{ is_bad_token, ERR_AUTH, "the token is not accepted",
-	  "renew it, or unset HF_TOKEN for public models" },
+	{ is_bad_token, ERR_AUTH, "the token or password is not accepted",
+	  "renew the token, or unset HF_TOKEN for public models; correct the "
+	  "user:password@ of the endpoint if it has one" },
 	{ is_no_repo, ERR_NOT_FOUND, "no such repository",
 	  "check the name; a private one needs a token that may read it" },
 	{ is_no_revision, ERR_NOT_FOUND, "no such revision",

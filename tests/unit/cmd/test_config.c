@@ -6,6 +6,7 @@
 #include "cmd/config.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,36 @@ static void test_proxy_refused(void **state)
 	assert_null(strstr(err.msg, "secret"));
 }
 
+/* A directory with some files that hold a certificate, and one that does not. */
+static void enter_certificates(char *dir, char *was)
+{
+	static const char pem[] = "# ours\n-----BEGIN CERTIFICATE-----\n";
+	static const char *const names[] = { "one.pem", "two.pem",
+					     "three.pem" };
+	struct error err = { 0 };
+
+	assert_non_null(getcwd(was, PATH_MAX));
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(file_replace(AT_FDCWD, names[i], pem,
+					      sizeof(pem) - 1, &err),
+				 0);
+	assert_int_equal(file_replace(AT_FDCWD, "none.pem", "none\n", 5, &err),
+			 0);
+}
+
+static void leave_certificates(const char *dir, const char *was)
+{
+	static const char *const names[] = { "one.pem", "two.pem", "three.pem",
+					     "none.pem" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(unlink(names[i]), 0);
+	assert_int_equal(chdir(was), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void test_certificates(void **state)
 {
 	static const struct {
@@ -324,23 +355,23 @@ static void test_certificates(void **state)
 	} rows[] = {
 		{ NULL, { NULL }, NULL, NULL },
 		{ NULL,
-		  { "CURL_CA_BUNDLE", "/etc/passwd", NULL },
-		  "/etc/passwd",
+		  { "CURL_CA_BUNDLE", "one.pem", NULL },
+		  "one.pem",
 		  NULL },
 		{ NULL,
-		  { "CURL_CA_BUNDLE", "/etc/passwd", "REQUESTS_CA_BUNDLE",
-		    "/etc/group", NULL },
-		  "/etc/group",
+		  { "CURL_CA_BUNDLE", "one.pem", "REQUESTS_CA_BUNDLE",
+		    "two.pem", NULL },
+		  "two.pem",
 		  NULL },
 		{ NULL,
-		  { "SSL_CERT_FILE", "/etc/hostname", "REQUESTS_CA_BUNDLE",
-		    "/etc/group", "SSL_CERT_DIR", "/etc", NULL },
-		  "/etc/hostname",
+		  { "SSL_CERT_FILE", "three.pem", "REQUESTS_CA_BUNDLE",
+		    "two.pem", "SSL_CERT_DIR", "/etc", NULL },
+		  "three.pem",
 		  "/etc" },
-		{ "/etc/passwd",
-		  { "SSL_CERT_FILE", "/etc/hostname", "SSL_CERT_DIR", "/etc",
+		{ "one.pem",
+		  { "SSL_CERT_FILE", "three.pem", "SSL_CERT_DIR", "/etc",
 		    NULL },
-		  "/etc/passwd",
+		  "one.pem",
 		  NULL },
 		/* requests takes a directory too */
 		{ NULL,
@@ -348,8 +379,10 @@ static void test_certificates(void **state)
 		  NULL,
 		  "/etc/ssl" },
 	};
+	char dir[] = "/tmp/itts-config.XXXXXX", was[PATH_MAX];
 
 	(void)state;
+	enter_certificates(dir, was);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct config_network n CLEANUP(
 			config_network_release) = CONFIG_NETWORK_INIT;
@@ -362,6 +395,7 @@ static void test_certificates(void **state)
 		assert_string_equal(n.http.ca_dir ? n.http.ca_dir : "",
 				    rows[i].dir ? rows[i].dir : "");
 	}
+	leave_certificates(dir, was);
 }
 
 static void test_certificates_missing(void **state)
@@ -377,6 +411,23 @@ static void test_certificates_missing(void **state)
 		-1);
 	assert_int_equal(err.code, ERR_USAGE);
 	assert_non_null(strstr(err.msg, "SSL_CERT_FILE"));
+}
+
+static void test_certificates_none_in_it(void **state)
+{
+	char dir[] = "/tmp/itts-config.XXXXXX", was[PATH_MAX];
+	struct config_network n CLEANUP(
+		config_network_release) = CONFIG_NETWORK_INIT;
+	const struct options o = { .ca_bundle = "none.pem" };
+	struct error err = { 0 };
+
+	(void)state;
+	enter_certificates(dir, was);
+	assert_int_equal(load(&n, (const char *[]){ NULL }, &o, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_non_null(strstr(err.msg, "--ca-bundle: there is no certificate "
+					"in none.pem"));
+	leave_certificates(dir, was);
 }
 
 static void test_endpoints(void **state)
@@ -479,6 +530,7 @@ int run_config_tests(void)
 		cmocka_unit_test(test_proxy_refused),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_certificates_missing),
+		cmocka_unit_test(test_certificates_none_in_it),
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_token_for),
 		cmocka_unit_test(test_timeouts),

@@ -153,7 +153,7 @@ static void words(void **state)
 		{ 401, "", "Invalid username or password.", "", false, false,
 		  ERR_AUTH, "does not exist or is private" },
 		{ 401, "", "Invalid credentials in Authorization header", "",
-		  false, false, ERR_AUTH, "token is not accepted" },
+		  false, false, ERR_AUTH, "token or password is not accepted" },
 		{ 401, "GatedRepo", "Access to model x is restricted", "",
 		  false, false, ERR_AUTH, "accept the conditions" },
 		{ 403, "GatedRepo", "not in the authorized list", "", false,
