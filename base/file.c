@@ -127,10 +127,15 @@ int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 		  struct error *err)
 {
 	int fd CLEANUP(close_fd) = -1;
+	bool found = dirfd != AT_FDCWD;
 	size_t before = out->len;
+	struct stat st;
 
-	if (file_open(dirfd, name, 0, &fd, err))
+	if (file_open(dirfd, name, found ? O_NONBLOCK : 0, &fd, err))
 		return -1;
+	if (found && !fstat(fd, &st) && !S_ISREG(st.st_mode) &&
+	    !S_ISDIR(st.st_mode)) /* that is told when it is read */
+		return err_set(err, ERR_FORMAT, "%s: not a regular file", name);
 	if (read_to_end(fd, name, limit, out, err)) {
 		str_truncate(out, before);
 		return -1;

@@ -26,8 +26,9 @@ int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
  * ERR_NOT_FOUND if it is not. dirfd may be AT_FDCWD. Caller closes *out. */
 int file_open(int dirfd, const char *name, int flags, int *out,
 	      struct error *err) MUST_CHECK;
-/* Whole regular file (or pipe), at most limit bytes (ERR_FORMAT beyond), appended
- * to out. ERR_NOT_FOUND if absent. dirfd may be AT_FDCWD. */
+/* Whole file, at most limit bytes (ERR_FORMAT beyond), appended to out. What a user
+ * names (dirfd is AT_FDCWD) may be a pipe; what is found in a directory must be a
+ * regular file, and is not waited for. ERR_NOT_FOUND if absent. */
 int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 		  struct error *err) MUST_CHECK;
 

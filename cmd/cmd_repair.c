@@ -5,6 +5,7 @@
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/mending.h"
+#include "cmd/policy.h"
 #include "cmd/work.h"
 
 #include <stdlib.h>
@@ -327,9 +328,26 @@ static int check_input(struct app *app, struct error *err)
 	return 0;
 }
 
+/* What the cache and the records name was let in when it came; a lock may name what
+ * was not. What bytes would run is looked at in any case. */
+static int ask_policy(struct app *app, const struct policy *p,
+		      struct error *err)
+{
+	const char *file = app->options->lock;
+	struct lock l CLEANUP(lock_release) = { 0 };
+
+	if (!p || !file)
+		return 0;
+	if (policy_check_unsigned(p, file, err) != 0 ||
+	    lock_load(file, &l, err) != 0)
+		return -1;
+	return policy_check_lock(p, &l, err);
+}
+
 static int run(struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
+	struct policy policy CLEANUP(policy_release) = { 0 };
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
 		.dry_run = o->dry_run,
@@ -341,7 +359,9 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "a model directory is mended as a whole; leave "
 			       "out REPO");
-	if (check_input(app, err) != 0)
+	if (check_input(app, err) != 0 ||
+	    policy_open(app, &policy, &m.policy, err) != 0 ||
+	    ask_policy(app, m.policy, err) != 0)
 		return -1;
 	for (size_t i = 0; i < o->from.count; i++)
 		if (supplies_add(&m.places, o->from.items[i], &app->cancel,

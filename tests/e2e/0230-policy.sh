@@ -337,6 +337,20 @@ system_file() { # in a mount namespace of its own
 		no_names none
 		rm -rf none
 	done
+	# mended with: what a lock names anew, and what is there already
+	run 8 "$PROGRAM" repair --lock evil.json --from evil.tar --cache none
+	says '"no_code"' os.system
+	no_names none
+	rm -rf none
+	policy '"repos": ["acme/good"]'
+	cp p.json etc/itts-pack/policy.json
+	run 8 "$PROGRAM" repair --lock evil.json --from evil.tar --cache none
+	says '"repos"' acme/evil
+	policy '"signers": ["release@example.com"]'
+	cp p.json etc/itts-pack/policy.json
+	run 8 "$PROGRAM" repair --lock good.json --from good.tar --cache none
+	says '"signers"' "no signature"
+	test ! -e none
 	echo '{' >etc/itts-pack/policy.json
 	run 7 "$PROGRAM" install run.tar --cache none
 	says /etc/itts-pack/policy.json

@@ -200,6 +200,9 @@ static void test_read_all(void **state)
 	assert_int_equal(s.len, 100005);
 	assert_fails(file_read_all(dir, "none", 10, &s, &err), &err,
 		     ERR_NOT_FOUND, "none: no such file");
+	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+	assert_fails(file_read_all(dir, "fifo", 10, &s, &err), &err, ERR_FORMAT,
+		     "fifo: not a regular file");
 	assert_fails(file_read_all(dir, ".", 10, &s, &err), &err, ERR_IO,
 		     "directory");
 	assert_int_equal(pipe(pipes), 0);
