@@ -349,25 +349,29 @@ int view_records(const char *model_dir, struct lock **locks, size_t *count,
 	struct dirent **names = NULL;
 	struct lock *list = NULL;
 	int n = scandir(dir, &names, is_record, alphasort);
+	size_t read = 0;
 	int rc = 0;
 
-	for (int i = 0; i < n && !rc; i++) {
-		list = xrealloc(list, ((size_t)i + 1) * sizeof(*list));
-		list[i] = (struct lock){ 0 };
-		*count = (size_t)i + 1;
-		rc = read_record(dirfd, names[i]->d_name, &list[i], err);
-	}
+	*locks = NULL;
+	*count = 0;
+	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_sys(err, errno, "%s", dir);
+	if (n > 0)
+		list = xcalloc((size_t)n, sizeof(*list));
+	for (int i = 0; i < n && !rc; i++)
+		rc = read_record(dirfd, names[i]->d_name, &list[read++], err);
 	for (int i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
 	if (n <= 0)
 		return no_records(model_dir, err);
 	if (rc) {
-		for (size_t i = 0; i < *count; i++)
+		for (size_t i = 0; i < read; i++)
 			lock_release(&list[i]);
 		free(list);
 		return err_wrap(err, "%s", model_dir);
 	}
 	*locks = list;
+	*count = read;
 	return 0;
 }

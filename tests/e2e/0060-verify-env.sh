@@ -92,7 +92,25 @@ env_values() {
 	grep -q "$T/m/hf_cache" "$T/out"
 }
 
+bad_records() { # damaged, or no file at all: told, not waited for; install writes it anew
+	local record=$T/m/.itts-pack/states.lock.json make
+	for make in ': >' 'echo { >' 'mkfifo' 'mkdir' 'ln -s /dev/zero'; do
+		rm -rf "$record"
+		eval "$make" '"$record"'
+		timeout 20 "$PROGRAM" verify --model-dir "$T/m" >"$T/out" 2>"$T/err" && fail "$make: no error"
+		one_error
+		says states.lock.json
+		timeout 20 "$PROGRAM" repair --offline --model-dir "$T/m" --cache "$T/hub" >"$T/out" 2>"$T/err" && fail "$make: no error"
+		one_error
+		expect 1 timeout 20 "$PROGRAM" doctor --model-dir "$T/m" --cache "$T/hub"
+		rm -df "$record"
+		[ "$make" = mkdir ] || eval "$make" '"$record"'
+		expect 0 timeout 20 "$PROGRAM" install "$T/b.tar" --cache "$T/hub" --model-dir "$T/m"
+		expect 0 itts verify --model-dir "$T/m"
+	done
+}
 check "model directory: every state, and mended by install" model_dir
+check "records that cannot be read" bad_records
 check "a cache that Python made, shared blobs included" cache_of_python
 check "env: any path, every form" env_paths
 check "env: the values" env_values

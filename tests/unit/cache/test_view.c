@@ -519,6 +519,7 @@ static void test_records(void **state)
 	assert_fails(view_records(x.model, &locks, &count, &x.err), &x.err,
 		     ERR_FORMAT, "sample.lock.json");
 	assert_null(locks);
+	assert_int_equal(count, 0);
 	fixture_close(&x);
 }
 
