@@ -133,9 +133,13 @@ int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 
 	if (file_open(dirfd, name, found ? O_NONBLOCK : 0, &fd, err))
 		return -1;
-	if (found && !fstat(fd, &st) && !S_ISREG(st.st_mode) &&
-	    !S_ISDIR(st.st_mode)) /* that is told when it is read */
+	if (fstat(fd, &st))
+		return err_sys(err, errno, "%s", name);
+	/* a directory is told when it is read */
+	if (found && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_set(err, ERR_FORMAT, "%s: not a regular file", name);
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= limit)
+		str_reserve(out, (size_t)st.st_size);
 	if (read_to_end(fd, name, limit, out, err)) {
 		str_truncate(out, before);
 		return -1;

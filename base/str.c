@@ -11,7 +11,7 @@
 
 const char str_empty_[1] = "";
 
-static void reserve(struct str *s, size_t more)
+void str_reserve(struct str *s, size_t more)
 {
 	size_t need, room;
 
@@ -25,6 +25,7 @@ static void reserve(struct str *s, size_t more)
 	if (room < 32)
 		room = 32;
 	s->ptr = xrealloc(s->cap ? s->ptr : NULL, room);
+	s->ptr[s->len] = '\0';
 	s->cap = room;
 }
 
@@ -52,7 +53,7 @@ void str_add(struct str *s, const void *p, size_t len)
 {
 	if (!len)
 		return;
-	reserve(s, len);
+	str_reserve(s, len);
 	memcpy(s->ptr + s->len, p, len);
 	s->len += len;
 	s->ptr[s->len] = '\0';
@@ -77,7 +78,7 @@ void str_addf(struct str *s, const char *fmt, ...)
 	n = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 	assert(n >= 0);
-	reserve(s, (size_t)n);
+	str_reserve(s, (size_t)n);
 	va_start(args, fmt);
 	vsnprintf(s->ptr + s->len, (size_t)n + 1, fmt, args);
 	va_end(args);
@@ -86,7 +87,7 @@ void str_addf(struct str *s, const char *fmt, ...)
 
 void str_fill(struct str *s, char c, size_t count)
 {
-	reserve(s, count);
+	str_reserve(s, count);
 	memset(s->ptr + s->len, c, count);
 	s->len += count;
 	s->ptr[s->len] = '\0';

@@ -195,6 +195,7 @@ void stamps_format(const struct stamps *s, struct str *out)
 
 	put_u64(head + 16, (uint64_t)s->written);
 	put_u64(head + 24, count);
+	str_reserve(out, HEAD_SIZE + count * RECORD_SIZE + TAIL_SIZE);
 	str_add(out, head, sizeof(head));
 	for (size_t i = 0; i < count; i++)
 		put_stamp(&s->items[i], out);

@@ -187,8 +187,11 @@ options() {
 stopped() { # Ctrl-Z and fg
 	local pid
 	rm -rf z
+	# a job of its own: the signal does nothing in a group that no shell looks after
+	set -m
 	"$PROGRAM" fetch --lock l.json --endpoint "$hub" --cache z --limit-rate 150K >"$T/out" 2>"$T/err" &
 	pid=$!
+	set +m
 	await grep -q '^fetching: 3 files' "$T/err"
 	kill -TSTP $pid
 	await grep -q '^State:.T' "/proc/$pid/status"
