@@ -200,30 +200,6 @@ static int set_aside(const struct job *j, const char *why, struct error *err)
 		       j->p->model_dir, j->path);
 }
 
-static int by_view(const void *a, const void *b)
-{
-	const struct recorded_file *x = a, *y = b;
-
-	return strcmp(x->view, y->view);
-}
-
-void recorded_sort(struct recorded *r)
-{
-	if (r->count)
-		qsort(r->items, r->count, sizeof(*r->items), by_view);
-}
-
-/* What an earlier installation has placed there; NULL: nothing. */
-static const struct recorded_file *find_recorded(const struct job *j)
-{
-	const struct recorded *r = j->p->recorded;
-	const struct recorded_file key = { .view = j->path };
-
-	return r->count ? bsearch(&key, r->items, r->count, sizeof(*r->items),
-				  by_view)
-			: NULL;
-}
-
 /* A file of its own where no installation has placed one, with other bytes: whoever
  * made it may want it. */
 static bool is_foreign(const struct job *j, int old)
@@ -231,22 +207,31 @@ static bool is_foreign(const struct job *j, int old)
 	struct stat st;
 
 	return j->at->view && old >= 0 && !fstat(old, &st) &&
-	       S_ISREG(st.st_mode) && st.st_nlink == 1 && !find_recorded(j) &&
+	       S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	       !recorded_find(j->p->recorded, j->path) &&
 	       !is_right(old, j->at->file, j->p->cancel);
+}
+
+/* Before something takes its place. */
+static int spare_foreign(const struct job *j, int old, struct error *err)
+{
+	return is_foreign(j, old)
+		       ? set_aside(j, "was there, with other bytes", err)
+		       : 0;
 }
 
 /* Neither what belongs there nor what an earlier installation has placed. */
 static bool is_edited(const struct job *j, int old)
 {
-	const struct recorded_file *r = find_recorded(j);
+	const struct lock_file *r = recorded_find(j->p->recorded, j->path);
 
-	return !r || old < 0 || !is_right(old, r->file, NULL);
+	return !r || old < 0 || !is_right(old, r, NULL);
 }
 
 /* --- files that nobody edits ----------------------------------------------------- */
 
 /* 1: linked, 0: cannot be linked here. */
-static int try_link(const struct job *j, int fd, struct error *err)
+static int try_link(const struct job *j, int fd, int old, struct error *err)
 {
 	char *temp CLEANUP(free_ptr) = store_temp_name(j->name);
 	int errnum = file_link_fd(fd, j->dirfd, j->name);
@@ -255,8 +240,9 @@ static int try_link(const struct job *j, int fd, struct error *err)
 		return 1;
 	if (errnum != EEXIST || file_link_fd(fd, j->dirfd, temp))
 		return 0;
-	if (renameat(j->dirfd, temp, j->dirfd, j->name)) {
-		failed(j, errno, err);
+	if (spare_foreign(j, old, err) ||
+	    (renameat(j->dirfd, temp, j->dirfd, j->name) &&
+	     failed(j, errno, err))) {
 		unlinkat(j->dirfd, temp, 0);
 		return -1;
 	}
@@ -273,12 +259,9 @@ static int place_shared(const struct job *j, int *old, struct error *err)
 		p->stats.kept++;
 		return 0;
 	}
-	if (is_foreign(j, *old) &&
-	    set_aside(j, "was there, with other bytes", err))
-		return -1;
-	linked = try_link(j, p->blob_fd, err);
+	linked = try_link(j, p->blob_fd, *old, err);
 	if (!linked && p->copy_fd >= 0)
-		linked = try_link(j, p->copy_fd, err);
+		linked = try_link(j, p->copy_fd, *old, err);
 	if (linked) {
 		p->stats.linked += linked > 0;
 		return linked > 0 ? 0 : -1;
@@ -289,7 +272,7 @@ static int place_shared(const struct job *j, int *old, struct error *err)
 		p->stats.kept++;
 		return 0;
 	}
-	return make_copy(j, err);
+	return spare_foreign(j, *old, err) ? -1 : make_copy(j, err);
 }
 
 /* --- files that people edit -------------------------------------------------------- */

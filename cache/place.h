@@ -7,18 +7,8 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "cache/hfcache.h"
+#include "cache/recorded.h"
 #include "cache/view.h"
-
-/* What earlier installations have placed in the model directory, by path. */
-struct recorded_file {
-	const char *view; /* borrowed, as is file */
-	const struct lock_file *file;
-};
-struct recorded {
-	struct recorded_file *items; /* sorted */
-	size_t count, cap;
-};
-void recorded_sort(struct recorded *r);
 
 struct placer {
 	struct hfcache *store; /* borrowed, as are the next five */
@@ -26,7 +16,7 @@ struct placer {
 	int dirfd;	       /* of it */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
-	const struct recorded *recorded;
+	struct recorded *recorded;
 	struct view_stats stats;
 	/* the bytes at hand: the blob and the first copy of it, or -1 */
 	const struct lock_file *file;

@@ -31,9 +31,7 @@ struct plan {
 	struct hfcache **hubs; /* by repo; NULL: none, or the store itself */
 	struct placement *items;
 	size_t count, cap;
-	struct lock *records;
-	size_t record_count;
-	struct recorded recorded; /* in them */
+	struct recorded recorded;
 };
 
 static void plan_release(struct plan *p)
@@ -42,10 +40,7 @@ static void plan_release(struct plan *p)
 		hfcache_close(&p->hubs[i]);
 	free_ptr(&p->hubs);
 	free_ptr(&p->items);
-	free_ptr(&p->recorded.items);
-	for (size_t i = 0; i < p->record_count; i++)
-		lock_release(&p->records[i]);
-	free_ptr(&p->records);
+	recorded_release(&p->recorded);
 	placer_release(&p->placer);
 }
 
@@ -214,40 +209,11 @@ static int place_lock(struct plan *p, int dirfd, struct error *err)
 	return 0;
 }
 
-static void add_recorded(struct recorded *r, const struct lock_file *f)
-{
-	for (char **view = f->views; view && *view; view++) {
-		r->items = xgrow(r->items, &r->cap, r->count + 1,
-				 sizeof(*r->items));
-		r->items[r->count++] = (struct recorded_file){ .view = *view,
-							       .file = f };
-	}
-}
-
-/* None where no record can be read. */
-static void read_recorded(struct plan *p)
-{
-	struct recorded *r = &p->recorded;
-	struct error none = { 0 };
-
-	if (view_records(p->placer.model_dir, &p->records, &p->record_count,
-			 &none))
-		return;
-	for (size_t i = 0; i < p->record_count; i++)
-		for (size_t k = 0; k < p->records[i].repo_count; k++) {
-			const struct lock_repo *repo = &p->records[i].repos[k];
-
-			for (size_t n = 0; n < repo->file_count; n++)
-				add_recorded(r, &repo->files[n]);
-		}
-	recorded_sort(r);
-}
-
 /* Into the model directory of the placer; *dirfd is open then. */
 static int place_into(struct plan *p, int *dirfd, struct view_stats *out,
 		      struct error *err)
 {
-	read_recorded(p);
+	p->recorded.model_dir = p->placer.model_dir;
 	p->placer.recorded = &p->recorded;
 	if (open_model_dir(p->placer.model_dir, dirfd, err) ||
 	    place_lock(p, *dirfd, err))
@@ -303,75 +269,4 @@ int view_record(const char *model_dir, const struct lock *l, struct error *err)
 	if (open_model_dir(model_dir, &dirfd, err))
 		return -1;
 	return write_record(dirfd, model_dir, l, err);
-}
-
-/* --- what was placed -------------------------------------------------------- */
-
-static int read_record(int dirfd, const char *name, struct lock *out,
-		       struct error *err)
-{
-	struct str text CLEANUP(str_release) = STR_INIT;
-
-	if (file_read_all(dirfd, name, LOCK_LIMIT, &text, err) ||
-	    lock_parse(out, text.ptr, text.len, err))
-		return err_wrap(err, VIEW_RECORD_DIR "/%s", name);
-	return 0;
-}
-
-static int is_record(const struct dirent *d)
-{
-	return d->d_name[0] != '.' && str_ends(d->d_name, ".lock.json");
-}
-
-static int no_records(const char *model_dir, struct error *err)
-{
-	struct stat st;
-	bool found = stat(model_dir, &st) == 0;
-
-	if (!found && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND,
-			       "there is no model directory %s", model_dir);
-	if (!found || !S_ISDIR(st.st_mode))
-		return err_sys(err, found ? ENOTDIR : errno,
-			       "model directory %s", model_dir);
-	err_set(err, ERR_NOT_FOUND, "%s: no record of what was installed there",
-		model_dir);
-	return err_hint(err, "name the lock with --lock FILE");
-}
-
-int view_records(const char *model_dir, struct lock **locks, size_t *count,
-		 struct error *err)
-{
-	char *dir CLEANUP(free_ptr) = xasprintf("%s/" VIEW_RECORD_DIR,
-						model_dir);
-	int dirfd CLEANUP(close_fd) = open(dir,
-					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent **names = NULL;
-	struct lock *list = NULL;
-	int n = scandir(dir, &names, is_record, alphasort);
-	size_t read = 0;
-	int rc = 0;
-
-	*locks = NULL;
-	*count = 0;
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_sys(err, errno, "%s", dir);
-	if (n > 0)
-		list = xcalloc((size_t)n, sizeof(*list));
-	for (int i = 0; i < n && !rc; i++)
-		rc = read_record(dirfd, names[i]->d_name, &list[read++], err);
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	if (n <= 0)
-		return no_records(model_dir, err);
-	if (rc) {
-		for (size_t i = 0; i < read; i++)
-			lock_release(&list[i]);
-		free(list);
-		return err_wrap(err, "%s", model_dir);
-	}
-	*locks = list;
-	*count = read;
-	return 0;
 }
