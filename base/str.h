@@ -27,7 +27,7 @@ void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void str_fill(struct str *s, char c, size_t count);
 void str_add_sh(struct str *out, const char *s); /* quoted for a POSIX shell */
-void str_reserve(struct str *s, size_t more); /* so that it grows once */
+void str_reserve(struct str *s, size_t more);	 /* so that it grows once */
 void str_truncate(struct str *s, size_t len);
 char *str_detach(struct str *s); /* caller frees; s is empty again */
 

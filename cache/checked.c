@@ -144,6 +144,12 @@ void checked_add_made(struct checked *k, const struct stamp *file,
 
 /* --- saving -------------------------------------------------------------------- */
 
+static bool covers(const struct stamp *s, const struct stamp *old)
+{
+	return (!old->sha256.alg || digest_equal(&s->sha256, &old->sha256)) &&
+	       (!old->git.alg || digest_equal(&s->git, &old->git));
+}
+
 /* What is kept of the old goes behind the new; sorting puts both together. */
 static void merge(struct checked *k, bool whole)
 {
@@ -153,13 +159,14 @@ static void merge(struct checked *k, bool whole)
 	now = k->found;
 	now.written = INT64_MAX;
 	for (size_t i = 0; i < k->known.count; i++) {
-		const struct stamp *old = &k->known.items[i];
+		const struct stamp *old = &k->known.items[i], *new;
 
 		/* one that was too young then would look old enough now */
 		if (!stamps_find(&k->known, old))
 			continue;
 		now.items = k->found.items;
-		if (whole && !old->seen && !stamps_find(&now, old))
+		new = stamps_find(&now, old);
+		if (new ? covers(new, old) : whole && !old->seen)
 			continue;
 		if (k->found.count < STAMPS_MAX)
 			stamps_add(&k->found, old);

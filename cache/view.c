@@ -141,25 +141,60 @@ static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 	return 0;
 }
 
+static bool is_recorded(int dirfd, const char *name, const struct lock *l)
+{
+	struct str old CLEANUP(str_release) = STR_INIT;
+	struct error unread = { 0 };
+	struct digest has, want;
+
+	if (file_read_all(dirfd, name, LOCK_LIMIT, &old, &unread))
+		return false;
+	digest_buf(DIGEST_SHA256, old.ptr, old.len, &has);
+	lock_digest(l, &want);
+	return digest_equal(&has, &want);
+}
+
+struct record_writer {
+	struct atomic_file file;
+	int failed;
+	struct error *err;
+};
+
+static void add_to_record(void *ctx, const void *p, size_t n)
+{
+	struct record_writer *w = ctx;
+
+	if (!w->failed)
+		w->failed = file_write_all(w->file.fd, p, n, w->file.name,
+					   w->err);
+}
+
+static int replace_record(int dirfd, const char *name, const struct lock *l,
+			  struct error *err)
+{
+	struct record_writer w = { .file = ATOMIC_FILE_INIT, .err = err };
+	int rc = atomic_open_unnamed(&w.file, dirfd, name, 0644, err);
+
+	if (!rc) {
+		lock_drain(l, add_to_record, &w);
+		rc = w.failed ? -1 : atomic_commit(&w.file, err);
+	}
+	atomic_abort(&w.file);
+	return rc;
+}
+
 /* Written last: a directory that has it is complete. */
 static int write_record(int model_fd, const char *model_dir,
 			const struct lock *l, struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s.lock.json", l->name);
-	struct str text CLEANUP(str_release) = STR_INIT;
-	struct str old CLEANUP(str_release) = STR_INIT;
-	struct error unread = { 0 };
 	int dirfd CLEANUP(close_fd) = -1;
 
 	if (syncfs(model_fd))
 		return err_sys(err, errno, "%s", model_dir);
-	lock_format(l, &text);
 	if (file_open_beneath(model_fd, VIEW_RECORD_DIR, true, &dirfd, err))
 		return err_wrap(err, "%s", model_dir);
-	if (!file_read_all(dirfd, name, LOCK_LIMIT, &old, &unread) &&
-	    old.len == text.len && !memcmp(old.ptr, text.ptr, text.len))
-		return 0;
-	if (file_replace(dirfd, name, text.ptr, text.len, err))
+	if (!is_recorded(dirfd, name, l) && replace_record(dirfd, name, l, err))
 		return err_wrap(err, "%s", model_dir);
 	return 0;
 }

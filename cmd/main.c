@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#define MAPPED_FROM (4 << 20) /* bytes: above the buffers that come again */
 
 /* lint: mutable. What a signal handler can reach is a variable of the file. */
 static struct cancel *volatile signal_cancel;
@@ -287,6 +290,9 @@ int main(int argc, char **argv)
 	int status;
 
 	fill_standard_fds();
+	/* what is freed of the texts of large sets goes back to the system, and is not
+	 * kept in pieces; by itself glibc's limit grows with what is freed */
+	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	/* a pipe that nobody reads is an error of write() */
 	sigaction(SIGPIPE, &ignore, NULL);
 	/* so is the limit of "ulimit -f" */

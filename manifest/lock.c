@@ -220,6 +220,18 @@ void lock_format(const struct lock *l, struct str *out)
 	put_lock(l, &w);
 }
 
+void lock_drain(const struct lock *l,
+		void (*drain)(void *ctx, const void *p, size_t n), void *ctx)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct json_writer w;
+
+	json_writer_init(&w, &text, JSON_PRETTY);
+	json_writer_drain(&w, drain, ctx);
+	put_lock(l, &w);
+	drain(ctx, text.ptr, text.len);
+}
+
 static void add_to_digest(void *ctx, const void *p, size_t n)
 {
 	digest_update(ctx, p, n);
@@ -227,15 +239,10 @@ static void add_to_digest(void *ctx, const void *p, size_t n)
 
 void lock_digest(const struct lock *l, struct digest *out)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
 	struct digest_ctx *ctx CLEANUP(digest_free) = digest_begin(
 		DIGEST_SHA256, 0);
-	struct json_writer w;
 
-	json_writer_init(&w, &text, JSON_PRETTY);
-	json_writer_drain(&w, add_to_digest, ctx);
-	put_lock(l, &w);
-	digest_update(ctx, text.ptr, text.len);
+	lock_drain(l, add_to_digest, ctx);
 	digest_end(&ctx, out);
 }
 

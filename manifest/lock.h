@@ -73,6 +73,9 @@ struct lock {
 int lock_parse(struct lock *out, const char *text, size_t len,
 	       struct error *err) MUST_CHECK;
 void lock_format(const struct lock *l, struct str *out); /* canonical bytes */
+/* The same bytes, piece by piece: a lock may be long. */
+void lock_drain(const struct lock *l,
+		void (*drain)(void *ctx, const void *p, size_t n), void *ctx);
 void lock_digest(const struct lock *l, struct digest *out); /* of those bytes */
 void lock_release(struct lock *l);			    /* CLEANUP */
 
