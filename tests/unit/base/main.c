@@ -62,6 +62,7 @@ int main(void)
 	failed += run_digest_tests();
 	failed += run_dir_tests();
 	failed += run_error_tests();
+	failed += run_fifo_tests();
 	failed += run_event_tests();
 	failed += run_file_tests();
 	failed += run_human_tests();

@@ -27,6 +27,7 @@ int run_cancel_tests(void);
 int run_digest_tests(void);
 int run_dir_tests(void);
 int run_error_tests(void);
+int run_fifo_tests(void);
 int run_event_tests(void);
 int run_file_tests(void);
 int run_human_tests(void);
