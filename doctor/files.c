@@ -270,9 +270,15 @@ static void check_one(struct doctor *d, const struct known_file *k,
 			       "-R a+rX %s",
 			       d->in->model_dir);
 		return;
-	case LOOK_MISSING:
 	case LOOK_DIR:
 	case LOOK_OTHER:
+		f = FIND(d, SEV_ERROR, "files.no-file",
+			 "%s is a directory, a pipe or a device", k->path);
+		finding_meaning(f, "the program opens it as a file: it fails, "
+				   "or waits for ever");
+		remedy_install(d, f);
+		return;
+	case LOOK_MISSING:
 		break;
 	}
 	if (needed) {

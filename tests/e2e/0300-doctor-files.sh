@@ -89,6 +89,14 @@ check "left over by ModelScope" sick new warning files.leftover "._____temp" -- 
 incomplete() { mkdir -p $C/.cache/huggingface/download && echo x >$C/.cache/huggingface/download/a.incomplete; }
 check "left over by hf download" sick new warning files.leftover ".incomplete" -- incomplete
 dangle() { rm $C/bpe.model && ln -s /nowhere/bpe.model $C/bpe.model; }
+no_file() { # COMMAND NAME: what is in the place of a file must not be opened
+	rm $C/"$2" && $1 $C/"$2"
+}
+for file in gpt.pth config.yaml bpe.model s2mel.pth; do
+	for how in mkfifo mkdir "ln -s /dev/zero"; do
+		check "$file: $how" sick new error files.no-file "$file" -- no_file "$how" "$file"
+	done
+done
 check "a link that leads nowhere" sick new error files.dangling bpe.model -- dangle
 # index-tts#701: web page instead of a sample voice; and LFS pointers
 voices() { mkdir examples && echo '<html>' >examples/voice_01.wav; }
