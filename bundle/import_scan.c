@@ -230,21 +230,28 @@ struct import_entry *import_find(const struct import_run *run, const char *path)
 	return bsearch(&key, run->entries, run->count, sizeof(key), by_path);
 }
 
-/* No entry may stand below one that is no directory, none may be there twice,
- * also not under another case, and no two hubs may claim one place. */
-static int check_names(struct import_run *run, struct error *err)
+/* places: in the cache, of those that have one; else paths in the archive. */
+static int check_twins(const struct import_run *run, bool places,
+		       struct error *err)
 {
-	struct twins paths CLEANUP(twins_release) = TWINS_INIT;
-	struct twins places CLEANUP(twins_release) = TWINS_INIT;
+	struct twins t CLEANUP(twins_release) = TWINS_INIT;
 
 	for (size_t i = 0; i < run->count; i++) {
 		const struct import_entry *e = &run->entries[i];
 
-		twins_add(&paths, e->path);
-		if (e->name.kind != IMPORT_OTHER)
-			twins_add(&places, e->path + e->name.folder);
+		if (!places)
+			twins_add(&t, e->path);
+		else if (e->name.kind != IMPORT_OTHER)
+			twins_add(&t, e->path + e->name.folder);
 	}
-	if (!twins_check(&paths, err) && !twins_check(&places, err))
+	return twins_check(&t, err);
+}
+
+/* No entry may stand below one that is no directory, none may be there twice,
+ * also not under another case, and no two hubs may claim one place. */
+static int check_names(struct import_run *run, struct error *err)
+{
+	if (!check_twins(run, false, err) && !check_twins(run, true, err))
 		return 0;
 	err->code = ERR_UNSAFE;
 	return err_wrap(err, "%s", run->name);
