@@ -23,8 +23,18 @@ cd "$TREES/new" || exit
 HARMLESS='access|arch_prctl|brk|clock_gettime|close|dup2|eventfd2|exit|exit_group|faccessat|faccessat2|fadvise64|fcntl|fstat|fstatfs|futex|getcwd|getdents64|getegid|geteuid|getgid|getpid|getrandom|gettid|getuid|lseek|lstat|madvise|mprotect|mremap|munmap|newfstatat|pipe2|poll|pread64|prlimit64|read|readlink|readlinkat|readv|rseq|rt_sigaction|rt_sigprocmask|sched_getaffinity|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|uname|wait4'
 WORDS='(write|writev|ioctl)\((1|2)[,<]|write\([0-9]+, "\?", 1\)|prctl\(PR_SET_PDEATHSIG|mmap\(.*MAP_PRIVATE'
 WORDS+='|clone3?\(.*child_tidptr|openat\([^,]*, "/dev/null", O_RDWR|openat2?\([^,]*, "[^"]*"(\.\.\.)?, (\{flags=)?[O_A-Z|]*[,)]'
+# A call during which another process was seen stands in two lines: one again.
+whole_calls() {
+	awk '{ pid = $1 }
+		/ <unfinished \.\.\.>$/ { sub(/ *<unfinished \.\.\.>$/, ""); begun[pid] = $0; next }
+		pid in begun && sub(/^[0-9]+ +<\.\.\. [a-z0-9_]+ resumed>/, "") { print begun[pid] $0; delete begun[pid]; next }
+		{ print }
+		END { for (pid in begun) print begun[pid] }'
+}
 harm() { # TRACE
 	local child
+	whole_calls <"$1" >"$1.calls"
+	set -- "$1.calls"
 	child=$(sed -nE 's/^[0-9]+ +(clone3?\(.*|<\.\.\. clone3? resumed.*)\) += ([0-9]+)$/\2/p' "$1" | head -n 1)
 	sed -E 's/^[0-9]+ +//' "$1" | tail -n +2 | # (its own execve is the first)
 		grep -vE "^($HARMLESS)\(|^($WORDS)|^<\.\.\. |^[+-]{3} (exited|killed|SIG)|^kill\(${child:-none}, SIGKILL" || :
