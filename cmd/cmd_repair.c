@@ -307,17 +307,33 @@ static void put(struct mending *m)
 			      "CACHE, --endpoint URL");
 }
 
+/* What the cache and the records name was let in when it came; a lock may name what
+ * was not. What bytes would run is looked at in any case. */
+static int check_lock(const char *file, const struct policy *p,
+		      struct error *err)
+{
+	struct lock l CLEANUP(lock_release) = { 0 };
+
+	if (lock_load(file, &l, err) != 0)
+		return -1;
+	if (!p)
+		return 0;
+	if (policy_check_unsigned(p, file, err) != 0)
+		return -1;
+	return policy_check_lock(p, &l, err);
+}
+
 /* What says what is needed must be there before a cache is made for it. */
-static int check_input(struct app *app, struct error *err)
+static int check_input(struct app *app, const struct policy *p,
+		       struct error *err)
 {
 	const struct options *o = app->options;
-	struct lock l CLEANUP(lock_release) = { 0 };
 	char *dir CLEANUP(free_ptr) = NULL;
 	struct lock *locks CLEANUP(free_ptr) = NULL;
 	size_t count = 0;
 
 	if (o->lock)
-		return lock_load(o->lock, &l, err);
+		return check_lock(o->lock, p, err);
 	if (!o->model_dir)
 		return 0;
 	dir = app_dir(app, o->model_dir);
@@ -326,22 +342,6 @@ static int check_input(struct app *app, struct error *err)
 	for (size_t i = 0; i < count; i++)
 		lock_release(&locks[i]);
 	return 0;
-}
-
-/* What the cache and the records name was let in when it came; a lock may name what
- * was not. What bytes would run is looked at in any case. */
-static int ask_policy(struct app *app, const struct policy *p,
-		      struct error *err)
-{
-	const char *file = app->options->lock;
-	struct lock l CLEANUP(lock_release) = { 0 };
-
-	if (!p || !file)
-		return 0;
-	if (policy_check_unsigned(p, file, err) != 0 ||
-	    lock_load(file, &l, err) != 0)
-		return -1;
-	return policy_check_lock(p, &l, err);
 }
 
 static int run(struct app *app, struct error *err)
@@ -359,9 +359,8 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "a model directory is mended as a whole; leave "
 			       "out REPO");
-	if (check_input(app, err) != 0 ||
-	    policy_open(app, &policy, &m.policy, err) != 0 ||
-	    ask_policy(app, m.policy, err) != 0)
+	if (policy_open(app, &policy, &m.policy, err) != 0 ||
+	    check_input(app, m.policy, err) != 0)
 		return -1;
 	for (size_t i = 0; i < o->from.count; i++)
 		if (supplies_add(&m.places, o->from.items[i], &app->cancel,
