@@ -105,6 +105,21 @@ static int open_steps(int dirfd, const char *path, bool create, int *out,
 	return 0;
 }
 
+DIR *file_dir_take(int fd)
+{
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		close_fd(&fd);
+	return dir;
+}
+
+DIR *file_dir_open(int dirfd, const char *name)
+{
+	return file_dir_take(openat(
+		dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
 struct dirent *file_dir_next(DIR *dir, int *failed)
 {
 	struct dirent *d;

@@ -69,6 +69,10 @@ int file_mkdirs(int dirfd, const char *name, struct error *err) MUST_CHECK;
  * link, ERR_NOT_FOUND. Empty path: a duplicate of dirfd. */
 int file_open_beneath(int dirfd, const char *path, bool create, int *out,
 		      struct error *err) MUST_CHECK;
+/* A directory to list; takes fd, -1 too. NULL and errno. Caller: closedir(). */
+DIR *file_dir_take(int fd);
+/* The same by name; follows no link at its end. */
+DIR *file_dir_open(int dirfd, const char *name);
 /* readdir() but "." and "..". NULL at the end, with *failed 0, and where it breaks
  * off, with an errno: then there may have been more. */
 struct dirent *file_dir_next(DIR *dir, int *failed);

@@ -110,17 +110,6 @@ static void unread(struct census_walk *w, const char *where, const char *what)
 		w->out->unread = xstrdup(all->items[all->count - 1]);
 }
 
-static DIR *open_dir(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		close_fd(&fd);
-	return dir;
-}
-
 static bool is_dir(int dirfd, const struct dirent *d)
 {
 	struct stat st;
@@ -148,7 +137,7 @@ static struct dirent *next_of(struct census_walk *w, DIR *dir,
 static void walk(struct census_walk *w, int parent, const char *name,
 		 unsigned depth)
 {
-	DIR *dir = open_dir(parent, name);
+	DIR *dir = file_dir_open(parent, name);
 	size_t len = w->rel.len;
 	struct dirent *d;
 
@@ -443,7 +432,7 @@ static int by_commit(const void *a, const void *b)
 static void read_snapshots(struct census_walk *w, int repofd, unsigned flags)
 {
 	struct census *c = w->out;
-	DIR *dir = open_dir(repofd, "snapshots");
+	DIR *dir = file_dir_open(repofd, "snapshots");
 	struct dirent *d;
 
 	if (!dir && errno != ENOENT)
@@ -648,14 +637,14 @@ static void work(void *ctx, size_t item)
 static uint64_t shared_size(int root)
 {
 	uint64_t bytes = 0;
-	DIR *top = open_dir(root, "blobs");
+	DIR *top = file_dir_open(root, "blobs");
 	struct dirent *d, *e;
 	struct stat st;
 	int failed;
 
 	/* only a number to show: what cannot be read is not counted */
 	while (top && (d = file_dir_next(top, &failed))) {
-		DIR *sub = open_dir(dirfd(top), d->d_name);
+		DIR *sub = file_dir_open(dirfd(top), d->d_name);
 
 		while (sub && (e = file_dir_next(sub, &failed)))
 			if (!fstatat(dirfd(sub), e->d_name, &st,
@@ -692,7 +681,7 @@ int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 	struct census_task t CLEANUP(census_task_release) = { .cache = c,
 							      .flags = flags };
 	struct pool_job job = { .threads = threads, .work = work, .ctx = &t };
-	DIR *dir = open_dir(c->fd, ".");
+	DIR *dir = file_dir_open(c->fd, ".");
 	struct dirent *d;
 	int failed;
 

@@ -358,16 +358,12 @@ static int by_text(const void *a, const void *b)
 int gc_folders(struct hfcache *c, const struct gc_rules *rules,
 	       struct strlist *out, struct error *err)
 {
-	int fd = openat(c->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_open(c->fd, ".");
 	struct dirent *d;
 	int failed;
 
-	if (!dir) {
-		err_sys(err, errno, "%s", c->root);
-		close_fd(&fd);
-		return -1;
-	}
+	if (!dir)
+		return err_sys(err, errno, "%s", c->root);
 	while ((d = file_dir_next(dir, &failed))) {
 		enum repo_type type;
 		char *id CLEANUP(free_ptr) = NULL;
@@ -400,13 +396,9 @@ bool gc_trash_origin(const char *trash, char *out, size_t cap)
 void gc_plan_trash(struct hfcache *c, const struct gc_rules *rules,
 		   struct gc_report *out)
 {
-	int fd = openat(c->fd, ".locks",
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_open(c->fd, ".locks");
 	struct dirent *d;
 
-	if (!dir)
-		close_fd(&fd);
 	while (dir && rules->garbage && (d = readdir(dir)))
 		if (str_ends(d->d_name, TRASH_SUFFIX))
 			add(out, GC_TRASH, ".locks", d->d_name);

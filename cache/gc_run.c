@@ -56,15 +56,12 @@ static char *path_of(const struct gc_item *it)
 /* 0 or an errno. NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static int delete_tree(int parent, const char *name, unsigned depth)
 {
-	int fd = openat(parent, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_open(parent, name);
 	struct dirent *d;
 	int failed = 0;
 
 	if (!dir) {
 		failed = errno;
-		close_fd(&fd);
 		if (failed == ENOTDIR || failed == ELOOP)
 			failed = unlinkat(parent, name, 0) ? errno : 0;
 		return failed == ENOENT ? 0 : failed;
@@ -331,16 +328,13 @@ static bool has_ref(const struct census *repo, const char *commit)
 static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
 			unsigned depth)
 {
-	int fd = openat(parent, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_open(parent, name);
 	struct dirent *d;
 	struct stat st;
 	bool found = false;
 	int failed = errno;
 
 	if (!dir) {
-		close_fd(&fd);
 		if (failed != ENOTDIR && failed != ELOOP)
 			return failed != ENOENT;
 		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))

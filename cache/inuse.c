@@ -34,16 +34,6 @@ static void add(struct inuse *u, uint64_t dev, uint64_t ino, pid_t pid)
 	u->entries[u->count++] = (struct inuse_entry){ dev, ino, pid };
 }
 
-static DIR *open_dir(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		close_fd(&fd);
-	return dir;
-}
-
 /* errno of a look at a process that is gone; or none. */
 static bool has_ended(int failed)
 {
@@ -52,7 +42,7 @@ static bool has_ended(int failed)
 
 static void read_fds(struct inuse *u, int procfd, pid_t pid)
 {
-	DIR *dir = open_dir(procfd, "fd");
+	DIR *dir = file_dir_open(procfd, "fd");
 	struct dirent *d;
 	struct stat st;
 	int failed;
@@ -120,7 +110,7 @@ static int by_inode(const void *a, const void *b)
 
 void inuse_read(struct inuse *out)
 {
-	DIR *proc = open_dir(AT_FDCWD, "/proc");
+	DIR *proc = file_dir_open(AT_FDCWD, "/proc");
 	struct dirent *d;
 	int failed = 0;
 

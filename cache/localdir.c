@@ -202,23 +202,12 @@ static int read_one(struct reader *r, int dirfd, const char *name)
 	return 0;
 }
 
-static DIR *open_dir(int parent, const char *name)
-{
-	int fd = openat(parent, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		close_fd(&fd);
-	return dir;
-}
-
 /* Not every file system tells in the directory what an entry is.
  * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
 static int read_dir(struct reader *r, int parent, const char *name,
 		    unsigned depth)
 {
-	DIR *dir = depth > DEPTH_MAX ? NULL : open_dir(parent, name);
+	DIR *dir = depth > DEPTH_MAX ? NULL : file_dir_open(parent, name);
 	size_t len = r->rel.len;
 	struct dirent *d;
 	int rc = 0, failed = 0;
@@ -384,13 +373,8 @@ int localdir_read(struct localdir *out, const char *dir, enum repo_type type,
 		.err = err,
 	};
 
-	out->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (out->dirfd < 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "%s: no such directory",
-			       dir);
-	if (out->dirfd < 0)
-		return err_sys(err, errno, "%s", dir);
-	if (read_home(&r, dir) != 0)
+	if (file_open(AT_FDCWD, dir, O_DIRECTORY, &out->dirfd, err) ||
+	    read_home(&r, dir) != 0)
 		return -1;
 	put_in_order(&r);
 	return 0;

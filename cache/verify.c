@@ -111,14 +111,11 @@ static void check_refs(struct checker *k)
 static void check_leftovers(struct checker *k)
 {
 	char *blobs CLEANUP(free_ptr) = store_path(k->repo, "blobs");
-	int fd = beneath_open_dir(k->cache->fd, blobs);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_take(beneath_open_dir(k->cache->fd, blobs));
 	struct dirent *d;
 
-	if (!dir) {
-		close_fd(&fd);
+	if (!dir)
 		return;
-	}
 	while ((d = readdir(dir))) {
 		char *path CLEANUP(free_ptr) = xasprintf("blobs/%s", d->d_name);
 

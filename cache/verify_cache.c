@@ -89,13 +89,10 @@ static void note_closed(struct survey *s, const char *path)
 static DIR *open_dir(struct survey *s, const char *path)
 {
 	char *full CLEANUP(free_ptr) = below_root(s, path);
-	int fd = beneath_open_dir(s->cache->fd, full);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = file_dir_take(beneath_open_dir(s->cache->fd, full));
 
-	if (!dir) {
+	if (!dir)
 		note_closed(s, path);
-		close_fd(&fd);
-	}
 	return dir;
 }
 
