@@ -70,6 +70,10 @@ start nginx nginx -c "$T/nginx.conf"
 await listens "$PORT"
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
 
+# the one that was right before: the lock's other files are not
+jq '.repos[0].files |= map(select(.path == "sub/small.bin")) | .repos[0].complete = false' \
+	"$T/lock.json" >"$T/part.json"
+
 fetch() { # STATUS PREFIX ARGS...
 	local status=$1 at=$2
 	shift 2
@@ -87,6 +91,17 @@ prefix() {
 	same "$(awk '{print $7}' "$T/log/nginx.access" | grep -vcE '^/(mirror/hf|cdn)/')" 0
 	grep -q 'GET /cdn/' "$T/log/nginx.access"
 }
+protocols() { # listings over HTTP/2; bytes over HTTP/1.1
+	: >"$T/log/nginx.access"
+	expect 0 itts lock acme/voice --lock "$T/h2.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
+	cmp "$T/h2.json" "$T/lock.json"
+	same "$(grep -o 'GET /mirror/hf/api/models/[^ ]* HTTP/[0-9.]*' "$T/log/nginx.access" | sed 's/.* //' | sort -u)" HTTP/2.0
+	test "$(grep -c 'GET /mirror/hf/api/models/' "$T/log/nginx.access")" -ge 3
+	: >"$T/log/nginx.access"
+	fetch 0 "$TLS/mirror/hf" --ca-bundle "$T/ca.pem"
+	same "$(grep -oE 'GET /(cdn|mirror/hf/acme)/[^ ]* HTTP/[0-9.]*' "$T/log/nginx.access" | sed 's/.* //' | sort -u)" HTTP/1.1
+	test "$(grep -c 'GET /cdn/' "$T/log/nginx.access")" -ge 1
+}
 by_variable() {
 	local name
 	for name in SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE; do
@@ -97,15 +112,34 @@ by_variable() {
 	cp "$T/ca.pem" "$T/ca-dir/$(openssl x509 -hash -noout -in "$T/ca.pem").0"
 	SSL_CERT_DIR=$T/ca-dir fetch 0 "$TLS/mirror/hf"
 }
+# One message, of the file and the endpoint; the next run, with the line in order,
+# does not ask again for what was right.
+refused() { # ENDPOINT OPTIONS...
+	local at=$1 cache=$T/t-$BASHPID
+	shift
+	rm -rf "$cache"
+	expect 0 itts fetch --lock "$T/part.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$cache"
+	expect 4 itts fetch --lock "$T/lock.json" --endpoint "$at" --cache "$cache" "$@"
+	one_error
+	grep -q "^itts-pack: .*acme/voice [a-z]*[./a-z]*: $at: " "$T/err"
+	says certificate
+	cp "$T/err" "$T/err-$BASHPID"
+	cache_is_honest "$cache"
+	same "$(find "$cache" -name '*.itts-part' | wc -l)" 0
+	same "$(find "$cache" -type f -path '*/blobs/*' | wc -l)" 1
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$cache" --json
+	jq -e '.had_files == 1 and .downloaded_files == 3 and
+		([.sources[].received_bytes] | add) == 3000000 + 300 + 5' "$T/out"
+	cache_is_honest "$cache"
+	diff -r "$SRC" "$cache/models--acme--voice/snapshots/$A"
+	cp "$T/err-$BASHPID" "$T/err"
+}
 untrusted() { # at once, and with the way out
 	local before=$SECONDS
-	fetch 4 "$TLS/mirror/hf"
-	one_error
-	says certificate --ca-bundle
+	refused "$TLS/mirror/hf"
+	says --ca-bundle
 	test $((SECONDS - before)) -le 10
-	fetch 4 "$TLS/mirror/hf" --ca-bundle "$T/other.pem"
-	one_error
-	says certificate "127.0.0.1:$PORT"
+	refused "$TLS/mirror/hf" --ca-bundle "$T/other.pem"
 }
 wrong_name() {
 	sed "s/127.0.0.1:\([0-9]*\) ssl/127.0.0.5:\1 ssl/" "$T/nginx.conf" |
@@ -113,14 +147,11 @@ wrong_name() {
 	start nginx2 nginx -c "$T/nginx2.conf"
 	await sh -c 'test -s "$T/nginx2.pid"'
 	sleep 0.2
-	fetch 4 "https://127.0.0.5:$PORT/mirror/hf" --ca-bundle "$T/ca.pem"
-	one_error
-	says 127.0.0.5
+	refused "https://127.0.0.5:$PORT/mirror/hf" --ca-bundle "$T/ca.pem"
 }
 expired() {
-	fetch 4 "https://127.0.0.1:$EXPIRED/mirror/hf" --ca-bundle "$T/ca.pem"
-	one_error
-	says certificate expired "127.0.0.1:$EXPIRED"
+	refused "https://127.0.0.1:$EXPIRED/mirror/hf" --ca-bundle "$T/ca.pem"
+	says expired
 }
 no_such_bundle() {
 	fetch 2 "$TLS/mirror/hf" --ca-bundle "$T/nothing.pem"
@@ -143,6 +174,7 @@ busy() { # 429 from nginx: asked again until it works
 }
 
 check "a mirror under a path prefix, CDN with TLS of a private CA" prefix
+check "HTTP/2 for API calls, HTTP/1.1 for bytes" protocols
 check "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_DIR" by_variable
 check "an unknown CA: clear, at once, with advice" untrusted
 check "a certificate for another name" wrong_name
