@@ -7,7 +7,8 @@ upstream, or a server of one file, with faults that are set while it runs.
 POST /setup with {"upstream": URL, "rules": [RULE...]} replaces what is given.
 A rule: {"path": REGEX, "fault": NAME, "count": N, "method": "GET", ...}: the
 first rule that fits the path (and has some of its count left; no count: for
-ever) is applied to the answer. GET /summary says what was done.
+ever) is applied to the answer. GET /summary says what was done; in the log, "open"
+is how many answers were under way when this one began, itself counted.
 
     fault    further keys
     status   status, headers {}, body          instead of the answer
@@ -67,6 +68,7 @@ class State:
         self.lock = threading.Lock()
         self.upstream, self.file, self.follow = None, None, False
         self.rules, self.requests = [], 0
+        self.open = 0  # answers under way
 
     def setup(self, wish):
         with self.lock:
@@ -83,6 +85,11 @@ class State:
                     rule["hits"] += 1
                     return dict(rule)
         return {"fault": None}
+
+    def count(self, change):
+        with self.lock:
+            self.open += change
+            return self.open
 
     def summary(self):
         with self.lock:
@@ -102,7 +109,14 @@ class FaultHandler(Handler):
             return self.control(self.state.summary())
         rule = self.state.pick(self.command, self.path)
         make = getattr(self, "fault_" + (rule["fault"] or "none").replace("-", "_"))
-        return make(rule, body)
+        self.open = self.state.count(1)
+        try:
+            return make(rule, body)
+        finally:
+            self.state.count(-1)
+
+    def note(self, status, sent, **more):
+        super().note(status, sent, open=self.open, **more)
 
     # as a proxy it only ever does wrong
     do_GET = do_HEAD = do_POST = do_CONNECT = handle_any

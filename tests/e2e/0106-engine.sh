@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# What the engine does on the way: hashing behind the writer, connections that become
+# more and fewer, what is asked for twice, the limit on the rate, the deadline.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq curl strace
+A=1111111111111111111111111111111111111111
+TOP=$T/repos
+SIZE=40500000
+repo "$TOP" acme/voice $A big.safetensors=$SIZE
+SRC=$TOP/models/acme/voice/$A
+SUM=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
+start_hub hub "$TOP"
+start_hub even "$TOP" --rate 2500000
+start_hub steady "$TOP" --rate 6000000
+# shellcheck disable=SC2154
+start_fault bad --upstream "$hub" --follow
+must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+
+fetch() { # ARGS...: into a new cache; all is right
+	local cache=$T/cache-$BASHPID
+	rm -rf "$cache"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --json "$@"
+	cache_is_honest "$cache"
+	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
+	rm -rf "$cache"
+}
+
+# Each byte is read back once, by the thread behind the writer; when the last byte has
+# come, little is left to hash; nothing is read afterwards or by mapping it.
+one_pass() {
+	local calls=openat,dup,fcntl,read,pread64,preadv,preadv2,readv,pwrite64,pwritev,write,mmap,sendfile,copy_file_range,renameat,renameat2,linkat
+	# shellcheck disable=SC2154
+	expect 0 strace -f -y -qq -s 0 -o "$T/trace" -e "trace=$calls" "$PROGRAM" fetch --lock "$T/lock.json" \
+		--endpoint "$steady" --cache "$T/c1" --connections 2 --json
+	cache_is_honest "$T/c1"
+	python3 - "$T/trace" "$SUM" $SIZE <<-'END'
+		import re, sys
+		trace, name, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+		begun, reads, writes, odd = {}, [], 0, []
+		left = 0  # bytes read after the last one was written
+		for line in open(trace):
+		    pid, _, call = line.strip().partition(" ")
+		    call = call.strip()
+		    if call.endswith("<unfinished ...>"):
+		        begun[pid] = call[:-len("<unfinished ...>")]
+		        continue
+		    resumed = re.match(r"<\.\.\. \w+ resumed>", call)
+		    if resumed:
+		        call = begun.pop(pid) + call[resumed.end():]
+		    match = re.match(r"(\w+)\((.*)\)\s+= (-?\d+|0x\w+)", call)
+		    if not match or not re.search(name + r"(\.itts-part)?[>\"]", call):
+		        continue
+		    what, args, got = match.group(1), match.group(2), int(match.group(3), 0)
+		    if what == "pread64":
+		        reads.append((int(args.rsplit(",", 1)[1], 0), got))
+		        left += got
+		    elif what in ("pwrite64", "pwritev"):
+		        writes, left = writes + got, 0
+		    elif what in ("read", "readv", "preadv", "preadv2", "mmap", "sendfile", "copy_file_range"):
+		        odd.append(call)
+		total = sum(n for _, n in reads)
+		print(writes, "written,", total, "read back,", left, "after the last write;", odd)
+		assert not odd
+		assert size <= writes
+		assert total == size, "each byte once"
+		at = 0
+		for offset, n in reads:
+		    assert offset == at, "in order"
+		    at += n
+		assert left <= 12 << 20, "two requests of so many seconds at most"
+	END
+}
+
+# How many answers were under way when each began, in this order.
+opens() { # [JQ-CONDITION]
+	jq -s "[.[] | select((.path | test(\"big\")) and (${1:-true}))] | sort_by(.began) | map(.open)" "$T/log/bad.requests"
+}
+slow_all() { printf '{"path": "big.safetensors", "fault": "slow", "rate": %s}' "$1"; }
+# Each connection brings what it can: few at first, in the end all that may be.
+grows() {
+	: >"$T/log/bad.requests"
+	# shellcheck disable=SC2154
+	faults "$bad" "[$(slow_all 1500000)]"
+	fetch --endpoint "$bad"
+	opens | tr -d '\n '
+	test "$(opens | jq '.[:4] | max')" -le 4
+	test "$(opens | jq max)" -ge 12
+	test "$(opens | jq max)" -le 18 # a server may see the next before the last has gone
+	: >"$T/log/bad.requests"
+	fetch --endpoint "$bad" --connections 3
+	test "$(opens | jq max)" -le 4
+}
+# Refused in the middle: half as many from then on, and all is right in the end.
+halves() { # RULE FAULT COUNT: what it refuses with, and how often
+	local pid status=0 most first last
+	: >"$T/log/bad.requests"
+	faults "$bad" "[$(slow_all 600000)]"
+	rm -rf "$T/c2"
+	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$T/c2" --json >"$T/out" 2>"$T/err" &
+	pid=$!
+	PIDS="$PIDS $pid"
+	grown() { test "$(opens 2>&1 | jq max)" -ge 12; }
+	await grown
+	faults "$bad" "[{\"path\": \"big.safetensors\", \"count\": $3, $1}, $(slow_all 600000)]"
+	wait $pid || status=$?
+	show
+	same $status 0
+	cache_is_honest "$T/c2"
+	most=$(opens | jq max)
+	read -r first last < <(jq -sr "map(select(.fault == \"$2\") | .began) | \"\(min) \(max)\"" "$T/log/bad.requests")
+	echo "at most $most; refused from $first until $last"
+	# three seconds it holds to that
+	opens ".began > $last + 0.3 and .began < $first + 3" | tee "$T/after" | tr -d '\n '
+	test "$(jq length "$T/after")" -ge 3
+	test "$(jq 'sort | .[length / 2 | floor]' "$T/after")" -le $((most * 5 / 8))
+	jq -e '.retries >= 4' "$T/out"
+}
+# A server in order, connections all alike: hardly anything is asked for twice.
+thrifty() {
+	local i
+	for i in 4 12; do
+		fetch --endpoint "$even" --connections $i
+		jq -c '[.wasted_bytes, .retries, .elapsed_ms]' "$T/out"
+		jq -e ".retries == 0 and .wasted_bytes <= 1048576 and
+			([.sources[].received_bytes] | add) <= $SIZE * 1.026" "$T/out"
+	done
+	fetch --endpoint "$hub"
+	jq -e ".retries == 0 and .wasted_bytes <= 1048576" "$T/out"
+}
+# One answer crawls: its block comes from another connection, that block alone.
+helped() {
+	faults "$bad" '[{"path": "big.safetensors", "fault": "slow", "rate": 1000, "count": 1}]'
+	fetch --endpoint "$bad"
+	jq -e '.wasted_bytes <= 1048576 and .retries == 0' "$T/out"
+}
+timed() { # COMMAND...: how many ms it took, in MS
+	local before=$EPOCHREALTIME
+	"$@"
+	MS=$(((${EPOCHREALTIME/./} - ${before/./}) / 1000))
+	echo "took $MS ms"
+}
+limited() { # exact to a twentieth, from one connection or many
+	local n
+	for n in 1 8; do
+		timed fetch --endpoint "$hub" --limit-rate 10M --connections $n
+		test $MS -ge $((SIZE * 95 / 100 / 10486))
+		# a busy machine takes longer
+		test $MS -le $((SIZE * 125 / 100 / 10486))
+	done
+}
+late() { # given up in time, whatever the server does
+	faults "$bad" '[{"path": "big.safetensors", "fault": "stall", "after": 1000, "seconds": 30}]'
+	timed expect 4 itts fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$T/c3" --deadline 2s
+	one_error
+	says "acme/voice big.safetensors" deadline
+	test $MS -ge 1900
+	test $MS -le 4000
+	cache_is_honest "$T/c3"
+}
+
+check "hashed behind the writer: each byte read back once" one_pass
+check "connections start low and grow up to a cap" grows
+check "429 halves them" halves '"fault": "status", "status": 429' status 6
+check "503 halves them" halves '"fault": "status", "status": 503' status 6
+# of a connection that was of use before, libcurl asks once more by itself
+check "resets halve them" halves '"fault": "drop"' drop 12
+check "a server in order: nothing much twice" thrifty
+check "a connection that crawls: one block twice" helped
+check "--limit-rate, exactly" limited
+check "--deadline, in time" late
+finish
