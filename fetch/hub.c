@@ -49,7 +49,7 @@ static char *api_url(const struct query *q, const char *verb,
 /* --- which commit ----------------------------------------------------------- */
 
 static int ask_info(const struct query *q, const char *revision, bool files,
-		    struct lock_repo *repo, struct error *err)
+		    size_t *named, struct lock_repo *repo, struct error *err)
 {
 	char *url CLEANUP(free_ptr) = api_url(q, "revision", revision,
 					      files ? "?blobs=true" : "");
@@ -60,7 +60,7 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 		return -1;
 	if (ask_first_byte(&body) == '<')
 		return retry_explain(&res, q->q.what, q->q.endpoint->name, err);
-	if (hub_parse_info(body.ptr, body.len, files, repo, err) < 0)
+	if (hub_parse_info(body.ptr, body.len, files, named, repo, err) < 0)
 		return err_wrap(err, "%s: %s", q->q.endpoint->name, q->q.what);
 	if (is_commit_id(revision) && strcmp(repo->commit, revision) != 0)
 		return err_set(err, ERR_INTEGRITY,
@@ -75,6 +75,33 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 static bool lacks_tree_api(const struct http_response *res)
 {
 	return res->status == 404 || res->status == 405 || res->status == 501;
+}
+
+/* No help, but no lie: others are asked. */
+static int half_listed(const struct query *q, const char *why,
+		       struct error *err)
+{
+	err_set(err, ERR_HTTP, "%s: %s: %s", q->q.endpoint->name, q->q.what,
+		why);
+	return err_hint(err, "ask another endpoint for the listing");
+}
+
+/* The page after this one; NULL: it was the last. */
+static int next_page(const struct query *q, const struct http_response *res,
+		     char **url, struct error *err)
+{
+	char *asked CLEANUP(free_ptr) = take_ptr(*url);
+
+	*url = NULL;
+	if (!res->link_next)
+		return 0;
+	if (hub_rehost(q->q.endpoint, res->link_next, url, err) < 0)
+		return -1;
+	/* olah drops what tells the pages apart */
+	if (strcmp(asked, *url) == 0)
+		return half_listed(q, "the listing gives the same page again",
+				   err);
+	return 0;
 }
 
 /* 1: listed; 0: this endpoint has no tree API. */
@@ -102,9 +129,7 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 		if (hub_parse_tree(body.ptr, body.len, repo, err) < 0)
 			return err_wrap(err, "%s: %s", q->q.endpoint->name,
 					q->q.what);
-		free_ptr(&url);
-		if (res.link_next &&
-		    hub_rehost(q->q.endpoint, res.link_next, &url, err) < 0)
+		if (next_page(q, &res, &url, err) < 0)
 			return -1;
 	}
 	return 1;
@@ -119,9 +144,10 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		       .what = xasprintf("%s@%s", repo->id, revision) },
 		.repo = repo,
 	};
+	size_t named;
 	int listed;
 
-	if (ask_info(&q, revision, false, repo, err) < 0)
+	if (ask_info(&q, revision, false, &named, repo, err) < 0)
 		return -1;
 	listed = ask_tree(&q, repo, err);
 	if (listed < 0)
@@ -131,8 +157,16 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		char commit[41];
 
 		memcpy(commit, repo->commit, sizeof(commit));
-		if (ask_info(&q, commit, true, repo, err) < 0)
+		if (ask_info(&q, commit, true, NULL, repo, err) < 0) {
+			/* as half_listed() */
+			if (err->code == ERR_FORMAT)
+				err->code = ERR_HTTP;
 			return -1;
+		}
+	} else if (repo->file_count < named) {
+		return half_listed(
+			&q, "the listing has fewer files than the repository",
+			err);
 	}
 	return 0;
 }

@@ -77,7 +77,8 @@ char *hub_resolve_url(const struct hub_endpoint *e, enum repo_type type,
 /* What one endpoint says of a revision of repo->type, repo->id: commit and all
  * files (path, size, etag; sha256 for LFS files). Tree API with pages, each
  * re-hosted onto the endpoint, else revision?blobs=true. Fills repo->commit and
- * repo->files. */
+ * repo->files. ERR_HTTP where pages, sizes or digests are missing: no listing is
+ * better than half of one. */
 int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 	     struct lock_repo *repo, struct error *err) MUST_CHECK;
 
@@ -85,7 +86,9 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
  * ERR_UNSAFE. */
 int hub_parse_tree(const char *text, size_t len, struct lock_repo *repo,
 		   struct error *err) MUST_CHECK;
-int hub_parse_info(const char *text, size_t len, bool files,
+/* files: the rows, too. named: how many files it names, where not NULL; 0 if it
+ * names none. */
+int hub_parse_info(const char *text, size_t len, bool files, size_t *named,
 		   struct lock_repo *repo, struct error *err) MUST_CHECK;
 /* Puts the endpoint in front of a Link URL that may name another host. ERR_FORMAT
  * if it is not below /api/ there. Caller frees. */

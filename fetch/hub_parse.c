@@ -139,7 +139,7 @@ static int set_commit(const struct json *sha, struct lock_repo *repo,
 
 /* The value of one key of the object. */
 static int read_member(struct json_reader *r, const char *key, bool files,
-		       struct lock_repo *repo, struct error *err)
+		       size_t *named, struct lock_repo *repo, struct error *err)
 {
 	struct json *value CLEANUP(json_free) = NULL;
 
@@ -149,10 +149,12 @@ static int read_member(struct json_reader *r, const char *key, bool files,
 		return -1;
 	if (strcmp(key, "sha") == 0)
 		return set_commit(value, repo, err);
+	if (named && strcmp(key, "siblings") == 0)
+		*named = json_is_array(value) ? json_count(value) : 0;
 	return 0;
 }
 
-int hub_parse_info(const char *text, size_t len, bool files,
+int hub_parse_info(const char *text, size_t len, bool files, size_t *named,
 		   struct lock_repo *repo, struct error *err)
 {
 	struct json_reader r;
@@ -160,6 +162,8 @@ int hub_parse_info(const char *text, size_t len, bool files,
 	int more;
 
 	repo->commit[0] = '\0';
+	if (named)
+		*named = 0;
 	json_reader_init(&r, text, len);
 	if (json_enter_object(&r, err) < 0)
 		return -1;
@@ -171,7 +175,7 @@ int hub_parse_info(const char *text, size_t len, bool files,
 			return -1;
 		if (more == 0)
 			break;
-		if (read_member(&r, key, files, repo, err) < 0)
+		if (read_member(&r, key, files, named, repo, err) < 0)
 			return -1;
 		listed |= strcmp(key, "siblings") == 0;
 	}

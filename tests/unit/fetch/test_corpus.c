@@ -73,7 +73,7 @@ static bool take_hub(char kind, const char *text, size_t len)
 	if (kind != 't' && kind != 'i')
 		return false;
 	rc = kind == 't' ? hub_parse_tree(text, len, repo, &err)
-			 : hub_parse_info(text, len, true, repo, &err);
+			 : hub_parse_info(text, len, true, NULL, repo, &err);
 	assert_paths(repo);
 	return rc == 0 && repo->file_count > 0;
 }

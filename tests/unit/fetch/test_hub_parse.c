@@ -16,7 +16,7 @@ static int parse(bool tree, const char *text, struct lock *l, struct error *err)
 	struct lock_repo *repo = lock_add_repo(l);
 
 	return tree ? hub_parse_tree(text, strlen(text), repo, err)
-		    : hub_parse_info(text, strlen(text), true, repo, err);
+		    : hub_parse_info(text, strlen(text), true, NULL, repo, err);
 }
 
 static void assert_files(const struct lock_repo *r)
