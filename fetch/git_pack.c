@@ -30,6 +30,7 @@
 struct git_pack {
 	char *dir;
 	git_indexer *indexer;
+	git_indexer_progress progress; /* the indexer counts by it */
 	git_odb *odb;
 	git_repository *repo;
 	uint64_t bytes;
@@ -149,8 +150,6 @@ static int check_head(struct git_pack *p, const unsigned char *buf, size_t n,
 int git_pack_add(struct git_pack *p, const void *buf, size_t n,
 		 struct error *err)
 {
-	git_indexer_progress progress;
-
 	if (check_head(p, buf, n, err) < 0)
 		return -1;
 	p->bytes += n;
@@ -158,7 +157,7 @@ int git_pack_add(struct git_pack *p, const void *buf, size_t n,
 		return err_set(err, ERR_FORMAT,
 			       "the pack has more than %llu bytes",
 			       (unsigned long long)GIT_PACK_LIMIT);
-	if (git_indexer_append(p->indexer, buf, n, &progress) < 0)
+	if (git_indexer_append(p->indexer, buf, n, &p->progress) < 0)
 		return fail(err, "pack");
 	return 0;
 }
@@ -166,12 +165,11 @@ int git_pack_add(struct git_pack *p, const void *buf, size_t n,
 int git_pack_finish(struct git_pack *p, struct error *err)
 {
 	char *index CLEANUP(free_ptr) = NULL;
-	git_indexer_progress progress;
 	git_odb_backend *backend = NULL;
 
 	if (p->bytes < sizeof(p->head))
 		return err_set(err, ERR_FORMAT, "the pack is empty");
-	if (git_indexer_commit(p->indexer, &progress) < 0)
+	if (git_indexer_commit(p->indexer, &p->progress) < 0)
 		return fail(err, "pack");
 	index = xasprintf("%s/pack-%s.idx", p->dir,
 			  git_indexer_name(p->indexer));

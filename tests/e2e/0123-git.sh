@@ -17,6 +17,9 @@ mkdir -p "$W/sub" "$T/git/acme" "$T/content/sub"
 head -c 2000000 /dev/urandom >"$T/content/big.safetensors"
 head -c 70000 /dev/urandom >"$T/content/sub/small.bin"
 seq 40000 >"$T/content/sub/numbers.txt"
+# a server sends but one of them whole, and of the others how they differ
+seq 40000 | sed 's/^777$/other/' >"$T/content/sub/numbers2.txt"
+(cat "$T/content/sub/numbers.txt"; echo more) >"$T/content/sub/numbers3.txt"
 echo '{"a": 1}' >"$T/content/config.json"
 : >"$T/content/empty.txt"
 pointer() {
@@ -34,7 +37,7 @@ pointer() {
 	git rm -q old.txt
 	mkdir -p sub
 	cp "$T/content/config.json" "$T/content/empty.txt" .
-	cp "$T/content/sub/numbers.txt" sub
+	cp "$T/content/sub/"numbers*.txt sub
 	pointer "$T/content/big.safetensors" >big.safetensors
 	pointer "$T/content/sub/small.bin" >sub/small.bin
 	git add -A
@@ -136,7 +139,7 @@ prove() { # STATUS REPO ENDPOINT
 proven() { # with and without the server leaving blobs out
 	: >"$T/log/nginx.access"
 	prove 0 acme/voice "$AT"
-	prints "git proves the 5 files"
+	prints "git proves the 7 files"
 	grep -q '^POST /acme/voice.git/git-upload-pack 200' "$T/log/nginx.access"
 	small=$(awk '$1 == "POST" {print $4}' "$T/log/nginx.access")
 	prove 0 acme/plain "$AT"
@@ -156,7 +159,7 @@ lied() { # the lock would be made from it, but for the proof
 hidden() { # a listing that lacks a file says that it is whole
 	prove 9 acme/voice "$AT/hider"
 	one_error
-	says "5 files"
+	says "7 files"
 }
 manifest() { # FILE URL REVISION
 	cat >"$1" <<JSON
