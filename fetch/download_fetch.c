@@ -20,6 +20,8 @@
 #define SOURCES_MS 1000
 /* Of large files, which keep several connections busy each. */
 #define LARGE_JOBS 64
+/* Begun beside those that connections are at. */
+#define JOBS_AHEAD 16
 /* Descriptors of a file on its way, of one that waits for its name, of the rest. */
 #define FDS_OF_JOB   5 /* part, its directory, lock; connections to hub and CDN */
 #define FDS_OF_KEPT  3
@@ -228,20 +230,32 @@ static void job_ended(void *ctx, const struct job_end *e,
 	fill(f);
 }
 
+/* No more files are begun than there may be connections for soon: the first
+ * question does not wait until a hundred are. */
+static unsigned most_jobs(const struct fetch *f)
+{
+	unsigned most = JOBS_AHEAD;
+
+	for (size_t k = 0; k < f->common.hub->count; k++)
+		most += 2 * f->common.endpoints[k].pace.limit;
+	return most;
+}
+
 static struct job *free_job(struct fetch *f)
 {
 	struct job *unused = NULL;
-	unsigned large = 0;
+	unsigned used = 0, large = 0;
 
 	for (unsigned i = 0; i < f->common.job_count; i++) {
 		struct job *j = &f->common.jobs[i];
 
 		if (j->state == JOB_UNUSED)
 			unused = j;
-		else if (j->state != JOB_SMALL)
-			large++;
+		else
+			used++;
+		large += j->state != JOB_UNUSED && j->state != JOB_SMALL;
 	}
-	return large < LARGE_JOBS ? unused : NULL;
+	return used < most_jobs(f) && large < LARGE_JOBS ? unused : NULL;
 }
 
 static void tell_busy(struct fetch *f, uint32_t place)

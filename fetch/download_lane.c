@@ -369,13 +369,13 @@ static void complete(struct lane *l)
 	struct job *j = l->job;
 	struct hub_endpoint *e = l->endpoint;
 	struct pace *p = &common_endpoint(l)->pace;
-	uint64_t now = clock_ms();
+	uint64_t now = clock_ms(), waited = l->began_ms - l->asked_ms;
 
 	e->failures = 0;
 	l->source->waits = 0;
 	pace_answer(p, false, now);
-	if (l->began_ms - l->asked_ms > now - l->began_ms)
-		pace_waited(p, now);
+	if (waited > now - l->began_ms)
+		pace_waited(p, waited, now);
 	learn_rate(l);
 	lane_release(l);
 	if (j->state == JOB_SMALL)

@@ -4,10 +4,12 @@
 #define HOLD_MS	   3000 /* after a step back */
 #define MOST_HOLDS 3	/* doublings of that */
 #define TRIES	   10	/* measurements that a step has to show something */
-#define REFUSED	   10	/* strain of a refusal; an answer takes away 1 */
+#define FALLS	   3 /* of these that one counts for which shows the opposite */
+#define REFUSED	   10 /* strain of a refusal; an answer takes away 1 */
 #define STRAINED \
 	40 /* one refusal in twenty, at random, hardly ever gets there */
 #define QUIET_MS 1000 /* refusals that come together are one */
+#define LATE_MS	 5 /* beyond twice the shortest wait: they stand in a queue */
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -44,7 +46,8 @@ static bool try_step(struct pace *p, uint64_t rate, uint64_t now_ms)
 		p->holds = 0;
 		return false;
 	}
-	if (++p->in_vain < TRIES)
+	p->in_vain += rate < p->best - p->best / 20 ? FALLS : 1;
+	if (p->in_vain < TRIES)
 		return true;
 	p->limit = p->limit / 2;
 	p->best = 0;
@@ -99,16 +102,24 @@ bool pace_answer(struct pace *p, bool refused, uint64_t now_ms)
 	return true;
 }
 
-void pace_waited(struct pace *p, uint64_t now_ms)
+/* If each waits as long as when they were few, all of them together have become as
+ * much faster as they have become more. */
+void pace_waited(struct pace *p, uint64_t ms, uint64_t now_ms)
 {
-	if (p->limit >= least(p->cap, PACE_WAITED) || now_ms < p->hold_ms)
+	if (!p->wait_ms || ms < p->wait_ms)
+		p->wait_ms = ms ? ms : 1;
+	if (p->limit >= p->cap || now_ms < p->hold_ms ||
+	    ms > 2 * p->wait_ms + LATE_MS)
 		return;
-	p->limit = least(p->limit + 2, least(p->cap, PACE_WAITED));
+	p->limit = least(p->limit + 3, p->cap);
 	p->waited = true;
 }
 
 void pace_set_cap(struct pace *p, unsigned cap)
 {
 	p->cap = least(cap, PACE_MAX_CAP);
+	if (p->cap > PACE_CAP && p->limit == PACE_START && !p->wait_ms &&
+	    !p->strain)
+		p->limit = PACE_START_MANY;
 	p->limit = least(p->limit, p->cap);
 }

@@ -51,6 +51,25 @@ static void limited_together(void **state)
 	assert_int_equal(p.limit, 16);
 }
 
+/* Where more of them are slower, a step is taken back sooner. */
+static void slower_together(void **state)
+{
+	struct pace p;
+	uint64_t now = 0;
+	unsigned ticks = 0;
+
+	(void)state;
+	pace_init(&p, 16, now);
+	do {
+		now += 100;
+		pace_count(&p, p.limit == 4 ? 400000 : 300000);
+		pace_tick(&p, p.limit, now);
+		assert_in_range(p.limit, 4, 8);
+		ticks++;
+	} while (ticks < 2 || p.limit == 8);
+	assert_in_range(ticks, 4, 6);
+}
+
 static void caps(void **state)
 {
 	static const struct {
@@ -139,18 +158,18 @@ static void now_and_then(void **state)
 }
 
 /* A round of small files: each of the connections gets an answer. */
-static void round_trip(struct pace *p, uint64_t *now)
+static void round_trip(struct pace *p, uint64_t ms, uint64_t *now)
 {
 	unsigned limit = p->limit;
 
-	*now += 20;
+	*now += ms;
 	for (unsigned i = 0; i < limit; i++)
-		pace_waited(p, *now);
-	pace_count(p, 1000);
+		pace_waited(p, ms, *now);
+	pace_count(p, limit * 1000);
 	pace_tick(p, p->limit, *now);
 }
 
-/* Small files: two more for each answer, so three times as many each round trip,
+/* Small files: three more for each answer, so four times as many each round trip,
  * whatever the bytes say; not while refusals are fresh. */
 static void waited_for(void **state)
 {
@@ -158,26 +177,26 @@ static void waited_for(void **state)
 	uint64_t now = 1000;
 
 	(void)state;
-	pace_init(&p, 64, now);
-	for (unsigned limit = 4; limit < 64; limit *= 3) {
+	pace_init(&p, PACE_CAP_SMALL, now);
+	for (unsigned limit = 4; limit < 128; limit *= 4) {
 		assert_int_equal(p.limit, limit);
-		round_trip(&p, &now);
+		round_trip(&p, 20, &now);
 	}
-	assert_int_equal(p.limit, 64);
-	round_trip(&p, &now);
-	assert_int_equal(p.limit, 64);
+	assert_int_equal(p.limit, 128);
+	round_trip(&p, 20, &now);
+	assert_int_equal(p.limit, 128);
 	assert_true(refuse(&p, 4, now));
-	pace_waited(&p, now + 100);
-	assert_int_equal(p.limit, 32);
+	pace_waited(&p, 20, now + 100);
+	assert_int_equal(p.limit, 64);
 }
 
-/* More than 64 only where that brings more, however long they wait. */
-static void waited_for_long(void **state)
+/* A server that does so many at a time and lets the others stand in a queue: no more
+ * than keep it busy. */
+static void waited_in_queue(void **state)
 {
 	static const struct {
-		uint64_t top;
-		unsigned end;
-	} rows[] = { { 64000000, 64 }, { UINT64_MAX, 128 } };
+		unsigned at_a_time, least, most;
+	} rows[] = { { 8, 12, 72 }, { 128, 128, 128 } };
 
 	(void)state;
 	for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
@@ -185,12 +204,13 @@ static void waited_for_long(void **state)
 		uint64_t now = 1000;
 
 		pace_init(&p, PACE_CAP_SMALL, now);
-		for (unsigned i = 0; i < 4; i++)
-			round_trip(&p, &now);
-		assert_int_equal(p.limit, 64);
-		second(&p, &now, 1000000, rows[k].top);
-		second(&p, &now, 1000000, rows[k].top);
-		assert_int_equal(p.limit, rows[k].end);
+		for (unsigned i = 0; i < 100; i++) {
+			unsigned rounds = (p.limit + rows[k].at_a_time - 1) /
+					  rows[k].at_a_time;
+
+			round_trip(&p, 20 * (uint64_t)rounds, &now);
+		}
+		assert_in_range(p.limit, rows[k].least, rows[k].most);
 	}
 }
 
@@ -209,18 +229,40 @@ static void other_cap(void **state)
 	assert_int_equal(p.cap, PACE_MAX_CAP);
 }
 
+/* Known to be small before anything has come: a few more to begin with; never
+ * what would take a refusal back. */
+static void begins_with_many(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 0, 0);
+	pace_set_cap(&p, PACE_CAP_SMALL);
+	assert_int_equal(p.limit, 8);
+	pace_init(&p, 0, 0);
+	pace_answer(&p, true, 10);
+	pace_set_cap(&p, PACE_CAP_SMALL);
+	assert_int_equal(p.limit, 4);
+	pace_init(&p, 0, 0);
+	pace_waited(&p, 20, 20);
+	pace_set_cap(&p, PACE_CAP_SMALL);
+	assert_int_equal(p.limit, 7);
+}
+
 int run_pace_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limited_each),
 		cmocka_unit_test(limited_together),
+		cmocka_unit_test(slower_together),
 		cmocka_unit_test(caps),
 		cmocka_unit_test(idle),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(now_and_then),
 		cmocka_unit_test(waited_for),
-		cmocka_unit_test(waited_for_long),
+		cmocka_unit_test(waited_in_queue),
 		cmocka_unit_test(other_cap),
+		cmocka_unit_test(begins_with_many),
 	};
 
 	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
