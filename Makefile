@@ -61,7 +61,7 @@ cmd_src := main app commands options groups help config text progress render ren
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \
 	cmd_verify cmd_version
 # the kinds of hub
-fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_pack git_source http_hop \
+fetch_src += modelscope modelscope_parse learn plain pkt lfs git git_memory git_pack git_source http_hop \
 	measure
 cmd_src += cmd_mirrors
 # registries

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "fetch/git_memory.h"
 #include "fetch/lfs.h"
 
 #include <dirent.h>
@@ -50,6 +51,7 @@ static int fail(struct error *err, const char *what)
 static void start_library(void)
 {
 	git_libgit2_init();
+	git_memory_bound();
 	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE);
 	git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)WINDOW);
 	git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)WINDOW / 4);

@@ -144,7 +144,11 @@ static int fill_repo(struct hub *h, struct hfcache *store,
 	if (m.small_count && fill_small(&g, store, repo, &m, err) < 0)
 		return -1;
 	lfs = xasprintf("%s%s", g.base, str_ends(g.base, ".git") ? "" : ".git");
-	return lfs_find(h, lfs, NULL, m.large, m.large_count, err);
+	if (lfs_find(h, lfs, NULL, m.large, m.large_count, err) == 0)
+		return 0;
+	if (!strstr(err->msg, g.origin))
+		err_wrap(err, "%s", g.base);
+	return err_wrap(err, "%s", repo->id);
 }
 
 int git_source_fill(struct hub *h, struct hfcache *store, struct lock *l,
