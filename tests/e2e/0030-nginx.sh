@@ -17,18 +17,8 @@ EXPIRED=$(free_port)
 TLS=https://127.0.0.1:$PORT
 start_hub hub "$TOP" --page-size 2 --cdn-url "$TLS/cdn"
 # shellcheck disable=SC2154
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	access_log $T/log/nginx.access;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
-	proxy_http_version 1.1;
-	proxy_max_temp_file_size 0;
+# (the signed path is the CDN's own: nginx cuts /cdn off)
+start_nginx "$PORT" <<CONF
 	limit_req_zone \$server_addr zone=busy:64k rate=2r/s;
 	server {
 		listen 127.0.0.1:$PORT ssl http2;
@@ -63,11 +53,7 @@ http {
 		ssl_certificate_key $T/server.key;
 		location /mirror/hf/ { proxy_pass $hub/; }
 	}
-}
 CONF
-# (the signed path is the CDN's own: nginx cuts /cdn off)
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
 
 # the one that was right before: the lock's other files are not

@@ -18,32 +18,11 @@ HELPER=$(ls /usr/lib/squid/basic_ncsa_auth /usr/lib64/squid/basic_ncsa_auth 2>/d
 PASSWORD=s3cret-$RANDOM$RANDOM
 printf 'anna:%s\n' "$(openssl passwd -apr1 "$PASSWORD")" >"$T/users"
 printf '%s\n' "$PASSWORD" >"$T/canary"
-chmod 755 "$T"
 
-squid_with() { # NAME PORT RULES
-	mkdir -p "$T/log/$1"
-	chmod 777 "$T/log/$1"
-	cat >"$T/$1.conf" <<CONF
-http_port 127.0.0.1:$2
-tcp_outgoing_address 127.0.0.3
-$3
-http_access deny all
-cache deny all
-access_log stdio:$T/log/$1/access
-cache_log $T/log/$1/cache
-pid_filename none
-visible_hostname localhost
-shutdown_lifetime 0 seconds
-pinger_enable off
-logfile_rotate 0
-CONF
-	start "$1" squid -N -f "$T/$1.conf"
-	await listens "$2"
-}
 OPEN=$(free_port)
-squid_with open "$OPEN" "http_access allow all"
+start_squid open "$OPEN" "http_access allow all"
 SHUT=$(free_port)
-squid_with shut "$SHUT" "auth_param basic program $HELPER $T/users
+start_squid shut "$SHUT" "auth_param basic program $HELPER $T/users
 auth_param basic realm test
 acl known proxy_auth REQUIRED
 http_access allow known"

@@ -15,19 +15,7 @@ MIRROR=http://127.0.0.1:$PORT
 DEAD=http://127.0.0.1:$(free_port)
 start_hub hub "$TOP" --page-size 2
 # shellcheck disable=SC2154
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	log_format full '\$request_uri|\$http_referer|\$http_authorization|\$http_cookie';
-	access_log $T/log/nginx.access full;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
-	proxy_http_version 1.1;
-	proxy_max_temp_file_size 0;
+start_nginx "$PORT" '$request_uri|$http_referer|$http_authorization|$http_cookie' <<CONF
 	server {
 		listen 127.0.0.1:$PORT;
 		# the Hub's own path in Link, whatever the prefix; a censor
@@ -85,10 +73,7 @@ http {
 		location /page/api/ { proxy_pass $hub/api/; }
 		location /page/ { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
 	}
-}
 CONF
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
 lock_same() { # ENDPOINT: the lock made there is the Hub's, byte for byte

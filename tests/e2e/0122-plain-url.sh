@@ -16,20 +16,7 @@ PORT2=$(free_port)
 WEB=http://127.0.0.1:$PORT
 echo "hf_canary granted" >"$T/tokens"
 start_hub hub "$TOP" --tokens "$T/tokens"
-USER_LINE=
-[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-$USER_LINE
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	log_format full '\$request_method \$request_uri \$status "\$http_authorization" "\$http_cookie"';
-	access_log $T/log/nginx.access full;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+start_nginx "$PORT" '$request_method $request_uri $status "$http_authorization" "$http_cookie"' <<CONF
 	server {
 		listen 127.0.0.1:$PORT;
 		root $T/www;
@@ -38,10 +25,7 @@ http {
 		location /page/ { default_type text/html; return 200 "<!doctype html>sorry"; }
 	}
 	server { listen 127.0.0.1:$PORT2; root $T/www; }
-}
 CONF
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
 
 manifest() { # FILE URL: g.pth from there
 	cat >"$1" <<JSON

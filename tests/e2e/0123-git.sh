@@ -65,8 +65,6 @@ start_hub liar "$LIAR" --cdn-url "$AT/liar-cdn"
 start_hub brief "$TOP" --cdn-url "$AT/brief-cdn" --url-life 1 --rate 500000
 start_hub never "$TOP" --cdn-url "$AT/never-cdn" --url-life -5
 start_hub hider "$TOP" --cdn-url "$AT/cdn" --hide acme/voice:sub/numbers.txt
-USER_LINE=
-[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
 git_location() { # PREFIX PROTOCOL-VARIABLE
 	cat <<CONF
 		location ~ ^$1(/acme/[a-z]+\.git/(info/refs|git-upload-pack))\$ {
@@ -83,21 +81,10 @@ git_location() { # PREFIX PROTOCOL-VARIABLE
 		}
 CONF
 }
+start fcgi fcgiwrap -s "unix:$T/fcgi.sock"
+await test -S "$T/fcgi.sock"
 # shellcheck disable=SC2154
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-$USER_LINE
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	log_format full '\$request_method \$request_uri \$status \$bytes_sent "\$http_git_protocol" \$remote_addr';
-	access_log $T/log/nginx.access full;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
-	proxy_http_version 1.1;
-	proxy_max_temp_file_size 0;
+start_nginx "$PORT" '$request_method $request_uri $status $bytes_sent "$http_git_protocol" $remote_addr' <<CONF
 	server {
 		listen 127.0.0.1:$PORT ssl http2;
 		ssl_certificate $T/server.pem;
@@ -119,12 +106,7 @@ $(git_location /old '""')
 		location /hider/ { proxy_pass $hider/; proxy_redirect ~^/(.*)\$ /hider/\$1; }
 		location / { proxy_pass $hub; proxy_redirect ~^/(.*)\$ /\$1; }
 	}
-}
 CONF
-start fcgi fcgiwrap -s "unix:$T/fcgi.sock"
-await test -S "$T/fcgi.sock"
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
 export SSL_CERT_FILE=$T/ca.pem
 
 clean() { # no trace of packs in a cache
@@ -266,31 +248,12 @@ no_object() { # the LFS server has lost one
 through_squid() { # nothing of git or LFS goes around the proxy
 	local proxy
 	proxy=$(free_port)
-	mkdir -p "$T/log/squid"
-	chmod 755 "$T"
-	chmod 777 "$T/log/squid"
-	cat >"$T/squid.conf" <<CONF
-http_port 127.0.0.1:$proxy
-tcp_outgoing_address 127.0.0.3
-http_access allow all
-cache deny all
-access_log stdio:$T/log/squid/access
-cache_log $T/log/squid/cache
-pid_filename none
-visible_hostname localhost
-shutdown_lifetime 0 seconds
-pinger_enable off
-CONF
-	squid -N -f "$T/squid.conf" >"$T/log/squid.out" 2>&1 </dev/null &
-	local pid=$!
-	await listens "$proxy"
+	start_squid squid "$proxy" "http_access allow all"
 	: >"$T/log/nginx.access"
 	https_proxy=http://127.0.0.1:$proxy expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c7" \
 		--endpoint http://127.0.0.1:1
 	right "$T/c7"
 	test "$(grep -c 'CONNECT 127.0.0.1' "$T/log/squid/access")" -ge 1
-	kill $pid
-	wait $pid || true
 }
 
 check "a listing is proven by its commit" proven

@@ -21,18 +21,7 @@ start site python3 "$SERVERS/modelscope.py" --root "$TOP" --ready "$T/site.ready
 await test -e "$T/site.ready"
 SITE=$(ready site modelscope)
 # shellcheck disable=SC2154
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	access_log $T/log/nginx.access;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
-	proxy_http_version 1.1;
-	proxy_max_temp_file_size 0;
+start_nginx "$PORT" <<CONF
 	server {
 		listen 127.0.0.1:$PORT ssl http2;
 		ssl_certificate $T/server.pem;
@@ -47,27 +36,9 @@ http {
 		listen 127.0.0.1:$PAGE_PORT;
 		location / { default_type text/html; return 200 "<!doctype html><title>Log in</title>"; }
 	}
-}
 CONF
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
-chmod 755 "$T"
 PROXY=$(free_port)
-mkdir -p "$T/log/squid"
-chmod 777 "$T/log/squid"
-cat >"$T/squid.conf" <<CONF
-http_port 127.0.0.1:$PROXY
-http_access allow all
-cache deny all
-access_log stdio:$T/log/squid/access
-cache_log $T/log/squid/cache
-pid_filename none
-visible_hostname localhost
-shutdown_lifetime 0 seconds
-pinger_enable off
-CONF
-start squid squid -N -f "$T/squid.conf"
-await listens "$PROXY"
+start_squid squid "$PROXY" "http_access allow all"
 
 of() { jq -r ".endpoints[$1]$2" "$T/out"; }
 last_hop() { of "$1" ".hops[-1].$2"; }

@@ -57,25 +57,9 @@ PYTHON
 PORT=$(free_port)
 WEB=http://127.0.0.1:$PORT
 start_fault bad --upstream "$WEB"
-USER_LINE=
-[ "$(id -u)" -ne 0 ] || USER_LINE="user root;"
-cat >"$T/nginx.conf" <<CONF
-daemon off;
-$USER_LINE
-pid $T/nginx.pid;
-error_log $T/log/nginx.error;
-worker_processes 1;
-events { worker_connections 128; }
-http {
-	log_format full '\$request_method \$request_uri \$status';
-	access_log $T/log/nginx.access full;
-	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
-	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+start_nginx "$PORT" '$request_method $request_uri $status' <<CONF
 	server { listen 127.0.0.1:$PORT; root $T/www; }
-}
 CONF
-start nginx nginx -c "$T/nginx.conf"
-await listens "$PORT"
 NOBODY=http://127.0.0.1:1
 
 manifest() { # FILE NAME [STRIP [AT]]: of an archive in www

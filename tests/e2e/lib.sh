@@ -343,6 +343,56 @@ sys.exit(status)' "$T/peak" "$@"
 	sanitized || test "$(cat "$T/peak")" -le 65536
 }
 
+# start_nginx PORT [LOG-FORMAT] <SERVERS: what stands in its http { }; PORT is one that
+# they listen on. Its log is $T/log/nginx.access.
+start_nginx() {
+	local user="" format=${2:-'$remote_addr - - [$time_local] "$request" $status $bytes_sent'}
+	[ "$(id -u)" -ne 0 ] || user="user root;" # $T is closed to others
+	cat >"$T/nginx.conf" <<CONF
+daemon off;
+$user
+pid $T/nginx.pid;
+error_log $T/log/nginx.error;
+worker_processes 1;
+events { worker_connections 128; }
+http {
+	log_format ours '$format';
+	access_log $T/log/nginx.access ours;
+	client_body_temp_path $T/n1; proxy_temp_path $T/n2; fastcgi_temp_path $T/n3;
+	uwsgi_temp_path $T/n4; scgi_temp_path $T/n5;
+	proxy_http_version 1.1;
+	proxy_max_temp_file_size 0;
+$(cat)
+}
+CONF
+	start nginx nginx -c "$T/nginx.conf"
+	await listens "$1"
+}
+
+# start_squid NAME PORT RULES: its log is $T/log/NAME/access; it connects from
+# 127.0.0.3, so that a server's log tells what went around it.
+start_squid() {
+	mkdir -p "$T/log/$1"
+	chmod 755 "$T" # squid is not root
+	chmod 777 "$T/log/$1"
+	cat >"$T/$1.conf" <<CONF
+http_port 127.0.0.1:$2
+tcp_outgoing_address 127.0.0.3
+$3
+http_access deny all
+cache deny all
+access_log stdio:$T/log/$1/access
+cache_log $T/log/$1/cache
+pid_filename none
+visible_hostname localhost
+shutdown_lifetime 0 seconds
+pinger_enable off
+logfile_rotate 0
+CONF
+	start "$1" squid -N -f "$T/$1.conf"
+	await listens "$2"
+}
+
 # A certificate authority in $T/ca.pem, and a certificate for 127.0.0.1 and
 # localhost in $T/server.pem + $T/server.key.
 certificates() {
