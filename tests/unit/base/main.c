@@ -72,6 +72,7 @@ int main(void)
 	failed += run_near_tests();
 	failed += run_path_tests();
 	failed += run_pool_tests();
+	failed += run_tar_view_tests();
 	failed += run_xxh64_tests();
 	failed += run_str_tests();
 	return failed != 0;

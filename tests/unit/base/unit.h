@@ -37,6 +37,7 @@ int run_json_writer_tests(void);
 int run_near_tests(void);
 int run_path_tests(void);
 int run_pool_tests(void);
+int run_tar_view_tests(void);
 int run_xxh64_tests(void);
 int run_str_tests(void);
 
