@@ -2,10 +2,13 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SYSTEM_DIR "/etc/itts-pack"
+#define ALLOWED	   "allowed_signers"
+#define REVOKED	   "revoked_keys"
 
 static const struct option options[] = {
 	{ .name = "allowed-signers",
@@ -36,61 +39,85 @@ static const struct option options[] = {
 const struct option_group group_trust = { "Trust", options,
 					  ARRAY_LEN(options) };
 
-static bool is_there(const char *path)
+/* 1: there is something under that name, 0: nothing. What cannot be told (a
+ * directory that may not be entered) is not nothing: the list may demand much. */
+static int look(const char *path, struct error *err)
 {
-	return access(path, F_OK) == 0;
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	err_sys(err, errno, "%s", path);
+	return err_hint(err, "nothing is taken without knowing whose "
+			     "signatures are demanded");
 }
 
-bool trust_file(struct app *app, const char *name, struct str *out)
+static bool own_file(struct app *app, const char *name, struct str *out)
 {
-	struct str path CLEANUP(str_release) = STR_INIT;
-
-	str_addf(&path, "%s/%s", SYSTEM_DIR, name);
-	if (!is_there(path.ptr)) {
-		str_clear(&path);
-		if (!config_own_dir(app->env, "XDG_CONFIG_HOME", "~/.config",
-				    &path))
-			return false;
-		str_addf(&path, "/%s", name);
-		if (!is_there(path.ptr))
-			return false;
-	}
-	str_adds(out, path.ptr);
+	if (!config_own_dir(app->env, "XDG_CONFIG_HOME", "~/.config", out))
+		return false;
+	str_addf(out, "/%s", name);
 	return true;
 }
 
+/* The list of allowed signers of the machine, else of the user: 1, and its name in
+ * *out; 0: there is none. */
+static int find_allowed(struct app *app, struct str *out, struct error *err)
+{
+	int there;
+
+	str_adds(out, SYSTEM_DIR "/" ALLOWED);
+	there = look(out->ptr, err);
+	if (there != 0)
+		return there;
+	str_clear(out);
+	return own_file(app, ALLOWED, out) ? look(out->ptr, err) : 0;
+}
+
 /* Revocations add up: who is on one list is out. */
-static void find_revoked(struct app *app, struct strlist *out)
+static int find_revoked(struct app *app, struct strlist *out, struct error *err)
 {
 	struct str own CLEANUP(str_release) = STR_INIT;
-	static const char system[] = SYSTEM_DIR "/revoked_keys";
+	static const char system[] = SYSTEM_DIR "/" REVOKED;
+	int there = look(system, err);
 
 	strlist_copy(out, &app->options->revoked);
-	if (is_there(system))
+	if (there > 0)
 		strlist_add(out, system);
-	if (!config_own_dir(app->env, "XDG_CONFIG_HOME", "~/.config", &own))
-		return;
-	str_adds(&own, "/revoked_keys");
-	if (is_there(own.ptr))
+	if (there < 0 || !own_file(app, REVOKED, &own))
+		return there < 0 ? -1 : 0;
+	there = look(own.ptr, err);
+	if (there > 0)
 		strlist_add(out, own.ptr);
+	return there < 0 ? -1 : 0;
 }
 
 int trusting_init(struct trusting *t, struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
+	int there = 1;
 
 	t->trust.require = o->require_signature;
 	t->trust.require_where = "--require-signature";
 	t->trust.signature = o->signature;
 	t->trust.now = time(NULL);
 	t->trust.allowed = o->allowed_signers;
-	if (!o->allowed_signers &&
-	    trust_file(app, "allowed_signers", &t->allowed))
-		t->trust.allowed = t->allowed.ptr;
-	find_revoked(app, &t->trust.revoked);
-	if (t->trust.allowed && !is_there(t->trust.allowed))
-		return err_set(err, ERR_NOT_FOUND, "%s: no such file",
-			       t->trust.allowed);
+	if (o->allowed_signers) {
+		there = look(o->allowed_signers, err);
+		if (there == 0)
+			err_set(err, ERR_NOT_FOUND, "%s: no such file",
+				o->allowed_signers);
+		if (there <= 0)
+			return -1;
+	} else {
+		there = find_allowed(app, &t->allowed, err);
+		if (there > 0)
+			t->trust.allowed = t->allowed.ptr;
+	}
+	if (there < 0 || find_revoked(app, &t->trust.revoked, err))
+		return -1;
 	if (app->options->verbose)
 		event_info(&app->sink, "allowed signers: %s",
 			   t->trust.allowed ? t->trust.allowed : "no list");
@@ -158,14 +185,16 @@ int trusting_refuse(struct app *app, const char *what, struct error *err)
 {
 	const struct options *o = app->options;
 	struct str list CLEANUP(str_release) = STR_INIT;
+	int there;
 
 	if (o->allowed_signers || o->require_signature || o->signature ||
 	    o->revoked.count)
 		return err_set(err, ERR_USAGE,
 			       "%s carries no signature that could be checked",
 			       what);
-	if (!trust_file(app, "allowed_signers", &list))
-		return 0;
+	there = find_allowed(app, &list, err);
+	if (there <= 0)
+		return there;
 	return err_set(err, ERR_INTEGRITY,
 		       "%s carries no signature, and %s demands one", what,
 		       list.ptr);

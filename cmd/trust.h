@@ -37,7 +37,4 @@ void trusting_put(const struct trusting *t, struct json_writer *j);
 int trusting_refuse(struct app *app, const char *what, struct error *err)
 	MUST_CHECK;
 
-/* "/etc/itts-pack/NAME", else the user's, if it is there; appended. */
-bool trust_file(struct app *app, const char *name, struct str *out);
-
 #endif

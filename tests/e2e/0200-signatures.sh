@@ -132,6 +132,38 @@ configured() { # the lists that are there are used without being asked for
 	says revoked
 	rm -r "$HOME/.config/itts-pack"
 }
+unreadable() { # a list that may not be read is not a list that is not there
+	local as=() list=$HOME/.config/itts-pack
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	mkdir -p "$list" && mkdir -m 777 "$T/anybody"
+	chmod 711 "$T"
+	chmod 755 "$HOME" "$HOME/.config"
+	cp allowed "$list/allowed_signers"
+	cp plain.tar "$T/anybody/plain.tar"
+	for mode in 000 711; do # the directory; only what is in it
+		chmod 000 "$list/allowed_signers"
+		chmod $mode "$list"
+		expect $([ $mode = 000 ] && echo 3 || echo 9) "${as[@]}" env XDG_STATE_HOME="$T/anybody/state" \
+			"$PROGRAM" install "$T/anybody/plain.tar" --cache "$T/anybody/hub"
+		one_error
+		says "$list/allowed_signers"
+		test ! -e "$T/anybody/hub"
+	done
+	chmod 755 "$list"
+	rm "$list/allowed_signers"
+	ln -s nowhere "$list/allowed_signers" # nor is one that leads nowhere
+	cp plain.tar out.tar
+	refuses
+	says "demands a signature"
+	rm "$list/allowed_signers"
+	chmod 755 "$list"
+	mkdir "$list/revoked_keys"
+	signed ed25519
+	expect 3 itts install out.tar --cache "$T/none"
+	says revoked_keys
+	test ! -e "$T/none"
+	rm -r "$list"
+}
 refused() {
 	local line
 	signed other
@@ -405,6 +437,7 @@ check "a detached signature" detached
 check "a key in ssh-agent" agent
 check "unsigned bundles: taken with a line, refused once there is a list" unsigned
 check "lists in their usual places" configured
+check "lists that cannot be read" unreadable
 check "unknown, revoked, wrong namespace, expired, not yet valid, authority" refused
 check "other namespace, other text, weak key, certificate, torn file" wrong_kind
 check "a signature over another bundle" another_bundle
