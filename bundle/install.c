@@ -113,18 +113,22 @@ static int place_all(struct install_run *run, struct error *err)
 
 static int run_install(struct install_run *run, struct error *err)
 {
+	const struct install_turn *turn = run->o->dry_run ? NULL : run->o->turn;
 	int lockfd CLEANUP(close_fd) = -1;
 
 	if (!run->o->dry_run && install_lock(run->store, run->o->cancel,
 					     run->o->sink, &lockfd, err))
 		return -1;
-	if (install_plan(run, err) || install_judge_store(run, err))
+	if ((turn && turn->begin(turn->ctx, err)) || install_plan(run, err) ||
+	    install_judge_store(run, err))
 		return -1;
 	if (run->o->dry_run)
 		return 0;
-	if (install_payloads(run, err))
+	if (install_payloads(run, err) || place_all(run, err))
 		return -1;
-	return place_all(run, err);
+	if (turn)
+		turn->end(turn->ctx);
+	return 0;
 }
 
 bool install_makes_store(const struct install_options *o)

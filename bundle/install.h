@@ -16,6 +16,14 @@
 #include "cache/hfcache.h"
 #include "cache/view.h"
 
+/* What the caller has to do while no other installation into the store runs: between
+ * its own look and its turn another one may have finished. */
+struct install_turn {
+	int (*begin)(void *ctx, struct error *err); /* before the first write */
+	void (*end)(void *ctx);			    /* all of it is visible */
+	void *ctx;
+};
+
 struct install_options {
 	const char *cache_root; /* store; made where missing */
 	const char *model_dir;	/* NULL: none */
@@ -23,6 +31,7 @@ struct install_options {
 	const struct policy *policy; /* NULL: anything may be installed */
 	const struct strlist
 		*only; /* of an archive: ID[@REVISION]; NULL: all */
+	const struct install_turn *turn; /* of a bundle; NULL: nothing */
 	const struct cancel *cancel;
 	const struct event_sink
 		*sink; /* refs old -> new, replaced blobs come as INFO */

@@ -222,6 +222,25 @@ static int import(struct app *app, const char *path,
 	return 0;
 }
 
+struct serial_turn {
+	struct app *app;
+	const struct bundle_manifest *manifest;
+};
+
+static int check_serial_again(void *ctx, struct error *err)
+{
+	const struct serial_turn *t = ctx;
+
+	return serial_check_again(t->app, t->manifest, err);
+}
+
+static void record_serial(void *ctx)
+{
+	const struct serial_turn *t = ctx;
+
+	serial_record(t->app, t->manifest);
+}
+
 static int install(struct app *app, const char *path,
 		   const struct install_options *o, struct error *err)
 {
@@ -230,7 +249,12 @@ static int install(struct app *app, const char *path,
 	struct strlist more CLEANUP(strlist_release) = { 0 };
 	struct trusting t CLEANUP(trusting_release) = TRUSTING_INIT;
 	struct install_stats stats = { 0 };
+	struct serial_turn serial = { app, &s.manifest };
+	const struct install_turn turn = { check_serial_again, record_serial,
+					   &serial };
+	struct install_options mine = *o;
 
+	mine.turn = &turn;
 	if (app->options->args.count > 1 && !volumes_is(path))
 		return err_set(err, ERR_USAGE,
 			       "%s is no bundle in volumes: give one FILE",
@@ -252,10 +276,8 @@ static int install(struct app *app, const char *path,
 		return kind_hint(path, "itts-bundle", err);
 	trusting_say(&t, app, s.name);
 	if (serial_check(app, &s.manifest, o->cache_root, err) != 0 ||
-	    install_bundle(&s, o, &stats, err) != 0)
+	    install_bundle(&s, &mine, &stats, err) != 0)
 		return -1;
-	if (!o->dry_run)
-		serial_record(app, &s.manifest);
 	if (app->options->json)
 		put_json(app, &s, &t, o, &stats);
 	else

@@ -364,6 +364,9 @@ int pull_install(struct app *app, const char *path,
 	if (!o->dry_run &&
 	    install_lock(p.store, &app->cancel, &app->sink, &lockfd, err) != 0)
 		return -1;
+	if (!o->dry_run && p.bundle.known &&
+	    serial_check_again(app, &p.bundle.source.manifest, err) != 0)
+		return -1;
 	if ((!first && survey(&p, lacks, err) != 0) ||
 	    (!o->dry_run && get_all(&p, lacks, err) != 0))
 		return -1;

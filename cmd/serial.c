@@ -55,6 +55,27 @@ static void tell(struct app *app, const struct serials *s,
 			   c->name, (unsigned long long)c->serial);
 }
 
+static int compare(const struct serials *s, const struct serial_claim *c,
+		   const struct str *dir, struct error *err)
+{
+	if (!serials_check(s, c, err))
+		return 0;
+	return dir->len ? err_wrap(err, "%s/%s", dir->ptr, SERIALS_NAME) : -1;
+}
+
+int serial_check_again(struct app *app, const struct bundle_manifest *m,
+		       struct error *err)
+{
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct str dir CLEANUP(str_release) = STR_INIT;
+	struct serial_claim c = claim(app, m);
+	bool found;
+
+	if (state_dir(app, &dir) && serials_load(&s, dir.ptr, &found, err))
+		return -1;
+	return compare(&s, &c, &dir, err);
+}
+
 int serial_check(struct app *app, const struct bundle_manifest *m,
 		 const char *root, struct error *err)
 {
@@ -74,11 +95,8 @@ int serial_check(struct app *app, const struct bundle_manifest *m,
 			"into before: whether %s is older than what was "
 			"there is not known",
 			dir.len ? dir.ptr : "a home directory", root, c.name);
-	if (serials_check(&s, &c, err)) {
-		if (dir.len == 0)
-			return -1;
-		return err_wrap(err, "%s/%s", dir.ptr, SERIALS_NAME);
-	}
+	if (compare(&s, &c, &dir, err))
+		return -1;
 	tell(app, &s, &c);
 	return 0;
 }

@@ -11,6 +11,10 @@
  * could not be told. ERR_UNSAFE. */
 int serial_check(struct app *app, const struct bundle_manifest *m,
 		 const char *root, struct error *err) MUST_CHECK;
+/* The same once more and without a word if it may: while nobody else installs, since
+ * a newer one may have been recorded meanwhile. ERR_UNSAFE. */
+int serial_check_again(struct app *app, const struct bundle_manifest *m,
+		       struct error *err) MUST_CHECK;
 /* It is installed. What cannot be recorded is a warning: the files are there. */
 void serial_record(struct app *app, const struct bundle_manifest *m);
 

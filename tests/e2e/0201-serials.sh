@@ -2,7 +2,7 @@
 # Old bundles played again, serials that jump, a record that is lost.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq gcc
+need python3 jq gcc flock strace
 repo "$T/top" acme/tiny main model.bin=7000 config.json=300
 start_hub hub "$T/top"
 RECORD=$XDG_STATE_HOME/itts-pack/serials.json
@@ -51,6 +51,31 @@ jump() {
 	install 0 1000008 --allow-jump
 	same "$(highest)" "acme-tiny 1000008 1000008"
 	install 8 7
+}
+turns() { # a newer one is installed while an older one waits for its turn
+	local pid got=0 state=$T/state5
+	export XDG_STATE_HOME=$state
+	expect 0 itts install 1.tar --cache "$T/hub5"
+	exec 7<"$T/hub5/.locks/itts-pack.lock"
+	flock -x 7
+	"$PROGRAM" install 6.tar --cache "$T/hub5" >"$T/six.out" 2>"$T/six.err" 7<&- &
+	pid=$!
+	await grep -q "waiting for another itts-pack" "$T/six.err"
+	expect 0 itts install 7.tar --cache "$T/hub6" 7<&-
+	picture "$T/hub5" >before
+	exec 7<&-
+	wait $pid || got=$?
+	cp "$T/six.err" "$T/err"
+	same $got 8
+	one_error
+	says "serials.json" "serial 6 is older than serial 7" "--allow-downgrade"
+	picture "$T/hub5" | diff before -
+	same "$(jq -r '.bundles[0] | "\(.highest) \(.installed)"' "$state/itts-pack/serials.json")" "7 7"
+	# and what is installed is recorded before the next one has its turn
+	strace -f -y -e trace=close,renameat,renameat2,linkat -o trace "$PROGRAM" install 7.tar --cache "$T/hub5" >/dev/null
+	grep -nE 'close\([0-9]+<[^>]*/itts-pack\.lock>' trace | tail -n 1 | cut -d: -f1 >closed
+	grep -n '"serials.json"' trace | tail -n 1 | cut -d: -f1 >recorded
+	test "$(cat recorded)" -lt "$(cat closed)"
 }
 lost() {
 	rm "$RECORD"
@@ -114,6 +139,7 @@ check "--allow-downgrade, which is recorded" downgrade
 check "a serial that jumps" jump
 check "a record that is lost or damaged" lost
 check "another bundle with the same serial" same_serial
+check "looked at again when its turn has come" turns
 check "the clock has no say" clock
 check "a record that cannot be written" unwritable
 finish
