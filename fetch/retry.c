@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define SOON_DELAY_MS 250u /* once is an accident */
 #define BASE_DELAY_MS 1000u
 #define TOP_DELAY_MS  30000u
 
@@ -27,7 +28,8 @@ static unsigned back_off(const struct http_response *res, unsigned attempt,
 			 uint32_t jitter)
 {
 	unsigned doublings = attempt < 6 ? attempt - 1 : 5;
-	unsigned span = BASE_DELAY_MS << doublings;
+	unsigned span = attempt > 1 ? BASE_DELAY_MS << doublings
+				    : SOON_DELAY_MS;
 
 	if (res->retry_after_ms != UINT64_MAX)
 		return res->retry_after_ms < RETRY_MAX_DELAY_MS

@@ -115,7 +115,7 @@ static void delays(void **state)
 	static const struct {
 		unsigned attempt;
 		unsigned top;
-	} table[] = { { 1, 1000 },  { 2, 2000 },  { 3, 4000 },	{ 4, 8000 },
+	} table[] = { { 1, 250 },   { 2, 2000 },  { 3, 4000 },	{ 4, 8000 },
 		      { 5, 16000 }, { 6, 30000 }, { 99, 30000 } };
 	struct http_response r = answer_of(503);
 	struct error none = { .code = ERR_NONE };
