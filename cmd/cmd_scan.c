@@ -4,6 +4,7 @@
 #include "bundle/scan.h"
 #include "bundle/sniff.h"
 #include "bundle/source.h"
+#include "bundle/supply.h"
 #include "bundle/volumes.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
@@ -65,13 +66,51 @@ static void put_file(struct scan *s, const char *name,
 	app_print(s->app, &line);
 }
 
+/* What may hold anything in a form that scan_fd() does not look into; NULL: it is
+ * no such thing. */
+static const char *closed_kind(int fd)
+{
+	char head[SNIFF_BYTES];
+	const char *what;
+	enum sniff_kind kind;
+	ssize_t got = pread(fd, head, sizeof(head), 0);
+
+	if (got < 0)
+		return NULL;
+	kind = sniff(head, (size_t)got, &what);
+	if (kind == SNIFF_BUNDLE)
+		return "a bundle";
+	return kind == SNIFF_COMPRESSED || kind == SNIFF_ARCHIVE ? what : NULL;
+}
+
+/* "No pickle" would be a lie about what was not looked into: of the one file that
+ * was asked for an error, else a warning. */
+static int say_closed(struct scan *s, const char *what, const char *name,
+		      bool asked, struct error *err)
+{
+	if (!asked) {
+		event_warn(&s->app->sink, "%s: %s, not looked into", name,
+			   what);
+		return 0;
+	}
+	err_set(err, ERR_FORMAT, "%s: %s, which is not looked into", name,
+		what);
+	return err_hint(err, "unpack it and scan what comes out, or install "
+			     "it into a cache of its own and scan that");
+}
+
 static int scan_open(struct scan *s, int fd, uint64_t size, const char *name,
-		     struct error *err)
+		     bool asked, struct error *err)
 {
 	struct scan_result r CLEANUP(scan_result_release) = { 0 };
+	const char *closed = NULL;
 
 	if (cancel_check(&s->app->cancel, err) != 0 ||
 	    scan_fd(fd, 0, size, name, &r, err) != 0)
+		return -1;
+	if (r.word == SCAN_NO_PICKLE)
+		closed = closed_kind(fd);
+	if (closed && say_closed(s, closed, name, asked, err) != 0)
 		return -1;
 	put_file(s, name, &r);
 	return 0;
@@ -100,6 +139,7 @@ static int scan_bundle(struct scan *s, const char *path, struct error *err)
 	struct bundle_source b CLEANUP(
 		bundle_source_close) = BUNDLE_SOURCE_INIT;
 	struct segment seg = { .kind = SEGMENT_BYTES };
+	uint64_t elsewhere = 0;
 
 	if (bundle_source_open(&b, path, err) != 0 ||
 	    bundle_source_check_size(&b, err) != 0)
@@ -107,12 +147,25 @@ static int scan_bundle(struct scan *s, const char *path, struct error *err)
 	while (seg.kind != SEGMENT_END) {
 		if (layout_next(b.layout, &seg, err) != 0)
 			return -1;
-		if (seg.kind == SEGMENT_PAYLOAD && !seg.again &&
-		    bundle_source_has(&b, &seg) &&
-		    scan_payload(s, &b, &seg, err) != 0)
+		if (seg.kind != SEGMENT_PAYLOAD || seg.again)
+			continue;
+		if (!bundle_source_has(&b, &seg))
+			elsewhere++;
+		else if (scan_payload(s, &b, &seg, err) != 0)
 			return -1;
 	}
-	return 0;
+	if (b.manifest.absent_count > 0)
+		event_warn(&s->app->sink,
+			   "%s: a thin bundle: %zu files that it leaves out "
+			   "were not looked into",
+			   path, b.manifest.absent_count);
+	if (elsewhere == 0)
+		return 0;
+	err_set(err, ERR_NOT_FOUND,
+		"%s: %llu files lie in volumes that are not here, and were not "
+		"looked into",
+		path, (unsigned long long)elsewhere);
+	return err_hint(err, "scan the directory where all volumes are");
 }
 
 /* --- directories ----------------------------------------------------------------- */
@@ -162,9 +215,9 @@ static int scan_entry(struct scan *s, const char *name, const struct stat *link,
 		return 0;
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return err_sys(err, errno, "%s", name);
-	return S_ISREG(st.st_mode)
-		       ? scan_open(s, fd, (uint64_t)st.st_size, name, err)
-		       : 0;
+	return S_ISREG(st.st_mode) ? scan_open(s, fd, (uint64_t)st.st_size,
+					       name, false, err)
+				   : 0;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
@@ -206,7 +259,9 @@ static int scan_path(struct scan *s, const char *path, struct error *err)
 	if (fstat(fd, &st) != 0)
 		return err_sys(err, errno, "%s", path);
 	if (S_ISDIR(st.st_mode))
-		return scan_dir(s, path, 0, err);
+		return supply_kind_of(path) == SUPPLY_BUNDLE
+			       ? scan_bundle(s, path, err)
+			       : scan_dir(s, path, 0, err);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "%s: not a file", path);
 	got = pread(fd, head, sizeof(head), 0);
@@ -214,7 +269,7 @@ static int scan_path(struct scan *s, const char *path, struct error *err)
 		return err_sys(err, errno, "%s", path);
 	if (sniff(head, (size_t)got, &what) == SNIFF_BUNDLE || volumes_is(path))
 		return scan_bundle(s, path, err);
-	return scan_open(s, fd, (uint64_t)st.st_size, path, err);
+	return scan_open(s, fd, (uint64_t)st.st_size, path, true, err);
 }
 
 static void finish(struct scan *s)
@@ -278,8 +333,9 @@ const struct command cmd_scan = {
 		"(with "
 		"what, and where), or malformed (it cannot be read without "
 		"doubt). It is not a proof. Files are known by content, not by "
-		"name; those without pickles are counted. The status is 1 if "
-		"any is not allow-listed.",
+		"name; those without pickles are counted. Archives and "
+		"compressed files are not looked into: unpack them first. The "
+		"status is 1 if any is not allow-listed.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

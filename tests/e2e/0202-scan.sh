@@ -201,6 +201,36 @@ bundle() {
 	expect 1 itts scan "$T/store" --json
 	same "$(jq -r '.allow_listed, .needs_code' "$T/out" | paste -sd,)" 1,1
 }
+closed() { # what is not looked into is not said to be without pickles
+	local f
+	repo "$T/top" acme/m main big.data=70000
+	start_hub hub "$T/top"
+	mkdir z zc
+	expect 0 itts pack acme/m --endpoint "$hub" --cache "$T/store" -o z/b.tar --volume-size 4096
+	tar -cf zc/cache.tar -C "$T/store" .
+	for f in gzip zstd xz bzip2; do $f -c b.tar >zc/b.$f; done
+	(cd "$T/store" && python3 -m zipfile -c ../zc/cache.zip models--acme--m)
+	for f in zc/*; do
+		expect 7 itts scan "$f"
+		one_error
+		says "$f: " "which is not looked into" "unpack it"
+	done
+	cp b.tar zc
+	expect 0 itts scan zc
+	for f in zc/*; do says "warning: $f: "; done
+	# volumes are one bundle, and what is in a volume that is elsewhere is said
+	for f in z z/b.volumes.json z/b.tar.001; do
+		expect 1 itts scan $f --json
+		same "$(word "acme/m system2.bin")" "needs code"
+	done
+	cp -r z zz
+	find zz -name 'b.tar.*' ! -name b.tar.001 -delete
+	expect 6 itts scan zz
+	says "volumes that are not here"
+	expect 0 itts pack acme/m --endpoint "$hub" --cache "$T/store" -o thin.tar --for z
+	expect 1 itts scan thin.tar
+	says "warning: thin.tar: a thin bundle: 1 files"
+}
 
 must make_pickles
 check "what Python's pickle and torch write for data" all_are good allow-listed 0
@@ -210,4 +240,5 @@ check "files without pickles" all_are plain "no pickle" 0
 check "names, members and offsets" notes
 check "flipped bytes" flipped
 check "bundles and caches" bundle
+check "archives, compressed files, volumes" closed
 finish
