@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #define MAX_NAMES    20000
 #define METADATA_MAX (64u << 10) /* the headers come first */
@@ -140,11 +141,32 @@ static void take_one(struct packages *out, const char *dir_name)
 	p->version = version;
 }
 
-/* PREFIX/lib/python3.X/{site,dist}-packages */
-static bool find_site(const char *prefix, struct packages *out)
+/* conda has lib/python3.1 as a link to lib/python3.11, too. */
+static bool is_link(const char *dir, const char *name)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("%s/%s", dir, name);
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* "3.11.13" and "python3.11" */
+static bool is_version_of(const char *version, const char *name)
+{
+	const char *short_name = name + strlen("python");
+	size_t n = strlen(short_name);
+
+	return strncmp(version, short_name, n) == 0 &&
+	       (version[n] == '.' || !version[n]);
+}
+
+/* PREFIX/LIB/python3.X/{site,dist}-packages; python: the version that is wanted, or
+ * NULL: the newest of several. */
+static bool find_site_in(const char *prefix, const char *lib_name,
+			 const char *python, struct packages *out)
 {
 	static const char *const kinds[] = { "site-packages", "dist-packages" };
-	char *lib CLEANUP(free_ptr) = xasprintf("%s/lib", prefix);
+	char *lib CLEANUP(free_ptr) = xasprintf("%s/%s", prefix, lib_name);
 	struct strlist names CLEANUP(strlist_release) = { 0 };
 
 	look_list(lib, MAX_NAMES, &names);
@@ -156,44 +178,103 @@ static bool find_site(const char *prefix, struct packages *out)
 			char *site CLEANUP(free_ptr) = xasprintf(
 				"%s/%s/%s", lib, n, kinds[k]);
 
-			if (!look_is_dir(site))
+			if (!look_is_dir(site) || is_link(lib, n) ||
+			    (python && !is_version_of(python, n)) ||
+			    (out->python &&
+			     version_cmp(out->python, n + strlen("python")) >
+				     0))
 				continue;
+			free_ptr(&out->site);
+			free_ptr(&out->python);
 			out->site = take_ptr(site);
 			out->python = xstrdup(n + strlen("python"));
-			return true;
 		}
 	}
+	return out->site != NULL;
+}
+
+static bool find_site(const char *prefix, const char *python,
+		      struct packages *out)
+{
+	/* the last: pip's place in Debian */
+	static const char *const libs[] = { "lib", "lib64", "local/lib" };
+
+	for (size_t i = 0; i < ARRAY_LEN(libs); i++)
+		if (find_site_in(prefix, libs[i], python, out))
+			return true;
 	return false;
 }
 
-/* "version_info = 3.11.13" (virtualenv, uv) or "version = 3.11.13" (venv) */
-static void read_cfg(const char *venv, struct packages *out)
+/* What pyvenv.cfg says (PEP 405); all caller frees, or NULL. */
+struct cfg {
+	char *version; /* "version_info = 3.11.13" (virtualenv, uv), "version =" (venv) */
+	char *home; /* the bin/ of the Python below it, if its packages count, too */
+};
+
+static void read_cfg(const char *venv, struct cfg *out)
 {
 	char *path CLEANUP(free_ptr) = xasprintf("%s/pyvenv.cfg", venv);
 	struct str text CLEANUP(str_release) = STR_INIT;
-	char *v CLEANUP(free_ptr) = NULL;
+	char *v CLEANUP(free_ptr) = NULL, *system CLEANUP(free_ptr) = NULL;
 
 	if (!look_read(path, METADATA_MAX, &text))
 		return;
 	v = header(text.ptr, text.len, "version_info =");
 	if (!v)
 		v = header(text.ptr, text.len, "version =");
-	if (v && is_plain(v, ".+")) {
-		free_ptr(&out->python);
-		out->python = take_ptr(v);
+	if (v && is_plain(v, ".+"))
+		out->version = take_ptr(v);
+	system = header(text.ptr, text.len, "include-system-site-packages =");
+	if (system && strcasecmp(system, "true") == 0)
+		out->home = header(text.ptr, text.len, "home =");
+}
+
+static void read_site(struct packages *out)
+{
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+
+	look_list(out->site, MAX_NAMES, &names);
+	for (size_t i = 0; i < names.count; i++)
+		take_one(out, names.items[i]);
+}
+
+/* Behind those of the environment, which come first when Python looks for one. */
+static void read_system(const char *home, struct packages *out)
+{
+	char *prefix CLEANUP(free_ptr) = xasprintf("%s/..", home);
+	struct packages below CLEANUP(packages_release) = { 0 };
+
+	if (!find_site(prefix, out->python, &below))
+		return;
+	read_site(&below);
+	for (size_t i = 0; i < below.count; i++) {
+		if (packages_find(out, below.items[i].name))
+			continue;
+		out->items = xgrow(out->items, &out->cap, out->count + 1,
+				   sizeof(*out->items));
+		out->items[out->count++] = below.items[i];
+		below.items[i] = (struct package){ 0 };
 	}
 }
 
 void packages_read(const char *venv, struct packages *out)
 {
-	struct strlist names CLEANUP(strlist_release) = { 0 };
+	struct cfg cfg = { 0 };
 
-	if (!find_site(venv, out))
-		return;
-	read_cfg(venv, out);
-	look_list(out->site, MAX_NAMES, &names);
-	for (size_t i = 0; i < names.count; i++)
-		take_one(out, names.items[i]);
+	read_cfg(venv, &cfg);
+	if ((cfg.version && find_site(venv, cfg.version, out)) ||
+	    find_site(venv, NULL, out)) {
+		if (cfg.version) {
+			free_ptr(&out->python);
+			out->python = take_ptr(cfg.version);
+			cfg.version = NULL;
+		}
+		read_site(out);
+		if (cfg.home)
+			read_system(cfg.home, out);
+	}
+	free_ptr(&cfg.version);
+	free_ptr(&cfg.home);
 }
 
 const struct package *packages_find(const struct packages *p, const char *name)

@@ -70,12 +70,28 @@ struct drift {
 	size_t count;
 };
 
+/* The same module under another name. */
+static bool has_twin(const struct doctor *d, const char *name)
+{
+	static const char *const twins[] = { "opencv-python-headless",
+					     "opencv-contrib-python",
+					     "opencv-contrib-python-headless" };
+
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++)
+		if (strcmp(name, "opencv-python") == 0 &&
+		    packages_find(&d->packages, twins[i]))
+			return true;
+	return false;
+}
+
 static void check_pin(struct doctor *d, const struct manifest_package *pin,
 		      struct drift *drift, struct strlist *absent)
 {
 	const struct package *p = packages_find(&d->packages, pin->name);
 	const struct trouble *t = p ? find_trouble(p) : NULL;
 
+	if (!p && has_twin(d, pin->name))
+		return;
 	if (!p) {
 		strlist_add(absent, pin->name);
 		return;

@@ -78,6 +78,59 @@ python() {
 	finds warning packages.python "3.13.2" ">=3.10,<3.12"
 }
 check "another Python" python
+conda() { # no pyvenv.cfg, and lib/python3.1 leads to lib/python3.11
+	copy new
+	venv env
+	rm env/pyvenv.cfg
+	ln -s python3.11 env/lib/python3.1
+	mkdir -p env/bin && ln -s /bin/true env/bin/python
+	doctor --venv env
+	quiet
+	doctor --python env/bin/python
+	quiet
+}
+check "conda: quiet" conda
+upgraded() { # an older Python left its directory there; a system that has lib64
+	copy new
+	venv .venv
+	mkdir -p .venv/lib/python3.9/site-packages/old-1.dist-info .venv/lib/python3.13/site-packages
+	doctor
+	quiet
+	rm -r .venv/lib/python3.9 .venv/lib/python3.13
+	mv .venv/lib .venv/lib64
+	doctor
+	quiet
+	ln -s lib64 .venv/lib
+	doctor
+	quiet
+}
+check "several Pythons, lib64: quiet" upgraded
+layered() { # packages of the system count where pyvenv.cfg says so
+	copy new
+	venv "$T/base"
+	mkdir -p "$T/base/bin"
+	venv .venv
+	rm -r .venv/lib/python3.11/site-packages/torch*
+	doctor
+	finds error packages.missing "torch"
+	printf 'home = %s\ninclude-system-site-packages = true\nversion = 3.11.13\n' "$T/base/bin" >.venv/pyvenv.cfg
+	doctor
+	quiet
+	mv "$T/base/lib" "$T/base/local" && mkdir "$T/base/lib" && mv "$T/base/local" "$T/base/lib.new" &&
+		mkdir "$T/base/local" && mv "$T/base/lib.new" "$T/base/local/lib"
+	mv "$T/base/local/lib/python3.11/site-packages" "$T/base/local/lib/python3.11/dist-packages"
+	doctor
+	quiet
+}
+check "packages of the system below, Debian's too: quiet" layered
+headless() {
+	copy new
+	venv .venv opencv-python-headless=4.9.0.80
+	rm -r .venv/lib/python3.11/site-packages/opencv_python-*
+	doctor
+	quiet
+}
+check "OpenCV without windows: quiet" headless
 strange() { # names that are not as they should be
 	local site=.venv/lib/python3.11/site-packages
 	copy new
