@@ -40,12 +40,16 @@ enum probe_state hubprobe_classify(const struct error *err,
 		{ "malformed answer", PROBE_CAPTIVE },
 	};
 
+	/* the host stands in front, and may be called hf-proxy */
+	const char *what = strstr(err->msg, ": ");
+
+	what = what ? what : err->msg;
 	if (res->proxy_refused)
 		return PROBE_PROXY;
 	if (res->untrusted)
 		return PROBE_INTERCEPTED;
 	for (size_t i = 0; i < ARRAY_LEN(causes); i++)
-		if (strcasestr(err->msg, causes[i].words))
+		if (strcasestr(what, causes[i].words))
 			return causes[i].state;
 	return PROBE_OTHER;
 }

@@ -23,6 +23,8 @@ asked() { # URL STATE WORDS
 }
 check "refused" asked "http://127.0.0.1:$(free_port)" ": refused" "firewall that answers"
 check "the name is not found" asked https://hub.invalid ": name not found" "no DNS"
+check "refused, by a host that is called proxy" \
+	asked "http://hf-proxy.localhost:$(free_port)" ": refused" "firewall that answers"
 captive() {
 	local port
 	port=$(free_port)
