@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_TAIL (16u << 20) /* bytes of a log that are looked at */
@@ -116,6 +117,31 @@ static int absolute(struct app *app, const char *dir, char **out,
 	return 0;
 }
 
+/* A link to the models keeps its name: the program is where the link is. */
+static int absolute_link(struct app *app, const char *dir, char **out,
+			 struct error *err)
+{
+	char *path CLEANUP(free_ptr) = app_dir(app, dir);
+	char *parent CLEANUP(free_ptr) = NULL;
+	size_t len = strlen(path);
+	const char *name;
+	struct stat st;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
+		return absolute(app, dir, out, err);
+	name = strrchr(path, '/');
+	name = name ? name + 1 : path;
+	parent = xasprintf("%.*s.", (int)(name - path), path);
+	if (absolute(app, parent, out, err) != 0)
+		return -1;
+	free_ptr(&parent);
+	parent = *out;
+	*out = xasprintf("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
+	return 0;
+}
+
 /* Without any hint, and with a log to explain, no directory is no error. */
 static int find_model_dir(struct visit *v, struct error *err)
 {
@@ -127,7 +153,7 @@ static int find_model_dir(struct visit *v, struct error *err)
 	if ((!dir || !*dir) &&
 	    (access("checkpoints", F_OK) == 0 || (!o->log && !o->online)))
 		dir = "checkpoints";
-	return dir && *dir ? absolute(v->app, dir, &v->model_dir, err) : 0;
+	return dir && *dir ? absolute_link(v->app, dir, &v->model_dir, err) : 0;
 }
 
 /* .../bin/python -> ... */
@@ -213,6 +239,11 @@ static int read_log(struct visit *v, struct error *err)
 		return err_set(err, ERR_NOT_FOUND, "there is no log %s", path);
 	if (fd < 0)
 		return err_sys(err, errno, "%s", path);
+	/* a pipe has no other end to begin at */
+	if (lseek(fd, 0, SEEK_END) > (off_t)LOG_TAIL)
+		lseek(fd, -(off_t)LOG_TAIL, SEEK_END);
+	else
+		lseek(fd, 0, SEEK_SET);
 	return read_tail(fd, path, &v->log, err);
 }
 

@@ -31,7 +31,7 @@ static char *source_dir(const struct doctor *d, const char *sub)
 
 /* torch's FileBaton: whoever creates "lock" builds, all others wait for its end, for
  * ever, also for one that was killed. */
-static void check_lock(struct doctor *d, const char *lock)
+static void check_lock(struct doctor *d, const char *lock, bool is_kernel)
 {
 	static const char *const builders[] = { "ninja", "nvcc",    "cicc",
 						"ptxas", "cc1plus", "cudafe++",
@@ -53,15 +53,24 @@ static void check_lock(struct doctor *d, const char *lock)
 		finding_remedy(f, "wait until it has ended");
 		return;
 	}
-	f = FIND(d, SEV_ERROR, "build.lock",
+	/* without a card the program does not try it, and an extension of others may
+	 * be one that it does not load */
+	f = FIND(d, is_kernel && d->gpus.count ? SEV_ERROR : SEV_WARNING,
+		 "build.lock",
 		 "a lock that nobody holds will keep the program waiting");
 	finding_evidence(f, "%s, and no compiler works there", lock);
-	finding_meaning(f, "a build of the CUDA kernel was killed; the next "
-			   "start waits for it for ever, without a word, "
-			   "behind \">> GPT weights restored from:\"");
+	finding_meaning(f, "%s",
+			is_kernel
+				? "a build of the CUDA kernel was killed; "
+				  "the next start with a card and that kernel "
+				  "waits for it for ever, without a word, "
+				  "behind \">> GPT weights restored from:\""
+				: "a build of this extension was killed; what "
+				  "loads it (DeepSpeed?) waits for ever, "
+				  "without a word");
 	struct str quoted CLEANUP(str_release) = STR_INIT;
 
-	str_add_sh(&quoted, lock);
+	add_shell(&quoted, lock);
 	finding_remedy(f, "rm %s", quoted.ptr);
 }
 
@@ -84,7 +93,7 @@ static void check_extensions(struct doctor *d)
 			char *lock CLEANUP(free_ptr) = xasprintf(
 				"%s/%s/lock", dir, inner.items[k]);
 
-			check_lock(d, lock);
+			check_lock(d, lock, false);
 		}
 	}
 }
@@ -219,7 +228,7 @@ void check_build(struct doctor *d)
 	if (kernel) {
 		build = xasprintf("%s/build", kernel);
 		lock = xasprintf("%s/lock", build);
-		check_lock(d, lock);
+		check_lock(d, lock, true);
 		if (d->gpus.count && !is_built(build))
 			check_tools(d);
 	}
@@ -232,11 +241,13 @@ void step_kernel(const struct doctor *d, struct step *s)
 	char *kernel CLEANUP(free_ptr) = source_dir(d, KERNEL);
 	char *build CLEANUP(free_ptr) = xasprintf("%s/build",
 						  kernel ? kernel : "");
+	char *lock CLEANUP(free_ptr) = xasprintf("%s/lock", build);
 
 	s->where = xstrdup(kernel ? build : "-");
 	if (!kernel) {
 		s->found = xstrdup("the program's source was not found");
-	} else if (findings_find(&d->out->findings, "build.lock")) {
+	} else if (d->gpus.count && look_at(lock, NULL) != LOOK_MISSING &&
+		   !findings_find(&d->out->findings, "build.running")) {
 		s->found = xstrdup("waits for a lock that nobody holds");
 		s->result = STEP_FAILS;
 	} else if (is_built(build)) {

@@ -1,6 +1,7 @@
 #include "doctor/doctor.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "doctor/redact.h"
 #include "doctor/start.h"
 #include "doctor/state.h"
@@ -9,9 +10,9 @@
 #include <string.h>
 
 static void (*const checks[])(struct doctor *d) = {
-	check_layout,	   check_files,	  check_leftovers, check_packages,
-	check_environment, check_machine, check_gpu,	   check_build,
-	check_start,	   check_log,	  check_online,
+	check_layout,	   check_files, check_leftovers, check_packages,
+	check_machine,	   check_gpu,	check_build,	 check_start,
+	check_environment, check_log,	check_online,
 };
 
 void diagnosis_release(struct diagnosis *d)
@@ -49,6 +50,29 @@ char *model_path(const struct doctor *d, const char *rel)
 	return xasprintf("%s/%s", d->in->model_dir, rel);
 }
 
+void add_shell(struct str *out, const char *path)
+{
+	size_t len = strlen(path), n = 1;
+	uint32_t cp = 0;
+	bool plain = true;
+
+	for (size_t i = 0; i < len && plain; i += n) {
+		n = utf8_decode(path + i, len - i, &cp);
+		plain = n && !utf8_is_control(cp);
+	}
+	if (plain) {
+		str_add_sh(out, path);
+		return;
+	}
+	str_adds(out, "$'");
+	for (const char *p = path; *p; p++)
+		if (*p >= ' ' && *p < 0x7f && *p != '\'' && *p != '\\')
+			str_addc(out, *p);
+		else
+			str_addf(out, "\\%03o", (unsigned char)*p);
+	str_addc(out, '\'');
+}
+
 char *model_command(const struct doctor *d, const char *before,
 		    const char *after)
 {
@@ -56,7 +80,7 @@ char *model_command(const struct doctor *d, const char *before,
 	const char *dir = d->in->model_dir;
 
 	str_adds(&out, before);
-	str_add_sh(&out, dir && *dir ? dir : "MODELDIR");
+	add_shell(&out, dir && *dir ? dir : "MODELDIR");
 	str_adds(&out, after);
 	return str_detach(&out);
 }
@@ -73,6 +97,13 @@ void remedy_verify(const struct doctor *d, struct finding *f)
 {
 	char *text CLEANUP(free_ptr) = model_command(
 		d, "itts-pack verify --model-dir ", "");
+
+	finding_remedy(f, "%s", text);
+}
+
+void remedy_readable(const struct doctor *d, struct finding *f)
+{
+	char *text CLEANUP(free_ptr) = model_command(d, "chmod -R a+rX ", "");
 
 	finding_remedy(f, "%s", text);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define VALUE_SHOWN 100 /* bytes of a value */
+
 static void note(struct doctor *d, enum severity s, const char *id,
 		 const char *title, const char *evidence, const char *meaning)
 {
@@ -52,8 +54,8 @@ static void check_offline(struct doctor *d)
 	char *text CLEANUP(free_ptr) = NULL;
 
 	if (hub && !is_true_value(hub) && is_true_value(tr)) {
-		text = xasprintf("HF_HUB_OFFLINE=%s TRANSFORMERS_OFFLINE=%s",
-				 hub, tr);
+		text = xasprintf("HF_HUB_OFFLINE=%.*s TRANSFORMERS_OFFLINE=%s",
+				 VALUE_SHOWN, hub, tr);
 		note(d, SEV_WARNING, "env.offline",
 		     "not offline, though TRANSFORMERS_OFFLINE says so", text,
 		     "where HF_HUB_OFFLINE is set to anything, the other is "
@@ -61,11 +63,21 @@ static void check_offline(struct doctor *d)
 	} else if (hub && !is_true_value(hub) && strcmp(hub, "0") != 0 &&
 		   strcasecmp(hub, "false") != 0 &&
 		   strcasecmp(hub, "no") != 0) {
-		text = xasprintf("HF_HUB_OFFLINE=%s", hub);
+		text = xasprintf("HF_HUB_OFFLINE=%.*s", VALUE_SHOWN, hub);
 		note(d, SEV_WARNING, "env.offline",
 		     "not offline: the value is not understood", text,
 		     "only 1, ON, YES and TRUE (in any case) count");
 	}
+}
+
+/* By name, or by what it leads to. */
+static bool is_same_dir(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return strcmp(a, b) == 0 ||
+	       (look_at(a, &x) == LOOK_DIR && look_at(b, &y) == LOOK_DIR &&
+		x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
 static void check_caches(struct doctor *d)
@@ -76,7 +88,7 @@ static void check_caches(struct doctor *d)
 
 	choose_hub(d, &hub);
 	choose_transformers(d, &hub, &tr);
-	if (strcmp(hub.dir, tr.dir) == 0)
+	if (d->is_local || is_same_dir(hub.dir, tr.dir))
 		return;
 	text = xasprintf("the hub library uses %s (%s), transformers %s (%s)",
 			 hub.dir, hub.why, tr.dir, tr.why);
@@ -114,6 +126,16 @@ static bool covers_localhost(const struct doctor *d)
 	return false;
 }
 
+/* A URL without user and password, with or without its scheme, and not without end. */
+static void add_url(char **text, const char *url)
+{
+	const char *at = strrchr(url, '@');
+	char *old CLEANUP(free_ptr) = *text;
+
+	*text = xasprintf("%s%s%.*s", old, at ? "***" : "", VALUE_SHOWN,
+			  at ? at : url);
+}
+
 static void check_proxy(struct doctor *d)
 {
 	const char *name, *proxy = proxy_of(d, &name);
@@ -121,8 +143,9 @@ static void check_proxy(struct doctor *d)
 
 	if (!proxy)
 		return;
-	text = xasprintf("%s=%s", name, proxy);
-	if (!is_offline(d))
+	text = xasprintf("%s=", name);
+	add_url(&text, proxy);
+	if (!is_offline(d) && !d->is_local)
 		note(d, SEV_WARNING, "env.proxy",
 		     "a proxy that is dead ends the start", text,
 		     "ProxyError is an error even where the cache is full; "
@@ -170,7 +193,8 @@ static void check_endpoint(struct doctor *d)
 
 	if (!v)
 		return;
-	text = xasprintf("HF_ENDPOINT=%s", v);
+	text = xstrdup("HF_ENDPOINT=");
+	add_url(&text, v);
 	if (!str_starts(v, "http://") && !str_starts(v, "https://"))
 		note(d, SEV_WARNING, "env.endpoint", "the endpoint is no URL",
 		     text,
@@ -193,7 +217,8 @@ static void check_cuda(struct doctor *d)
 	char *text CLEANUP(free_ptr) = NULL;
 
 	if (visible && (!*visible || *visible == '-')) {
-		text = xasprintf("CUDA_VISIBLE_DEVICES=%s", visible);
+		text = xasprintf("CUDA_VISIBLE_DEVICES=%.*s", VALUE_SHOWN,
+				 visible);
 		note(d, SEV_WARNING, "env.no-gpu",
 		     "the graphics cards are hidden from the program", text,
 		     "it runs on the processor: minutes for a sentence");
@@ -205,10 +230,10 @@ static void check_cuda(struct doctor *d)
 		     "hang");
 	if (alloc)
 		fact_add(d, "environment",
-			 "PYTORCH_CUDA_ALLOC_CONF=%s: helps against "
+			 "PYTORCH_CUDA_ALLOC_CONF=%.*s: helps against "
 			 "fragmentation only, not against a card that is too "
 			 "small, and not against a hang",
-			 alloc);
+			 VALUE_SHOWN, alloc);
 }
 
 void check_environment(struct doctor *d)

@@ -146,11 +146,11 @@ static void say_capability(struct doctor *d, const struct gpu *g,
 			 g->name, g->cc / 10, g->cc % 10, w->cuda, all.ptr);
 	finding_meaning(f, "\"no kernel image is available for execution on "
 			   "the device\"");
-	finding_remedy(f, g->cc < w->capabilities[0]
-				  ? "torch of the cu126 index has kernels for "
-				    "older cards"
-				  : "torch of the cu128 index has kernels for "
-				    "newer cards");
+	finding_remedy(f,
+		       "on a connected machine: uv pip install 'torch==2.8.*' "
+		       "'torchaudio==2.8.*' --index-url "
+		       "https://download.pytorch.org/whl/%s",
+		       g->cc < w->capabilities[0] ? "cu126" : "cu128");
 }
 
 static void check_wheel(struct doctor *d, const struct gpu *g)
@@ -225,10 +225,29 @@ static void find_profiles(const struct doctor *d, uint64_t free_mib,
 	}
 }
 
+static bool are_equal(const struct gpu_list *l)
+{
+	for (size_t i = 1; i < l->count; i++)
+		if (strcmp(l->gpus[i].name, l->gpus[0].name) != 0)
+			return false;
+	return true;
+}
+
+static const struct gpu *freest(const struct gpu_list *l)
+{
+	const struct gpu *best = NULL;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (!best || l->gpus[i].free_mib > best->free_mib)
+			best = &l->gpus[i];
+	return best;
+}
+
 static void check_fit(struct doctor *d, const struct gpu *g)
 {
 	struct str users CLEANUP(str_release) = STR_INIT;
 	const struct peak *fits, *least;
+	const struct gpu *other;
 	char full[HUMAN_MAX], half[HUMAN_MAX];
 	struct finding *f;
 
@@ -255,12 +274,18 @@ static void check_fit(struct doctor *d, const struct gpu *g)
 			 (unsigned long long)least->mib, users.ptr);
 	finding_meaning(f, "torch.OutOfMemoryError: CUDA out of memory, while "
 			   "loading or at the first long sentence");
-	finding_remedy(f,
-		       d->gpus.user_count
-			       ? "end what else uses the card; use_fp16=True "
-				 "(webui.py --fp16), no Qwen, short texts"
-			       : "use_fp16=True (webui.py --fp16), no Qwen, "
-				 "short texts");
+	other = freest(&d->gpus);
+	if (other != g && are_equal(&d->gpus) && other->free_mib > least->mib)
+		finding_remedy(f, "export CUDA_VISIBLE_DEVICES=%zu",
+			       (size_t)(other - d->gpus.gpus));
+	else
+		finding_remedy(
+			f,
+			"%swebui.py --fp16, or IndexTTS2(%s=True); "
+			"no Qwen, short texts",
+			d->gpus.user_count ? "end what else uses the card; "
+					   : "",
+			d->family == FAMILY_25 ? "use_bf16" : "use_fp16");
 }
 
 static void no_driver(struct doctor *d)
@@ -282,25 +307,51 @@ static void no_driver(struct doctor *d)
 	finding_remedy(f, "nvidia-smi tells more; in a container: --gpus all");
 }
 
+/* The program takes "cuda:0": the first of CUDA_VISIBLE_DEVICES. Which of several that are
+ * not equal CUDA counts as the first, only CUDA_DEVICE_ORDER=PCI_BUS_ID makes sure, and
+ * names (GPU-..., MIG-...) are not looked up here: then the freest is taken. */
+static const struct gpu *chosen(const struct doctor *d, const char **why)
+{
+	const char *visible = env_get(d, "CUDA_VISIBLE_DEVICES");
+	const char *order = env_get(d, "CUDA_DEVICE_ORDER");
+	bool by_number = are_equal(&d->gpus) ||
+			 (order && strcmp(order, "PCI_BUS_ID") == 0);
+	uint64_t n = 0;
+
+	*why = d->gpus.count > 1 ? "; the freest of several" : "";
+	if (!by_number || d->gpus.count < 2 ||
+	    (visible && !str_digits(visible, &n)))
+		return freest(&d->gpus);
+	if (n >= d->gpus.count)
+		return freest(&d->gpus);
+	*why = visible ? "; the first of CUDA_VISIBLE_DEVICES"
+		       : "; the first of several";
+	return &d->gpus.gpus[n];
+}
+
 void check_gpu(struct doctor *d)
 {
-	const struct gpu *best = NULL;
+	const char *visible = env_get(d, "CUDA_VISIBLE_DEVICES"), *why;
+	const struct gpu *g;
 
 	if (!d->in->gpus.read)
 		return;
 	d->in->gpus.read(d->in->gpus.ctx, &d->gpus);
-	for (size_t i = 0; i < d->gpus.count; i++)
-		if (!best || d->gpus.gpus[i].free_mib > best->free_mib)
-			best = &d->gpus.gpus[i];
-	if (!best) {
+	g = chosen(d, &why);
+	if (!g) {
 		no_driver(d);
 		return;
 	}
+	check_wheel(d, g);
+	if (!g->total_mib || (visible && str_starts(visible, "MIG-"))) {
+		/* memory that is shared with the processor; a slice of a card */
+		fact_add(d, "graphics", "%s, driver %s, memory not told (%s)",
+			 g->name, g->driver, d->gpus.source);
+		return;
+	}
 	fact_add(d, "graphics", "%s, driver %s, %llu of %llu MiB free (%s)%s",
-		 best->name, best->driver, (unsigned long long)best->free_mib,
-		 (unsigned long long)best->total_mib, d->gpus.source,
-		 d->gpus.count > 1 ? "; the freest of several" : "");
-	check_wheel(d, best);
+		 g->name, g->driver, (unsigned long long)g->free_mib,
+		 (unsigned long long)g->total_mib, d->gpus.source, why);
 	if (d->has_dir && d->family)
-		check_fit(d, best);
+		check_fit(d, g);
 }

@@ -8,9 +8,11 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#define CONFIG_MAX (256u << 10)
-#define SOURCE_MAX (1u << 20)
+#define CONFIG_MAX  (256u << 10)
+#define SOURCE_MAX  (1u << 20)
+#define PATHS_SHOWN 3
 
 /* One thing that speaks for a family. */
 struct vote {
@@ -94,15 +96,30 @@ static unsigned version_family(const char *version)
 	return FAMILY_NONE;
 }
 
+static void find_absolute(struct doctor *d, const char *seen)
+{
+	struct finding *f = FIND(d, SEV_ERROR, "files.absolute",
+				 "config.yaml leads out of the model "
+				 "directory");
+
+	finding_evidence(f, "%s", seen);
+	finding_meaning(f, "the program joins such a path to the model "
+			   "directory, which an absolute path replaces: "
+			   "FileNotFoundError. The first revision of "
+			   "IndexTTS-2.5 (d0aa86e7) was published like this");
+	remedy_install(d, f);
+}
+
 /* "/cubefs/..." in an early IndexTTS-2.5: os.path.join() then drops the model
  * directory. */
 static void check_config(struct doctor *d, struct votes *v)
 {
 	char *path CLEANUP(free_ptr) = model_path(d, "config.yaml");
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str seen CLEANUP(str_release) = STR_INIT;
 	struct yaml_scan s;
 	struct yaml_line l;
-	struct finding *f;
+	size_t absolute = 0;
 	char what[128];
 
 	if (!look_read(path, CONFIG_MAX, &text))
@@ -114,20 +131,15 @@ static void check_config(struct doctor *d, struct votes *v)
 				 "config.yaml (version: %.32s)", l.value);
 			vote(v, version_family(l.value), what);
 		}
-		if (!yaml_is_absolute(l.value))
-			continue;
-		f = FIND(d, SEV_ERROR, "files.absolute",
-			 "config.yaml leads out of the model directory");
-		finding_evidence(f, "line %u: %s: %s", l.number, l.key,
+		if (yaml_is_absolute(l.value) && ++absolute <= PATHS_SHOWN)
+			str_addf(&seen, "%sline %u: %s: %s",
+				 seen.len ? "; " : "", l.number, l.key,
 				 l.value);
-		finding_meaning(f, "the program joins this path to the model "
-				   "directory, which an absolute path "
-				   "replaces: FileNotFoundError. The first "
-				   "revision of IndexTTS-2.5 (d0aa86e7) was "
-				   "published like this");
-
-		remedy_install(d, f);
 	}
+	if (absolute > PATHS_SHOWN)
+		str_addf(&seen, "; and %zu more", absolute - PATHS_SHOWN);
+	if (absolute)
+		find_absolute(d, seen.ptr);
 }
 
 static unsigned decide(const struct votes *v, bool *mixed)
@@ -229,9 +241,12 @@ static bool is_comfy(const struct doctor *d)
  * started. */
 static void find_program(struct doctor *d)
 {
-	const char *const bases[] = { d->in->cwd, d->in->model_dir };
-	const char *const ups[] = { "", "/.." };
+	/* the third: of a link to the models, what holds the link */
+	char *holds CLEANUP(free_ptr) = xstrdup(d->in->model_dir);
+	const char *const bases[] = { d->in->cwd, d->in->model_dir, holds };
+	const char *const ups[] = { "", "/..", "" };
 
+	*strrchr(holds, '/') = '\0';
 	if (is_comfy(d)) {
 		d->program = PROGRAM_COMFY;
 		return;
@@ -274,17 +289,56 @@ static void describe(struct doctor *d)
 
 static void no_directory(struct doctor *d)
 {
-	bool other = look_at(d->in->model_dir, NULL) != LOOK_MISSING;
+	enum look look = look_at(d->in->model_dir, NULL);
 	struct finding *f = FIND(d, SEV_ERROR, "files.no-directory",
 				 "there is no model directory");
 
 	finding_evidence(f, "%s %s", d->in->model_dir,
-			 other ? "is no directory" : "does not exist");
+			 look == LOOK_MISSING ? "does not exist"
+			 : look == LOOK_DANGLING
+				 ? "is a link that leads nowhere"
+				 : "is no directory");
 	finding_meaning(f, "the libraries take the name of a directory that "
 			   "is not there for a repository on the network: "
 			   "HFValidationError, \"Repo id must be in the "
 			   "form\", or \"Network is unreachable\"");
 	remedy_install(d, f);
+}
+
+/* 2.0 loads it unless told otherwise, which it can be since June 2026. */
+static void no_qwen(struct doctor *d)
+{
+	bool always = d->program == PROGRAM_HUB;
+	struct finding *f = FIND(d, always ? SEV_ERROR : SEV_WARNING,
+				 "files.no-qwen",
+				 "there is no qwen0.6bemo4-merge/ (emotions in "
+				 "words)");
+
+	finding_evidence(f, "%s has no such directory", d->in->model_dir);
+	finding_meaning(f, "%s",
+			always ? "the program up to v2.0.0 loads it at every "
+				 "start: HFValidationError, \"Repo id must be "
+				 "in the form\""
+			       : "the program loads it unless it is told not "
+				 "to: HFValidationError, \"Repo id must be in "
+				 "the form\"; webui.py leaves it out by itself "
+				 "on cards of less than 10 GB");
+	if (always)
+		remedy_install(d, f);
+	else
+		finding_remedy(f, "IndexTTS2(use_qwen_emo=False)");
+}
+
+static void no_access(struct doctor *d)
+{
+	struct finding *f = FIND(d, SEV_ERROR, "files.unreadable",
+				 "this user may not look into the model "
+				 "directory");
+
+	finding_evidence(f, "%s", d->in->model_dir);
+	finding_meaning(f, "PermissionError, or the libraries take it for a "
+			   "repository on the network");
+	remedy_readable(d, f);
 }
 
 static void no_family(struct doctor *d)
@@ -303,11 +357,18 @@ void check_layout(struct doctor *d)
 {
 	struct error none = { 0 };
 	struct votes v = { 0 };
+	enum look look;
 	bool mixed;
 
 	if (!d->in->model_dir || !*d->in->model_dir)
 		return;
-	if (!look_is_dir(d->in->model_dir)) {
+	look = look_at(d->in->model_dir, NULL);
+	if (look == LOOK_DENIED ||
+	    (look == LOOK_DIR && access(d->in->model_dir, R_OK | X_OK) != 0)) {
+		no_access(d);
+		return;
+	}
+	if (look != LOOK_DIR) {
 		no_directory(d);
 		return;
 	}
@@ -321,6 +382,8 @@ void check_layout(struct doctor *d)
 	d->family = decide(&v, &mixed);
 	look_at_layouts(d);
 	find_program(d);
+	if (d->family == FAMILY_20 && !d->has_qwen)
+		no_qwen(d);
 	if (mixed)
 		find_mix(d, &v);
 	else if (!d->family)

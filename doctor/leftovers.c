@@ -43,7 +43,7 @@ static void walk(struct walk *w, const char *dir, unsigned depth, bool inside)
 	struct strlist names CLEANUP(strlist_release) = { 0 };
 
 	if (depth == 0 || w->seen > WALK_ENTRIES ||
-	    !look_list(dir, WALK_ENTRIES, &names))
+	    !look_list(dir, WALK_ENTRIES + 1, &names))
 		return;
 	w->seen += names.count;
 	for (size_t i = 0; i < names.count; i++) {
@@ -121,6 +121,9 @@ void check_leftovers(struct doctor *d)
 				   "program reads these files");
 		finding_remedy(f, "itts-pack verify, then delete them");
 	}
+	if (w.seen > WALK_ENTRIES)
+		fact_add(d, "leftovers", "looked for among %d entries, of more",
+			 WALK_ENTRIES);
 	free_ptr(&w.first);
 	check_examples(d);
 }

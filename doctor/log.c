@@ -39,8 +39,14 @@ static void say_rule(struct doctor *d, const struct log_scan *s)
 {
 	char *id CLEANUP(free_ptr) = xasprintf("log.%s", s->rule->id);
 	char *remedy CLEANUP(free_ptr) = fill_in(d, s->rule->remedy);
-	struct finding *f = FIND(d, s->rule->severity, id, "the log: %s",
-				 s->rule->title);
+	/* what comes behind a complete start is no reason for none */
+	bool later = s->complete && strcmp(s->rule->id, "localhost-proxy") != 0;
+	struct finding *f = FIND(
+		d,
+		later && s->rule->severity == SEV_ERROR ? SEV_WARNING
+							: s->rule->severity,
+		id, "the log%s: %s", later ? ", behind a complete start" : "",
+		s->rule->title);
 
 	finding_evidence(f, "%s%s%s", s->last.ptr,
 			 s->artifact ? "; about " : "",
@@ -51,7 +57,8 @@ static void say_rule(struct doctor *d, const struct log_scan *s)
 
 static void say_unknown(struct doctor *d, const struct log_scan *s)
 {
-	struct finding *f = FIND(d, SEV_ERROR, "log.unknown",
+	struct finding *f = FIND(d, s->complete ? SEV_WARNING : SEV_ERROR,
+				 "log.unknown",
 				 "the log: an error that is not known here");
 
 	finding_evidence(f, "%s", s->last.ptr);
@@ -72,6 +79,26 @@ static void say_stops(struct doctor *d, const struct log_stage *stage)
 	finding_remedy(f, "%s", remedy);
 }
 
+/* 2.5 prints nothing behind BigVGAN. */
+static bool is_end_of_25(const struct doctor *d, const struct log_scan *s,
+			 const struct log_table *t)
+{
+	return (s->is_25 || d->family == FAMILY_25) && !s->rule &&
+	       !s->exception && strcmp(t->stages[s->stage].id, "bigvgan") == 0;
+}
+
+static void say_maybe(struct doctor *d)
+{
+	struct finding *f = FIND(
+		d, SEV_NOTE, "log.end-of-2.5",
+		"the log ends where that of IndexTTS 2.5 does");
+
+	finding_evidence(f, "last step: >> bigvgan weights restored from:");
+	finding_meaning(f, "the start is complete, or the text normaliser is "
+			   "being built (half a minute, at the first start)");
+	finding_remedy(f, "itts-pack watch PID tells which");
+}
+
 void check_log(struct doctor *d)
 {
 	struct log_table t CLEANUP(log_table_release) = { 0 };
@@ -90,7 +117,9 @@ void check_log(struct doctor *d)
 		say_rule(d, &s);
 	else if (s.exception)
 		say_unknown(d, &s);
-	if (!s.complete && !(s.rule && s.rule->severity == SEV_ERROR) &&
-	    !s.exception)
+	if (is_end_of_25(d, &s, &t))
+		say_maybe(d);
+	else if (!s.complete && !(s.rule && s.rule->severity == SEV_ERROR) &&
+		 !s.exception)
 		say_stops(d, &t.stages[s.stage]);
 }

@@ -8,6 +8,7 @@
 #include "doctor/logscan.h"
 
 #include "base/mem.h"
+#include "doctor/redact.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -51,13 +52,13 @@ static size_t skip_escape(const char *p, const char *end)
 /* A line without colours and without what a progress bar has overwritten. */
 static void clean(struct scanner *s, const char *p, const char *end)
 {
+	const char *cr;
 	size_t n = 0;
 
 	while (end > p && (end[-1] == '\r' || end[-1] == ' '))
 		end--;
-	for (const char *cr = memrchr(p, '\r', (size_t)(end - p)); cr;
-	     cr = NULL)
-		p = cr + 1;
+	cr = end > p ? memrchr(p, '\r', (size_t)(end - p)) : NULL;
+	p = cr ? cr + 1 : p;
 	while (p < end && n < LINE_MAX_LEN - 1) {
 		size_t skip = skip_escape(p, end);
 
@@ -89,7 +90,8 @@ static bool take_stage(struct scanner *s)
 		forget(s);
 		s->started = true;
 		s->out->stage = i;
-		s->out->complete = i + 1 == t->stage_count;
+		s->out->complete = !t->stages[i].next[0];
+		s->out->is_25 |= strstr(s->line, "/codec.pth") != NULL;
 		return true;
 	}
 	return false;
@@ -97,14 +99,22 @@ static bool take_stage(struct scanner *s)
 
 static void add_text(struct scanner *s, const char *line)
 {
-	if (s->out->text.len + strlen(line) < TEXT_MAX)
-		str_addf(&s->out->text, "%s\n", line);
+	size_t old = s->out->text.len;
+
+	if (old + strlen(line) >= TEXT_MAX)
+		return;
+	str_addf(&s->out->text, "%s\n", line);
+	redact_secrets(s->out->text.ptr + old);
 }
 
 static void set_last(struct scanner *s, const char *line)
 {
+	char *safe CLEANUP(free_ptr) = xstrdup(line);
+
+	/* before it is cut: a password without the '@' behind it looks like nothing */
+	redact_secrets(safe);
 	str_clear(&s->out->last);
-	str_add(&s->out->last, line, strnlen(line, LAST_MAX));
+	str_add(&s->out->last, safe, strnlen(safe, LAST_MAX));
 }
 
 /* The line without the prefix that its traceback had. */
@@ -208,11 +218,14 @@ void log_scan(const struct log_table *t, const char *text, size_t len,
 
 	for (const char *p = text; p < end;) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		bool is_long;
 
 		clean(&s, p, nl ? nl : end);
 		p = nl ? nl + 1 : end;
 		out->lines++;
-		if (!take_stage(&s) && !in_traceback(&s) && s.line[0])
+		is_long = strlen(s.line) >= t->shortest;
+		if (!(is_long && take_stage(&s)) && !in_traceback(&s) &&
+		    is_long)
 			take_line(&s);
 	}
 	if (out->exception)

@@ -10,6 +10,7 @@
 
 struct log_scan {
 	size_t stage;  /* index: the last that is done */
+	bool is_25;    /* a step that only IndexTTS 2.5 has */
 	bool complete; /* the start came to its end */
 	struct str
 		text; /* of the last chain of exceptions, or the line that tells */

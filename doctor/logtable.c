@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <string.h>
 
 __asm__(".pushsection .rodata\n"
@@ -84,6 +85,32 @@ static int read_table(struct log_table *t, struct error *err)
 	return 0;
 }
 
+static void take_shortest(struct log_table *t, const struct json *list)
+{
+	for (const struct json *n = json_first(list); n; n = json_next(n)) {
+		size_t len = strlen(json_string_or(n, ""));
+
+		if (len && len < t->shortest)
+			t->shortest = len;
+	}
+}
+
+/* Most lines of a log of nothing are shorter than anything that is looked for. */
+static void find_shortest(struct log_table *t)
+{
+	t->shortest = SIZE_MAX;
+	for (size_t i = 0; i < t->stage_count; i++) {
+		size_t len = strlen(t->stages[i].line);
+
+		if (len && len < t->shortest)
+			t->shortest = len;
+	}
+	for (size_t i = 0; i < t->rule_count; i++) {
+		take_shortest(t, t->rules[i].any);
+		take_shortest(t, t->rules[i].all);
+	}
+}
+
 int log_table_load(struct log_table *out, struct error *err)
 {
 	struct log_table t CLEANUP(log_table_release) = { 0 };
@@ -91,6 +118,7 @@ int log_table_load(struct log_table *out, struct error *err)
 	if (json_parse(&t.doc, itts_log_table, strlen(itts_log_table), err) ||
 	    read_table(&t, err))
 		return -1;
+	find_shortest(&t);
 	*out = t;
 	t = (struct log_table){ 0 };
 	return 0;

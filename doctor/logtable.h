@@ -26,6 +26,7 @@ struct log_table {
 	size_t stage_count;
 	struct log_rule *rules;
 	size_t rule_count;
+	size_t shortest; /* bytes of the shortest text that is looked for */
 	const struct json *noise;
 };
 /* ERR_FORMAT: the table in the program is broken (a test sees to it that not). */

@@ -108,6 +108,7 @@ static void check_disk(struct doctor *d)
 {
 	struct statvfs v;
 	char have[HUMAN_MAX];
+	char *mend CLEANUP(free_ptr) = NULL;
 	struct finding *f;
 	uint64_t left;
 
@@ -122,8 +123,8 @@ static void check_disk(struct doctor *d)
 	finding_evidence(f, "%s free", have);
 	finding_meaning(f, "\"No space left on device\" when the program "
 			   "writes its normaliser, kernel or output");
-	finding_remedy(f, "itts-pack verify tells of leftovers; df -h %s",
-		       d->in->model_dir);
+	mend = model_command(d, "df -h ", "");
+	finding_remedy(f, "%s", mend);
 }
 
 void check_machine(struct doctor *d)

@@ -63,16 +63,43 @@ static uint64_t read_number(const char *dir, const char *name)
 	return look_line(path, &line) ? digits(line.ptr) : PROC_NONE;
 }
 
-static void take_limit(const char *dir, const char *limit_name,
-		       const char *used_name, uint64_t *limit, uint64_t *used)
+/* Of a group's memory, what the kernel gives back as soon as it is wanted: the pages of
+ * files. Whoever has copied models has many. */
+static uint64_t cached_bytes(const char *dir, bool v1)
 {
-	uint64_t n = read_number(dir, limit_name);
+	static const char *const keys[2][2] = {
+		{ "inactive_file ", "active_file " },
+		{ "total_inactive_file ", "total_active_file " },
+	};
+	char *path CLEANUP(free_ptr) = xasprintf("%s/memory.stat", dir);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	uint64_t sum = 0;
+
+	look_read(path, TEXT_MAX, &text);
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t n = word_value(text.ptr, keys[v1][i]);
+
+		sum += n > (uint64_t)1 << 60 ? 0 : n;
+	}
+	return sum;
+}
+
+static void take_limit(const char *dir, bool v1, uint64_t *limit,
+		       uint64_t *used)
+{
+	uint64_t n = read_number(dir,
+				 v1 ? "memory.limit_in_bytes" : "memory.max");
+	uint64_t cached;
 
 	/* version 1 writes a huge number for none */
 	if (n >= *limit || n > (uint64_t)1 << 60)
 		return;
 	*limit = n;
-	*used = read_number(dir, used_name);
+	*used = read_number(dir,
+			    v1 ? "memory.usage_in_bytes" : "memory.current");
+	cached = cached_bytes(dir, v1);
+	if (*used != PROC_NONE)
+		*used = *used > cached ? *used - cached : 0;
 }
 
 /* Is memory a controller of this line of /proc/PID/cgroup (cgroups(7))? */
@@ -140,9 +167,7 @@ void proc_cgroup(const char *proc, const char *sys, uint64_t *limit,
 		char *dir CLEANUP(free_ptr) = xasprintf("%s/fs/cgroup%s", sys,
 							group);
 
-		take_limit(dir, v1 ? "memory.limit_in_bytes" : "memory.max",
-			   v1 ? "memory.usage_in_bytes" : "memory.current",
-			   limit, used);
+		take_limit(dir, v1, limit, used);
 	} while (climb(group));
 }
 

@@ -48,18 +48,28 @@ static void hide_behind(char *text, const char *word)
 	}
 }
 
+/* Bytes in front of the '@' behind user:password. A password may have any byte, '/' too,
+ * though it should be written as %2F; "host:443/a@b" has none. */
+static size_t userinfo_len(const char *p)
+{
+	size_t end = strcspn(p, " \t\"'<>"), host = strcspn(p, "/?#" ENDS);
+	const char *colon = memchr(p, ':', host);
+	bool has_port = !colon || strspn(colon + 1, "0123456789") ==
+					  (size_t)(p + host - colon) - 1;
+
+	if (has_port || memchr(p, '@', host))
+		end = host;
+	while (end && p[end - 1] != '@')
+		end--;
+	return end ? end - 1 : 0;
+}
+
 /* scheme://user:password@host */
 static void hide_userinfo(char *text)
 {
 	for (char *p = strstr(text, "://"); p; p = strstr(p, "://")) {
-		size_t end, at = 0;
-
 		p += 3;
-		end = strcspn(p, "/?#" ENDS);
-		for (size_t i = 0; i < end; i++)
-			if (p[i] == '@')
-				at = i;
-		stars(p, at);
+		stars(p, userinfo_len(p));
 	}
 }
 

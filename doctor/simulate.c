@@ -9,6 +9,7 @@
 #include "doctor/caches.h"
 #include "doctor/hublook.h"
 #include "doctor/look.h"
+#include "doctor/redact.h"
 #include "doctor/start.h"
 #include "doctor/state.h"
 
@@ -289,6 +290,8 @@ void simulate(const struct doctor *d, struct run *r)
 		s = &r->steps[r->count++];
 		*s = (struct step){ .what = rows[i].what, .log = rows[i].log };
 		fill_step(d, r, &rows[i], s);
+		redact_secrets(s->where); /* as all that is said */
+		redact_secrets(s->found);
 		r->requests += s->requests;
 		r->wait_s += s->wait_s;
 		/* the program ends at the first that fails */

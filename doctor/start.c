@@ -132,9 +132,11 @@ static void say_network(struct doctor *d, const struct run *r)
 static void say_cwd(struct doctor *d, const struct run *r)
 {
 	char *own CLEANUP(free_ptr) = model_path(d, "hf_cache");
+	struct str mend CLEANUP(str_release) = STR_INIT;
 	struct finding *f;
 	const char *parent;
 	char *up CLEANUP(free_ptr) = NULL;
+	bool is_named = str_ends(d->in->model_dir, "/checkpoints");
 
 	if (!d->hub || strcmp(own, r->hub.dir) == 0 || look_is_dir(r->hub.dir))
 		return;
@@ -148,7 +150,10 @@ static void say_cwd(struct doctor *d, const struct run *r)
 			 r->hub.dir, own);
 	finding_meaning(f, "infer_v2.py up to v2.0.0 has that path in its "
 			   "code; no variable changes it");
-	finding_remedy(f, "cd %s", *up ? up : "/");
+	str_adds(&mend, is_named ? "cd " : "ln -s ");
+	add_shell(&mend, !is_named ? d->in->model_dir : *up ? up : "/");
+	str_adds(&mend, is_named ? "" : " checkpoints");
+	finding_remedy(f, "%s", mend.ptr);
 }
 
 static void say_copies(struct doctor *d, const struct run *r)
@@ -225,6 +230,7 @@ static void start_one(struct doctor *d)
 	struct run r CLEANUP(run_release) = { 0 };
 
 	start_simulate(d, false, &r);
+	d->is_local = r.flat && !r.missing.count && !r.copies;
 	say(d, &r, SEV_ERROR);
 	say_partial(d, &r);
 	say_caches(d, &r);

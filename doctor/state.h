@@ -34,6 +34,8 @@ struct doctor {
 	struct lock *records; /* what install has recorded there */
 	size_t record_count;
 
+	bool is_local; /* the start neither asks a hub nor looks into a cache */
+
 	/* from the files themselves */
 	uint64_t weight_bytes, gpt_bytes, qwen_bytes, largest_file;
 
@@ -64,12 +66,16 @@ void fact_add(struct doctor *d, const char *topic, const char *fmt, ...)
 char *model_path(const struct doctor *d, const char *rel);
 /* Where that file is in ComfyUI's layout; caller frees, NULL: not there. */
 char *comfy_path(const struct doctor *d, const struct known_file *k);
+/* As str_add_sh(), and what would look like another line of ours, or does something to a
+ * terminal, stands as $'\012' does in bash. */
+void add_shell(struct str *out, const char *path);
 /* "BEFORE MODELDIR AFTER", quoted for a shell; caller frees. */
 char *model_command(const struct doctor *d, const char *before,
 		    const char *after);
 /* The commands that mend most. */
 void remedy_install(const struct doctor *d, struct finding *f);
 void remedy_verify(const struct doctor *d, struct finding *f);
+void remedy_readable(const struct doctor *d, struct finding *f);
 void remedy_env(const struct doctor *d, struct finding *f);
 /* A variable of the program, NULL if it is not set or empty. */
 const char *env_get(const struct doctor *d, const char *name);

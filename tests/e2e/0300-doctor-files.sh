@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
 
-need python3 jq
+need python3 jq cc
 export HF_HUB_OFFLINE=1
 C=checkpoints
 must tree new
@@ -76,6 +76,38 @@ check "weights of 1.0 with config.yaml of 1.5" sick v15 error files.mixed "Index
 	cut_to 696528896 $C/gpt.pth
 mix() { rm $C/gpt.pth && cp --sparse=always "$TREES/new25/$C/gpt.pth" $C/gpt.pth; }
 check "gpt.pth of 2.5 in 2.0" sick new error files.mixed "3259599833" -- mix
+bomb() { # of lines, and of aliases
+	fresh $C/config.yaml
+	{
+		echo 'a: &a [x, x]'
+		for i in $(seq 3000); do echo "b$i: /cubefs/$i"; done
+		for i in $(seq 3000); do echo "c$i: [*a, *a, *a, *a, {d: {e: {f: *a}}}]"; done
+	} >>$C/config.yaml
+}
+bombed() {
+	sick new error files.absolute "and 2997 more" -- bomb
+	[ "$(grep -c files.absolute "$T/findings")" -eq 1 ]
+}
+check "a thousand of them are one finding" bombed
+# 2.0 loads Qwen at every start, which only programs since June 2026 can be told not to
+no_qwen() { rm -r $C/qwen0.6bemo4-merge; }
+check "no Qwen, old program" sick old error files.no-qwen "HFValidationError" -- no_qwen
+check "no Qwen, new program" sick new warning files.no-qwen "use_qwen_emo=False" -- no_qwen
+no_qwen25() {
+	copy new25
+	no_qwen
+	doctor
+	quiet
+}
+check "its twin: 2.5 starts without Qwen" no_qwen25
+# what install has put into the directory beside those three files
+crowded() {
+	copy new
+	for i in $(seq 300); do echo >"$C/hf_cache/w2v-bert-2.0/a$i"; done
+	doctor
+	quiet
+}
+check "many more files in w2v-bert-2.0: quiet" crowded
 # Ksuriuri#166, chenpipi0807#129: a directory that is missing looks like the network
 check "no model directory" sick new error files.no-directory "Network is unreachable" -- mv $C elsewhere
 # TTS-Audio-Suite#91 #93: partial w2v-bert-2.0
@@ -139,7 +171,25 @@ check "a blob is a web page" sick old error files.html "config.json" -- page_blo
 
 # pytorch#189245, the guide's second hang
 B=indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build
-check "a lock that nobody holds" sick new error build.lock "rm $T/case/$B/lock" -- touch $B/lock
+# with a card, as the driver's library tells it; without one the kernel is not tried
+mkdir "$T/lib"
+must cc -shared -fPIC -o "$T/lib/libnvidia-ml.so.1" "$ROOT/tests/e2e/nvml_stub.c"
+carded() { LD_LIBRARY_PATH=$T/lib "$@"; }
+check "a lock that nobody holds" carded sick new error build.lock "rm $T/case/$B/lock" -- touch $B/lock
+check "without a card it is not waited for" sick new warning build.lock "with a card" -- touch $B/lock
+unlock() { # what it says to do mends it
+	copy new
+	touch $B/lock
+	carded doctor
+	eval "$(jq -r '.findings[] | select(.id == "build.lock") | .remedy' "$T/out")"
+	carded doctor
+	quiet
+	rm "$B"/*.so
+	touch $B/lock
+	carded doctor
+	jq -e '.steps[] | select(.what | startswith("CUDA kernel")) | .result == "fails"' "$T/out"
+}
+check "the command that is told mends it" unlock
 cp "$(type -P sleep)" "$T/ninja"
 is_ninja() { [ "$(readlink "/proc/$1/exe")" = "$T/ninja" ]; }
 builds_in() { # DIR: what ninja is for us, working there
@@ -149,11 +199,11 @@ builds_in() { # DIR: what ninja is for us, working there
 	await is_ninja $!
 }
 check "a lock beside which somebody else compiles" \
-	sick new error build.lock "no compiler works there" -- builds_in "$T"
+	sick new warning build.lock "no compiler works there" -- builds_in "$T"
 check "its twin: a build that runs" sick new note build.running "process" -- builds_in $B
 extension() { mkdir -p "$HOME/.cache/torch_extensions/py311/x" && touch "$HOME/.cache/torch_extensions/py311/x/lock"; }
 gone() { rm -r "$HOME/.cache"; }
-check "a lock of another extension" sick new error build.lock "torch_extensions" -- extension
+check "a lock of another extension" sick new warning build.lock "torch_extensions" -- extension
 check "(its twin)" gone
 check "quiet without it" healthy new
 

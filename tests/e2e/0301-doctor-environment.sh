@@ -118,6 +118,44 @@ elsewhere() {
 	lacks start.cwd
 }
 check "started in another directory" elsewhere
+renamed() { # a model directory that has another name
+	copy old
+	mv $C 'Index TTS-2'
+	export HF_HUB_OFFLINE=1
+	doctor --model-dir 'Index TTS-2'
+	finds warning start.cwd "ln -s '$T/case/Index TTS-2' checkpoints"
+	eval "$(jq -r '.findings[] | select(.id == "start.cwd") | .remedy' "$T/out")"
+	HF_HUB_CACHE=$PWD/$C/hf_cache doctor
+	quiet
+}
+check "the model directory has another name" renamed
+linked() { # the models on another disk, the program where the link is
+	copy old
+	mv $C ../elsewhere
+	ln -s ../elsewhere $C
+	cd /
+	HF_HUB_OFFLINE=1 doctor --model-dir "$T/case/$C"
+	jq -e '.facts[] | select(.topic == "models") | .text | contains("up to v2.0.0")' "$T/out"
+	rm -rf "$T/elsewhere"
+}
+check "a link to the models: the program is where the link is" linked
+unusual() { # what is set, and not used where all is local
+	copy new
+	mkdir -p "$HOME/my cache/hub"
+	ln -s "$HOME/my cache/hub" "$HOME/link"
+	TRANSFORMERS_CACHE=/elsewhere https_proxy=http://h:1 no_proxy=localhost doctor
+	quiet
+	copy old
+	mv $C/hf_cache/* "$HOME/my cache/hub"
+	export HF_HUB_OFFLINE=1 HF_HOME="~/my cache"
+	TRANSFORMERS_CACHE=$HOME/link doctor
+	lacks env.split-cache
+	jq -e --arg d "webui.py: hub library $HOME/my cache/hub (HF_HOME)" \
+		'.facts | map(.text) | any(. == $d)' "$T/out"
+	lacks start.missing
+	rm -r "$HOME/my cache" "$HOME/link"
+}
+check "a cache by ~, blanks or a link; what nothing here uses: quiet" unusual
 
 # index-tts#458: proxy and TLS are fatal unless offline
 check "a proxy, not offline" sick old warning env.proxy "ProxyError" https_proxy=http://proxy.invalid:3128
@@ -169,6 +207,12 @@ secrets() {
 	doctor --log log
 	cat "$T/out" "$T/err" >"$T/all"
 	itts doctor -v --log log >>"$T/all" 2>&1 || :
+	! grep -e VerySecret -e pass-word "$T/all"
+	for url in me:pass-word-9@h.invalid:1 'http://me:pass-word-9/x@h:1' $'http://me:pass-word-9\nx@h:1' \
+		"http://me:pass-word-9$(head -c 100000 /dev/zero | tr '\0' x)@h"; do
+		https_proxy=$url HF_ENDPOINT=$url itts doctor >>"$T/all" 2>&1 || :
+		https_proxy=$url HF_ENDPOINT=$url itts doctor --json >>"$T/all" 2>&1 || :
+	done
 	! grep -e VerySecret -e pass-word "$T/all"
 	grep -q 'HF_TOKEN is set' "$T/all"
 	grep -q 'proxy.invalid' "$T/all"

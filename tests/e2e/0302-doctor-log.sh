@@ -129,6 +129,20 @@ check "stops behind BigVGAN: the normaliser" told warning log.stops "normaliser"
 	"$GPT" "$CODEC" "$S2MEL" "$CAMP" "$GAN"
 check "nothing printed" told warning log.stops "imports" "some banner"
 
+# 2.5 says nothing behind BigVGAN; the web interface says that it is up
+CODEC25='>> semantic_codec weights restored from: ./checkpoints/codec.pth'
+check "2.5: its last line is no hang" told note log.end-of-2.5 "complete" \
+	">> QwenEmotion not loaded (use_qwen_emo=False)" "$GPT" "$CODEC25" "$S2MEL" "$CAMP" "$GAN"
+up() {
+	log "$GPT" "$CODEC25" "$S2MEL" "$CAMP" "$GAN" "* Running on local URL:  http://0.0.0.0:7860"
+	doctor --log "$T/start.log"
+	quiet
+}
+check "2.5: the web interface is up: quiet" up
+check "an error behind a complete start is no reason for none" told warning log.gpu-memory \
+	"behind a complete start" "$GPT" "$BPE" "$HEAD" \
+	"torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+
 # forms of logs
 check "docker compose puts names in front" told error log.safetensors "cut off" \
 	"tts-1  | $GPT" "tts-1  | Traceback (most recent call last):" \

@@ -249,6 +249,22 @@ static void test_cgroup(void **state)
 	world_file(&w, "sys/fs/cgroup/memory/a/memory.usage_in_bytes", "5\n");
 	proc_cgroup(w.proc, w.sys, &limit, &used);
 	assert_true(limit == GIB && used == 5);
+	/* pages of files are given back when they are wanted */
+	world_file(&w, "sys/fs/cgroup/memory/a/memory.usage_in_bytes",
+		   "1000000000\n");
+	world_file(&w, "sys/fs/cgroup/memory/a/memory.stat",
+		   "inactive_file 1\nactive_file 1\n"
+		   "total_inactive_file 500000000\n"
+		   "total_active_file 400000000\n");
+	proc_cgroup(w.proc, w.sys, &limit, &used);
+	assert_true(limit == GIB && used == 100000000);
+	world_file(&w, "sys/fs/cgroup/c/memory.max", "1073741824\n");
+	world_file(&w, "sys/fs/cgroup/c/memory.current", "1000000000\n");
+	world_file(&w, "sys/fs/cgroup/c/memory.stat",
+		   "anon 9\nactive_file 400000000\ninactive_file 599999000\n");
+	world_file(&w, "proc/self/cgroup", "0::/c\n");
+	proc_cgroup(w.proc, w.sys, &limit, &used);
+	assert_true(limit == GIB && used == 1000);
 	world_file(&w, "proc/self/cgroup", "0::/a/b\n4:memory:/a/b\n");
 	proc_cgroup(w.proc, w.sys, &limit, &used);
 	assert_true(limit == GIB);
@@ -326,6 +342,10 @@ static void test_lock(void **state)
 	good_machine(&w);
 	world_file(&w, "cwd/indextts/infer_v2.py", "hf_hub_download");
 	world_file(&w, KERNEL "lock", "");
+	/* without a card the program does not try the kernel */
+	world_run(&w, "m");
+	assert_found(&w, SEV_WARNING, "build.lock", "rm ");
+	world_gpu(&w, "card", 86, 23000);
 	world_run(&w, "m");
 	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
 	/* somebody else's work, in another directory */
@@ -346,6 +366,44 @@ static void test_lock(void **state)
 	assert_int_equal(unlink(link), 0);
 	world_run(&w, "m");
 	assert_found(&w, SEV_ERROR, "build.lock", "rm ");
+	world_end(&w);
+}
+
+/* The program takes cuda:0, whatever the others have free. */
+static void test_cards(void **state)
+{
+	struct world w;
+
+	(void)state;
+	good_machine(&w);
+	world_gpu(&w, "card", 86, 900);
+	world_gpu(&w, "card", 86, 23000);
+	world_run(&w, "m");
+	assert_found(&w, SEV_ERROR, "gpu.memory",
+		     "export CUDA_VISIBLE_DEVICES=1");
+	world_set(&w, "CUDA_VISIBLE_DEVICES", "1");
+	world_run(&w, "m");
+	assert_not_found(&w, "gpu.memory");
+	/* a slice of a card has memory of its own */
+	strlist_release(&w.variables);
+	world_set(&w, "CUDA_VISIBLE_DEVICES", "MIG-1234");
+	w.gpus.gpus[1].free_mib = 900;
+	world_run(&w, "m");
+	assert_not_found(&w, "gpu.memory");
+	/* of cards that are not equal CUDA itself says which is the first */
+	strlist_release(&w.variables);
+	world_set(&w, "CUDA_VISIBLE_DEVICES", "0");
+	w.gpus.gpus[1].free_mib = 23000;
+	snprintf(w.gpus.gpus[1].name, sizeof(w.gpus.gpus[1].name), "other");
+	world_run(&w, "m");
+	assert_not_found(&w, "gpu.memory");
+	world_set(&w, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+	world_run(&w, "m");
+	assert_found(&w, SEV_ERROR, "gpu.memory", "webui.py --fp16");
+	/* memory shared with the processor, which NVML does not tell of */
+	w.gpus.gpus[0].total_mib = w.gpus.gpus[0].free_mib = 0;
+	world_run(&w, "m");
+	assert_not_found(&w, "gpu.memory");
 	world_end(&w);
 }
 
@@ -433,6 +491,7 @@ int run_machine_tests(void)
 		cmocka_unit_test(test_refaults),
 		cmocka_unit_test(test_kib),
 		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_cards),
 		cmocka_unit_test(test_tools),
 		cmocka_unit_test(test_nvcc),
 		cmocka_unit_test(test_smi),
