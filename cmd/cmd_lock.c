@@ -1,9 +1,11 @@
+#include "base/file.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/select.h"
 #include "cmd/work.h"
 #include "fetch/git_source.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 static const struct option options[] = {
@@ -129,14 +131,32 @@ static bool same_lock(const struct lock *a, const struct lock *b)
 	return digest_equal(&da, &db);
 }
 
+/* An editor or a formatter may have laid the file out anew: it says the same, but
+ * its bytes and their digest are no longer the lock's. */
+static int is_canonical(const struct work *w, bool *out, struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct digest is, want;
+
+	if (file_read_all(AT_FDCWD, w->path, LOCK_LIMIT, &text, err) != 0)
+		return -1;
+	digest_buf(DIGEST_SHA256, text.ptr, text.len, &is);
+	lock_digest(&w->lock, &want);
+	*out = digest_equal(&is, &want);
+	return 0;
+}
+
 static int finish(struct app *app, struct work *w, const struct lock *old,
 		  bool exists, struct error *err)
 {
 	struct strlist diff CLEANUP(strlist_release) = { 0 };
-	bool same = exists && same_lock(old, &w->lock);
-	bool write = !same && !app->options->check;
+	bool same = exists && same_lock(old, &w->lock), canonical = same;
 	size_t n = lock_diff(old, &w->lock, &diff);
+	bool write;
 
+	if (same && is_canonical(w, &canonical, err) != 0)
+		return -1;
+	write = !canonical && !app->options->check;
 	if (!same && n == 0)
 		strlist_add(&diff, "~ manifest or groups");
 	if (write && work_write_lock(w, err) != 0)
@@ -146,7 +166,11 @@ static int finish(struct app *app, struct work *w, const struct lock *old,
 	if (exists || app->options->check)
 		put_diff(app, &diff);
 	if (write)
-		app_note(app, "wrote %s", w->path);
+		app_note(app,
+			 same ? "wrote %s again: it says the same, in the "
+				"form that locks have"
+			      : "wrote %s",
+			 w->path);
 	else
 		app_note(app, "%s is %s", w->path,
 			 same ? "up to date" : "out of date");

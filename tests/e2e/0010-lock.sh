@@ -76,6 +76,33 @@ moved() { # main moves on the hub
 	expect 0 itts lock acme/voice --lock "$T/a.json" --check --endpoint "$hub" --json
 	jq -e '.differences == []' "$T/out"
 }
+reformatted() { # laid out anew by somebody's tool: taken as it is, and put in order by lock
+	local form
+	expect 0 itts sbom --lock "$T/a.json"
+	cp "$T/out" "$T/sbom"
+	for form in "--indent 4" -c -S; do
+		# shellcheck disable=SC2086
+		jq $form . "$T/a.json" >"$T/form.json"
+		! cmp -s "$T/form.json" "$T/a.json"
+		cp "$T/form.json" "$T/form.old"
+		expect 0 itts sbom --lock "$T/form.json"
+		cmp "$T/out" "$T/sbom"
+		lock 0 "$T/form.json" --check
+		lock 0 "$T/form.json" --locked
+		cmp "$T/form.json" "$T/form.old"
+		lock 0 "$T/form.json" --json
+		jq -e '.written and .differences == []' "$T/out"
+		cmp "$T/form.json" "$T/a.json"
+	done
+	lock 0 "$T/form.json"
+	prints "up to date"
+	# where a bundle is expected, a lock is none, whatever it looks like
+	for form in a.json form.old; do
+		expect 7 itts sbom "$T/$form"
+		one_error
+		says "it is a lock file" --lock
+	done
+}
 locked_fetch() { # --locked never asks what is new
 	expect 0 itts fetch acme/voice --lock "$T/before.json" --locked --endpoint "$hub" --cache "$T/cache3"
 	test -d "$T/cache3/models--acme--voice/snapshots/$A"
@@ -159,6 +186,7 @@ pins() {
 	# shellcheck disable=SC2059
 	printf "$manifest" "$bad" >"$T/bad.json"
 	expect 0 itts lock -m "$T/good.json" --lock "$T/pin.json" --endpoint "$hub"
+	same "$(jq -r .manifest "$T/pin.json")" "sha256:$(sha256sum <"$T/good.json" | cut -d' ' -f1)"
 	expect 9 itts lock -m "$T/bad.json" --lock "$T/pin2.json" --endpoint "$hub"
 	one_error
 	says model.safetensors "$good" "$bad"
@@ -184,6 +212,7 @@ check "tag, commit, pull request" by_commit_tag_pr
 check "include and exclude" patterns
 check "--locked" locked
 check "--check says what changed and writes nothing" moved
+check "a lock that was laid out anew says the same" reformatted
 check "fetch --locked stays at the commit" locked_fetch
 check "a lock file alone says what to work on" alone
 check "a mirror without the tree API gives the same lock" no_tree
