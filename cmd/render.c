@@ -85,6 +85,7 @@ void render_message(struct str *out, const struct render_io *io,
 		[EVENT_INFO] = "",	 [EVENT_WARN] = "warning",
 	};
 	const char *word = words[ev->type];
+	char wait[HUMAN_MAX];
 
 	if (*word && io->color)
 		str_addf(out, "\x1b[%sm%s:\x1b[0m ",
@@ -98,6 +99,9 @@ void render_message(struct str *out, const struct render_io *io,
 	}
 	if (ev->text)
 		text_clean(out, ev->text, strlen(ev->text));
+	if (ev->type == EVENT_RETRY && ev->delay_ms >= 1000)
+		str_addf(out, "; asking again in %s",
+			 human_time(ev->delay_ms, wait));
 	str_addc(out, '\n');
 }
 

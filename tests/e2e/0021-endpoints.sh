@@ -65,11 +65,23 @@ path_prefix() { # joined, not resolved
 	faults "$mirror" '[]'
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/prefix" --endpoint "$hub/"
 }
-waits() { # Retry-After is obeyed
-	faults "$mirror" "[$(on_big '"fault": "status", "status": 429, "headers": {"Retry-After": "2"}, "count": 1')]"
+waits() { # HEADER: it is obeyed, also in a listing, and the user told how long it takes
+	local before
+	before=${EPOCHREALTIME/./}
+	faults "$mirror" "[$(on_big "\"fault\": \"status\", \"status\": 429, \"headers\": {$1}, \"count\": 1")]"
+	fetch 0 --endpoint "$mirror" --progress plain
+	says "asking again in 0:02"
+	faults "$mirror" "[{\"path\": \"api/\", \"fault\": \"status\", \"status\": 429, \"headers\": {$1}, \"count\": 1}]"
+	expect 0 itts lock acme/voice --lock "$T/waited.json" --endpoint "$mirror" --cache "$T/c0"
+	says "asking again in 0:02"
+	test $((${EPOCHREALTIME/./} - before)) -ge 4000000
+}
+crawls() { # fewer than 1000 bytes a second, for as long as Python would wait
 	local before=$SECONDS
-	fetch 0 --endpoint "$mirror"
-	test $((SECONDS - before)) -ge 2
+	faults "$mirror" "[$(on_big '"fault": "stall", "after": 1000, "seconds": 50, "count": 1')]"
+	HF_HUB_DOWNLOAD_TIMEOUT=2 fetch 0 --endpoint "$mirror" --progress plain
+	says "timed out"
+	test $((SECONDS - before)) -le 20
 }
 resumed() { # a connection cut in the middle costs what is missing, not all
 	faults "$mirror" "[$(on_big '"fault": "cut", "after": 500000, "count": 1')]"
@@ -126,7 +138,9 @@ check "an endpoint with a trailing slash" path_prefix
 check "connection cut once: goes on where it was" resumed
 check "no connection, twice" survives "$(on_big '"fault": "drop", "count": 2')"
 check "503 twice" survives "$(on_big '"fault": "status", "status": 503, "count": 2')"
-check "429 with Retry-After" waits
+check "429 with Retry-After" waits '"Retry-After": "2"'
+check "429 with RateLimit" waits '"RateLimit": "\"api\";r=0;t=1"'
+check "silence in the middle of a file" crawls
 check "one flipped byte, once" right_or_nothing "$(on_big '"fault": "flip", "at": 5000, "count": 1')"
 check "range ignored" survives \
 	"$(on_big '"fault": "cut", "after": 300000, "count": 1'),$(on_big '"fault": "no-range", "count": 1')"

@@ -100,6 +100,12 @@ static void play(struct screen *s, struct render *r)
 		    .name = "org/b x",
 		    .text = "time-out",
 		    .delay_ms = 500 } },
+		{ 3200,
+		  { .type = EVENT_RETRY,
+		    .id = 2,
+		    .name = "org/b x",
+		    .text = "busy",
+		    .delay_ms = 300000 } },
 		{ 5000, { .type = EVENT_INFO, .text = "hello" } },
 		{ 6500,
 		  { .type = EVENT_DONE,
@@ -138,6 +144,7 @@ static void test_plain(void **state)
 		"start: org/a model.pt (30.00 MiB) from https://h\n"
 		"start: org/b x?[2J (10.00 MiB)\n"
 		"retry: org/b x: time-out\n"
+		"retry: org/b x: busy; asking again in 5:00\n"
 		"hello\n"
 		"done: org/a model.pt (30.00 MiB)\n"
 		"fetch: 75%, 30.00 MiB of 40.00 MiB, 1 of 3 files, 5.45 MiB/s, "
@@ -193,6 +200,8 @@ static void test_json(void **state)
 		"\"total\":31457280}\n"
 		"{\"v\":1,\"type\":\"retry\",\"id\":2,\"name\":\"org/b x\","
 		"\"text\":\"time-out\",\"delay_ms\":500}\n"
+		"{\"v\":1,\"type\":\"retry\",\"id\":2,\"name\":\"org/b x\","
+		"\"text\":\"busy\",\"delay_ms\":300000}\n"
 		"{\"v\":1,\"type\":\"info\",\"text\":\"hello\"}\n"
 		"{\"v\":1,\"type\":\"done\",\"id\":1,\"name\":\"org/a "
 		"model.pt\",\"total\":31457280}\n"
