@@ -167,6 +167,17 @@ environment() { # where the cache is, as Python looks for it
 		test -d "${line##*=}/models--acme--voice"
 	done
 	expect 0 env HF_ENDPOINT="$hub" "$PROGRAM" fetch --lock "$T/lock.json" --cache "$T/e5"
+	# each goes before those behind it
+	local order=(HF_HUB_CACHE=1 HUGGINGFACE_HUB_CACHE=2 HF_HOME=3 XDG_CACHE_HOME=4) i
+	mkdir "$T/order"
+	cd "$T/order"
+	for i in 0 1 2 3; do
+		expect 0 env "${order[@]:i}" "$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub"
+		same "$(ls)" $((i + 1))
+		rm -r "$((i + 1))"
+	done
+	expect 0 env "${order[@]}" "$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub" --cache 0
+	same "$(ls)" 0
 }
 read_only_cache() {
 	local as=()

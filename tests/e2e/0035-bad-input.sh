@@ -84,6 +84,15 @@ manifest_keys() {
 	manifest 7 '+, "revison": "main"' revison 'models[0]'
 	manifest 7 '+, "views": [{"files": "*", "to": "", "too": 1}]' too 'models[0]' 'views[0]'
 	manifest 7 '+, "digests": {"a.bin": {"sha257": "'"$SHA"'"}}' sha257 'models[0]' a.bin
+	manifest 7 '+, "mirrors": {"gitee": "a/b"}' gitee 'models[0]' mirrors
+	manifest 7 '+, "groups": {"odd": ["*"]}' odd 'models[0]' groups
+	manifest 7 '+, "archive": {"url": "http://h/a.tar", "sha256": "'"$SHA"'", "sha1": ""}' sha1 'models[0]' archive
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "a/b"}], "groups": {"g": {"defualt": true}}}' \
+		groups.g.defualt
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "a/b"}], "requires": {"pyhton": "3"}}' \
+		requires.pyhton
+	manifest 7 '{"format": "itts-manifest", "version": 1, "name": "x", "models": [{"id": "a/b"}],
+		"requires": {"memory": [{"profile": "p", "ram": 1}]}}' 'requires.memory[0].ram'
 	manifest 7 '+, "id": "acme/other"' id twice
 	manifest 7 '{"format": "itts-manifest", "format": "itts-manifest", "version": 1, "name": "x", "models": []}' \
 		format twice
