@@ -58,6 +58,9 @@ both() { # each by what it can; small files from the first
 	# a request that was cut short has brought some bytes more
 	jq -e '.wasted_bytes <= 5 * 1048576' "$T/out"
 	same "$(requests far GET config.json)" 0
+	# of whom nothing is known nobody waits for more than one block
+	same "$(jq -r 'select(.origin == "cdn" and .range) | .range' "$T/log/far.requests" |
+		head -n 1 | sed 's/bytes=//' | awk -F- '{ print $2 - $1 + 1 }')" 1048576
 }
 liar() { # found out by the digest, named, not asked any more; the rest was right
 	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000},
