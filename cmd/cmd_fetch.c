@@ -234,7 +234,7 @@ static int run(struct app *app, struct error *err)
 		return app->options->json ? dry_json(app, &w, &o, err)
 					  : dry_text(app, &w, &o, err);
 	if (download_lock(&w.net.hub, w.store, &w.lock, &o, &s, err) != 0)
-		return -1;
+		return net_advise(&w.net, err);
 	if (app->options->json) {
 		put_json(app, &w, &s);
 		return 0;

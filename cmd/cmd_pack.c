@@ -224,7 +224,7 @@ static int get_files(struct app *app, struct work *w, struct made *m,
 	m->downloaded = true;
 	if (download_lock(&w->net.hub, w->store, &w->lock, &o, &m->download,
 			  err) != 0)
-		return -1;
+		return net_advise(&w->net, err);
 	if (!app->options->json)
 		net_note_sources(app, &w->net.hub);
 	return 0;

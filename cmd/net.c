@@ -77,6 +77,23 @@ void net_close(struct net *n)
 	config_network_release(&n->config);
 }
 
+int net_advise(const struct net *n, struct error *err)
+{
+	if (err->code != ERR_AUTH || err->http != 401 || !n->config.token)
+		return -1;
+	for (size_t i = 0; i < n->hub.count; i++) {
+		const struct hub_endpoint *e = &n->hub.endpoints[i];
+
+		if (e->kind == ENDPOINT_HUGGINGFACE &&
+		    !endpoint_token(&n->hub, e))
+			return err_hint(err,
+					"the token from %s was not sent to %s: "
+					"that takes --token-for",
+					n->config.token_from, e->name);
+	}
+	return -1;
+}
+
 void net_note_sources(struct app *app, const struct hub *h)
 {
 	char size[HUMAN_MAX];

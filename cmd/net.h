@@ -24,6 +24,10 @@ int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	     struct error *err) MUST_CHECK;
 void net_close(struct net *n); /* CLEANUP */
 
+/* After a failure: if a server wants a token, and one is there that it was not sent,
+ * says so and what sends it. Returns -1. */
+int net_advise(const struct net *n, struct error *err);
+
 /* What each endpoint has sent, with --verbose or --per-mirror. */
 void net_note_sources(struct app *app, const struct hub *h);
 

@@ -118,8 +118,10 @@ int work_resolve(struct work *w, struct app *app, const struct lock *old,
 	if (net_open(&w->net, app, &w->manifest.endpoints, err) != 0 ||
 	    open_store(w, app, err) != 0)
 		return -1;
-	return resolve_manifest(&w->net.hub, w->store, &w->manifest, &o,
-				&w->lock, err);
+	if (resolve_manifest(&w->net.hub, w->store, &w->manifest, &o, &w->lock,
+			     err) != 0)
+		return net_advise(&w->net, err);
+	return 0;
 }
 
 int work_write_lock(const struct work *w, struct error *err)

@@ -208,6 +208,17 @@ static void blame(struct job *j, struct hub_endpoint *e,
 		drop(j, e, "what it sends is not what it should be");
 }
 
+/* Nobody is left to ask. from, or NULL: who sent the wrong bytes. */
+static void end_refused(struct job *j, const struct hub_endpoint *from,
+			const struct error *why)
+{
+	struct error last = *why;
+
+	if (last.code == ERR_INTEGRITY && from && from->kind != ENDPOINT_DIRECT)
+		err_hint(&last, "name another endpoint with --endpoint");
+	job_end(j, &last);
+}
+
 void job_refuse(struct job *j, struct hub_endpoint *e, const struct error *why)
 {
 	struct job_source *s = &j->sources[job_index(j, e)];
@@ -218,7 +229,7 @@ void job_refuse(struct job *j, struct hub_endpoint *e, const struct error *why)
 	drop_lanes(j, e);
 	blame(j, e, why);
 	if (job_first(j) == SIZE_MAX) {
-		job_end(j, why);
+		end_refused(j, e, why);
 		return;
 	}
 	j->common->stats->retries++;
@@ -362,7 +373,7 @@ static void judge(struct job *j, struct error *why)
 		   !repair_begin(j)) {
 		if (j->last)
 			err_wrap(why, "%s", j->last->name);
-		job_end(j, why);
+		end_refused(j, j->last, why);
 	}
 }
 

@@ -42,6 +42,7 @@ from_mirror() { # STATUS RULE TEXT...: fetch by lock, with a fault
 	expect "$status" itts fetch --lock "$T/lock.json" --endpoint "$mirror" --cache "$T/c-$BASHPID"
 	one_error
 	says "$mirror" "$@"
+	[ "$status" -ne 9 ] || says "name another endpoint with --endpoint"
 	cache_is_honest "$T/c-$BASHPID"
 	same "$(find "$T/c-$BASHPID" -path '*snapshots*' -name big.safetensors | wc -l)" 0
 }
@@ -79,6 +80,14 @@ next_page() { # Link leads to another host: its page is asked of the endpoint, t
 	test ! -e "$T/new.json"
 	same "$(wc -c <"$T/log/other.requests")" 0
 }
+not_sent() { # a token is there, and the endpoint not named: asking for one would not help
+	local what
+	for what in acme/gated acme/secret; do
+		HF_TOKEN=hf_yes ask 5 $what $what "the token from HF_TOKEN was not sent to $hub" --token-for
+	done
+	ask 5 acme/gated HF_TOKEN
+	same "$(grep -c "token-for" "$T/err")" 0
+}
 moved_repo() { # followed, kept under the name that was asked for
 	ask 0 acme/old
 	test -d "$T/c-$BASHPID/models--acme--old/snapshots/$A"
@@ -89,6 +98,7 @@ on_api='"path": "^/api/"'
 check "gated, anonymous: 5" ask 5 acme/gated acme/gated restricted conditions HF_TOKEN
 check "gated, token without grant: 5" with_token hf_no 5 acme/gated acme/gated restricted
 check "gated, token with grant" with_token hf_yes 0 acme/gated
+check "a token that is not sent, for the endpoint is not named: 5" not_sent
 check "bad token: 5" with_token hf_wrong 5 acme/voice token
 check "missing or private, anonymous: 5" ask 5 acme/nothing acme/nothing private
 check "private, anonymous: 5" ask 5 acme/secret acme/secret private
