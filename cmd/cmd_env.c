@@ -51,17 +51,19 @@ static int run(struct app *app, struct error *err)
 {
 	struct str cache CLEANUP(str_release) = STR_INIT;
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct envfile e;
 	struct json_writer j;
 
 	if (offline_cache(app, &cache, err) != 0)
 		return -1;
+	e = (struct envfile){ cache.ptr, config_no_proxy(app->env) };
 	if (app->options->json) {
 		app_json_begin(app, &j, &text);
-		envfile_json(&j, cache.ptr);
+		envfile_json(&e, &j);
 		app_json_end(app, &j);
 		return 0;
 	}
-	if (envfile_format(app->options->format, cache.ptr, &text, err) != 0)
+	if (envfile_format(&e, app->options->format, &text, err) != 0)
 		return -1;
 	app_write(app, &text);
 	return 0;
@@ -80,7 +82,9 @@ const struct command cmd_env = {
 		 "one, else the cache. They also stop IndexTTS2 from probing "
 		 "for "
 		 "ModelScope, gradio from calling home, and proxies from being "
-		 "used for localhost.\n\n"
+		 "used for localhost; what NO_PROXY names already stays "
+		 "(systemd and docker: in their own environment, it is "
+		 "replaced).\n\n"
 		 "IndexTTS2 up to v2.0.0 sets the cache to "
 		 "./checkpoints/hf_cache "
 		 "itself: start it in the directory that holds checkpoints.",

@@ -77,7 +77,9 @@ static int make_env(struct app *app, struct strlist *out, struct error *err)
 	if (app->options->model_dir || app->options->offline) {
 		if (offline_cache(app, &cache, err) != 0)
 			return -1;
-		envfile_lists(cache.ptr, &sets, &unsets);
+		envfile_lists(&(struct envfile){ cache.ptr,
+						 config_no_proxy(app->env) },
+			      &sets, &unsets);
 	}
 	for (char **e = environ; *e; e++)
 		if (!is_replaced(*e, &sets, &unsets))

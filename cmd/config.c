@@ -308,6 +308,13 @@ static const char *get_proxy(const struct env *e, const char *lower,
 	return v && *v ? v : NULL;
 }
 
+const char *config_no_proxy(const struct env *e)
+{
+	const char *which;
+
+	return get_proxy(e, "no_proxy", "NO_PROXY", &which);
+}
+
 static int check_proxy(const char *url, const char *which, struct error *err)
 {
 	static const char *const schemes[] = { "http",	  "https",  "socks4",
@@ -330,7 +337,7 @@ static int check_proxy(const char *url, const char *which, struct error *err)
 static int load_proxies(struct config_network *n, const struct env *e,
 			const struct options *o, struct error *err)
 {
-	const char *http_name = "--proxy", *https_name = "--proxy", *which;
+	const char *http_name = "--proxy", *https_name = "--proxy";
 	const char *http = o->proxy, *https = o->proxy;
 
 	if (!o->proxy) {
@@ -351,7 +358,7 @@ static int load_proxies(struct config_network *n, const struct env *e,
 		return -1;
 	n->http.proxy_http = http;
 	n->http.proxy_https = https;
-	n->http.no_proxy = get_proxy(e, "no_proxy", "NO_PROXY", &which);
+	n->http.no_proxy = config_no_proxy(e);
 	return 0;
 }
 

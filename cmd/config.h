@@ -28,6 +28,8 @@ int config_cache(const struct env *e, const struct options *o, struct str *out,
  * appended. false: there is no home. */
 bool config_own_dir(const struct env *e, const char *variable,
 		    const char *fallback, struct str *out);
+/* Hosts that no proxy is used for: the variable's text, or NULL. */
+const char *config_no_proxy(const struct env *e);
 bool config_offline(const struct env *e, const struct options *o);
 /* SOURCE_DATE_EPOCH, else 0. ERR_USAGE. */
 int config_epoch(const struct env *e, uint64_t *out, struct error *err)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 struct variable {
-	const char *name, *value; /* value NULL: the cache */
+	const char *name, *value; /* value NULL: to be worked out */
 };
 
 static const struct variable set[] = {
@@ -26,9 +26,12 @@ static const struct variable set[] = {
 	{ "HF_HUB_DISABLE_UPDATE_CHECK", "1" },
 	{ "USE_MODELSCOPE", "false" },
 	{ "GRADIO_ANALYTICS_ENABLED", "False" },
-	{ "NO_PROXY", "localhost,127.0.0.1,::1" },
-	{ "no_proxy", "localhost,127.0.0.1,::1" },
+	{ "NO_PROXY", NULL },
+	{ "no_proxy", NULL },
 };
+
+/* Not through a proxy: where gradio looks for its own server. */
+static const char *const local[] = { "localhost", "127.0.0.1", "::1" };
 
 /* They would lead a part of the libraries to another cache. */
 static const char *const unset[] = { "HF_HOME", "TRANSFORMERS_CACHE",
@@ -84,11 +87,12 @@ static const struct form {
 	const char *name;
 	void (*set)(struct str *out, const char *name, const char *value);
 	void (*unset)(struct str *out, const char *name);
+	bool elsewhere; /* not for the environment that it is written in */
 } forms[] = {
-	{ "sh", sh_set, sh_unset },
-	{ "fish", fish_set, fish_unset },
-	{ "systemd", systemd_set, systemd_unset },
-	{ "docker", docker_set, docker_unset },
+	{ "sh", sh_set, sh_unset, false },
+	{ "fish", fish_set, fish_unset, false },
+	{ "systemd", systemd_set, systemd_unset, true },
+	{ "docker", docker_set, docker_unset, true },
 };
 
 static const struct form *find_form(const char *name)
@@ -99,43 +103,92 @@ static const struct form *find_form(const char *name)
 	return &forms[0];
 }
 
-int envfile_format(const char *format, const char *cache, struct str *out,
+/* --- values -------------------------------------------------------------------- */
+
+/* Names are separated by commas, spaces around them; "*" is all. */
+static bool names_host(const char *list, const char *host)
+{
+	while (*list) {
+		size_t skip = strspn(list, ", \t");
+		size_t n = strcspn(list + skip, ", \t");
+
+		if ((n == strlen(host) && !strncmp(list + skip, host, n)) ||
+		    (n == 1 && list[skip] == '*'))
+			return true;
+		list += skip + n;
+	}
+	return false;
+}
+
+static char *no_proxy_with_local(const char *now)
+{
+	struct str s CLEANUP(str_release) = STR_INIT;
+
+	/* a form of one line cannot hold it, and no client reads it */
+	if (now && !strpbrk(now, "\r\n"))
+		str_adds(&s, now);
+	for (size_t i = 0; i < ARRAY_LEN(local); i++)
+		if (!s.ptr || !names_host(s.ptr, local[i]))
+			str_addf(&s, "%s%s", s.len ? "," : "", local[i]);
+	return xstrdup(s.ptr);
+}
+
+/* Caller frees it. */
+static char *value_of(const struct variable *v, const struct envfile *e)
+{
+	if (v->value)
+		return xstrdup(v->value);
+	return strcmp(v->name, "HF_HUB_CACHE") == 0
+		       ? xstrdup(e->cache)
+		       : no_proxy_with_local(e->no_proxy);
+}
+
+int envfile_format(const struct envfile *e, const char *format, struct str *out,
 		   struct error *err)
 {
 	const struct form *f = find_form(format);
+	struct envfile there = { .cache = e->cache,
+				 .no_proxy = f->elsewhere ? NULL
+							  : e->no_proxy };
 
-	if (strchr(cache, '\n'))
+	if (strchr(e->cache, '\n'))
 		return err_set(err, ERR_USAGE,
 			       "the path of the cache has a line break, which "
 			       "not every shell and service can be given: %s",
-			       cache);
-	for (size_t i = 0; i < ARRAY_LEN(set); i++)
-		f->set(out, set[i].name, set[i].value ? set[i].value : cache);
+			       e->cache);
+	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
+		char *value CLEANUP(free_ptr) = value_of(&set[i], &there);
+
+		f->set(out, set[i].name, value);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		f->unset(out, unset[i]);
 	return 0;
 }
 
-void envfile_lists(const char *cache, struct strlist *sets,
+void envfile_lists(const struct envfile *e, struct strlist *sets,
 		   struct strlist *unsets)
 {
-	for (size_t i = 0; i < ARRAY_LEN(set); i++)
-		strlist_take(sets,
-			     xasprintf("%s=%s", set[i].name,
-				       set[i].value ? set[i].value : cache));
+	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
+		char *value CLEANUP(free_ptr) = value_of(&set[i], e);
+
+		strlist_take(sets, xasprintf("%s=%s", set[i].name, value));
+	}
 	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		strlist_add(unsets, unset[i]);
 }
 
-void envfile_json(struct json_writer *w, const char *cache)
+void envfile_json(const struct envfile *e, struct json_writer *w)
 {
 	struct strlist names CLEANUP(strlist_release) = { 0 };
 
 	json_put_key(w, "set");
 	json_begin_object(w);
-	for (size_t i = 0; i < ARRAY_LEN(set); i++)
-		json_put_kv(w, set[i].name,
-			    set[i].value ? set[i].value : cache);
+	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
+		char *value CLEANUP(free_ptr) = value_of(&set[i], e);
+
+		json_put_kv(w, set[i].name, value);
+	}
 	json_end_object(w);
 	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		strlist_add(&names, unset[i]);

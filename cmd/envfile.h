@@ -8,15 +8,21 @@
 #include "base/json.h"
 #include "base/str.h"
 
-/* format: "sh", "fish", "systemd", "docker"; NULL: "sh". cache: absolute.
+/* Borrowed. */
+struct envfile {
+	const char *cache;    /* absolute */
+	const char *no_proxy; /* hosts that it names already, NULL: none */
+};
+/* Those of NO_PROXY there, and localhost; a service and a container have an
+ * environment of their own. format: "sh", "fish", "systemd", "docker"; NULL: "sh".
  * ERR_USAGE if a form cannot hold the path. */
-int envfile_format(const char *format, const char *cache, struct str *out,
+int envfile_format(const struct envfile *e, const char *format, struct str *out,
 		   struct error *err) MUST_CHECK;
 /* "set": {...}, "unset": [...] */
-void envfile_json(struct json_writer *w, const char *cache);
+void envfile_json(const struct envfile *e, struct json_writer *w);
 /* The same variables as "NAME=VALUE" and as names that must not be set,
  * appended. */
-void envfile_lists(const char *cache, struct strlist *sets,
+void envfile_lists(const struct envfile *e, struct strlist *sets,
 		   struct strlist *unsets);
 
 #endif

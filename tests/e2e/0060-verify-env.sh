@@ -86,6 +86,15 @@ env_values() {
 	eval "$(cat "$T/out")"
 	same "$HF_HUB_OFFLINE $TRANSFORMERS_OFFLINE $USE_MODELSCOPE $GRADIO_ANALYTICS_ENABLED" "1 1 false False"
 	same "$NO_PROXY $no_proxy" "localhost,127.0.0.1,::1 localhost,127.0.0.1,::1"
+	# what the user has stays, once; a service has an environment of its own
+	export no_proxy=.corp NO_PROXY=.corp
+	for _ in 1 2; do
+		expect 0 itts env --model-dir "$T/m"
+		eval "$(cat "$T/out")"
+		same "$NO_PROXY $no_proxy" ".corp,localhost,127.0.0.1,::1 .corp,localhost,127.0.0.1,::1"
+	done
+	expect 0 itts env --model-dir "$T/m" --format systemd
+	prints '"NO_PROXY=localhost,127.0.0.1,::1"'
 	same "$HF_HUB_CACHE" "$T/m/hf_cache"
 	same "${HF_HOME-unset} ${TRANSFORMERS_CACHE-unset}" "unset unset"
 	cd "$T" && expect 0 itts env --model-dir m

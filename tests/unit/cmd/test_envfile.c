@@ -2,6 +2,7 @@
 
 #include "base/attr.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "cmd/envfile.h"
 
 #include <stdio.h>
@@ -14,7 +15,9 @@ static void format(const char *form, const char *cache, struct str *out)
 {
 	struct error err = { 0 };
 
-	assert_int_equal(envfile_format(form, cache, out, &err), 0);
+	assert_int_equal(envfile_format(&(struct envfile){ cache, NULL }, form,
+					out, &err),
+			 0);
 }
 
 static void test_forms(void **state)
@@ -54,7 +57,9 @@ static void test_line_break(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	assert_int_equal(envfile_format("sh", "/a\nb", &s, &err), -1);
+	assert_int_equal(envfile_format(&(struct envfile){ "/a\nb", NULL },
+					"sh", &s, &err),
+			 -1);
 	assert_int_equal(err.code, ERR_USAGE);
 }
 
@@ -87,7 +92,7 @@ static void test_json(void **state)
 	(void)state;
 	json_writer_init(&w, &s, JSON_COMPACT);
 	json_begin_object(&w);
-	envfile_json(&w, HARD);
+	envfile_json(&(struct envfile){ HARD, NULL }, &w);
 	json_end_object(&w);
 	assert_int_equal(json_parse(&doc, s.ptr, s.len, &err), 0);
 	assert_string_equal(json_string_or(json_member(json_member(doc, "set"),
@@ -97,6 +102,38 @@ static void test_json(void **state)
 	assert_int_equal(json_count(json_member(doc, "unset")), 3);
 }
 
+/* What the user has stays; nothing twice, so it may be evaluated again. */
+static void test_no_proxy(void **state)
+{
+	static const struct {
+		const char *now, *then;
+	} rows[] = {
+		{ NULL, "localhost,127.0.0.1,::1" },
+		{ "", "localhost,127.0.0.1,::1" },
+		{ ".corp", ".corp,localhost,127.0.0.1,::1" },
+		{ "a, localhost ,b", "a, localhost ,b,127.0.0.1,::1" },
+		{ "localhost,127.0.0.1,::1", "localhost,127.0.0.1,::1" },
+		{ "mylocalhost", "mylocalhost,localhost,127.0.0.1,::1" },
+		{ "*", "*" },
+		{ "a\nb", "localhost,127.0.0.1,::1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct envfile e = { "/c", rows[i].now };
+		struct strlist sets CLEANUP(strlist_release) = { 0 };
+		struct strlist unsets CLEANUP(strlist_release) = { 0 };
+		char *lower CLEANUP(free_ptr) = xasprintf("no_proxy=%s",
+							  rows[i].then);
+		char *upper CLEANUP(free_ptr) = xasprintf("NO_PROXY=%s",
+							  rows[i].then);
+
+		envfile_lists(&e, &sets, &unsets);
+		assert_true(strlist_has(&sets, lower));
+		assert_true(strlist_has(&sets, upper));
+	}
+}
+
 int run_envfile_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +141,7 @@ int run_envfile_tests(void)
 		cmocka_unit_test(test_line_break),
 		cmocka_unit_test(test_shell),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_no_proxy),
 	};
 
 	return cmocka_run_group_tests_name("envfile", tests, NULL, NULL);
