@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -223,17 +224,17 @@ void tar_reader_cancel(struct tar_reader *r, const struct cancel *cancel)
 
 void tar_reader_close(struct tar_reader **rp)
 {
-	struct tar_reader *r = *rp;
+	struct tar_reader *r = *rp, *inner;
 	int saved = errno;
 
-	if (r) {
+	for (; r; r = inner) {
+		inner = r->inner;
 		archive_read_free(r->a);
-		tar_reader_close(&r->inner);
 		tar_view_release(&r->view);
 		if (r->utf8)
 			freelocale(r->utf8);
 		free_ptr(&r->buf);
-		free_ptr(rp);
+		free(r);
 	}
 	*rp = NULL;
 	errno = saved;
@@ -305,7 +306,51 @@ static int check_kind(struct tar_reader *r, struct error *err)
 	return 0;
 }
 
-static int begin_stream(struct tar_reader *r, struct error *err);
+/* What comes out of inner, or of the file. */
+static int open_archive(struct tar_reader *r, struct error *err)
+{
+	r->opened = true;
+	if (support_formats(r, err) != 0)
+		return -1;
+	archive_read_set_callback_data(r->a, r);
+	archive_read_set_read_callback(r->a, r->inner ? from_inner : from_fd);
+	if (!r->inner)
+		archive_read_set_skip_callback(r->a, skip_fd);
+	if (r->regular && !r->inner)
+		archive_read_set_seek_callback(r->a, seek_fd);
+	return archive_read_open1(r->a) == ARCHIVE_OK ? 0 : fail(r, err);
+}
+
+/* 1: *e is the next entry; 0: end. */
+static int next_header(struct tar_reader *r, struct archive_entry **e,
+		       struct error *err)
+{
+	int rc = archive_read_next_header(r->a, e);
+
+	if (rc == ARCHIVE_EOF)
+		return 0;
+	/* also a warning: the entry is read, but not as it was meant (malformed
+	 * pax records, names that are not in the encoding they claim) */
+	if (rc != ARCHIVE_OK)
+		return fail(r, err);
+	return check_kind(r, err) == 0 ? 1 : -1;
+}
+
+/* A stream is one raw entry, or none if it is empty. */
+static int begin_stream(struct tar_reader *r, struct error *err)
+{
+	struct archive_entry *e;
+	int rc;
+
+	if (!r->opened && open_archive(r, err) != 0)
+		return -1;
+	rc = next_header(r, &e, err);
+	if (rc < 0)
+		return -1;
+	r->begun = true;
+	r->empty = rc == 0;
+	return 0;
+}
 
 /* Sets inner, but for a file that is not compressed. */
 static int unpack(struct tar_reader *r, struct error *err)
@@ -333,34 +378,10 @@ static int ensure_open(struct tar_reader *r, struct error *err)
 {
 	if (r->opened)
 		return 0;
-	r->opened = true;
-	if ((!r->stream && unpack(r, err) != 0) || support_formats(r, err) != 0)
+	r->opened = true; /* what cannot be opened is not tried again */
+	if (!r->stream && unpack(r, err) != 0)
 		return -1;
-	archive_read_set_callback_data(r->a, r);
-	archive_read_set_read_callback(r->a, r->inner ? from_inner : from_fd);
-	if (!r->inner)
-		archive_read_set_skip_callback(r->a, skip_fd);
-	if (r->regular && !r->inner)
-		archive_read_set_seek_callback(r->a, seek_fd);
-	return archive_read_open1(r->a) == ARCHIVE_OK ? 0 : fail(r, err);
-}
-
-/* 1: *e is the next entry; 0: end. */
-static int open_next(struct tar_reader *r, struct archive_entry **e,
-		     struct error *err)
-{
-	int rc;
-
-	if (ensure_open(r, err) != 0)
-		return -1;
-	rc = archive_read_next_header(r->a, e);
-	if (rc == ARCHIVE_EOF)
-		return 0;
-	/* also a warning: the entry is read, but not as it was meant (malformed
-	 * pax records, names that are not in the encoding they claim) */
-	if (rc != ARCHIVE_OK)
-		return fail(r, err);
-	return check_kind(r, err) == 0 ? 1 : -1;
+	return open_archive(r, err);
 }
 
 /* --- the second look -------------------------------------------------------------- */
@@ -434,7 +455,7 @@ int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 {
 	locale_t old = r->utf8 ? uselocale(r->utf8) : (locale_t)0;
 	struct archive_entry *e;
-	int rc = open_next(r, &e, err);
+	int rc = ensure_open(r, err) ? -1 : next_header(r, &e, err);
 
 	if (rc == 1 && entry_read(r->a, e, out, err) != 0)
 		rc = -1;
@@ -443,19 +464,6 @@ int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 	if (old)
 		uselocale(old);
 	return rc;
-}
-
-/* A stream is one raw entry, or none if it is empty. */
-static int begin_stream(struct tar_reader *r, struct error *err)
-{
-	struct archive_entry *e;
-	int rc = open_next(r, &e, err);
-
-	if (rc < 0)
-		return -1;
-	r->begun = true;
-	r->empty = rc == 0;
-	return 0;
 }
 
 int tar_reader_read(struct tar_reader *r, void *buf, size_t n, size_t *got,

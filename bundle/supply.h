@@ -45,7 +45,7 @@ int supplies_add(struct supplies *all, const char *path,
 /* A bundle, and what is done with its source before it is opened (to ask who has
  * signed it). Returns the source, borrowed, or NULL. */
 const struct bundle_source *supplies_add_bundle(
-	struct supplies *s, const char *path,
+	struct supplies *all, const char *path,
 	void (*prepare)(void *ctx, struct bundle_source *source), void *ctx,
 	struct error *err) MUST_CHECK;
 /* The store itself: other names of the same bytes. Opened for reading only. */

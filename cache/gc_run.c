@@ -9,6 +9,7 @@
 #include "cache/store.h"
 
 #include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -148,6 +149,7 @@ static int delete_refs(struct runner *r, const struct gc_item *it,
 {
 	const char *commit = path_base(it->path);
 
+	assert(repo);
 	for (size_t i = 0; i < repo->ref_count; i++) {
 		char *path CLEANUP(free_ptr) = xasprintf(
 			"%s/refs/%s", it->folder, repo->refs[i].name);

@@ -282,23 +282,24 @@ static int begin(struct app *app, struct pack_options *o, struct made *m,
 }
 
 static int write_bundle(struct app *app, struct hfcache *store,
-			const struct lock *l, struct pack_options *o,
+			const struct lock *l, const struct pack_options *base,
 			struct made *m, struct error *err)
 {
 	struct volume_writer volumes CLEANUP(volume_writer_release) = { 0 };
 	const struct pack_choice *c = &m->choice;
+	struct pack_options o = *base;
 
 	if (c->volume_size) {
 		volume_writer_init(&volumes, m->path, c->volume_size);
-		o->volumes = &volumes;
+		o.volumes = &volumes;
 	}
-	o->have = c->thin ? &c->have : NULL;
-	o->extras = &c->installer;
-	o->extra_count = c->installer_path ? 1 : 0;
-	if (pack_lock(store, l, m->path, STDOUT_FILENO, o, &m->pack, err) != 0)
+	o.have = c->thin ? &c->have : NULL;
+	o.extras = &c->installer;
+	o.extra_count = c->installer_path ? 1 : 0;
+	if (pack_lock(store, l, m->path, STDOUT_FILENO, &o, &m->pack, err) != 0)
 		return -1;
 	m->volumes = volumes.count;
-	m->serial = o->again ? o->again->serial : o->serial;
+	m->serial = o.again ? o.again->serial : o.serial;
 	if (app->options->json)
 		put_json(app, l, m);
 	else
@@ -306,12 +307,13 @@ static int write_bundle(struct app *app, struct hfcache *store,
 	return 0;
 }
 
-static int run_from_store(struct app *app, struct pack_options *o,
+static int run_from_store(struct app *app, const struct pack_options *base,
 			  struct made *m, struct error *err)
 {
 	struct bundle_manifest old CLEANUP(bundle_manifest_release) = { 0 };
 	struct hfcache *store CLEANUP(hfcache_close) = NULL;
 	const struct options *given = app->options;
+	struct pack_options o = *base;
 
 	if (given->manifest || given->recipe || given->lock || given->installer)
 		return err_set(err, ERR_USAGE,
@@ -324,9 +326,9 @@ static int run_from_store(struct app *app, struct pack_options *o,
 			   &old, err) != 0 ||
 	    choose_output(app, m, old.lock.name, err) != 0)
 		return -1;
-	o->again = &old;
+	o.again = &old;
 	say_licences(app, &old.lock);
-	return write_bundle(app, store, &old.lock, o, m, err);
+	return write_bundle(app, store, &old.lock, &o, m, err);
 }
 
 int pack_store_lock(struct app *app, struct hfcache *store,

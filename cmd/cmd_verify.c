@@ -218,38 +218,47 @@ static void begin_checked(struct job *j, struct checked *k)
 		event_warn(&j->app->sink, "%s; all is read", k->problem);
 }
 
-static void end_checked(struct job *j, struct checked *k, bool whole)
+/* Nothing is remembered of a check that did not come to its end. Returns rc. */
+static int end_checked(struct job *j, struct checked *k, bool whole, int rc)
 {
 	struct error why = { 0 };
 
 	j->options.checked = NULL;
-	if (checked_save(k, whole, &why) != 0)
+	if (rc == 0 && checked_save(k, whole, &why) != 0)
 		event_info(&j->app->sink,
 			   "what was found right cannot be remembered: %s",
 			   why.msg);
+	return rc;
+}
+
+static int verify_store(struct job *j, struct hfcache *c,
+			const struct records *r, struct error *err)
+{
+	struct strlist all CLEANUP(strlist_release) = { 0 };
+
+	if (r->count == 0)
+		return verify_cache(c, &all, &j->options, &j->report, err);
+	for (size_t i = 0; i < r->count; i++)
+		if (verify_lock(c, &r->locks[i], &j->options, &j->report,
+				err) != 0)
+			return -1;
+	return 0;
 }
 
 static int check_cache(struct job *j, const struct records *r,
 		       struct error *err)
 {
 	struct hfcache *c CLEANUP(hfcache_close) = NULL;
-	struct strlist all CLEANUP(strlist_release) = { 0 };
 	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
+	int rc;
 
 	if (app_open_store(j->app, false, &c, err) != 0)
 		return -1;
 	checked_open(&k, hfcache_fd(c), CHECKED_CACHE_DIR, CHECKED_CACHE_NAME,
 		     j->app->options->quick);
 	begin_checked(j, &k);
-	if (r->count == 0 &&
-	    verify_cache(c, &all, &j->options, &j->report, err) != 0)
-		return -1;
-	for (size_t i = 0; i < r->count; i++)
-		if (verify_lock(c, &r->locks[i], &j->options, &j->report,
-				err) != 0)
-			return -1;
-	end_checked(j, &k, r->count == 0);
-	return 0;
+	rc = verify_store(j, c, r, err);
+	return end_checked(j, &k, r->count == 0, rc);
 }
 
 static bool same_item(const struct verify_item *a, const struct verify_item *b)
@@ -298,15 +307,16 @@ static int check_model_dir(struct job *j, const struct records *r,
 	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
 	int dirfd CLEANUP(close_fd) = open(j->model_dir,
 					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
 
 	checked_open(&k, dirfd, CHECKED_VIEW_DIR, CHECKED_VIEW_NAME,
 		     j->app->options->quick);
 	begin_checked(j, &k);
-	for (size_t i = 0; i < r->count; i++)
-		if (verify_model_dir(j->model_dir, &r->locks[i], &j->options,
-				     &j->report, err) != 0)
-			return -1;
-	end_checked(j, &k, false);
+	for (size_t i = 0; rc == 0 && i < r->count; i++)
+		rc = verify_model_dir(j->model_dir, &r->locks[i], &j->options,
+				      &j->report, err);
+	if (end_checked(j, &k, false, rc) != 0)
+		return -1;
 	if (r->count > 1)
 		drop_foreign(&j->report, r->count);
 	return 0;

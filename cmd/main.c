@@ -292,6 +292,7 @@ int main(int argc, char **argv)
 	fill_standard_fds();
 	/* what is freed of the texts of large sets goes back to the system, and is not
 	 * kept in pieces; by itself glibc's limit grows with what is freed */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	/* a pipe that nobody reads is an error of write() */
 	sigaction(SIGPIPE, &ignore, NULL);

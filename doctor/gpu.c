@@ -188,7 +188,7 @@ static bool take_answer(struct gpu_driver *d, struct gpu_list *out)
 	out->user_count = out->user_cap = h.users;
 	out->gpus = gpus ? memcpy(xmalloc(gpus), at, gpus) : NULL;
 	out->users = users ? memcpy(xmalloc(users), at + gpus, users) : NULL;
-	for (size_t i = 0; i < out->count; i++) {
+	for (size_t i = 0; out->gpus && i < out->count; i++) {
 		struct gpu *g = &out->gpus[i];
 
 		g->name[sizeof(g->name) - 1] = '\0';

@@ -17,16 +17,16 @@
  * a card of 8 GB, and in full precision a card of 12 GB ran out of memory at some 50
  * characters (issue 288): it takes more than such a card has free. */
 static const struct peak {
-	unsigned family;
 	const char *profile;
 	uint64_t mib;
+	unsigned family;
 	bool estimate;
 } peaks[] = {
-	{ FAMILY_25, "half precision without Qwen", 5612, false },
-	{ FAMILY_25, "half precision with Qwen", 6697, false },
-	{ FAMILY_25, "full precision with Qwen", 8346, false },
-	{ FAMILY_20, "half precision on an 8 GB card", 7066, true },
-	{ FAMILY_20, "full precision", 12288, true },
+	{ "half precision without Qwen", 5612, FAMILY_25, false },
+	{ "half precision with Qwen", 6697, FAMILY_25, false },
+	{ "full precision with Qwen", 8346, FAMILY_25, false },
+	{ "half precision on an 8 GB card", 7066, FAMILY_20, true },
+	{ "full precision", 12288, FAMILY_20, true },
 };
 
 /* Compute capabilities that torch's wheels for Linux on x86-64 have kernels for: .ci/

@@ -116,6 +116,7 @@ static struct timeline_span *begin_span(struct timeline *t, uint64_t ms,
 	uint64_t begin = t->end < ms ? t->end : ms;
 
 	if (t->span_count == TIMELINE_SPANS) {
+		assert(t->spans);
 		/* the last one takes what no longer fits */
 		t->forgot = true;
 		s = &t->spans[t->span_count - 1];

@@ -144,7 +144,7 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		       .what = xasprintf("%s@%s", repo->id, revision) },
 		.repo = repo,
 	};
-	size_t named;
+	size_t named = 0;
 	int listed;
 
 	if (ask_info(&q, revision, false, &named, repo, err) < 0)
