@@ -316,15 +316,23 @@ static int patch(struct patchwork *p, int lockfd, struct error *err)
 	return finish(p, take_fd(&lock), err);
 }
 
-/* A run that was cut between the last volume and the end of the hashing. */
-static bool was_complete(struct patchwork *p)
+/* A run that was cut between the last volume and the end of the hashing. 1: the blob
+ * is there now; 0: its volumes are needed (again: what was put together is wrong);
+ * -1. */
+static int was_complete(struct patchwork *p, struct error *err)
 {
-	struct error ignored = { 0 };
 	struct stat st;
 
-	return !fstatat(p->dir, p->whole, &st, AT_SYMLINK_NOFOLLOW) &&
-	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == p->blob->size &&
-	       !finish(p, -1, &ignored) && install_find_right(p->run, p->blob);
+	if (fstatat(p->dir, p->whole, &st, AT_SYMLINK_NOFOLLOW) ||
+	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->blob->size)
+		return 0;
+	if (finish(p, -1, err)) {
+		if (err->code != ERR_INTEGRITY)
+			return -1;
+		err_clear(err);
+		return 0;
+	}
+	return install_find_right(p->run, p->blob) ? 1 : 0;
 }
 
 int install_part_of_volumes(struct install_run *run, const struct segment *seg,
@@ -345,8 +353,13 @@ int install_part_of_volumes(struct install_run *run, const struct segment *seg,
 	if (open_patchwork(&p, err))
 		return -1;
 	recall(&p);
-	if (!any_new(&p) && !all_done(&p))
-		return was_complete(&p) ? 0 : wait_for_others(&p);
+	if (!any_new(&p) && !all_done(&p)) {
+		int complete = was_complete(&p, err);
+
+		if (complete)
+			return complete < 0 ? -1 : 0;
+		return wait_for_others(&p);
+	}
 	if (hfcache_blob_lock(run->store, p.repo, &p.file->etag, LOCK_WAIT_MS,
 			      &lockfd, err))
 		return -1;

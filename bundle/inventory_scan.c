@@ -139,7 +139,7 @@ static size_t add_tasks(const struct scan *s, struct hash_task *tasks)
 		tasks[n++] = t;
 		if (f->name.alg == DIGEST_SHA256)
 			continue;
-		t.want.alg = DIGEST_SHA256;
+		t.want = (struct digest){ 0 }; /* to be learned */
 		tasks[n++] = t;
 	}
 	return n;

@@ -154,9 +154,15 @@ int record_open_extra(struct hfcache *store, const char *name,
 		return no_record(store, name, err);
 	*fd = openat(dir, digest_hex(&e->sha256, hex),
 		     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (*fd < 0)
-		return err_set(err, ERR_NOT_FOUND,
-			       "%s: its bytes (sha256 %s) are not at hand",
-			       e->path, hex);
-	return 0;
+	if (*fd >= 0)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(err, errno, "%s (sha256 %s)", e->path, hex);
+	err_set(err, ERR_NOT_FOUND,
+		"%s: its bytes (sha256 %s) were not kept: what lies in volumes "
+		"that were never here together is not",
+		e->path, hex);
+	return err_hint(err,
+			"run itts-pack install once more where all volumes "
+			"are");
 }

@@ -239,7 +239,7 @@ int volumes_open_one(const struct volumes *v, size_t i, int *fd,
 		return err_set(err, ERR_NOT_FOUND, "%s: is not here",
 			       one->file);
 	*fd = openat(v->dirs[v->places[i]], one->file,
-		     O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		     O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return *fd < 0 ? err_sys(err, errno, "%s", one->file) : 0;
 }
 

@@ -32,6 +32,7 @@ blob=$T/site/models--acme--voice/blobs/$big
 
 take_inventory() {
 	expect 0 itts inventory --cache "$T/site"
+	! grep -e failed -e damaged "$T/err"
 	cp "$T/out" "$T/site.json"
 	# digests of all that is over 64 KiB, also of what git names by SHA-1
 	(cd "$T/site" && find models--*/blobs -type f -size +64k -exec sha256sum {} +) |

@@ -108,6 +108,25 @@ again_from_store() {
 	expect 0 itts pack --from-store --cache "$T/jail/hub" -o "$T/again.tar"
 	cmp "$T/again.tar" "$T/b.tar"
 }
+in_visits() { # volumes that never lie together: the installer is not kept, and told so
+	local v dir=$T/sticks
+	mkdir "$dir" "$dir/all"
+	expect 0 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$dir/all/b.tar" \
+		--installer "$CARRIED" --volume-size 1M
+	for v in "$dir"/all/b.tar.*; do
+		mkdir "$dir/${v##*.}"
+		cp "$dir"/all/b.*json "$v" "$dir/${v##*.}"
+		itts install "$dir/${v##*.}" --cache "$dir/hub" >/dev/null 2>&1 || test $? -eq 6
+	done
+	expect 0 itts verify --cache "$dir/hub" --lock "$T/lock.json"
+	expect 6 itts pack --from-store --cache "$dir/hub" -o "$dir/again.tar"
+	one_error
+	says "bin/itts-pack-$ARCH" "were not kept" "itts-pack install once more"
+	test ! -e "$dir/again.tar"
+	expect 0 itts install "$dir/all" --cache "$dir/hub"
+	expect 0 itts pack --from-store --cache "$dir/hub" -o "$dir/again.tar"
+	cmp "$dir/again.tar" "$T/b.tar"
+}
 
 check "at most 8 MiB, and nothing shared" small
 check "the bundle carries it" carry
@@ -118,4 +137,5 @@ check "install.sh finds it" script_finds_it
 check "install.sh falls back to tar and sha256sum" script_falls_back
 check "what is no such program" refused
 check "the same bundle again, with it" again_from_store
+check "volumes that were never together" in_visits
 finish

@@ -35,8 +35,8 @@ push() { # HOST [OPTIONS]
 		"docker://$host/models/voice:v1"
 }
 start_registry open || skip_all "docker-registry does not start"
-# htpasswd with bcrypt, made by Python's crypt or openssl
-bcrypt=$(python3 -W ignore -c 'import crypt; print(crypt.crypt("s3cret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)) if crypt.METHOD_BLOWFISH in crypt.methods else "")' 2>/dev/null)
+# "s3cret" as htpasswd -B writes it
+bcrypt='$2b$04$qbKP80uLJqwyW6i.jRdUeuExaZ2Ql2NsPk9wEWD.ehkjt1F32mdfy'
 installed() { # CACHE
 	cache_is_honest "$1"
 	expect 0 itts verify --cache "$1" --lock "$T/lock.json"
@@ -385,9 +385,5 @@ check "a list of allowed signers" signers
 check "model directories, repository by repository" model_dirs
 check "signature, policy and serial of the bundle" signed
 check "images that are not what their bundle says" images_that_differ
-if [ -n "$bcrypt" ]; then
-	check "name and password" password
-else
-	skip_one "name and password" "no bcrypt here"
-fi
+check "name and password" password
 finish
