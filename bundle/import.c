@@ -149,24 +149,61 @@ static int check_space(struct import_run *run, struct error *err)
 
 /* --- snapshots, refs -------------------------------------------------------------- */
 
-/* Files of the snapshots, in found; *missing: how many have no bytes, a repo. */
+static void release_entry(struct import_entry *e)
+{
+	free_ptr(&e->path);
+	free_ptr(&e->target);
+	free_ptr(&e->own);
+}
+
+static void release_proofs(struct import_run *run)
+{
+	free_ptr(&run->contents);
+	free_ptr(&run->uses);
+	run->use_count = 0;
+	for (size_t i = 0; i < run->listing_count; i++) {
+		free_ptr(&run->listings[i].id);
+		tree_release(&run->listings[i].tree);
+	}
+	free_ptr(&run->listings);
+	run->listing_count = run->listing_cap = 0;
+}
+
+static void release_entries(struct import_run *run)
+{
+	release_proofs(run);
+	for (size_t i = 0; i < run->count; i++)
+		release_entry(&run->entries[i]);
+	free_ptr(&run->entries);
+	run->count = run->cap = 0;
+}
+
+static void collect_file(struct import_run *run, const struct import_entry *e,
+			 size_t *missing)
+{
+	struct lock_file *f;
+
+	if (e->name.kind != IMPORT_FILE)
+		return;
+	if (e->content == IMPORT_NONE) {
+		missing[e->repo]++;
+		return;
+	}
+	f = lock_add_file(&run->found.repos[e->repo], import_own_name(e));
+	f->size = run->entries[e->content].size;
+	f->etag = e->etag;
+}
+
+/* Files of the snapshots, in found; *missing: how many have no bytes, a repo. The
+ * entries have served then. */
 static void collect_files(struct import_run *run, size_t *missing)
 {
+	release_proofs(run);
 	for (size_t i = 0; i < run->count; i++) {
-		const struct import_entry *e = &run->entries[i];
-		struct lock_file *f;
-
-		if (e->name.kind != IMPORT_FILE)
-			continue;
-		if (e->content == IMPORT_NONE) {
-			missing[e->repo]++;
-			continue;
-		}
-		f = lock_add_file(&run->found.repos[e->repo],
-				  import_own_name(e));
-		f->size = run->entries[e->content].size;
-		f->etag = e->etag;
+		collect_file(run, &run->entries[i], missing);
+		release_entry(&run->entries[i]);
 	}
+	release_entries(run);
 }
 
 static int place_snapshot(struct import_run *run, const struct lock_repo *r,
@@ -334,19 +371,7 @@ static int run_import(struct import_run *run, const char *path,
 
 static void run_release(struct import_run *run)
 {
-	for (size_t i = 0; i < run->count; i++) {
-		free_ptr(&run->entries[i].path);
-		free_ptr(&run->entries[i].target);
-		free_ptr(&run->entries[i].own);
-	}
-	free_ptr(&run->entries);
-	free_ptr(&run->contents);
-	free_ptr(&run->uses);
-	for (size_t i = 0; i < run->listing_count; i++) {
-		free_ptr(&run->listings[i].id);
-		tree_release(&run->listings[i].tree);
-	}
-	free_ptr(&run->listings);
+	release_entries(run);
 	lock_release(&run->found);
 	hfcache_batch_release(run->batch);
 	free_ptr(&run->batch);

@@ -40,19 +40,19 @@ static void parse_inside(struct import_name *out, const char *path,
 
 	if (str_starts(sub, "blobs/") && digest_from_hex(&etag, sub + 6)) {
 		out->kind = IMPORT_BLOB;
-		out->rest = (size_t)(sub + 6 - path);
+		out->rest = (uint32_t)(sub + 6 - path);
 	} else if (str_starts(sub, "refs/")) {
 		out->kind = IMPORT_REF;
-		out->rest = (size_t)(sub + 5 - path);
+		out->rest = (uint32_t)(sub + 5 - path);
 	} else if (str_starts(sub, "snapshots/") &&
 		   is_commit_dir(sub + 10, '/')) {
 		out->kind = IMPORT_FILE;
-		out->commit = (size_t)(sub + 10 - path);
+		out->commit = (uint32_t)(sub + 10 - path);
 		out->rest = out->commit + COMMIT_LEN + 1;
 	} else if (str_starts(sub, "trees/") && is_commit_dir(sub + 6, '.') &&
 		   !strcmp(sub + 6 + COMMIT_LEN, ".json")) {
 		out->kind = IMPORT_TREE;
-		out->commit = (size_t)(sub + 6 - path);
+		out->commit = (uint32_t)(sub + 6 - path);
 	}
 }
 
@@ -70,13 +70,13 @@ void import_name_parse(struct import_name *out, const char *path)
 	for (;;) {
 		size_t len = strcspn(p, "/");
 
-		out->folder = (size_t)(p - path);
+		out->folder = (uint32_t)(p - path);
 		if (is_shared(p)) {
 			out->kind = IMPORT_SHARED;
 			return;
 		}
 		if (is_repo_folder(p, len)) {
-			out->folder_len = len;
+			out->folder_len = (uint32_t)len;
 			parse_inside(out, path, p + len + 1);
 			return;
 		}

@@ -3,6 +3,7 @@
 #define ITTS_IMPORT_NAME_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/error.h"
@@ -19,9 +20,9 @@ enum import_kind {
 struct import_name {
 	enum import_kind kind;
 	/* Offsets in the path. HUB is all before folder, "" or with its '/'. */
-	size_t folder, folder_len;
-	size_t commit; /* FILE, TREE: 40 digits */
-	size_t rest;   /* etag, path, ref */
+	uint32_t folder, folder_len;
+	uint32_t commit; /* FILE, TREE: 40 digits */
+	uint32_t rest;	 /* etag, path, ref */
 };
 
 void import_name_parse(struct import_name *out, const char *path);

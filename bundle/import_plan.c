@@ -125,7 +125,6 @@ static int take_known(struct import_run *run, struct import_entry *e,
 	uint64_t size;
 
 	e->etag = f->etag;
-	e->sha256 = f->sha256;
 	if (e->content == IMPORT_NONE)
 		return 0;
 	size = run->entries[e->content].size;
@@ -299,14 +298,16 @@ int import_plan(struct import_run *run, struct error *err)
 	for (size_t i = 0; i < run->count; i++)
 		if (find_content(run, &run->entries[i], err))
 			return -1;
+	for (size_t i = 0; i < run->count; i++)
+		free_ptr(&run->entries[i].target);
 	if (import_pick(run, err) ||
 	    plan_kind(run, IMPORT_BLOB, plan_blob, err) ||
 	    plan_kind(run, IMPORT_FILE, plan_file, err))
 		return -1;
 	list_uses(run);
 	for (size_t i = 0; i < run->count; i++)
-		run->contents[i].copy = run->entries[i].is_file &&
-					is_copy(run, (uint32_t)i);
+		if (run->entries[i].is_file)
+			run->contents[i].copy = is_copy(run, (uint32_t)i);
 	name_rest(run);
 	return 0;
 }

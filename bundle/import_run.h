@@ -18,18 +18,17 @@
 
 #define IMPORT_NONE UINT32_MAX
 
-/* An entry that matters: what has a kind, and symbolic links. */
+/* An entry that matters: what has a kind, and symbolic links. There are many. */
 struct import_entry {
 	char *path;
-	char *target; /* of links: where it leads, in the archive */
+	char *target; /* of links, until it is found: where it leads */
 	char *own;    /* FILE: its name in the snapshot, if not path's */
 	uint64_t size;
 	struct import_name name;
 	bool is_file, composed; /* composed: see struct tar_member */
-	uint32_t content;     /* the entry that has its bytes, or IMPORT_NONE */
-	uint32_t repo;	      /* index in found.repos: BLOB, FILE */
-	struct digest etag;   /* BLOB, FILE: of its blob, or DIGEST_NONE */
-	struct digest sha256; /* if a lock says it */
+	uint32_t content;   /* the entry that has its bytes, or IMPORT_NONE */
+	uint32_t repo;	    /* index in found.repos: BLOB, FILE */
+	struct digest etag; /* BLOB, FILE: of its blob, or DIGEST_NONE */
 };
 
 /* What is known of the bytes of an entry with is_file. */
@@ -57,10 +56,10 @@ struct import_run {
 	struct import_stats *st;
 	struct hfcache *store; /* NULL: a dry run, and there is none yet */
 	struct hfcache_batch *batch;
-	/* by path */
+	/* by path; gone when their bytes are stored and found has their names */
 	struct import_entry *entries;
 	size_t count, cap;
-	struct import_content *contents; /* one an entry */
+	struct import_content *contents; /* one an entry, used with is_file */
 	/* indexes of BLOB and FILE entries that have bytes, by content, BLOB
 	 * first */
 	uint32_t *uses;

@@ -285,7 +285,11 @@ int import_scan(struct import_run *run, struct error *err)
 	}
 	if (more < 0)
 		return err_wrap(err, "%s", run->name);
-	if (run->count > 0)
+	if (run->count > 0) {
+		run->cap = run->count; /* what grew beyond that goes back */
+		run->entries = xrealloc(run->entries,
+					run->cap * sizeof(*run->entries));
 		qsort(run->entries, run->count, sizeof(*run->entries), by_path);
+	}
 	return check_names(run, err);
 }

@@ -121,7 +121,8 @@ static int add_cache(struct supplies *all, const char *dir, bool self,
 	s->dirfd = fcntl(hfcache_fd(s->cache), F_DUPFD_CLOEXEC, 0);
 	if (s->dirfd < 0)
 		return err_sys(err, errno, "%s", dir);
-	if (supply_scan_cache(s, err))
+	/* the store is only looked through when something is asked of it */
+	if (!self && supply_scan_cache(s, err))
 		return -1;
 	take(all, &s);
 	return 0;
@@ -220,6 +221,7 @@ struct transfer {
 	struct supply_offer *offer;
 	unsigned id;
 	uint64_t read_at;
+	bool store_fails;
 };
 
 static void emit(const struct transfer *t, enum event_type type, uint64_t done)
@@ -259,6 +261,13 @@ static int judge(const struct transfer *t, int fd, struct error *err)
 			      t->file->path, err);
 }
 
+/* Returns rc: what a call of the store has returned. */
+static int of_store(struct transfer *t, int rc, const struct error *err)
+{
+	t->store_fails |= rc && err->sys;
+	return rc;
+}
+
 /* Bytes into a part that gets its name when they are right. 0 or -1. */
 static int copy_offer(struct transfer *t, struct error *err)
 {
@@ -282,16 +291,21 @@ static int copy_offer(struct transfer *t, struct error *err)
 		.ctx = t,
 	};
 
-	if (hfcache_blob_lock(t->job->store, t->repo, &t->file->etag,
-			      LOCK_WAIT_MS, &lockfd, err) ||
-	    hfcache_part_open(&part, t->job->store, t->repo, t->file, false,
-			      take_fd(&lockfd), err))
+	if (of_store(t,
+		     hfcache_blob_lock(t->job->store, t->repo, &t->file->etag,
+				       LOCK_WAIT_MS, &lockfd, err) ||
+			     hfcache_part_open(&part, t->job->store, t->repo,
+					       t->file, false, take_fd(&lockfd),
+					       err),
+		     err))
 		return -1;
 	copy.dst_fd = part.fd;
-	if ((!copy.clone && hfcache_part_reserve(&part, err)) ||
+	if ((!copy.clone &&
+	     of_store(t, hfcache_part_reserve(&part, err), err)) ||
 	    copy_run(&copy, err) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
-	    judge(t, part.fd, err) || hfcache_part_commit(&part, NULL, err))
+	    judge(t, part.fd, err) ||
+	    of_store(t, hfcache_part_commit(&part, NULL, err), err))
 		return -1;
 	*(copy.cloned ? &t->job->shared : &t->job->copied) += 1;
 	return 0;
@@ -325,8 +339,10 @@ static int link_offer(struct transfer *t, struct error *err)
 	if (!digest_equal(&got, want))
 		return 0;
 	if (judge(t, t->offer->fd, err) ||
-	    hfcache_blob_link(t->job->store, t->repo, t->file, t->offer->fd,
-			      &linked, err))
+	    of_store(t,
+		     hfcache_blob_link(t->job->store, t->repo, t->file,
+				       t->offer->fd, &linked, err),
+		     err))
 		return -1;
 	t->job->linked += linked;
 	return linked;
@@ -334,12 +350,12 @@ static int link_offer(struct transfer *t, struct error *err)
 
 /* The place may be damaged; then another may have it. What the store cannot take
  * ends it all. */
-static bool is_final(const struct error *err)
+static bool is_final(const struct transfer *t, const struct error *err)
 {
-	return err->code == ERR_CANCELLED || err->code == ERR_BUSY ||
-	       err->code == ERR_UNSAFE || err->sys == ENOSPC ||
-	       err->sys == EDQUOT || err->sys == EROFS || err->sys == EACCES ||
-	       err->sys == EPERM || err->sys == EFBIG;
+	return t->store_fails || err->code == ERR_CANCELLED ||
+	       err->code == ERR_BUSY || err->code == ERR_UNSAFE ||
+	       err->sys == ENOSPC || err->sys == EDQUOT || err->sys == EROFS ||
+	       err->sys == EACCES || err->sys == EPERM || err->sys == EFBIG;
 }
 
 /* 1: done, 0: not right here. */
@@ -356,7 +372,7 @@ static int try_offer(struct transfer *t, struct error *err)
 		emit(t, EVENT_DONE, t->offer->size);
 		return 1;
 	}
-	if (is_final(err))
+	if (is_final(t, err))
 		return -1;
 	event_info(t->job->sink, "%s: not taken from %s: %s", t->file->path,
 		   t->job->from, err->msg);
@@ -381,6 +397,13 @@ static bool next_offer(struct supply *s, const struct lock_repo *repo,
 	return false;
 }
 
+static int look_through(struct supply *s, struct error *err)
+{
+	return s->kind == SUPPLY_CACHE && !s->scanned
+		       ? supply_scan_cache(s, err)
+		       : 0;
+}
+
 static bool is_there(const struct supply_offer *o)
 {
 	return o->fd >= 0 || o->source;
@@ -393,6 +416,8 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 	for (size_t i = 0; i < all->count; i++) {
 		bool more = true;
 
+		if (look_through(all->items[i], err))
+			return -1;
 		for (size_t n = 0; more; n++) {
 			struct supply_offer offer = SUPPLY_OFFER_INIT;
 			struct lock_file mine = *file;
@@ -422,7 +447,9 @@ const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 			  const struct lock_file *file)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		bool more = true, there = false;
+		struct error unread = { 0 };
+		bool more = !look_through(all->items[i], &unread);
+		bool there = false;
 
 		for (size_t n = 0; more && !there; n++) {
 			struct supply_offer offer = SUPPLY_OFFER_INIT;

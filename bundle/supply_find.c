@@ -119,6 +119,7 @@ int supply_scan_cache(struct supply *s, struct error *err)
 
 	if (n < 0)
 		return err_sys(err, errno, "%s", s->name);
+	s->scanned = true;
 	for (int i = 0; i < n; i++) {
 		enum repo_type type;
 		char *id CLEANUP(free_ptr) = NULL;

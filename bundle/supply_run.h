@@ -34,6 +34,7 @@ struct supply {
 	uint64_t *offsets; /* of payloads, one a blob; UINT64_MAX: none */
 	struct hfcache *cache;
 	bool self; /* the cache that lacks it */
+	bool scanned;
 	int dirfd;
 	/* CACHE: blobs of all repos, by name; FILES: all, by size */
 	struct supply_file *files;

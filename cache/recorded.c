@@ -82,6 +82,44 @@ int view_records(const char *model_dir, struct lock **locks, size_t *count,
 	return 0;
 }
 
+static bool is_text_of(int dirfd, const char *name, const struct digest *want)
+{
+	int fd CLEANUP(close_fd) = openat(
+		dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct error unread = { 0 };
+	struct digest got;
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	       !digest_fd(want->alg, fd, 0, (uint64_t)st.st_size, &got,
+			  &unread) &&
+	       digest_equal(&got, want);
+}
+
+void view_other_records(const char *model_dir, const struct lock *l,
+			void (*use)(void *ctx, const struct lock *l), void *ctx)
+{
+	char *dir CLEANUP(free_ptr) = xasprintf("%s/" VIEW_RECORD_DIR,
+						model_dir);
+	int dirfd CLEANUP(close_fd) = open(dir,
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **names = NULL;
+	int n = dirfd < 0 ? 0 : scandir(dir, &names, is_record, alphasort);
+	struct digest own;
+
+	lock_digest(l, &own);
+	for (int i = 0; i < n; i++) {
+		struct lock other CLEANUP(lock_release) = { 0 };
+		struct error unread = { 0 };
+
+		if (!is_text_of(dirfd, names[i]->d_name, &own) &&
+		    !read_record(dirfd, names[i]->d_name, &other, &unread))
+			use(ctx, &other);
+		free(names[i]);
+	}
+	free(names);
+}
+
 /* --- by path ---------------------------------------------------------------------- */
 
 struct recorded_file {

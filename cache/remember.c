@@ -10,24 +10,26 @@
 /* Beyond that a full check will do it. */
 #define NOTES_MAX 32768
 
-static bool is_later(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec
-				      : a->tv_nsec > b->tv_nsec;
-}
-
 void store_note(struct hfcache *c, const char *path, const struct stat *before,
 		const struct digest *sha256, const struct digest *etag)
 {
+	struct stamp s;
+
 	if (!c->writable)
 		return;
+	stamp_read(&s, before);
 	pthread_mutex_lock(&c->notes_lock);
 	if (c->note_count < NOTES_MAX) {
 		c->notes = xgrow(c->notes, &c->note_cap, c->note_count + 1,
 				 sizeof(*c->notes));
 		c->notes[c->note_count++] = (struct store_note){
 			.path = xstrdup(path),
-			.st = *before,
+			.dev = s.dev,
+			.ino = s.ino,
+			.size = s.size,
+			.links = before->st_nlink,
+			.mtime = s.mtime,
+			.ctime = s.ctime,
 			.sha256 = *sha256,
 			.etag = *etag,
 		};
@@ -44,14 +46,12 @@ void store_forget_notes(struct hfcache *c)
 }
 
 /* Still the file of the note? A hard link to it changes its ctime, too. */
-static bool is_unchanged(const struct stat *then, const struct stat *now)
+static bool is_unchanged(const struct store_note *n, const struct stamp *now,
+			 uint64_t links)
 {
-	return then->st_dev == now->st_dev && then->st_ino == now->st_ino &&
-	       then->st_size == now->st_size &&
-	       !is_later(&now->st_mtim, &then->st_mtim) &&
-	       !is_later(&then->st_mtim, &now->st_mtim) &&
-	       (!is_later(&now->st_ctim, &then->st_ctim) ||
-		now->st_nlink != then->st_nlink);
+	return n->dev == now->dev && n->ino == now->ino &&
+	       n->size == now->size && n->mtime == now->mtime &&
+	       (now->ctime <= n->ctime || links != n->links);
 }
 
 void hfcache_remember(struct hfcache *c)
@@ -67,10 +67,11 @@ void hfcache_remember(struct hfcache *c)
 		struct stamp s;
 		struct stat st;
 
-		if (beneath_stat(c->fd, n->path, &st) != BENEATH_FILE ||
-		    !is_unchanged(&n->st, &st))
+		if (beneath_stat(c->fd, n->path, &st) != BENEATH_FILE)
 			continue;
 		stamp_read(&s, &st);
+		if (!is_unchanged(n, &s, st.st_nlink))
+			continue;
 		checked_add_made(&k, &s, &n->sha256, &n->etag);
 	}
 	store_forget_notes(c);

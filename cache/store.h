@@ -34,7 +34,8 @@ struct hfcache {
 /* A blob that was found right or made, as the kernel described it then. */
 struct store_note {
 	char *path; /* below the root */
-	struct stat st;
+	uint64_t dev, ino, size, links;
+	int64_t mtime, ctime; /* as in struct stamp */
 	struct digest sha256, etag;
 };
 /* Any thread. before: from before its bytes were read, or of a file that we have

@@ -24,26 +24,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Paths that belong to a lock: its views, and the folders of its Hub views. */
-static void add_known(struct strlist *files, struct strlist *folders,
-		      const struct lock *l)
-{
-	for (size_t i = 0; i < l->repo_count; i++) {
-		const struct lock_repo *r = &l->repos[i];
-
-		if (r->hub_view) {
-			char *folder CLEANUP(free_ptr) = repo_folder(r->type,
-								     r->id);
-
-			strlist_take(folders,
-				     xasprintf("%s/%s", r->hub_view, folder));
-		}
-		for (size_t k = 0; k < r->file_count; k++)
-			for (char **v = r->files[k].views; v && *v; v++)
-				strlist_add(files, *v);
-	}
-}
-
 struct extras {
 	const char *where;
 	int dirfd;
@@ -52,6 +32,27 @@ struct extras {
 	struct verify_report *out;
 	unsigned found;
 };
+
+/* Paths that belong to a lock: its views, and the folders of its Hub views. */
+static void add_known(void *ctx, const struct lock *l)
+{
+	struct extras *x = ctx;
+
+	for (size_t i = 0; i < l->repo_count; i++) {
+		const struct lock_repo *r = &l->repos[i];
+
+		if (r->hub_view) {
+			char *folder CLEANUP(free_ptr) = repo_folder(r->type,
+								     r->id);
+
+			strlist_take(&x->folders,
+				     xasprintf("%s/%s", r->hub_view, folder));
+		}
+		for (size_t k = 0; k < r->file_count; k++)
+			for (char **v = r->files[k].views; v && *v; v++)
+				strlist_add(&x->files, *v);
+	}
+}
 
 static bool is_known(const struct extras *x, const char *path)
 {
@@ -113,17 +114,9 @@ static void report_extras(int dirfd, const char *model_dir,
 			  const struct lock *l, struct verify_report *out)
 {
 	struct extras x = { .where = model_dir, .dirfd = dirfd, .out = out };
-	struct error ignored = { 0 };
-	struct lock *records = NULL;
-	size_t count = 0;
 
-	add_known(&x.files, &x.folders, l);
-	if (!view_records(model_dir, &records, &count, &ignored))
-		for (size_t i = 0; i < count; i++) {
-			add_known(&x.files, &x.folders, &records[i]);
-			lock_release(&records[i]);
-		}
-	free(records);
+	add_known(&x, l);
+	view_other_records(model_dir, l, add_known, &x);
 	if (x.files.count)
 		qsort(x.files.items, x.files.count, sizeof(*x.files.items),
 		      by_name);
@@ -209,6 +202,7 @@ int verify_model_dir(const char *model_dir, const struct lock *l,
 	}
 	if (probe_run(&probes, o, out, err))
 		return -1;
+	probe_set_release(&probes);
 	report_extras(dirfd, model_dir, l, out);
 	verify_report_sort(out);
 	return 0;

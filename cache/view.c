@@ -273,6 +273,7 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 		return -1;
 	if (write_record(dirfd, model_dir, l, err))
 		return -1;
+	recorded_release(&p.recorded);
 	remember(&p);
 	return 0;
 }
@@ -293,6 +294,7 @@ int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
 		return -1;
 	if (syncfs(dirfd))
 		return err_sys(err, errno, "%s", model_dir);
+	recorded_release(&p.recorded);
 	remember(&p);
 	return 0;
 }

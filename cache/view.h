@@ -48,5 +48,10 @@ int view_record(const char *model_dir, const struct lock *l, struct error *err)
  * there is none. locks: caller releases each and frees the array. */
 int view_records(const char *model_dir, struct lock **locks, size_t *count,
 		 struct error *err) MUST_CHECK;
+/* Gives those of them that are not l, one at a time; one that cannot be read is
+ * passed over. */
+void view_other_records(const char *model_dir, const struct lock *l,
+			void (*use)(void *ctx, const struct lock *l),
+			void *ctx);
 
 #endif

@@ -207,14 +207,16 @@ static size_t keep_damaged(struct lock *l, const char *dir,
 			else
 				drop_file(&r->files[k]);
 		r->file_count = kept;
+		lock_trim(r);
 		r->complete = false;
 		all += kept;
 	}
 	return all;
 }
 
+/* searched: dir is one of the places. */
 static int mend_record(struct mending *m, struct lock *l, const char *dir,
-		       struct error *err)
+		       bool *searched, struct error *err)
 {
 	struct verify_report report CLEANUP(verify_report_release) = { 0 };
 	struct view_stats views = { 0 };
@@ -230,6 +232,10 @@ static int mend_record(struct mending *m, struct lock *l, const char *dir,
 	m->files += report.files;
 	if (!keep_damaged(l, dir, &report))
 		return 0;
+	/* right bytes may still be there under another name */
+	if (!*searched && supplies_add_files(&m->places, dir, err) != 0)
+		return -1;
+	*searched = true;
 	if (mending_run(m, l, err) != 0)
 		return -1;
 	if (m->dry_run || m->counts[MENDING_NOWHERE] != lacked) {
@@ -248,6 +254,7 @@ static int mend_model_dir(struct mending *m, struct error *err)
 	char *dir CLEANUP(free_ptr) = app_dir(m->app,
 					      m->app->options->model_dir);
 	struct lock *locks CLEANUP(free_ptr) = NULL;
+	bool searched = false;
 	size_t count = 0;
 	int rc = 0;
 
@@ -259,11 +266,9 @@ static int mend_model_dir(struct mending *m, struct error *err)
 	} else if (view_records(dir, &locks, &count, err) != 0) {
 		return -1;
 	}
-	/* right bytes may still be there under another name */
-	rc = supplies_add_files(&m->places, dir, err);
 	for (size_t i = 0; i < count; i++) {
 		if (rc == 0)
-			rc = mend_record(m, &locks[i], dir, err);
+			rc = mend_record(m, &locks[i], dir, &searched, err);
 		lock_release(&locks[i]);
 	}
 	return rc;

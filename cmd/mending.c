@@ -98,9 +98,12 @@ static int get_all(struct mending *m, const struct audit *a, bool *lacks,
 		}
 		rc = supplies_get(&m->places, &m->job, f->repo, f->file,
 				  (unsigned)i, err);
+		/* what the store says has the name already */
 		if (rc < 0)
-			return err_wrap(err, "%s %s", f->repo->id,
-					f->file->path);
+			return strstr(err->msg, f->file->path)
+				       ? -1
+				       : err_wrap(err, "%s %s", f->repo->id,
+						  f->file->path);
 		if (rc > 0) {
 			lacks[i] = false;
 			add_row(m, f, MENDING_GOT, m->job.from);

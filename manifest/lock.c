@@ -78,6 +78,17 @@ struct lock_file *lock_add_file(struct lock_repo *r, const char *path)
 	return f;
 }
 
+void lock_trim(struct lock_repo *r)
+{
+	if (r->file_cap == r->file_count)
+		return;
+	r->file_cap = r->file_count;
+	if (r->file_cap)
+		r->files = xrealloc(r->files, r->file_cap * sizeof(*r->files));
+	else
+		free_ptr(&r->files);
+}
+
 static size_t view_count(const struct lock_file *f)
 {
 	size_t n = 0;

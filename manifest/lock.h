@@ -82,6 +82,7 @@ void lock_release(struct lock *l);			    /* CLEANUP */
 struct lock_repo *lock_add_repo(struct lock *l); /* zeroed, borrowed */
 struct lock_file *lock_add_file(struct lock_repo *r,
 				const char *path); /* copies path */
+void lock_trim(struct lock_repo *r); /* gives back room for more files */
 void lock_file_add_view(struct lock_file *f, const char *view);
 /* Borrowed, or NULL. The repo's files must be sorted. */
 struct lock_file *lock_find_file(const struct lock_repo *r, const char *path);

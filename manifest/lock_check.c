@@ -338,6 +338,7 @@ int lock_finish(struct lock *l, struct error *err)
 	for (size_t i = 0; i < l->repo_count; i++) {
 		struct lock_repo *r = &l->repos[i];
 
+		lock_trim(r);
 		if (id_check(r->id, err) < 0)
 			return err_wrap(err, "repos[%zu]", i);
 		if (check_repo(r, &views, err) < 0)

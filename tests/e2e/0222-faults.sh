@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# System calls that fail once in the middle of install, pack, gc and verify: no wrong
+# System calls that fail once in the middle of every command that writes, and of verify: no wrong
 # success, nothing lost, and the next run finishes. ITTS_FAULTS=all takes every call of
 # every kind instead of a few of each (make torture); ITTS_FAULT_JOBS: only these jobs.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq strace
+need python3 jq strace ssh-keygen
 sanitized && skip_gladly "strace and sanitizers"
 strace -f -e inject=fsync:error=EIO:when=1 true 2>/dev/null || skip_all "strace cannot trace here"
 A=1111111111111111111111111111111111111111
@@ -78,10 +78,64 @@ verify() {
 }
 verified_check() { [ ! -s "$T/wrong" ]; }
 
+# One revision is deleted by name; what a run that was cut short has left is gc's.
+discard_before() { gc_before; }
+discard() {
+	local status=0
+	unshare -fp --mount-proc "$PROGRAM" rm "acme/codec@$A" --cache "$T/x/hub" --yes --progress none || status=$?
+	[ $status -eq 6 ] || return $status
+	gc
+}
+discarded_check() {
+	voice_is_there || return 1
+	# as for gc
+	[ "${FAULTY:-0}" -gt 0 ] && cat "$T/out" "$T/err" | grep -qE '^(warning|itts-pack|failed)' ||
+		{ [ ! -e "$T/x/hub/models--acme--codec/snapshots/$A" ] && ! find "$T/x/hub" -name '*.itts-trash' | grep .; }
+}
+repair_before() { # two files lack, with their names
+	local link
+	cp -a "$T/full" "$T/x/hub"
+	for link in "$T/x/hub/models--acme--voice/snapshots/$A"/{big.bin,sub/notes.txt}; do
+		rm "$(readlink -f "$link")" "$link"
+	done
+}
+repair() {
+	"$PROGRAM" repair --from "$T/b.tar" --lock "$T/lock.json" --cache "$T/x/hub" --offline --progress none
+}
+complete() { # all of the lock, and nothing wrong
+	cache_is_honest "$T/x/hub" && "$ITTS" verify --cache "$T/x/hub" --lock "$1" --quiet
+}
+repaired_check() { complete "$T/lock.json"; }
+make_archives() {
+	itts export acme/voice --cache "$T/full" -o "$T/e.tar"
+	cp -rL "$T/full/models--acme--voice/snapshots/$A" "$T/local"
+	ssh-keygen -q -t ed25519 -N "" -f "$T/key"
+	printf 'me@acme %s\n' "$(cut -d ' ' -f 1,2 "$T/key.pub")" >"$T/signers"
+}
+import() { "$PROGRAM" import "$T/e.tar" --cache "$T/x/hub" --progress none; }
+imported_check() { complete "$T/voice.json"; }
+export_() { "$PROGRAM" export acme/voice --cache "$T/full" -o "$T/x/e.tar" --progress none; }
+export_ed_check() { cmp "$T/x/e.tar" "$T/e.tar"; }
+adopt_before() { cp -r "$T/local" "$T/x/local"; }
+adopt() {
+	"$PROGRAM" adopt "$T/x/local" --lock "$T/voice.json" --cache "$T/x/hub" --offline --progress none
+}
+adopted_check() { complete "$T/voice.json" && diff -r "$T/local" "$T/x/local"; }
+sign_before() { cp "$T/b.tar" "$T/x/b.tar"; }
+sign() { "$PROGRAM" sign "$T/x/b.tar" --key "$T/key" --progress none; }
+signed_check() {
+	"$ITTS" verify "$T/x/b.tar" --allowed-signers "$T/signers" --require-signature --quiet
+}
+
 # What a job that failed may leave: nothing under a final name that is not right.
 sane() { # JOB
 	case $1 in
-	gc) voice_is_there ;;
+	gc | discard) voice_is_there ;;
+	repair) cache_is_honest "$T/x/hub" && [ -e "$T/x/hub/models--acme--voice/snapshots/$A/mid.bin" ] ;;
+	import) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
+	export_) [ ! -e "$T/x/e.tar" ] || export_ed_check ;;
+	adopt) diff -r "$T/local" "$T/x/local" && { [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub"; } ;;
+	sign) signed_check >/dev/null 2>&1 || "$ITTS" verify "$T/x/b.tar" --quiet ;;
 	verify) verified_check ;;
 	install) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
 	pack) [ ! -e "$T/x/b.tar" ] || packed ;;
@@ -137,7 +191,7 @@ one_fault() { # JOB SYSCALL ERROR NUMBER
 	fi
 	# (strace counts for each thread: it may have been the message that was not written)
 	# gc says of each thing what became of it
-	[ "$(grep -c '^itts-pack: ' "$T/err")" -eq 1 ] || { [ "$1" = gc ] && grep -q "^failed: " "$T/out" "$T/err"; } ||
+	[ "$(grep -c '^itts-pack: ' "$T/err")" -eq 1 ] || { [[ $1 = gc || $1 = discard ]] && grep -q "^failed: " "$T/out" "$T/err"; } ||
 		grep -q 'write(2<.*INJECTED' "$T/trace" || fail "$1: $2 $3 number $4: no one error"
 	sane "$1" || fail "$1: $2 $3 number $4: something wrong is left behind"
 	"$1" >"$T/out" 2>"$T/err" || fail "$1: $2 $3 number $4: the next run fails"
@@ -159,7 +213,7 @@ errors() { # SALT JOB: which of the four
 	local all=(ENOSPC EDQUOT EIO EINTR)
 	if [ "${ITTS_FAULTS:-}" = all ]; then
 		echo "${all[@]}"
-	elif [ "$2" = gc ]; then # it waits in its middle
+	elif [[ $2 =~ ^(gc|discard)$ ]]; then # it waits in its middle
 		echo "${all[$1 % 4]}"
 	else
 		echo "${all[$1 % 4]} ${all[($1 + 2) % 4]}"
@@ -200,8 +254,21 @@ check "pack: ftruncate, fallocate, copy_file_range, mkdirat, openat" \
 check "pack in volumes: write, fsync, renameat, openat" \
 	faults_of pack_volumes write fsync renameat openat
 must make_cache
+must make_archives
 check "gc: getdents64, openat, readlinkat, renameat, unlinkat" \
 	faults_of gc getdents64 openat readlinkat renameat unlinkat
+check "rm: getdents64, openat, readlinkat, renameat, unlinkat" \
+	faults_of discard getdents64 openat readlinkat renameat unlinkat
+check "repair: write, fsync, linkat, renameat, symlinkat, openat, openat2, pread64" \
+	faults_of repair write fsync fdatasync linkat renameat symlinkat openat openat2 pread64
+check "import: write, fsync, linkat, renameat, symlinkat, openat, fallocate" \
+	faults_of import write fsync fdatasync syncfs linkat renameat symlinkat openat fallocate
+check "export: write, fsync, renameat, linkat, openat, getdents64" \
+	faults_of export_ write fsync fdatasync renameat linkat openat getdents64
+check "adopt: write, fsync, linkat, renameat, symlinkat, openat, getdents64" \
+	faults_of adopt write fsync fdatasync linkat renameat symlinkat openat getdents64
+check "sign: write, pwrite64, fsync, openat, renameat" \
+	faults_of sign write pwrite64 fsync fdatasync openat renameat
 check "verify: getdents64, openat, openat2, read, pread64" \
 	faults_of verify getdents64 openat openat2 read pread64
 old_kernel() { # before 5.6: no openat2(); some filters of containers say EPERM
