@@ -215,7 +215,6 @@ static int run(struct app *app, struct error *err)
 {
 	struct work w CLEANUP(work_release) = WORK_INIT;
 	struct download_stats s = { 0 };
-	uint64_t seconds = 0;
 	struct download_options o = {
 		.jobs = (unsigned)app->options->jobs,
 		.offline = config_offline(app->env, app->options),
@@ -224,10 +223,6 @@ static int run(struct app *app, struct error *err)
 		.sink = &app->sink,
 	};
 
-	if (app->options->deadline &&
-	    human_parse_time(app->options->deadline, &seconds, err) != 0)
-		return err_wrap(err, "--deadline");
-	o.deadline_ms = seconds < UINT32_MAX ? seconds * 1000 : 0;
 	if (work_begin(&w, app, err) != 0)
 		return -1;
 	if (app->options->dry_run)

@@ -38,6 +38,7 @@ int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	     struct error *err)
 {
 	struct config_network *c = &n->config;
+	uint64_t seconds = 0;
 
 	if (config_offline(app->env, app->options))
 		return 0;
@@ -56,6 +57,12 @@ int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	    human_parse_size(app->options->limit_rate, &c->http.limit_rate,
 			     err) != 0)
 		return err_wrap(err, "--limit-rate");
+	if (app->options->deadline) {
+		if (human_parse_time(app->options->deadline, &seconds, err) !=
+		    0)
+			return err_wrap(err, "--deadline");
+		c->http.deadline_ms = seconds < UINT32_MAX ? seconds * 1000 : 0;
+	}
 	if (http_open(&n->http, &c->http, &app->cancel, err) != 0)
 		return -1;
 	n->hub.http = n->http;

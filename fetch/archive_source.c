@@ -334,25 +334,14 @@ static int unpack(struct unpack *u, int fd, struct error *err)
 	return all_found(u, err);
 }
 
-/* The same settings, and what is left of the time. */
-static struct download_options options_of(const struct archive_fill *f)
-{
-	struct download_options o = *f->options;
-	uint64_t gone = clock_ms() - f->began_ms;
-
-	o.nameless = true;
-	if (o.deadline_ms)
-		o.deadline_ms = gone < o.deadline_ms ? o.deadline_ms - gone : 1;
-	return o;
-}
-
 static int fill_repo(struct unpack *u, struct error *err)
 {
 	const struct archive_fill *f = u->fill;
-	const struct download_options o = options_of(f);
+	struct download_options o = *f->options;
 	char *name CLEANUP(free_ptr) = archive_name(&u->repo->archive);
 	int fd CLEANUP(close_fd) = -1;
 
+	o.nameless = true;
 	if (bring(f->hub, f->store, u->repo, &o, &fd, err) < 0 ||
 	    check_space(u, err) < 0)
 		return -1;

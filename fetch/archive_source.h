@@ -36,7 +36,6 @@ struct archive_fill {
 	const struct download_options *options;
 	struct download_stats *stats;
 	struct error *failed; /* of the first file that failed */
-	uint64_t began_ms;
 };
 /* Unpacks what the plan's archive repositories lack. An archive that cannot be
  * had fails its files, not the others. */

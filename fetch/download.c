@@ -1,6 +1,5 @@
 #include "fetch/download.h"
 
-#include "base/clock.h"
 #include "base/human.h"
 #include "base/mem.h"
 #include "fetch/archive_source.h"
@@ -198,8 +197,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 					  .plan = &p,
 					  .options = o,
 					  .stats = out,
-					  .failed = &failed,
-					  .began_ms = clock_ms() };
+					  .failed = &failed };
 
 	*out = (struct download_stats){ 0 };
 	if (!o->offline &&

@@ -22,9 +22,8 @@ struct download_options {
 	bool offline; /* only check what is there: ERR_NOT_FOUND if files lack */
 	bool learn; /* only files whose sha256 is DIGEST_NONE: it is filled in.
 			* Blobs only: no snapshots, refs, listings. */
-	bool nameless;	      /* blobs only: no snapshots, refs, listings */
-	bool per_source;      /* EVENT_SOURCE, once a second and at the end */
-	uint64_t deadline_ms; /* from now on; then ERR_NET. 0: none */
+	bool nameless;	 /* blobs only: no snapshots, refs, listings */
+	bool per_source; /* EVENT_SOURCE, once a second and at the end */
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 };

@@ -45,7 +45,6 @@ struct fetch {
 	size_t busy_count;
 	uint64_t busy_ms; /* when they were looked at last */
 	bool stopped, filling;
-	uint64_t began_ms;
 	uint64_t *sent; /* of each endpoint, when it was told last */
 	uint64_t told_ms;
 	struct kept kept;     /* wait for a flush */
@@ -327,15 +326,9 @@ static void fill(struct fetch *f)
 static void look_at_clock(struct fetch *f)
 {
 	struct error err = { .code = ERR_NONE };
-	char limit[HUMAN_MAX];
 
-	if (f->stopped || !f->options->deadline_ms ||
-	    clock_ms() - f->began_ms < f->options->deadline_ms)
-		return;
-	err_set(&err, ERR_NET, "not complete after %s, which was the deadline",
-		human_time(f->options->deadline_ms, limit));
-	err_hint(&err, "what has come is kept: run the command again");
-	stop(f, &err);
+	if (!f->stopped && http_late(f->common.hub->http, &err) < 0)
+		stop(f, &err);
 }
 
 /* Of requests that have ended and of those that run. */
@@ -524,7 +517,6 @@ int download_fetch(struct plan *p, struct hub *h, struct hfcache *store,
 		.options = o,
 		.stats = stats,
 		.failed = failed,
-		.began_ms = clock_ms(),
 		.common = { .hub = h,
 			    .store = store,
 			    .sink = o->sink,

@@ -223,6 +223,18 @@ static bool waits_aside(struct lane *l, unsigned delay_ms)
 	return true;
 }
 
+/* There are to be fewer of them: its part is for those that stay. */
+static bool makes_room(struct lane *l)
+{
+	const struct job_endpoint *e = common_endpoint(l);
+
+	if ((l->kind != LANE_RANGE && l->kind != LANE_SMALL) ||
+	    e->lanes <= e->pace.limit)
+		return false;
+	lane_release(l);
+	return true;
+}
+
 static int follows(void *ctx, const char *origin, struct error *err)
 {
 	struct lane *l = ctx;
@@ -269,7 +281,7 @@ static void go_on(struct lane *l, const struct http_response *res,
 		ease(l, res, d.delay_ms);
 		tell_again(l, res, raw, err, d.delay_ms);
 		j->common->stats->retries++;
-		if (!waits_aside(l, d.delay_ms))
+		if (!waits_aside(l, d.delay_ms) && !makes_room(l))
 			submit(l, d.delay_ms);
 		break;
 	case RETRY_ELSEWHERE:

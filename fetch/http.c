@@ -409,10 +409,12 @@ static int run(struct http *h, void (*tick)(void *), void *ctx,
 	       struct error *err)
 {
 	uint64_t ticked = clock_ms();
+	bool ticking = tick || h->settings.deadline_ms;
 
 	while (h->active || h->waiting || h->held > 0) {
 		if (cancel_check(h->cancel, err) < 0 ||
-		    step(h, tick != NULL, err) < 0)
+		    (!tick && http_late(h, err) < 0) ||
+		    step(h, ticking, err) < 0)
 			return -1;
 		if (tick && (atomic_exchange(&h->woken, false) ||
 			     clock_ms() - ticked >= TICK_MS)) {

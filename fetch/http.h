@@ -32,7 +32,8 @@ struct http_config {
 	unsigned low_speed_bytes;    /* per second; 0: 1000 */
 	unsigned low_speed_s;	     /* 0: 30 */
 	unsigned max_connections;    /* in all; 0: 128 */
-	uint64_t limit_rate; /* bytes of bodies a second, together; 0: none */
+	uint64_t limit_rate;  /* bytes of bodies a second, together; 0: none */
+	uint64_t deadline_ms; /* from http_open() on; 0: none */
 };
 
 /* What a server said, complete when done() is called. Pointers live until
@@ -122,7 +123,8 @@ void http_close(
 int http_submit(struct http *h, const struct http_request *rq,
 		unsigned delay_ms, struct error *err) MUST_CHECK;
 /* Until nothing is left, or ERR_CANCELLED (what ran is dropped then). tick (may
- * be NULL) is called about 10 times a second. */
+ * be NULL) is called about 10 times a second. Without it ERR_NET after the deadline;
+ * who has one looks at http_late(). */
 int http_run(struct http *h, void (*tick)(void *ctx), void *ctx,
 	     struct error *err) MUST_CHECK;
 /* From a callback: drops what is left, so that http_run() returns 0 soon. done()
@@ -131,6 +133,8 @@ void http_stop(struct http *h);
 /* Drops all requests of this ctx, on the wire or waiting; done() is not called.
  * From done(), tick or outside of http_run(). */
 void http_drop(struct http *h, const void *ctx);
+/* ERR_NET once the deadline is past, else 0. */
+int http_late(const struct http *h, struct error *err) MUST_CHECK;
 /* When the limit last made somebody wait; 0: never. */
 uint64_t http_held_ms(const struct http *h);
 /* Work of another kind keeps http_run() running: each +1 needs its -1. */

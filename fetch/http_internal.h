@@ -20,6 +20,7 @@ struct http_settings {
 	long connect_timeout_ms, low_speed_bytes, low_speed_s;
 	unsigned max_connections;
 	uint64_t limit_rate;
+	uint64_t deadline_ms;
 };
 
 struct transfer;
@@ -36,6 +37,7 @@ struct http {
 	CURLM *multi;
 	CURLSH *share;
 	const struct cancel *cancel;
+	uint64_t opened_ms;
 	struct http_settings settings;
 	struct transfer *waiting; /* by due_ms */
 	struct transfer *active;

