@@ -59,8 +59,18 @@ updates() { # of the machine that main_job was installed on
 	test "$(stat -c %s update.tar)" -lt "$(stat -c %s first.tar)"
 }
 
+# No card and no Python here: doctor may find that the start would fail, but it runs.
+diagnosis() {
+	printf '>> GPT weights restored from: checkpoints/gpt.pth\n' >server.log
+	block "itts-pack doctor"
+	sed -i '/^itts-pack/s/ *#.*$//; /^itts-pack/s/$/ || [ $? -eq 1 ]/' "$T/block"
+	paste 'itts-pack install indextts-2.tar --model-dir /srv/index-tts/checkpoints --quiet; . "$T/block"'
+	prints gpt.pth "$hub"
+}
+
 check "pack, install, verify, env" main_job
 check "a manifest of one's own, or none" other_models
 check "without itts-pack on the server" by_tar
 check "updates" updates
+check "doctor" diagnosis
 finish

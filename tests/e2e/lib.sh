@@ -393,16 +393,17 @@ CONF
 	await listens "$2"
 }
 
-# A certificate authority in $T/ca.pem, and a certificate for 127.0.0.1 and
-# localhost in $T/server.pem + $T/server.key.
-certificates() {
+# A certificate authority in $T/ca.pem, and a certificate for 127.0.0.1, localhost and
+# these names in $T/server.pem + $T/server.key.
+certificates() { # [NAME...]
 	(
 		cd "$T" || exit 1
 		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Test CA" \
 			-keyout ca.key -out ca.pem
 		openssl req -newkey rsa:2048 -nodes -subj "/CN=localhost" \
 			-keyout server.key -out server.csr
-		printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >server.ext
+		printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' >server.ext
+		printf '%s\n' "${@/#/,DNS:}" | tr -d '\n' >>server.ext
 		openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial \
 			-days 2 -extfile server.ext -out server.pem
 	) >"$T/log/openssl.txt" 2>&1
