@@ -250,7 +250,22 @@ static void read_blobs(struct census_walk *w, int repofd)
 
 /* --- snapshots/ ---------------------------------------------------------------- */
 
-/* A link of another form: the kernel finds out where it leads. */
+/* Found out by the kernel: a blob of this repo, or another file. */
+static void take_target(struct census *c, const struct stat *st,
+			struct census_file *f)
+{
+	census_read_stat(st, &f->st);
+	for (size_t i = 0; i < c->blob_count; i++)
+		if (c->blobs[i].there && c->blobs[i].st.ino == st->st_ino &&
+		    c->blobs[i].st.dev == st->st_dev) {
+			f->blob = i;
+			return;
+		}
+	f->foreign = true;
+}
+
+/* A link of another form. One that leads out of the cache, an absolute one too, is
+ * told as broken; what is behind it is needed all the same. */
 static void follow_link(struct census_walk *w, const char *rel,
 			struct census_file *f)
 {
@@ -265,17 +280,14 @@ static void follow_link(struct census_walk *w, const char *rel,
 		unread(w, rel, f->problem);
 		return;
 	}
-	if (b != BENEATH_FILE) {
+	if (b != BENEATH_FILE)
 		f->problem = beneath_text(b);
-		return;
+	if (b == BENEATH_FILE) {
+		take_target(c, &st, f);
+	} else if (b == BENEATH_OUT && !fstatat(w->cache->fd, full, &st, 0)) {
+		take_target(c, &st, f);
+		f->st.size = f->st.disk = 0; /* not the cache's */
 	}
-	census_read_stat(&st, &f->st);
-	for (size_t i = 0; i < c->blob_count; i++)
-		if (c->blobs[i].there && c->blobs[i].st.ino == st.st_ino &&
-		    c->blobs[i].st.dev == st.st_dev) {
-			f->blob = i;
-			return;
-		}
 }
 
 static void resolve_link(struct census_walk *w, const char *text,
@@ -294,7 +306,9 @@ static void resolve_link(struct census_walk *w, const char *text,
 		f->blob = (size_t)(b - c->blobs);
 	else
 		follow_link(w, rel, f);
-	if (f->problem && target)
+	if (!target && (target = strrchr(text, '/')))
+		target++;
+	if (f->problem && f->blob == CENSUS_NONE && target)
 		f->wants = xstrdup(target);
 }
 
@@ -675,12 +689,16 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int census_all(struct hfcache *c, unsigned flags, unsigned threads,
-	       struct census_all *out, struct error *err)
+static void sort_texts(struct strlist *l)
 {
-	struct census_task t CLEANUP(census_task_release) = { .cache = c,
-							      .flags = flags };
-	struct pool_job job = { .threads = threads, .work = work, .ctx = &t };
+	if (l->count)
+		qsort(l->items, l->count, sizeof(char *), by_text);
+}
+
+/* strangers may be NULL. */
+static int list_folders(struct hfcache *c, struct strlist *out,
+			struct strlist *strangers, struct error *err)
+{
 	DIR *dir = file_dir_open(c->fd, ".");
 	struct dirent *d;
 	int failed;
@@ -692,16 +710,31 @@ int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 		char *id CLEANUP(free_ptr) = NULL;
 
 		if (!repo_folder_parse(d->d_name, &type, &id))
-			strlist_add(&t.folders, d->d_name);
-		else if (!is_known(d->d_name))
-			strlist_add(&out->strangers, d->d_name);
+			strlist_add(out, d->d_name);
+		else if (strangers && !is_known(d->d_name))
+			strlist_add(strangers, d->d_name);
 	}
 	closedir(dir);
 	if (failed)
 		return err_sys(err, failed, "%s", c->root);
-	if (t.folders.count)
-		qsort(t.folders.items, t.folders.count, sizeof(char *),
-		      by_text);
+	sort_texts(out);
+	return 0;
+}
+
+int census_folders(struct hfcache *c, struct strlist *out, struct error *err)
+{
+	return list_folders(c, out, NULL, err);
+}
+
+int census_all(struct hfcache *c, unsigned flags, unsigned threads,
+	       struct census_all *out, struct error *err)
+{
+	struct census_task t CLEANUP(census_task_release) = { .cache = c,
+							      .flags = flags };
+	struct pool_job job = { .threads = threads, .work = work, .ctx = &t };
+
+	if (list_folders(c, &t.folders, &out->strangers, err))
+		return -1;
 	out->repos = t.repos = xcalloc(t.folders.count + 1, sizeof(*t.repos));
 	out->count = job.items = t.folders.count;
 	out->shared_bytes = shared_size(c->fd);

@@ -45,9 +45,10 @@ struct census_blob {
 struct census_file {
 	char *path;  /* in the snapshot */
 	size_t blob; /* index; CENSUS_NONE: a file of its own, or broken */
-	const char *problem;   /* or NULL; text of static storage */
-	char *wants;	       /* name of the blob that lacks, or NULL */
-	struct census_stat st; /* of a file of its own */
+	const char *problem; /* or NULL; text of static storage */
+	char *wants;	     /* name of the blob that lacks, or NULL */
+	bool foreign;	     /* a link to a file that is no blob of this repo */
+	struct census_stat st; /* of a file of its own, or of that one */
 };
 
 struct census_revision {
@@ -109,6 +110,10 @@ void census_all_release(struct census_all *a); /* CLEANUP */
 /* All of it, on several threads (0: all cores). */
 int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 	       struct census_all *out, struct error *err) MUST_CHECK;
+
+/* Names of the folders of all repos, sorted, appended. */
+int census_folders(struct hfcache *c, struct strlist *out, struct error *err)
+	MUST_CHECK;
 
 /* Borrowed, or NULL. */
 const struct census_revision *census_find(const struct census *c,

@@ -72,6 +72,7 @@ struct planner {
 	const struct census *repo;
 	const struct gc_rules *rules;
 	const struct inuse *inuse;
+	const struct foreign *foreign;
 	struct gc_report *out;
 	int64_t oldest; /* ns: what has changed since then is too young */
 	bool *dropped;	/* one a revision */
@@ -196,7 +197,8 @@ static void plan_blob(struct planner *p, size_t n)
 	const struct census_blob *b = &p->repo->blobs[n];
 	char *path CLEANUP(free_ptr) = xasprintf("blobs/%s", b->name);
 
-	if (b->kind == CENSUS_OTHER || p->wanted[n])
+	if (b->kind == CENSUS_OTHER || p->wanted[n] ||
+	    foreign_has(p->foreign, b->st.dev, b->st.ino))
 		return;
 	if (b->kind == CENSUS_BLOB && (p->rules->garbage || p->touched[n]))
 		judge(p, add(p->out, GC_BLOB, p->repo->folder, path), &b->st);
@@ -276,10 +278,21 @@ static void plan_all(struct planner *p)
 
 	it->size = c->bytes;
 	it->frees = true;
-	for (size_t i = 0; i < c->blob_count && !pid; i++)
-		if (c->blobs[i].there)
-			pid = inuse_by(p->inuse, c->blobs[i].st.dev,
-				       c->blobs[i].st.ino);
+	for (size_t i = 0; i < c->blob_count && !pid; i++) {
+		const struct census_stat *st = &c->blobs[i].st;
+
+		if (!c->blobs[i].there)
+			continue;
+		pid = inuse_by(p->inuse, st->dev, st->ino);
+		if (foreign_has(p->foreign, st->dev, st->ino)) {
+			it->state = GC_NEEDED;
+			it->detail = xasprintf(
+				"a snapshot of another repository leads to "
+				"blobs/%s",
+				c->blobs[i].name);
+			return;
+		}
+	}
 	for (size_t i = 0; i < c->revision_count && !pid; i++)
 		pid = revision_user(p, &c->revisions[i]);
 	if (!pid)
@@ -318,13 +331,14 @@ static int64_t oldest_of(const struct gc_rules *rules)
 
 void gc_plan_repo(struct hfcache *c, const struct census *repo,
 		  const struct gc_rules *rules, const struct inuse *inuse,
-		  struct gc_report *out)
+		  const struct foreign *foreign, struct gc_report *out)
 {
 	struct planner p CLEANUP(planner_release) = {
 		.cache = c,
 		.repo = repo,
 		.rules = rules,
 		.inuse = inuse,
+		.foreign = foreign,
 		.out = out,
 		.oldest = oldest_of(rules),
 		.dropped = xcalloc(repo->revision_count + 1, sizeof(bool)),
@@ -350,33 +364,17 @@ void gc_plan_repo(struct hfcache *c, const struct census *repo,
 
 /* --- all of them --------------------------------------------------------------- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int gc_folders(struct hfcache *c, const struct gc_rules *rules,
 	       struct strlist *out, struct error *err)
 {
-	DIR *dir = file_dir_open(c->fd, ".");
-	struct dirent *d;
-	int failed;
+	struct strlist all CLEANUP(strlist_release) = { 0 };
 
-	if (!dir)
-		return err_sys(err, errno, "%s", c->root);
-	while ((d = file_dir_next(dir, &failed))) {
-		enum repo_type type;
-		char *id CLEANUP(free_ptr) = NULL;
-
-		if (!repo_folder_parse(d->d_name, &type, &id) &&
-		    (!rules->folders || strlist_has(rules->folders, d->d_name)))
-			strlist_add(out, d->d_name);
-	}
-	closedir(dir);
-	if (failed)
-		return err_sys(err, failed, "%s", c->root);
-	if (out->count)
-		qsort(out->items, out->count, sizeof(char *), by_text);
+	if (census_folders(c, &all, err))
+		return -1;
+	for (size_t i = 0; i < all.count; i++)
+		if (!rules->folders ||
+		    strlist_has(rules->folders, all.items[i]))
+			strlist_add(out, all.items[i]);
 	return 0;
 }
 
@@ -411,8 +409,10 @@ int gc_plan(struct hfcache *c, const struct gc_rules *rules,
 {
 	struct strlist folders CLEANUP(strlist_release) = { 0 };
 	struct inuse inuse CLEANUP(inuse_release) = { 0 };
+	struct foreign foreign CLEANUP(foreign_release) = { 0 };
 
-	if (gc_folders(c, rules, &folders, err))
+	if (gc_folders(c, rules, &folders, err) ||
+	    foreign_read(&foreign, c, rules->cancel, err))
 		return -1;
 	inuse_read(&inuse);
 	out->blind = inuse.blind;
@@ -422,7 +422,7 @@ int gc_plan(struct hfcache *c, const struct gc_rules *rules,
 		if (cancel_check(rules->cancel, err))
 			return -1;
 		if (census_repo(c, folders.items[i], CENSUS_FILES, &repo))
-			gc_plan_repo(c, &repo, rules, &inuse, out);
+			gc_plan_repo(c, &repo, rules, &inuse, &foreign, out);
 	}
 	gc_plan_trash(c, rules, out);
 	return 0;

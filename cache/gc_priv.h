@@ -2,12 +2,13 @@
 #ifndef ITTS_GC_PRIV_H
 #define ITTS_GC_PRIV_H
 
+#include "cache/foreign.h"
 #include "cache/gc.h"
 
 /* Items of one repo, appended. now: ns since 1970. */
 void gc_plan_repo(struct hfcache *c, const struct census *repo,
 		  const struct gc_rules *rules, const struct inuse *inuse,
-		  struct gc_report *out);
+		  const struct foreign *foreign, struct gc_report *out);
 /* Folders that the rules are about, and leftovers of whole repos in .locks/. */
 int gc_folders(struct hfcache *c, const struct gc_rules *rules,
 	       struct strlist *out, struct error *err) MUST_CHECK;

@@ -28,6 +28,7 @@ struct runner {
 	struct hfcache *cache;
 	const struct gc_rules *rules;
 	struct gc_report *out;
+	struct foreign foreign;
 	struct strlist leased; /* folders */
 };
 
@@ -36,6 +37,7 @@ static void runner_release(struct runner *r)
 	for (size_t i = 0; i < r->leased.count; i++)
 		lease_drop(r->cache, r->leased.items[i]);
 	strlist_release(&r->leased);
+	foreign_release(&r->foreign);
 }
 
 static void fail(struct gc_item *it, int errnum)
@@ -273,7 +275,7 @@ static int begin_repo(struct runner *r, const char *folder,
 	/* a look of its own: what was shown before may be out of date */
 	if (!census_repo(r->cache, folder, CENSUS_FILES, &repo))
 		return 0;
-	gc_plan_repo(r->cache, &repo, r->rules, inuse, r->out);
+	gc_plan_repo(r->cache, &repo, r->rules, inuse, &r->foreign, r->out);
 	if (!mine)
 		lock_out(r, from);
 	for (size_t i = from; i < r->out->count; i++)
@@ -435,7 +437,8 @@ int gc_run(struct hfcache *c, const struct gc_rules *rules,
 	if (lease_take(c, ".locks", err))
 		return -1;
 	strlist_add(&r.leased, ".locks");
-	if (gc_folders(c, rules, &folders, err))
+	if (gc_folders(c, rules, &folders, err) ||
+	    foreign_read(&r.foreign, c, rules->cancel, err))
 		return -1;
 	inuse_read(&inuse);
 	out->blind = inuse.blind;

@@ -5,6 +5,7 @@
 #include "cmd/report.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const struct option options[] = {
 	{ .name = "yes",
@@ -125,8 +126,12 @@ static void put_summary(struct app *app, const struct gc_report *r)
 	else
 		app_note(app, "nothing to delete");
 	if (r->blind)
-		app_note(app, "Not seen: what processes of other users have "
-			      "open; root sees all");
+		app_note(app, geteuid() == 0
+				      ? "Not seen: what some processes have "
+					"open, which even root may not look "
+					"into here"
+				      : "Not seen: what processes of other "
+					"users have open; root sees it");
 }
 
 /* The cache must be there already. */

@@ -205,6 +205,28 @@ unreadable() { # what cannot be read may need what seems unused
 	for what in "verify" "ls" "du" "gc" "inventory"; do breaks 3 "$T/c8" "$what"; done
 	same "$(picture "$T/c8")" "$before"
 }
+hand_made() { # links that no client makes: what is behind them is needed all the same
+	local hand=$T/c-hand repo=$T/c-hand/models--acme--voice other=$T/c-hand/models--acme--other
+	local big mid
+	fill "$hand"
+	big=$(basename "$(readlink "$repo/snapshots/$A/big.bin")")
+	mid=$(basename "$(readlink "$repo/snapshots/$A/config.json")")
+	ln -s c-hand "$T/c-alias"
+	# absolute, by another name of the cache; from a snapshot of another repository
+	ln -sfn "$T/c-alias/models--acme--voice/blobs/$big" "$repo/snapshots/$A/big.bin"
+	rm "$repo/snapshots/$A/config.json"
+	ln -s "../../../models--acme--voice/blobs/$mid" "$other/snapshots/$(ls "$other/snapshots")/copy.json"
+	gc c-hand --grace 0 --yes
+	test -s "$repo/blobs/$big" && test -s "$repo/snapshots/$A/big.bin"
+	test -s "$repo/blobs/$mid" && test -s "$other/snapshots/$(ls "$other/snapshots")/copy.json"
+	test ! -e "$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" # the others do go
+	expect 10 itts rm acme/voice --cache "$hand" --yes
+	prints "needed again" "another repository"
+	test -s "$repo/blobs/$mid"
+	expect 0 itts rm acme/other --cache "$hand" --yes
+	expect 0 itts rm acme/voice --cache "$hand" --yes
+	test ! -e "$repo"
+}
 while_fetching() { # a fetch that is under way keeps its repository to itself
 	local repo=$T/c7/models--acme--voice pid
 	start_hub slow "$TOP" --rate 500000
@@ -219,6 +241,7 @@ while_fetching() { # a fetch that is under way keeps its repository to itself
 	stop slow
 }
 
+check "links made by hand, absolute or from another repository" hand_made
 check "shown first" shown_first
 check "what is young stays" young
 check "unused blobs, parts, temporary refs" collects
