@@ -306,8 +306,9 @@ static void resolve_link(struct census_walk *w, const char *text,
 		f->blob = (size_t)(b - c->blobs);
 	else
 		follow_link(w, rel, f);
-	if (!target && (target = strrchr(text, '/')))
-		target++;
+	/* of a link that leads out, by another name of the cache */
+	if (!target && (target = strstr(text, "/blobs/")))
+		target += strlen("/blobs/");
 	if (f->problem && f->blob == CENSUS_NONE && target)
 		f->wants = xstrdup(target);
 }

@@ -143,7 +143,8 @@ static bool fill(struct job *j, size_t k)
 	most = segment_blocks(e->rate, block_size(j), j->segments.free_count,
 			      e->pace.limit);
 	/* nobody waits long for one of whom nothing is known */
-	if (!e->rate && job_has_other(j, &j->common->hub->endpoints[k]))
+	if (!e->rate && j->blob->file->size >= SHARED_MIN &&
+	    job_has_other(j, &j->common->hub->endpoints[k]))
 		most = 1;
 	if (!segments_take(&j->segments, most, ahead_of(j, k, most), &run))
 		return false;
