@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/mem.h"
+#include "bundle/install.h"
 #include "bundle/sniff.h"
 #include "bundle/source.h"
 #include "bundle/supply.h"
@@ -183,6 +184,7 @@ static int import_some(struct app *app, const char *path, struct error *err)
 		.whole = true,
 	};
 	struct lock_repo *repos CLEANUP(free_ptr) = NULL;
+	int lockfd CLEANUP(close_fd) = -1;
 	const struct bundle_source *s;
 	struct bundle_manifest part;
 
@@ -202,8 +204,14 @@ static int import_some(struct app *app, const char *path, struct error *err)
 	if (policy_check_bundle(m.policy, &part, err) != 0)
 		return err_wrap(err, "%s", s->name);
 	if (app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
-	    serial_check(app, &s->manifest, hfcache_root(m.store), err) != 0 ||
-	    mending_run(&m, &part.lock, err) != 0)
+	    serial_check(app, &s->manifest, hfcache_root(m.store), err) != 0)
+		return -1;
+	/* until the serial is recorded nobody else installs an older one */
+	if (!o->dry_run && (install_lock(m.store, &app->cancel, &app->sink,
+					 &lockfd, err) != 0 ||
+			    serial_check_again(app, &s->manifest, err) != 0))
+		return -1;
+	if (mending_run(&m, &part.lock, err) != 0)
 		return -1;
 	if (!o->dry_run)
 		serial_record(app, &s->manifest);

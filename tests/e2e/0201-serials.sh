@@ -52,25 +52,30 @@ jump() {
 	same "$(highest)" "acme-tiny 1000008 1000008"
 	install 8 7
 }
-turns() { # a newer one is installed while an older one waits for its turn
-	local pid got=0 state=$T/state5
+turn() { # N COMMAND...: a newer one is installed while an older one waits for its turn
+	local n=$1 pid got=0 state=$T/state$1
+	shift
 	export XDG_STATE_HOME=$state
-	expect 0 itts install 1.tar --cache "$T/hub5"
-	exec 7<"$T/hub5/.locks/itts-pack.lock"
+	expect 0 itts install 1.tar --cache "$T/hub$n"
+	exec 7<"$T/hub$n/.locks/itts-pack.lock"
 	flock -x 7
-	"$PROGRAM" install 6.tar --cache "$T/hub5" >"$T/six.out" 2>"$T/six.err" 7<&- &
+	"$PROGRAM" "$@" --cache "$T/hub$n" >"$T/six.out" 2>"$T/six.err" 7<&- &
 	pid=$!
 	await grep -q "waiting for another itts-pack" "$T/six.err"
-	expect 0 itts install 7.tar --cache "$T/hub6" 7<&-
-	picture "$T/hub5" >before
+	expect 0 itts install 7.tar --cache "$T/hub$n.7" 7<&-
+	picture "$T/hub$n" >before
 	exec 7<&-
 	wait $pid || got=$?
 	cp "$T/six.err" "$T/err"
 	same $got 8
 	one_error
 	says "serials.json" "serial 6 is older than serial 7" "--allow-downgrade"
-	picture "$T/hub5" | diff before -
+	picture "$T/hub$n" | diff before -
 	same "$(jq -r '.bundles[0] | "\(.highest) \(.installed)"' "$state/itts-pack/serials.json")" "7 7"
+}
+turns() {
+	turn 5 install 6.tar
+	turn 6 import 6.tar "$(itts inspect 6.tar --json | jq -r '.repos[0].id')"
 	# and what is installed is recorded before the next one has its turn
 	strace -f -y -e trace=close,renameat,renameat2,linkat -o trace "$PROGRAM" install 7.tar --cache "$T/hub5" >/dev/null
 	grep -nE 'close\([0-9]+<[^>]*/itts-pack\.lock>' trace | tail -n 1 | cut -d: -f1 >closed
