@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
+import bad_run
+
 PROGRAM, DIR = sys.argv[1:3]
-ENV = {"PATH": os.environ["PATH"], "HOME": DIR + "/home", "LC_ALL": "C.UTF-8", "TERM": "dumb",
-       "HF_HUB_OFFLINE": "1", "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
-       "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "")}
+ENV = bad_run.environment(DIR + "/home")
 NOBODY = 65534
 FILES = ("missing", "dir", "empty", "binary", "sparse", "dangling", "loop", "below", "secret",
          "zeros", "text")
@@ -61,17 +61,6 @@ def make():
     os.chmod("secret", 0)
 
 
-def picture():
-    seen = []
-    for top, dirs, files in os.walk("."):
-        for name in dirs + files:
-            path = os.path.join(top, name)
-            st = os.lstat(path)
-            seen.append((path, st.st_mode, 0 if name in dirs else st.st_size,
-                         0 if name in dirs else st.st_mtime_ns))
-    return sorted(seen)
-
-
 def look(command, kind, more):
     path = "empty/x" if kind == "below" else kind
     words = [path if w == "@" else w for w in command.split()]
@@ -82,13 +71,13 @@ def look(command, kind, more):
                            capture_output=True, timeout=20, check=False, **who)
     except subprocess.TimeoutExpired:
         return ["waits"]
-    errors = [t for t in p.stderr.decode(errors="replace").split("\n") if t.startswith("itts-pack: ")]
+    errors = bad_run.errors(p.stderr)
     wrong = []
     if p.returncode not in wanted:
         wrong.append(f"status {p.returncode}")
     if len(errors) != 1:
         wrong.append(f"{len(errors)} errors")
-    elif path not in errors[0]:
+    elif path.encode() not in errors[0]:
         wrong.append("no name")
     if p.stdout:
         wrong.append("says something on stdout")
@@ -98,7 +87,7 @@ def look(command, kind, more):
 
 os.chdir(DIR)
 make()
-base = picture()
+base = bad_run.listing(".")
 misfits = rows = 0
 for command, more in ROWS:
     for kind in FILES:
@@ -106,9 +95,10 @@ for command, more in ROWS:
             continue
         rows += 1
         found = look(command, kind, more)
-        if picture() != base:
-            found.append("the disk has changed: %s" % sorted(set(picture()) ^ set(base))[:3])
-            base = picture()
+        now = bad_run.listing(".")
+        if now != base:
+            found.append("the disk has changed: %s" % sorted(set(now) ^ set(base))[:3])
+            base = now
         for text in found:
             misfits += 1
             print(command.replace("@", kind), "--", text)

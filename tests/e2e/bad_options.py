@@ -5,28 +5,15 @@ import re
 import subprocess
 import sys
 
+import bad_run
+
 PROGRAM, DIR, SWEEP = sys.argv[1:4]
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 REPORTS = {("doctor", 1), ("verify", 9)}  # their result is a report, not an error
 NUMBERS = ("0", "-1", "1e9", "0x10", "7 ", "99999999999999999999", "x")
 MAY_BE_0 = {"--retries"}
-ENV = {
-    "PATH": os.environ["PATH"], "HOME": DIR + "/home", "LC_ALL": "C.UTF-8", "TERM": "dumb",
-    "HF_HUB_OFFLINE": "1", "ASAN_OPTIONS": os.environ["ASAN_OPTIONS"],
-    "UBSAN_OPTIONS": os.environ["UBSAN_OPTIONS"],
-}
+ENV = bad_run.environment(DIR + "/home")
 misfits = rows = 0
-
-
-def listing():
-    """Names, kinds, sizes; of files, when they were written."""
-    seen = []
-    for top, dirs, files in os.walk(DIR):
-        for name in dirs + files:
-            st = os.lstat(os.path.join(top, name))
-            seen.append((top, name, st.st_mode, 0 if name in dirs else st.st_size,
-                         0 if name in dirs else st.st_mtime_ns))
-    return sorted(seen)
 
 
 def restore(base):
@@ -38,7 +25,7 @@ def restore(base):
                 (os.rmdir if name in dirs else os.unlink)(os.path.join(top, name))
 
 
-BASE = listing()
+BASE = bad_run.listing(DIR)
 
 
 def ask(*args):
@@ -58,13 +45,13 @@ def row(args, wanted=DOCUMENTED, env=None, **kw):
         print("waits for ever:", args, env)
         misfits += 1
         return
-    errors = [t for t in p.stderr.split(b"\n") if t.startswith(b"itts-pack: ")]
+    errors = bad_run.errors(p.stderr)
     wrong = []
     if p.returncode not in wanted:
         wrong.append(f"status {p.returncode}")
     if p.returncode and len(errors) != 1 and (args[0], p.returncode) not in REPORTS:
         wrong.append(f"{len(errors)} error lines")
-    if listing() != BASE:
+    if bad_run.listing(DIR) != BASE:
         if p.returncode:
             wrong.append("the disk has changed")
         restore(BASE)
