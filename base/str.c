@@ -164,6 +164,23 @@ bool strlist_has(const struct strlist *l, const char *s)
 	return false;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void strlist_sort(struct strlist *l)
+{
+	if (l->count)
+		qsort(l->items, l->count, sizeof(*l->items), by_bytes);
+}
+
+bool strlist_sorted_has(const struct strlist *l, const char *s)
+{
+	return l->count &&
+	       bsearch(&s, l->items, l->count, sizeof(*l->items), by_bytes);
+}
+
 void strlist_copy(struct strlist *to, const struct strlist *from)
 {
 	for (size_t i = 0; i < from->count; i++)

@@ -45,6 +45,9 @@ struct strlist {
 void strlist_add(struct strlist *l, const char *s); /* copies */
 void strlist_take(struct strlist *l, char *s);	    /* takes */
 bool strlist_has(const struct strlist *l, const char *s);
+void strlist_sort(struct strlist *l); /* by bytes */
+/* As strlist_has(), of a list that is sorted. */
+bool strlist_sorted_has(const struct strlist *l, const char *s);
 void strlist_copy(struct strlist *to, const struct strlist *from);
 void strlist_release(struct strlist *l); /* CLEANUP */
 

@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define END_LEN	    22u
@@ -298,16 +297,9 @@ static int read_member(struct zip *z, struct zip_member *m, struct error *err)
 	return 1;
 }
 
-static int cmp_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void check_names(struct zip *z)
 {
-	if (z->names.count)
-		qsort(z->names.items, z->names.count, sizeof(*z->names.items),
-		      cmp_name);
+	strlist_sort(&z->names);
 	for (size_t i = 1; i < z->names.count; i++)
 		if (!strcmp(z->names.items[i], z->names.items[i - 1])) {
 			bad(z, z->dir, "two members of one name");

@@ -685,17 +685,6 @@ static bool is_known(const char *name)
 	return false;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort_texts(struct strlist *l)
-{
-	if (l->count)
-		qsort(l->items, l->count, sizeof(char *), by_text);
-}
-
 /* strangers may be NULL. */
 static int list_folders(struct hfcache *c, struct strlist *out,
 			struct strlist *strangers, struct error *err)
@@ -718,7 +707,7 @@ static int list_folders(struct hfcache *c, struct strlist *out,
 	closedir(dir);
 	if (failed)
 		return err_sys(err, failed, "%s", c->root);
-	sort_texts(out);
+	strlist_sort(out);
 	return 0;
 }
 

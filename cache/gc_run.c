@@ -8,8 +8,8 @@
 #include "cache/lease.h"
 #include "cache/store.h"
 
-#include <dirent.h>
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

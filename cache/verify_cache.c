@@ -163,11 +163,6 @@ static void add_probe(struct survey *s, const char *path, uint64_t size,
 					       .want = *want });
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* --- blobs/ ----------------------------------------------------------------- */
 
 static void visit_blob(struct survey *s, const struct entry *e)
@@ -189,8 +184,7 @@ static void survey_blobs(struct survey *s)
 {
 	s->visit = visit_blob;
 	walk(s, "blobs", 0);
-	if (s->blobs.count)
-		qsort(s->blobs.items, s->blobs.count, sizeof(char *), by_text);
+	strlist_sort(&s->blobs);
 }
 
 /* --- snapshots/ --------------------------------------------------------------- */
@@ -208,9 +202,7 @@ static bool is_plain(const struct survey *s, const char *text, unsigned depth)
 {
 	const char *blob = store_plain_target(text, depth);
 
-	return blob && s->blobs.count &&
-	       bsearch(&blob, s->blobs.items, s->blobs.count, sizeof(char *),
-		       by_text);
+	return blob && strlist_sorted_has(&s->blobs, blob);
 }
 
 static void visit_link(struct survey *s, const struct entry *e,

@@ -19,11 +19,6 @@
 #define EXTRAS_MAX 1000
 #define DEPTH_MAX  64
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 struct extras {
 	const char *where;
 	int dirfd;
@@ -52,12 +47,6 @@ static void add_known(void *ctx, const struct lock *l)
 			for (char **v = r->files[k].views; v && *v; v++)
 				strlist_add(&x->files, *v);
 	}
-}
-
-static bool is_known(const struct extras *x, const char *path)
-{
-	return x->files.count && bsearch(&path, x->files.items, x->files.count,
-					 sizeof(*x->files.items), by_name);
 }
 
 /* Set aside by an install: "NAME.orig", "NAME.orig.7". */
@@ -96,7 +85,8 @@ static void find_extras(struct extras *x, const char *dir, unsigned depth)
 			    !strlist_has(&x->folders, path) &&
 			    depth < DEPTH_MAX)
 				find_extras(x, path, depth + 1);
-		} else if (!is_known(x, path) && !is_set_aside(name)) {
+		} else if (!strlist_sorted_has(&x->files, path) &&
+			   !is_set_aside(name)) {
 			x->found++;
 			verify_report_add(
 				x->out,
@@ -117,9 +107,7 @@ static void report_extras(int dirfd, const char *model_dir,
 
 	add_known(&x, l);
 	view_other_records(model_dir, l, add_known, &x);
-	if (x.files.count)
-		qsort(x.files.items, x.files.count, sizeof(*x.files.items),
-		      by_name);
+	strlist_sort(&x.files);
 	find_extras(&x, "", 0);
 	strlist_release(&x.files);
 	strlist_release(&x.folders);

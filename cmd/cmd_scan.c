@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -178,11 +177,6 @@ static bool is_skipped(const char *dir, const char *name)
 	return strcmp(name, "blobs") == 0 && strstr(base, "--");
 }
 
-static int cmp_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int list_dir(const char *path, struct strlist *out, struct error *err)
 {
 	DIR *dir = opendir(path);
@@ -197,8 +191,7 @@ static int list_dir(const char *path, struct strlist *out, struct error *err)
 	closedir(dir);
 	if (failed)
 		return err_sys(err, failed, "%s", path);
-	if (out->count)
-		qsort(out->items, out->count, sizeof(*out->items), cmp_name);
+	strlist_sort(out);
 	return 0;
 }
 

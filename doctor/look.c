@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,11 +80,6 @@ bool look_line(const char *path, struct str *out)
 	return out->len > 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 bool look_list(const char *path, size_t limit, struct strlist *out)
 {
 	DIR *d = opendir(path);
@@ -97,8 +91,7 @@ bool look_list(const char *path, size_t limit, struct strlist *out)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			strlist_add(out, e->d_name);
 	closedir(d);
-	if (out->count)
-		qsort(out->items, out->count, sizeof(*out->items), by_name);
+	strlist_sort(out);
 	return true;
 }
 

@@ -248,11 +248,12 @@ static struct job *free_job(struct fetch *f)
 	for (unsigned i = 0; i < f->common.job_count; i++) {
 		struct job *j = &f->common.jobs[i];
 
-		if (j->state == JOB_UNUSED)
+		if (j->state == JOB_UNUSED) {
 			unused = j;
-		else
-			used++;
-		large += j->state != JOB_UNUSED && j->state != JOB_SMALL;
+			continue;
+		}
+		used++;
+		large += j->state != JOB_SMALL;
 	}
 	return used < most_jobs(f) && large < LARGE_JOBS ? unused : NULL;
 }

@@ -90,11 +90,6 @@ static int check_group_names(const struct manifest *m,
 	return 0;
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int manifest_groups(const struct manifest *m, const struct strlist *with,
 		    const struct strlist *without, struct strlist *on,
 		    struct error *err)
@@ -115,9 +110,7 @@ int manifest_groups(const struct manifest *m, const struct strlist *with,
 		    (g->on || strlist_has(with, g->name)))
 			strlist_add(on, g->name);
 	}
-	if (on->count > 1)
-		qsort(on->items, on->count, sizeof(*on->items),
-		      compare_strings);
+	strlist_sort(on);
 	return 0;
 }
 

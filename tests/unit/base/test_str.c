@@ -79,6 +79,15 @@ static void test_strlist(void **state)
 	assert_string_equal(b.items[99], "99");
 	assert_true(strlist_has(&b, "last"));
 	assert_false(strlist_has(&b, "100"));
+	strlist_sort(&a);
+	assert_false(strlist_sorted_has(&a, "1"));
+	strlist_sort(&b);
+	assert_string_equal(b.items[1], "1");
+	assert_string_equal(b.items[2], "10");
+	assert_string_equal(b.items[100], "last");
+	assert_true(strlist_sorted_has(&b, "last"));
+	assert_true(strlist_sorted_has(&b, "0"));
+	assert_false(strlist_sorted_has(&b, "100"));
 }
 
 static void test_xgrow(void **state)
