@@ -1,6 +1,7 @@
 /* Questions to one endpoint: which commit, which files. */
 #include "fetch/hub.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "fetch/ask.h"
@@ -49,7 +50,8 @@ static char *api_url(const struct query *q, const char *verb,
 /* --- which commit ----------------------------------------------------------- */
 
 static int ask_info(const struct query *q, const char *revision, bool files,
-		    size_t *named, struct lock_repo *repo, struct error *err)
+		    struct strlist *names, struct lock_repo *repo,
+		    struct error *err)
 {
 	char *url CLEANUP(free_ptr) = api_url(q, "revision", revision,
 					      files ? "?blobs=true" : "");
@@ -60,7 +62,7 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 		return -1;
 	if (ask_first_byte(&body) == '<')
 		return retry_explain(&res, q->q.what, q->q.endpoint->name, err);
-	if (hub_parse_info(body.ptr, body.len, files, named, repo, err) < 0)
+	if (hub_parse_info(body.ptr, body.len, files, names, repo, err) < 0)
 		return err_wrap(err, "%s: %s", q->q.endpoint->name, q->q.what);
 	if (is_commit_id(revision) && strcmp(repo->commit, revision) != 0)
 		return err_set(err, ERR_INTEGRITY,
@@ -72,7 +74,7 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 
 /* --- which files ------------------------------------------------------------ */
 
-static bool lacks_tree_api(const struct http_response *res)
+static bool lacks_api(const struct http_response *res)
 {
 	return res->status == 404 || res->status == 405 || res->status == 501;
 }
@@ -106,7 +108,7 @@ static int next_page(const struct query *q, const struct http_response *res,
 
 /* 1: listed; 0: this endpoint has no tree API. */
 static int ask_tree(const struct query *q, struct lock_repo *repo,
-		    struct error *err)
+		    struct strlist *others, struct error *err)
 {
 	char *url CLEANUP(free_ptr) = api_url(q, "tree", repo->commit,
 					      "?recursive=true&expand=false");
@@ -119,20 +121,107 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 				       "%s: %s: the listing has no end",
 				       q->q.endpoint->name, q->q.what);
 		if (ask_url(&q->q, url, &body, &res, err) < 0) {
-			if (page > 0 || !lacks_tree_api(&res))
+			if (page > 0 || !lacks_api(&res))
 				return -1;
 			err_clear(err);
 			return 0;
 		}
 		if (page == 0 && ask_first_byte(&body) != '[')
 			return 0;
-		if (hub_parse_tree(body.ptr, body.len, repo, err) < 0)
+		if (hub_parse_tree(body.ptr, body.len, repo, others, err) < 0)
 			return err_wrap(err, "%s: %s", q->q.endpoint->name,
 					q->q.what);
 		if (next_page(q, &res, &url, err) < 0)
 			return -1;
 	}
 	return 1;
+}
+
+/* --- is that all? ------------------------------------------------------------ */
+
+/* A page that is lost takes more with it. */
+#define MAX_ODD 100
+
+/* Names of the repository that its listing has neither as files nor as what is
+ * none. */
+static void find_odd(const struct lock_repo *repo, const struct strlist *others,
+		     const struct strlist *names, struct strlist *odd)
+{
+	struct strlist listed CLEANUP(strlist_release) = { 0 };
+
+	strlist_copy(&listed, others);
+	for (size_t i = 0; i < repo->file_count; i++)
+		strlist_add(&listed, repo->files[i].path);
+	strlist_sort(&listed);
+	for (size_t i = 0; i < names->count; i++)
+		if (!strlist_sorted_has(&listed, names->items[i]))
+			strlist_add(odd, names->items[i]);
+}
+
+static void put_paths(struct str *out, const struct strlist *paths)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, JSON_COMPACT);
+	json_begin_object(&w);
+	json_put_kv_strings(&w, "paths", paths);
+	json_put_kv_bool(&w, "expand", false);
+	json_end_object(&w);
+}
+
+/* The files among them are added to found. 1: answered; 0: it does not say. */
+static int ask_paths(const struct query *q, const struct strlist *paths,
+		     struct lock_repo *found, struct error *err)
+{
+	char *url CLEANUP(free_ptr) = api_url(q, "paths-info", q->repo->commit,
+					      "");
+	struct strlist lines CLEANUP(strlist_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str body CLEANUP(str_release) = STR_INIT;
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct http_request rq = { .url = url, .lines = &lines, .api = true };
+
+	strlist_add(&lines, "Content-Type: application/json");
+	put_paths(&text, paths);
+	rq.post = text.ptr;
+	rq.post_len = text.len;
+	if (ask(&q->q, &rq, &body, &res, err) < 0) {
+		if (!lacks_api(&res))
+			return -1;
+		err_clear(err);
+		return 0;
+	}
+	if (ask_first_byte(&body) != '[')
+		return 0;
+	if (hub_parse_tree(body.ptr, body.len, found, NULL, err) < 0)
+		return err_wrap(err, "%s: %s", q->q.endpoint->name, q->q.what);
+	return 1;
+}
+
+/* A submodule is named among the files; its tree calls it something else, or has
+ * nothing of the kind. */
+static int check_whole(const struct query *q, const struct lock_repo *repo,
+		       const struct strlist *others,
+		       const struct strlist *names, struct error *err)
+{
+	struct strlist odd CLEANUP(strlist_release) = { 0 };
+	struct lock l CLEANUP(lock_release) = { 0 };
+	struct lock_repo *files = lock_add_repo(&l);
+	char *why CLEANUP(free_ptr) = NULL;
+	int answered = 0;
+
+	find_odd(repo, others, names, &odd);
+	if (odd.count == 0)
+		return 0;
+	if (odd.count <= MAX_ODD)
+		answered = ask_paths(q, &odd, files, err);
+	if (answered < 0)
+		return -1;
+	if (answered && files->file_count == 0)
+		return 0;
+	why = xasprintf("%s is not in the listing",
+			answered ? files->files[0].path : odd.items[0]);
+	return half_listed(q, why, err);
 }
 
 int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
@@ -144,12 +233,13 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		       .what = xasprintf("%s@%s", repo->id, revision) },
 		.repo = repo,
 	};
-	size_t named = 0;
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+	struct strlist others CLEANUP(strlist_release) = { 0 };
 	int listed;
 
-	if (ask_info(&q, revision, false, &named, repo, err) < 0)
+	if (ask_info(&q, revision, false, &names, repo, err) < 0)
 		return -1;
-	listed = ask_tree(&q, repo, err);
+	listed = ask_tree(&q, repo, &others, err);
 	if (listed < 0)
 		return -1;
 	if (listed == 0) {
@@ -163,10 +253,7 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 				err->code = ERR_HTTP;
 			return -1;
 		}
-	} else if (repo->file_count < named) {
-		return half_listed(
-			&q, "the listing has fewer files than the repository",
-			err);
+		return 0;
 	}
-	return 0;
+	return check_whole(&q, repo, &others, &names, err);
 }

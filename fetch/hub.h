@@ -83,13 +83,13 @@ int hub_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 	     struct lock_repo *repo, struct error *err) MUST_CHECK;
 
 /* Parsers, apart for tests and fuzzing. Bytes in, rows appended. ERR_FORMAT,
- * ERR_UNSAFE. */
+ * ERR_UNSAFE. others: gets the paths of what is no file; may be NULL. */
 int hub_parse_tree(const char *text, size_t len, struct lock_repo *repo,
+		   struct strlist *others, struct error *err) MUST_CHECK;
+/* files: the rows, too. names: gets the names of all siblings; may be NULL. */
+int hub_parse_info(const char *text, size_t len, bool files,
+		   struct strlist *names, struct lock_repo *repo,
 		   struct error *err) MUST_CHECK;
-/* files: the rows, too. named: how many files it names, where not NULL; 0 if it
- * names none. */
-int hub_parse_info(const char *text, size_t len, bool files, size_t *named,
-		   struct lock_repo *repo, struct error *err) MUST_CHECK;
 /* Puts the endpoint in front of a Link URL that may name another host. ERR_FORMAT
  * if it is not below /api/ there. Caller frees. */
 int hub_rehost(const struct hub_endpoint *e, const char *link, char **out,

@@ -5,7 +5,7 @@
  *   {"type":"file","path":"a/b","size":N,"oid":"<git blob SHA-1>",
  *    "lfs":{"oid":"<SHA-256>","size":N,"pointerSize":N}}
  * where lfs is there for LFS files only (oid is the pointer's then), and
- * directories stand between the files.
+ * directories stand between the files, and whatever else is no file.
  *
  * GET /api/models/ID/revision/REV[?blobs=true]: an object with "sha" and
  *   "siblings":[{"rfilename":"a/b","size":N,"blobId":"<git blob SHA-1>",
@@ -84,7 +84,8 @@ static int add_entry(const struct json *entry, const struct keys *keys,
 }
 
 static int read_entry(struct json_reader *r, const struct keys *keys,
-		      struct lock_repo *repo, struct error *err)
+		      struct lock_repo *repo, struct strlist *others,
+		      struct error *err)
 {
 	struct json *entry CLEANUP(json_free) = NULL;
 	const char *type = "file";
@@ -96,30 +97,35 @@ static int read_entry(struct json_reader *r, const struct keys *keys,
 	if (keys == &tree_keys &&
 	    json_get_string(entry, "type", &type, "listing", err) < 0)
 		return -1;
-	return strcmp(type, "file") == 0 ? add_entry(entry, keys, repo, err)
-					 : 0;
+	if (strcmp(type, "file") == 0)
+		return add_entry(entry, keys, repo, err);
+	if (others)
+		strlist_add(others,
+			    json_string_or(json_member(entry, keys->path), ""));
+	return 0;
 }
 
 static int read_entries(struct json_reader *r, const struct keys *keys,
-			struct lock_repo *repo, struct error *err)
+			struct lock_repo *repo, struct strlist *others,
+			struct error *err)
 {
 	int more;
 
 	if (json_enter_array(r, err) < 0)
 		return -1;
 	while ((more = json_next_item(r, err)) > 0)
-		if (read_entry(r, keys, repo, err) < 0)
+		if (read_entry(r, keys, repo, others, err) < 0)
 			return -1;
 	return more;
 }
 
 int hub_parse_tree(const char *text, size_t len, struct lock_repo *repo,
-		   struct error *err)
+		   struct strlist *others, struct error *err)
 {
 	struct json_reader r;
 
 	json_reader_init(&r, text, len);
-	if (read_entries(&r, &tree_keys, repo, err) < 0)
+	if (read_entries(&r, &tree_keys, repo, others, err) < 0)
 		return -1;
 	return json_reader_end(&r, err);
 }
@@ -137,33 +143,42 @@ static int set_commit(const struct json *sha, struct lock_repo *repo,
 	return 0;
 }
 
+static void add_names(const struct json *siblings, struct strlist *names)
+{
+	if (!json_is_array(siblings))
+		return;
+	for (const struct json *s = json_first(siblings); s; s = json_next(s))
+		strlist_add(names,
+			    json_string_or(json_member(s, info_keys.path), ""));
+}
+
 /* The value of one key of the object. */
 static int read_member(struct json_reader *r, const char *key, bool files,
-		       size_t *named, struct lock_repo *repo, struct error *err)
+		       struct strlist *names, struct lock_repo *repo,
+		       struct error *err)
 {
 	struct json *value CLEANUP(json_free) = NULL;
 
 	if (files && strcmp(key, "siblings") == 0)
-		return read_entries(r, &info_keys, repo, err);
+		return read_entries(r, &info_keys, repo, NULL, err);
 	if (json_read_value(r, &value, err) < 0)
 		return -1;
 	if (strcmp(key, "sha") == 0)
 		return set_commit(value, repo, err);
-	if (named && strcmp(key, "siblings") == 0)
-		*named = json_is_array(value) ? json_count(value) : 0;
+	if (names && strcmp(key, "siblings") == 0)
+		add_names(value, names);
 	return 0;
 }
 
-int hub_parse_info(const char *text, size_t len, bool files, size_t *named,
-		   struct lock_repo *repo, struct error *err)
+int hub_parse_info(const char *text, size_t len, bool files,
+		   struct strlist *names, struct lock_repo *repo,
+		   struct error *err)
 {
 	struct json_reader r;
 	bool listed = false;
 	int more;
 
 	repo->commit[0] = '\0';
-	if (named)
-		*named = 0;
 	json_reader_init(&r, text, len);
 	if (json_enter_object(&r, err) < 0)
 		return -1;
@@ -175,7 +190,7 @@ int hub_parse_info(const char *text, size_t len, bool files, size_t *named,
 			return -1;
 		if (more == 0)
 			break;
-		if (read_member(&r, key, files, named, repo, err) < 0)
+		if (read_member(&r, key, files, names, repo, err) < 0)
 			return -1;
 		listed |= strcmp(key, "siblings") == 0;
 	}

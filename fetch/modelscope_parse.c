@@ -4,7 +4,7 @@
  *
  * .../repo/files and .../repo/tree: "Data":{"Files":[...] or null}, a row being
  *   {"Path":"a/b","Type":"blob","Size":N,"Sha256":"<64 hex>","IsLFS":false,...}
- * or of Type "tree". Spelling of keys varies ("IsLfs"), so case does not count.
+ * or of Type "tree", or "commit" (a submodule). Spelling of keys varies ("IsLfs"), so case does not count.
  *
  * .../commits: "Data":{"Commit":[{"Id":"<40 hex>",...}],...}
  *
@@ -194,6 +194,14 @@ static int add_row(const struct json *row, struct lock_repo *repo,
 	return 0;
 }
 
+/* A submodule is a commit. */
+static bool is_file(const struct json *row)
+{
+	const char *type = text_of(row, "Type");
+
+	return strcmp(type, "tree") != 0 && strcmp(type, "commit") != 0;
+}
+
 static int read_rows(struct json_reader *r, void *ctx, struct error *err)
 {
 	struct listing *l = ctx;
@@ -210,8 +218,7 @@ static int read_rows(struct json_reader *r, void *ctx, struct error *err)
 			return err_set(err, ERR_FORMAT,
 				       "listing: not an object");
 		l->rows++;
-		if (strcmp(text_of(row, "Type"), "tree") != 0 &&
-		    add_row(row, l->repo, err) < 0)
+		if (is_file(row) && add_row(row, l->repo, err) < 0)
 			return -1;
 	}
 	return more;

@@ -11,6 +11,8 @@ repo "$TOP" acme/secret $A config.json=300 model.safetensors=100000
 echo '{"private": true}' >"$TOP/models/acme/secret/hub.json"
 mkdir -p "$TOP/datasets/acme/clips/$A"
 for i in 1 2 3 4 5; do echo "clip $i" >"$TOP/datasets/acme/clips/$A/$i.txt"; done
+# vendor/code is a commit of elsewhere, and no file
+echo '{"submodules": {"vendor/code": "unknown"}}' >"$TOP/models/acme/voice/hub.json"
 SRC=$TOP/models/acme/voice/$A
 CANARY=ms-CaNaRy$RANDOM$RANDOM
 HF_CANARY=hf_CaNaRy$RANDOM$RANDOM

@@ -22,6 +22,8 @@ seq 40000 | sed 's/^777$/other/' >"$T/content/sub/numbers2.txt"
 (cat "$T/content/sub/numbers.txt"; echo more) >"$T/content/sub/numbers3.txt"
 echo '{"a": 1}' >"$T/content/config.json"
 : >"$T/content/empty.txt"
+# a submodule is a commit of elsewhere: git lists it, and nobody fetches it
+printf '[submodule "code"]\n\tpath = vendor/code\n\turl = ../code.git\n' >"$T/content/.gitmodules"
 pointer() {
 	printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %s\n' \
 		"$(sha256sum <"$1" | cut -d' ' -f1)" "$(stat -c %s "$1")"
@@ -36,11 +38,12 @@ pointer() {
 	done
 	git rm -q old.txt
 	mkdir -p sub
-	cp "$T/content/config.json" "$T/content/empty.txt" .
+	cp "$T/content/config.json" "$T/content/empty.txt" "$T/content/.gitmodules" .
 	cp "$T/content/sub/"numbers*.txt sub
 	pointer "$T/content/big.safetensors" >big.safetensors
 	pointer "$T/content/sub/small.bin" >sub/small.bin
 	git add -A
+	git update-index --add --cacheinfo 160000,2222222222222222222222222222222222222222,vendor/code
 	git commit -q -m now
 	git tag -a -m release v1.0
 	git branch other
@@ -53,6 +56,9 @@ LIAR=$T/repos2
 mkdir -p "$TOP/models/acme/voice" "$TOP/models/acme/plain"
 cp -r "$T/content" "$TOP/models/acme/voice/$C"
 cp -r "$T/content" "$TOP/models/acme/plain/$C"
+for name in voice plain; do
+	echo '{"submodules": {"vendor/code": "unknown"}}' >"$TOP/models/acme/$name/hub.json"
+done
 cp -r "$TOP" "$LIAR"
 echo '{"a": 2}' >"$LIAR/models/acme/voice/$C/config.json"
 head -c 2000000 /dev/zero >"$LIAR/models/acme/plain/$C/big.safetensors"
@@ -121,7 +127,7 @@ prove() { # STATUS REPO ENDPOINT
 proven() { # with and without the server leaving blobs out
 	: >"$T/log/nginx.access"
 	prove 0 acme/voice "$AT"
-	prints "git proves the 7 files"
+	prints "git proves the 8 files"
 	grep -q '^POST /acme/voice.git/git-upload-pack 200' "$T/log/nginx.access"
 	small=$(awk '$1 == "POST" {print $4}' "$T/log/nginx.access")
 	prove 0 acme/plain "$AT"
@@ -141,7 +147,7 @@ lied() { # the lock would be made from it, but for the proof
 hidden() { # a listing that lacks a file says that it is whole
 	prove 9 acme/voice "$AT/hider"
 	one_error
-	says "7 files"
+	says "8 files"
 }
 manifest() { # FILE URL REVISION
 	cat >"$1" <<JSON

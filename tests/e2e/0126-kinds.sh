@@ -10,6 +10,12 @@ TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 big.safetensors=9000000 sub/small.bin=20000 empty.txt=0
 mapfile -t crumbs < <(seq -f 'crumb-%g.json=30' 60)
 repo "$TOP" acme/crumbs $A "${crumbs[@]}"
+for kind in unknown directory none; do
+	repo "$TOP" acme/with-$kind $A config.json=300 weights.bin=20000
+	[ $kind != none ] || kind=
+	printf '{"submodules": {"vendor/code": "%s", "vendor/more": "%s"}}' $kind $kind \
+		>"$TOP/models/acme/with-${kind:-none}/hub.json"
+done
 SRC=$TOP/models/acme/voice/$A
 CANARY=hf_CaNaRy$RANDOM
 echo "$CANARY granted" >"$T/tokens"
@@ -74,8 +80,28 @@ pages_lost() {
 	# shellcheck disable=SC2154
 	expect 4 itts lock acme/crumbs --lock "$T/p.json" --endpoint "$lost" --cache "$T/c0"
 	one_error
-	says "acme/crumbs" "$lost" "fewer files"
+	says "acme/crumbs" "$lost" "is not in the listing" crumb-
 	test ! -e "$T/p.json"
+}
+# A commit of elsewhere is no file, whatever its tree calls it: the rest is whole.
+submodules() { # KIND
+	expect 0 itts lock "acme/with-$1" --lock "$T/s.json" --endpoint "$hub" --cache "$T/c0"
+	same "$(jq -r '.repos[0].files[].path' "$T/s.json" | tr '\n' ' ')" "config.json weights.bin "
+	same "$(jq '.repos[0].complete' "$T/s.json")" true
+	expect 0 itts fetch --lock "$T/s.json" --endpoint "$hub" --cache "$T/s"
+	cache_is_honest "$T/s"
+	diff -r "$TOP/models/acme/with-$1/$A" "$T/s/models--acme--with-$1/snapshots/$A"
+}
+submodules_unasked() { # a mirror that cannot say what the name is lists nothing
+	start_fault deaf --upstream "$hub"
+	# shellcheck disable=SC2154
+	faults "$deaf" '[{"path": "/paths-info/", "method": "POST", "fault": "status", "status": 404}]'
+	rm -f "$T/s.json"
+	expect 4 itts lock acme/with-none --lock "$T/s.json" --endpoint "$deaf" --cache "$T/c0"
+	one_error
+	says "acme/with-none" "$deaf" "vendor/code" "another endpoint"
+	test ! -e "$T/s.json"
+	expect 0 itts lock acme/with-unknown --lock "$T/s.json" --endpoint "$deaf" --cache "$T/c0"
 }
 # It cannot turn pages: no lock of what it does not show, and at once.
 olah_pages() {
@@ -153,6 +179,10 @@ all_of_them() { # one file from four kinds at once
 check "olah: lock, fetch, mirrors, token" olah_usual
 check "olah: a listing in pages" olah_pages
 check "a listing in pages without the links" pages_lost
+for kind in unknown directory none; do
+	check "submodules, in the tree as: $kind" submodules $kind
+done
+check "submodules, and nobody to say so" submodules_unasked
 check "olah: what is not there" olah_refuses
 check "olah: answers that end in the middle" olah_torn
 check "OpenCSG: lock, fetch, mirrors, token" csg_usual

@@ -34,7 +34,7 @@ static void listing(char kind, const char *text, size_t len)
 	struct lock_repo *repo = lock_add_repo(&l);
 	struct error err = { .code = ERR_NONE };
 	int rc = kind == 't'
-			 ? hub_parse_tree(text, len, repo, &err)
+			 ? hub_parse_tree(text, len, repo, NULL, &err)
 			 : hub_parse_info(text, len, true, NULL, repo, &err);
 
 	must((rc == 0) == (err.code == ERR_NONE));

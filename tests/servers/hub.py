@@ -178,7 +178,8 @@ class HubHandler(Handler):
             "gated": repo.settings.get("gated", False), "disabled": False,
             "lastModified": "2026-01-01T00:00:00.000Z", "tags": [], "downloads": 0,
             "likes": 0, "usedStorage": 0,
-            "siblings": [f.sibling(blobs) for f in files.values()]})
+            "siblings": [f.sibling(blobs) for f in files.values()] +
+                        [{"rfilename": p} for p in repo.submodules]})
 
     def tree(self, repo, commit, below, body):
         expand = self.query.get("expand") == ["true"]
@@ -187,6 +188,8 @@ class HubHandler(Handler):
         if found is None:
             return self.fail(404, "EntryNotFound", below + " does not exist on \"main\"")
         folders, files = found
+        if not below:
+            files = files + [m for m in repo.submodules.values() if m.kind]
         count = len(folders) + len(files)
         limit = int(self.query.get("limit", [self.hub.args.page_size])[0])
         start = 0
@@ -218,7 +221,8 @@ class HubHandler(Handler):
         else:
             form = parse_qs(body.decode())
             paths, expand = form.get("paths", []), form.get("expand") == ["true"]
-        files = self.hub.files(repo, commit)
+        files = {**self.hub.files(repo, commit),
+                 **{p: m for p, m in repo.submodules.items() if m.kind}}
         return self.answer(200, [files[p].tree_entry(expand, commit)
                                  for p in paths if p in files])
 

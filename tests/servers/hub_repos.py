@@ -5,6 +5,8 @@ content. NAME/hub.json (all keys optional):
   refs     {"main": COMMIT, "v1.0": COMMIT, "refs/pr/1": COMMIT}
   lfs      globs of files stored by LFS whatever their size (default: weights)
   private, gated ("auto"), disabled, moved ("new/id")
+  submodules  {"vendor/x": TYPE}: what a tree calls each; "": no tree shows it. Among
+              the siblings they stand as git lists them, with the files
 """
 
 import fnmatch
@@ -90,6 +92,17 @@ class HubFile:
         return entry
 
 
+class Submodule:
+    """A commit of elsewhere."""
+
+    def __init__(self, path, kind):
+        self.path, self.kind = path, kind
+
+    def tree_entry(self, expand, commit):
+        return {"type": self.kind, "oid": hashlib.sha1(self.path.encode()).hexdigest(),
+                "size": 0, "path": self.path}
+
+
 class Repo:
     def __init__(self, kind, repo_id, folder):
         self.kind, self.id, self.folder = kind, repo_id, folder
@@ -100,6 +113,8 @@ class Repo:
         if os.path.exists(settings):
             with open(settings, encoding="utf-8") as f:
                 self.settings = json.load(f)
+        self.submodules = {p: Submodule(p, k)
+                           for p, k in self.settings.get("submodules", {}).items()}
         self.commits = {}  # id -> folder
         names = sorted(n for n in os.listdir(folder) if n != "hub.json")
         self.refs = {}

@@ -117,7 +117,10 @@ class SiteHandler(Handler):
              "Sha256": f.sha256, self.site.args.lfs_key: f.is_lfs, "Mode": "33188",
              "InCheck": False, "Revision": own, "CommitMessage": "init",
              "CommittedDate": 1726842501, "CommitterName": "someone"}
-            for f in repo.files(commit).values()]
+            for f in repo.files(commit).values()] + [
+            {"Name": p.rsplit("/", 1)[-1], "Path": p, "Type": "commit", "Size": 0,
+             "Sha256": "", self.site.args.lfs_key: False, "Mode": "57344", "InCheck": False,
+             "Revision": own} for p in repo.submodules]
 
     def files(self, repo):
         rows = self.listing(repo, self.query.get("Revision", "master"))

@@ -72,7 +72,7 @@ static bool take_hub(char kind, const char *text, size_t len)
 		return take_header(text, len);
 	if (kind != 't' && kind != 'i')
 		return false;
-	rc = kind == 't' ? hub_parse_tree(text, len, repo, &err)
+	rc = kind == 't' ? hub_parse_tree(text, len, repo, NULL, &err)
 			 : hub_parse_info(text, len, true, NULL, repo, &err);
 	assert_paths(repo);
 	return rc == 0 && repo->file_count > 0;

@@ -15,7 +15,7 @@ static int parse(bool tree, const char *text, struct lock *l, struct error *err)
 {
 	struct lock_repo *repo = lock_add_repo(l);
 
-	return tree ? hub_parse_tree(text, strlen(text), repo, err)
+	return tree ? hub_parse_tree(text, strlen(text), repo, NULL, err)
 		    : hub_parse_info(text, strlen(text), true, NULL, repo, err);
 }
 
