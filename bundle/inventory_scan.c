@@ -56,12 +56,16 @@ static void look_at(struct scan *s, const char *folder, const char *name)
 	struct digest digest;
 	struct stat st;
 	char *path CLEANUP(free_ptr) = NULL;
+	enum beneath b;
 
 	if (!digest_from_hex(&digest, name))
 		return;
 	path = xasprintf("%s/blobs/%s", folder, name);
-	if (beneath_stat(hfcache_fd(s->cache), path, &st) != BENEATH_FILE ||
-	    (uint64_t)st.st_size < BUNDLE_ABSENT_MIN)
+	b = beneath_stat(hfcache_fd(s->cache), path, &st);
+	if (b == BENEATH_FAILED)
+		event_warn(s->o->sink, "%s: %s, left out of the inventory",
+			   path, strerrordesc_np(errno));
+	if (b != BENEATH_FILE || (uint64_t)st.st_size < BUNDLE_ABSENT_MIN)
 		return;
 	s->list = xgrow(s->list, &s->cap, s->count + 1, sizeof(*s->list));
 	s->list[s->count++] = (struct found){ .path = take_ptr(path),

@@ -122,7 +122,7 @@ static int add_cache(struct supplies *all, const char *dir, bool self,
 	if (s->dirfd < 0)
 		return err_sys(err, errno, "%s", dir);
 	/* the store is only looked through when something is asked of it */
-	if (!self && supply_scan_cache(s, err))
+	if (!self && supply_scan_cache(s, all->sink, err))
 		return -1;
 	take(all, &s);
 	return 0;
@@ -206,7 +206,7 @@ int supplies_add_files(struct supplies *all, const char *dir, struct error *err)
 
 	if (file_open(AT_FDCWD, dir, O_DIRECTORY, &s->dirfd, err))
 		return -1;
-	if (supply_scan_files(s, err))
+	if (supply_scan_files(s, all->sink, err))
 		return -1;
 	take(all, &s);
 	return 0;
@@ -397,10 +397,11 @@ static bool next_offer(struct supply *s, const struct lock_repo *repo,
 	return false;
 }
 
-static int look_through(struct supply *s, struct error *err)
+static int look_through(const struct supplies *all, struct supply *s,
+			struct error *err)
 {
 	return s->kind == SUPPLY_CACHE && !s->scanned
-		       ? supply_scan_cache(s, err)
+		       ? supply_scan_cache(s, all->sink, err)
 		       : 0;
 }
 
@@ -416,7 +417,7 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 	for (size_t i = 0; i < all->count; i++) {
 		bool more = true;
 
-		if (look_through(all->items[i], err))
+		if (look_through(all, all->items[i], err))
 			return -1;
 		for (size_t n = 0; more; n++) {
 			struct supply_offer offer = SUPPLY_OFFER_INIT;
@@ -448,7 +449,7 @@ const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 {
 	for (size_t i = 0; i < all->count; i++) {
 		struct error unread = { 0 };
-		bool more = !look_through(all->items[i], &unread);
+		bool more = !look_through(all, all->items[i], &unread);
 		bool there = false;
 
 		for (size_t n = 0; more && !there; n++) {

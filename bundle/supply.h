@@ -33,6 +33,8 @@ enum supply_mode {
 
 struct supply; /* one place */
 struct supplies {
+	/* is told what of a place cannot be looked into; borrowed, may be NULL */
+	const struct event_sink *sink;
 	struct supply **items;
 	size_t count, cap;
 };

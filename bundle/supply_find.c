@@ -93,13 +93,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(path_base(x->path), path_base(y->path));
 }
 
+/* Names in a directory of the place: of one that is not there, and (with a warning)
+ * of one that cannot be read there are none. */
+static int list_dir(const struct supply *s, const struct event_sink *sink,
+		    int fd, const char *path, struct dirent ***names)
+{
+	int n = fd < 0 ? -1 : scandirat(fd, ".", names, not_dots, NULL);
+
+	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+		event_warn(sink, "not looked into: %s%s%s: %s", s->name,
+			   *path ? "/" : "", path, strerrordesc_np(errno));
+	return n < 0 ? 0 : n;
+}
+
 /* "models--O--N/blobs/<etag>" of every repo. */
-static void scan_repo(struct supply *s, const char *folder)
+static void scan_repo(struct supply *s, const struct event_sink *sink,
+		      const char *folder)
 {
 	char *blobs CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
 	int fd CLEANUP(close_fd) = beneath_open_dir(s->dirfd, blobs);
 	struct dirent **names = NULL;
-	int n = fd < 0 ? 0 : scandirat(fd, ".", &names, not_dots, NULL);
+	int n = list_dir(s, sink, fd, blobs, &names);
 
 	for (int i = 0; i < n; i++) {
 		struct digest d;
@@ -112,7 +126,8 @@ static void scan_repo(struct supply *s, const char *folder)
 	free(names);
 }
 
-int supply_scan_cache(struct supply *s, struct error *err)
+int supply_scan_cache(struct supply *s, const struct event_sink *sink,
+		      struct error *err)
 {
 	struct dirent **names = NULL;
 	int n = scandirat(s->dirfd, ".", &names, not_dots, NULL);
@@ -125,7 +140,7 @@ int supply_scan_cache(struct supply *s, struct error *err)
 		char *id CLEANUP(free_ptr) = NULL;
 
 		if (!repo_folder_parse(names[i]->d_name, &type, &id))
-			scan_repo(s, names[i]->d_name);
+			scan_repo(s, sink, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
@@ -191,11 +206,12 @@ static int by_size(const void *a, const void *b)
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): depth is limited */
-static void scan_dir(struct supply *s, const char *dir, unsigned depth)
+static void scan_dir(struct supply *s, const struct event_sink *sink,
+		     const char *dir, unsigned depth)
 {
 	int fd CLEANUP(close_fd) = beneath_open_dir(s->dirfd, *dir ? dir : ".");
 	struct dirent **names = NULL;
-	int n = fd < 0 ? 0 : scandirat(fd, ".", &names, not_dots, NULL);
+	int n = list_dir(s, sink, fd, dir, &names);
 
 	for (int i = 0; i < n; i++) {
 		char *path CLEANUP(free_ptr) = xasprintf(
@@ -208,16 +224,17 @@ static void scan_dir(struct supply *s, const char *dir, unsigned depth)
 		} else if (S_ISREG(st.st_mode)) {
 			add(s, take_ptr(path), (uint64_t)st.st_size);
 		} else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-			scan_dir(s, path, depth + 1);
+			scan_dir(s, sink, path, depth + 1);
 		}
 		free(names[i]);
 	}
 	free(names);
 }
 
-int supply_scan_files(struct supply *s, struct error *err)
+int supply_scan_files(struct supply *s, const struct event_sink *sink,
+		      struct error *err)
 {
-	scan_dir(s, "", 0);
+	scan_dir(s, sink, "", 0);
 	if (s->count == SUPPLY_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "%s: more than %u files",
 			       s->name, SUPPLY_MAX_FILES);

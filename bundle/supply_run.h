@@ -50,8 +50,10 @@ bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
 bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 		       struct supply_offer *out);
 
-/* Fills files. */
-int supply_scan_cache(struct supply *s, struct error *err) MUST_CHECK;
-int supply_scan_files(struct supply *s, struct error *err) MUST_CHECK;
+/* Fills files. The sink is warned of directories that cannot be read. */
+int supply_scan_cache(struct supply *s, const struct event_sink *sink,
+		      struct error *err) MUST_CHECK;
+int supply_scan_files(struct supply *s, const struct event_sink *sink,
+		      struct error *err) MUST_CHECK;
 
 #endif

@@ -40,6 +40,7 @@ void census_release(struct census *c)
 	for (size_t i = 0; i < c->revision_count; i++) {
 		revision_drop_files(&c->revisions[i]);
 		free_ptr(&c->revisions[i].commit);
+		free_ptr(&c->revisions[i].failed);
 		strlist_release(&c->revisions[i].refs);
 	}
 	free_ptr(&c->revisions);
@@ -50,6 +51,7 @@ void census_release(struct census *c)
 	free_ptr(&c->refs);
 	strlist_release(&c->problems);
 	free_ptr(&c->unread);
+	free_ptr(&c->failed);
 	free_ptr(&c->folder);
 	free_ptr(&c->id);
 	*c = (struct census){ 0 };
@@ -79,7 +81,7 @@ void census_read_stat(const struct stat *from, struct census_stat *to)
 struct census_walk {
 	struct hfcache *cache;
 	struct census *out;
-	struct census_revision *rev;
+	struct census_revision *rev; /* NULL: not in a snapshot */
 	const char *base; /* "blobs", "snapshots/X", "refs", or NULL */
 	struct str rel;	  /* below it */
 	/* One entry that is no directory. */
@@ -110,6 +112,18 @@ static void unread(struct census_walk *w, const char *where, const char *what)
 		w->out->unread = xstrdup(all->items[all->count - 1]);
 }
 
+/* There is something, and the kernel does not give it. */
+static void refused(struct census_walk *w, const char *where, const char *what)
+{
+	const struct strlist *all = &w->out->problems;
+	char **failed = w->rev ? &w->rev->failed : &w->out->failed;
+
+	unread(w, where, what);
+	if (!*failed)
+		*failed = xasprintf("%s/%s", w->out->folder,
+				    all->items[all->count - 1]);
+}
+
 static bool is_dir(int dirfd, const struct dirent *d)
 {
 	struct stat st;
@@ -128,7 +142,7 @@ static struct dirent *next_of(struct census_walk *w, DIR *dir,
 	struct dirent *d = file_dir_next(dir, &failed);
 
 	if (failed)
-		unread(w, where, strerrordesc_np(failed));
+		refused(w, where, strerrordesc_np(failed));
 	return d;
 }
 
@@ -143,9 +157,9 @@ static void walk(struct census_walk *w, int parent, const char *name,
 
 	if (!dir || depth > DEPTH_MAX) {
 		if (dir || errno != ENOENT)
-			unread(w, len ? w->rel.ptr : "",
-			       dir ? "nested too deeply"
-				   : strerrordesc_np(errno));
+			refused(w, len ? w->rel.ptr : "",
+				dir ? "nested too deeply"
+				    : strerrordesc_np(errno));
 		if (dir)
 			closedir(dir);
 		return;
@@ -192,15 +206,20 @@ static void visit_blob(struct census_walk *w, int dirfd, const char *name,
 	b = &c->blobs[c->blob_count++];
 	b->name = xstrdup(name);
 	b->kind = kind_of(name);
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (errno != ENOENT)
+			refused(w, rel, strerrordesc_np(errno));
 		return;
+	}
 	b->is_link = S_ISLNK(st.st_mode);
 	if (b->is_link) {
 		char *full CLEANUP(free_ptr) = xasprintf("%s/blobs/%s",
 							 c->folder, name);
+		enum beneath what = beneath_stat(w->cache->fd, full, &st);
 
-		b->there = beneath_stat(w->cache->fd, full, &st) ==
-			   BENEATH_FILE;
+		b->there = what == BENEATH_FILE;
+		if (what == BENEATH_FAILED)
+			refused(w, rel, strerrordesc_np(errno));
 	} else {
 		b->there = S_ISREG(st.st_mode);
 	}
@@ -277,7 +296,7 @@ static void follow_link(struct census_walk *w, const char *rel,
 
 	if (b == BENEATH_FAILED) {
 		f->problem = strerrordesc_np(errno);
-		unread(w, rel, f->problem);
+		refused(w, rel, f->problem);
 		return;
 	}
 	if (b != BENEATH_FILE)
@@ -333,10 +352,11 @@ static void visit_file(struct census_walk *w, int dirfd, const char *name,
 	if (n > 0) {
 		text[n] = '\0';
 		resolve_link(w, text, rel, f);
-	} else if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+	} else if ((n < 0 && errno != EINVAL) ||
+		   fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW)) {
 		f->problem = strerrordesc_np(errno);
 		if (errno != ENOENT)
-			unread(w, rel, f->problem);
+			refused(w, rel, f->problem);
 	} else {
 		if (!S_ISREG(st.st_mode))
 			f->problem = beneath_text(BENEATH_OTHER);
@@ -444,6 +464,20 @@ static int by_commit(const void *a, const void *b)
 	return strcmp(x->commit, y->commit);
 }
 
+/* A file (.DS_Store) leads to no blob; a link to a directory may. */
+static void stranger(struct census_walk *w, const struct dirent *d)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s", d->d_name);
+	const char *what = "not a directory named by a commit";
+
+	if (d->d_type == DT_REG)
+		problem(w, path, what);
+	else if (is_commit_id(d->d_name))
+		refused(w, path, what);
+	else
+		unread(w, path, what);
+}
+
 static void read_snapshots(struct census_walk *w, int repofd, unsigned flags)
 {
 	struct census *c = w->out;
@@ -451,15 +485,10 @@ static void read_snapshots(struct census_walk *w, int repofd, unsigned flags)
 	struct dirent *d;
 
 	if (!dir && errno != ENOENT)
-		unread(w, "snapshots", strerrordesc_np(errno));
+		refused(w, "snapshots", strerrordesc_np(errno));
 	while (dir && (d = next_of(w, dir, "snapshots"))) {
 		if (!is_commit_id(d->d_name) || !is_dir(dirfd(dir), d)) {
-			char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s",
-								 d->d_name);
-
-			/* a file (.DS_Store) leads to no blob */
-			(d->d_type == DT_REG ? problem : unread)(
-				w, path, "not a directory named by a commit");
+			stranger(w, d);
 			continue;
 		}
 		c->revisions = xgrow(c->revisions, &c->revision_cap,
@@ -468,6 +497,7 @@ static void read_snapshots(struct census_walk *w, int repofd, unsigned flags)
 		w->rev = &c->revisions[c->revision_count++];
 		w->rev->commit = xstrdup(d->d_name);
 		read_revision(w, repofd, dirfd(dir), flags);
+		w->rev = NULL;
 	}
 	if (dir)
 		closedir(dir);
@@ -491,7 +521,7 @@ static void visit_ref(struct census_walk *w, int dirfd, const char *name,
 	r->name = xstrdup(rel);
 	r->problem = store_read_ref(dirfd, name, r->commit);
 	if (errno)
-		unread(w, rel, r->problem);
+		refused(w, rel, r->problem);
 }
 
 static int by_ref_name(const void *a, const void *b)
@@ -590,6 +620,7 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 	}
 	if (repofd < 0) {
 		unread(&w, folder, strerrordesc_np(errno));
+		out->failed = xstrdup(out->unread);
 		return true;
 	}
 	read_blobs(&w, repofd);
@@ -615,6 +646,15 @@ const struct census_revision *census_find(const struct census *c,
 bool census_is_whole(const struct census_revision *r)
 {
 	return !r->broken && !r->listed_missing && r->file_count;
+}
+
+const char *census_failed(const struct census *c)
+{
+	const char *failed = c->failed;
+
+	for (size_t i = 0; i < c->revision_count && !failed; i++)
+		failed = c->revisions[i].failed;
+	return failed;
 }
 
 /* --- all of it ----------------------------------------------------------------- */

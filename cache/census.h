@@ -60,6 +60,7 @@ struct census_revision {
 	size_t broken;	       /* files that lead to nothing */
 	bool listed;	       /* trees/ has a listing that counts */
 	size_t listed_missing; /* files that only the listing has */
+	char *failed;	       /* as that of the repo, for its own tree */
 	int64_t changed;       /* ns */
 };
 
@@ -83,6 +84,10 @@ struct census {
 	/* why what seems unused may be needed all the same: not all of snapshots/
 	 * and refs/ could be read; NULL: it was */
 	char *unread;
+	/* the first place that the kernel did not let us look into, below the root of
+	 * the cache, and why: what it holds is not here; NULL: there is none. What
+	 * is so within a snapshot stands at its revision alone */
+	char *failed;
 	uint64_t bytes;	       /* all blobs and files of their own, once */
 	uint64_t disk;	       /* the same in blocks of the disk */
 	uint64_t unused;       /* of these: blobs that no snapshot uses */
@@ -120,6 +125,8 @@ const struct census_revision *census_find(const struct census *c,
 					  const char *commit);
 /* Everything that it should hold is there, as far as links and listing tell. */
 bool census_is_whole(const struct census_revision *r);
+/* The first that is not NULL of its own `failed` and those of its revisions. */
+const char *census_failed(const struct census *c);
 void census_read_stat(const struct stat *from, struct census_stat *to);
 
 #endif

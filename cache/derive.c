@@ -66,17 +66,26 @@ static bool is_wanted(struct deriver *d, const struct census *c,
 	return found;
 }
 
-static void read_listing(struct hfcache *c, const char *folder,
-			 const char *commit, struct tree *out)
+/* One that is malformed is none; of one that cannot be read nobody knows. */
+static int read_listing(struct hfcache *c, const char *folder,
+			const char *commit, struct tree *out, struct error *err)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json", folder,
 						 commit);
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct error ignored = { 0 };
+	struct error bad = { 0 };
 
-	if (!file_read_all(c->fd, name, TREE_LIMIT, &text, &ignored) &&
-	    tree_parse(out, text.ptr, text.len, &ignored))
-		err_clear(&ignored);
+	if (file_read_all(c->fd, name, TREE_LIMIT, &text, err)) {
+		int failed = err->code == ERR_IO ? err->sys : 0;
+
+		err_clear(err);
+		return failed && failed != ENOTDIR
+			       ? err_sys(err, failed, "%s/%s", c->root, name)
+			       : 0;
+	}
+	if (tree_parse(out, text.ptr, text.len, &bad))
+		err_clear(&bad);
+	return 0;
 }
 
 static void add_file(struct deriver *d, struct lock_repo *r, const char *path,
@@ -111,13 +120,21 @@ static void add_linked(struct deriver *d, struct lock_repo *r,
 		d->unknown++;
 }
 
-static void add_revision(struct deriver *d, const struct census *c,
-			 const struct census_revision *rev)
+static int by_path(const void *a, const void *b)
+{
+	const struct lock_file *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+static int add_revision(struct deriver *d, const struct census *c,
+			const struct census_revision *rev, struct error *err)
 {
 	struct lock_repo *r = lock_add_repo(d->out);
 	struct tree listed CLEANUP(tree_release) = { 0 };
 
-	read_listing(d->cache, c->folder, rev->commit, &listed);
+	if (read_listing(d->cache, c->folder, rev->commit, &listed, err))
+		return -1;
 	r->type = c->type;
 	r->id = xstrdup(c->id);
 	r->revision = xstrdup(rev->refs.count ? rev->refs.items[0]
@@ -134,6 +151,9 @@ static void add_revision(struct deriver *d, const struct census *c,
 		r->complete = false;
 		add_linked(d, r, c, &rev->files[i]);
 	}
+	if (r->file_count)
+		qsort(r->files, r->file_count, sizeof(*r->files), by_path);
+	return 0;
 }
 
 /* Size and SHA-256 of one file, from its bytes. */
@@ -178,41 +198,45 @@ int derive_fill(struct hfcache *c, struct lock *l, const struct cancel *cancel,
 	return lock_finish(l, err);
 }
 
-static int by_path(const void *a, const void *b)
-{
-	const struct lock_file *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
 /* Could a spec mean this repo at all? */
 static bool is_named(const struct derive_want *want, const char *id)
 {
 	size_t len = strlen(id);
 
 	for (size_t i = 0; i < want->specs->count; i++)
-		if (!strncmp(want->specs->items[i], id, len))
+		if (!strncmp(want->specs->items[i], id, len) &&
+		    strchr("@", want->specs->items[i][len]))
 			return true;
 	return !want->specs->count;
 }
 
-static void add_repo(struct deriver *d, const char *folder)
+/* What was not seen would be left out. */
+static int refuse(const struct deriver *d, const char *failed,
+		  struct error *err)
+{
+	err_set(err, ERR_IO, "%s/%s", d->cache->root, failed);
+	return err_hint(err, "what it holds would be left out");
+}
+
+static int add_repo(struct deriver *d, const char *folder, struct error *err)
 {
 	struct census c CLEANUP(census_release) = { 0 };
 
 	if (!census_repo(d->cache, folder, CENSUS_FILES, &c))
-		return;
+		return 0;
+	if (c.failed)
+		return refuse(d, c.failed, err);
 	for (size_t i = 0; i < c.revision_count; i++) {
-		struct lock_repo *r;
+		const struct census_revision *r = &c.revisions[i];
 
-		if (!is_wanted(d, &c, &c.revisions[i]))
+		if (!is_wanted(d, &c, r))
 			continue;
-		add_revision(d, &c, &c.revisions[i]);
-		r = &d->out->repos[d->out->repo_count - 1];
-		if (r->file_count)
-			qsort(r->files, r->file_count, sizeof(*r->files),
-			      by_path);
+		if (r->failed)
+			return refuse(d, r->failed, err);
+		if (add_revision(d, &c, r, err))
+			return -1;
 	}
+	return 0;
 }
 
 /* Of a repo that is there it is the revision that is not. */
@@ -243,6 +267,7 @@ int derive_lock(struct hfcache *c, const struct derive_want *want,
 	};
 	struct dirent **names = NULL;
 	int n = scandirat(c->fd, ".", &names, not_hidden, alphasort);
+	int rc = 0;
 
 	if (n < 0)
 		return err_sys(err, errno, "%s", c->root);
@@ -252,15 +277,15 @@ int derive_lock(struct hfcache *c, const struct derive_want *want,
 
 		if (!repo_folder_parse(names[i]->d_name, &type, &id)) {
 			strlist_add(&d.ids, id);
-			if (is_named(want, id))
-				add_repo(&d, names[i]->d_name);
+			if (!rc && is_named(want, id))
+				rc = add_repo(&d, names[i]->d_name, err);
 		}
 		free(names[i]);
 	}
 	free(names);
 	*unknown = d.unknown;
-	for (size_t i = 0; i < want->specs->count; i++)
+	for (size_t i = 0; i < want->specs->count && !rc; i++)
 		if (!d.met[i])
 			return not_met(&d, want->specs->items[i], err);
-	return 0;
+	return rc;
 }

@@ -22,7 +22,8 @@ struct derive_want {
  * names of their blobs; sha256 only where that is the name. Files without digest
  * (of their own, and not listed) are left out, *unknown counts them. The lock is
  * no complete one until sizes and sha256 are filled in. ERR_NOT_FOUND for a spec
- * that names nothing. */
+ * that names nothing; ERR_IO where something of what is wanted cannot be read: then
+ * nobody knows what would be left out. */
 int derive_lock(struct hfcache *c, const struct derive_want *want,
 		struct lock *out, uint64_t *unknown, struct error *err)
 	MUST_CHECK;

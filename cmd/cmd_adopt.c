@@ -180,6 +180,7 @@ static int adopt(struct app *app, const char *dir, struct error *err)
 	struct lock *l = o->as ? &d.lock : &w.lock;
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
+		.places.sink = &app->sink,
 		.dry_run = o->dry_run,
 		.mode = o->link	  ? SUPPLY_LINK
 			: o->copy ? SUPPLY_COPY

@@ -1,9 +1,9 @@
 #include "base/human.h"
 #include "cache/census.h"
 #include "cmd/app.h"
+#include "cmd/asked.h"
 #include "cmd/groups.h"
 #include "cmd/report.h"
-#include "manifest/glob.h"
 
 static const struct option_group *const groups[] = { &group_common, NULL };
 
@@ -45,14 +45,9 @@ static void put_row(struct table *t, const char *name, const struct usage *u)
 	table_add(t, name);
 }
 
-static bool is_asked_for(const struct app *app, const struct census *c)
-{
-	return c->id && (app->options->args.count == 0 ||
-			 glob_match_any(&app->options->args, c->id));
-}
-
 static void put_json(struct app *app, struct hfcache *store,
-		     const struct census_all *all, const struct usage *total)
+		     const struct census_all *all, const struct usage *total,
+		     const struct strlist *unseen)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct json_writer j;
@@ -66,7 +61,7 @@ static void put_json(struct app *app, struct hfcache *store,
 	for (size_t i = 0; i < all->count; i++) {
 		struct usage u = { 0 };
 
-		if (!is_asked_for(app, &all->repos[i]))
+		if (!asked_for(app, &all->repos[i]))
 			continue;
 		add(&u, &all->repos[i]);
 		json_begin_object(&j);
@@ -76,6 +71,7 @@ static void put_json(struct app *app, struct hfcache *store,
 		json_end_object(&j);
 	}
 	json_end_array(&j);
+	json_put_kv_strings(&j, "unseen", unseen);
 	app_json_end(app, &j);
 }
 
@@ -93,7 +89,7 @@ static void put_table(struct app *app, const struct census_all *all,
 	for (size_t i = 0; i < all->count; i++) {
 		struct usage u = { 0 };
 
-		if (!is_asked_for(app, &all->repos[i]))
+		if (!asked_for(app, &all->repos[i]))
 			continue;
 		add(&u, &all->repos[i]);
 		put_row(&t, all->repos[i].id, &u);
@@ -112,18 +108,24 @@ static int run(struct app *app, struct error *err)
 {
 	struct hfcache *store CLEANUP(hfcache_close) = NULL;
 	struct census_all all CLEANUP(census_all_release) = { 0 };
+	struct strlist unseen CLEANUP(strlist_release) = { 0 };
 	struct usage total = { 0 };
 
 	if (app_open_store(app, false, &store, err) != 0 ||
 	    census_all(store, 0, (unsigned)app->options->jobs, &all, err) != 0)
 		return -1;
 	for (size_t i = 0; i < all.count; i++)
-		if (is_asked_for(app, &all.repos[i]))
+		if (asked_for(app, &all.repos[i]))
 			add(&total, &all.repos[i]);
-	if (app->options->json)
-		put_json(app, store, &all, &total);
-	else
-		put_table(app, &all, &total);
+	asked_unseen(app, &all, &unseen);
+	if (app->options->json) {
+		put_json(app, store, &all, &total, &unseen);
+		return 0;
+	}
+	put_table(app, &all, &total);
+	for (size_t i = 0; i < unseen.count; i++)
+		event_warn(&app->sink, "not counted: what is in %s/%s",
+			   hfcache_root(store), unseen.items[i]);
 	return 0;
 }
 
@@ -135,7 +137,9 @@ const struct command cmd_du = {
 	.about = "For each repository: its size, blocks on disk, blobs that no "
 		 "snapshot uses, unfinished downloads, and what only detached "
 		 "revisions use (those that no ref names). Blobs that several "
-		 "revisions share count once.",
+		 "revisions share count once.\n\n"
+		 "Status 3: something could not be looked into, and is not "
+		 "counted.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

@@ -99,7 +99,8 @@ const struct command cmd_export = {
 		"install take it, tar -xf gives a cache, the same revision "
 		"gives the same bytes.\n\n"
 		"What is damaged or missing is said and nothing is written; "
-		"itts-pack repair gets it again.",
+		"itts-pack repair gets it again. So it is (status 3) where a "
+		"directory of it cannot be read.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

@@ -116,6 +116,7 @@ static int import_cache(struct app *app, const char *place, struct error *err)
 	struct lock l CLEANUP(lock_release) = { 0 };
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
+		.places.sink = &app->sink,
 		.dry_run = o->dry_run,
 		.mode = o->link ? SUPPLY_LINK : SUPPLY_SHARE,
 		.whole = true,
@@ -179,6 +180,7 @@ static int import_some(struct app *app, const char *path, struct error *err)
 	struct policy policy CLEANUP(policy_release) = { 0 };
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
+		.places.sink = &app->sink,
 		.dry_run = o->dry_run,
 		.move_refs = !o->keep_refs,
 		.whole = true,
@@ -298,7 +300,8 @@ const struct command cmd_import = {
 		"system can, both share the space.\n\n"
 		"Refs that the cache lacks come along; those that it has stay. "
 		"Status 9: something in the other cache is missing or "
-		"damaged; the rest was taken.",
+		"damaged; the rest was taken. Status 3: a directory there "
+		"cannot be read; nothing was taken.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

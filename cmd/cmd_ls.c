@@ -2,11 +2,11 @@
 #include "base/mem.h"
 #include "cache/census.h"
 #include "cmd/app.h"
+#include "cmd/asked.h"
 #include "cmd/claims.h"
 #include "cmd/groups.h"
 #include "cmd/listing.h"
 #include "cmd/report.h"
-#include "manifest/glob.h"
 
 #include <string.h>
 #include <time.h>
@@ -53,6 +53,7 @@ struct ls {
 	struct hfcache *store;
 	struct census_all all;
 	struct claims claims;
+	struct strlist unseen;
 	struct listing_row *rows;
 	size_t count, cap;
 	int64_t now;
@@ -65,6 +66,7 @@ static void ls_release(struct ls *l)
 	free_ptr(&l->rows);
 	census_all_release(&l->all);
 	claims_release(&l->claims);
+	strlist_release(&l->unseen);
 	hfcache_close(&l->store);
 }
 
@@ -130,12 +132,6 @@ static void add_repo(struct ls *l, const struct census *c)
 		row->whole = false;
 }
 
-static bool is_asked_for(const struct app *app, const struct census *c)
-{
-	return app->options->args.count == 0 ||
-	       glob_match_any(&app->options->args, c->id);
-}
-
 static int collect(struct ls *l, struct error *err)
 {
 	const struct strlist *texts = &l->app->options->filters;
@@ -148,8 +144,7 @@ static int collect(struct ls *l, struct error *err)
 		    0)
 			return -1;
 	for (size_t i = 0; i < l->all.count; i++)
-		if (l->all.repos[i].id &&
-		    is_asked_for(l->app, &l->all.repos[i]))
+		if (asked_for(l->app, &l->all.repos[i]))
 			add_repo(l, &l->all.repos[i]);
 	for (size_t i = 0; i < l->count; i++) {
 		bool fits = true;
@@ -237,6 +232,7 @@ static void put_json(const struct ls *l)
 	for (size_t i = 0; i < l->count; i++)
 		put_json_row(&j, &l->rows[i]);
 	json_end_array(&j);
+	json_put_kv_strings(&j, "unseen", &l->unseen);
 	json_put_kv_strings(&j, "strangers", &l->all.strangers);
 	json_put_kv_u64(&j, "shared_bytes", l->all.shared_bytes);
 	app_json_end(l->app, &j);
@@ -351,6 +347,7 @@ static int run(struct app *app, struct error *err)
 		       &l.all, err) != 0 ||
 	    collect(&l, err) != 0)
 		return -1;
+	asked_unseen(app, &l.all, &l.unseen);
 	if (app->options->json) {
 		put_json(&l);
 		return 0;
@@ -376,7 +373,9 @@ const struct command cmd_ls = {
 		"State is complete where the listing of the revision or a lock "
 		"says so, partial where files lack, broken where links lead to "
 		"nothing, unknown where all links are sound but nothing says "
-		"what should be there.",
+		"what should be there.\n\n"
+		"Status 3: something could not be looked into, and may hold "
+		"more than is listed.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

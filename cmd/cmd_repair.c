@@ -99,7 +99,7 @@ static int select_repos(struct lock *l, const struct strlist *ids,
 }
 
 /* A ref with white space around its commit leads clients nowhere. */
-static void add_bad_refs(struct mending *m, struct lock *l)
+static int add_bad_refs(struct mending *m, struct lock *l, struct error *err)
 {
 	for (size_t i = 0; i < l->repo_count; i++) {
 		struct lock_repo *r = &l->repos[i];
@@ -108,12 +108,16 @@ static void add_bad_refs(struct mending *m, struct lock *l)
 
 		if (!census_repo(m->store, folder, 0, &c))
 			continue;
+		if (c.failed)
+			return err_set(err, ERR_IO, "%s/%s",
+				       hfcache_root(m->store), c.failed);
 		for (size_t k = 0; k < c.ref_count; k++)
 			if (c.refs[k].problem &&
 			    strcmp(c.refs[k].commit, r->commit) == 0 &&
 			    !strlist_has(&r->refs, c.refs[k].name))
 				strlist_add(&r->refs, c.refs[k].name);
 	}
+	return 0;
 }
 
 static int mend_cache(struct mending *m, struct error *err)
@@ -133,7 +137,8 @@ static int mend_cache(struct mending *m, struct error *err)
 			   "%llu files: nothing tells what they should be "
 			   "(--lock FILE would)",
 			   (unsigned long long)unknown);
-	add_bad_refs(m, &l);
+	if (add_bad_refs(m, &l, err) != 0)
+		return -1;
 	checked_open(&k, hfcache_fd(m->store), CHECKED_CACHE_DIR,
 		     CHECKED_CACHE_NAME, o->quick);
 	m->checked = &k;
@@ -355,6 +360,7 @@ static int run(struct app *app, struct error *err)
 	struct policy policy CLEANUP(policy_release) = { 0 };
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
+		.places.sink = &app->sink,
 		.dry_run = o->dry_run,
 		.network = !config_offline(app->env, o) &&
 			   (!o->from.count || o->endpoints.count),

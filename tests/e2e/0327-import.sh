@@ -208,10 +208,88 @@ other_cache() {
 	expect 6 itts import "$T/good" acme/nothing --cache "$C"
 	one_error
 }
+unreadable() { # what cannot be looked into is not left out: nobody knows what it holds
+	local src=$T/shut repo=$T/shut/models--acme--voice what before as=()
+	cp -a "$T/good" "$src"
+	# as older clients leave it: only links tell what belongs to a revision
+	rm -r "$repo/trees"
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	[ "$(id -u)" -ne 0 ] || chown -hR 65534:65534 "$src"
+	mkdir -m 777 "$T/free"
+	chmod a+x "$T"
+	before=$(picture "$src")
+	refused() { # COMMAND...: nothing is written, one error names the place
+		fresh
+		expect 3 "$@"
+		one_error
+		says "${what#"$src/"}: $why"
+		test ! -e "$C"
+		same "$(ls -A "$T/free")" ""
+	}
+	all() { # PREFIX OF A COMMAND...
+		refused "$@" export acme/voice --cache "$src" -o "$T/free/x.tar"
+		refused "$@" export acme/voice@$A --cache "$src" -o "$T/free/x.tar"
+		refused "$@" import "$src" --cache "$C"
+		refused "$@" import "$src" acme/voice@main --cache "$C"
+		refused "$@" repair --from "$T/good" --cache "$src"
+		# another repository is another matter
+		expect 0 "$@" export acme/other --cache "$src" -o "$T/free/o.tar"
+		rm "$T/free/o.tar"
+		expect 3 "$@" ls --cache "$src"
+		says "${what##*/}: $why"
+		for command in ls du "ls --revisions"; do
+			expect 3 "$@" $command --cache "$src" --json
+			jq -e --arg what "${what#"$src/"}" '.unseen | any(contains($what))' "$T/out"
+		done
+		expect 0 "$@" du acme/other --cache "$src"
+	}
+	why="Permission denied" denied="Permission denied"
+	for what in "$repo" "$repo/snapshots" "$repo/snapshots/$A" "$repo/snapshots/$A/sub" "$repo/blobs" "$repo/refs" \
+		"$repo/refs/main"; do
+		chmod a-rwx "$what"
+		all "${as[@]}" "$PROGRAM"
+		chmod u+rwX,go+rX "$what"
+	done
+	# a listing that is there and may not be read
+	mkdir -m 000 "$repo/trees"
+	what=$repo/trees/$A.json
+	for name in main $A; do
+		refused "${as[@]}" "$PROGRAM" export acme/voice@$name --cache "$src" -o "$T/free/x.tar"
+	done
+	refused "${as[@]}" "$PROGRAM" import "$src" --cache "$C"
+	rmdir "$repo/trees"
+	# a directory that cannot be read to its end
+	if ! sanitized && command -v strace >/dev/null; then
+		why="Input/output error"
+		for what in "$repo/snapshots" "$repo/snapshots/$A" "$repo/snapshots/$A/sub" "$repo/blobs" "$repo/refs"; do
+			all strace -f -qq -o "$T/log/trace" -P "$what" -e trace=getdents64 \
+				-e inject=getdents64:error=EIO "$PROGRAM"
+		done
+	fi
+	same "$(picture "$src")" "$before"
+	# of places to take from it is said, and what cannot be had is told as ever
+	cp -rL "$src/models--acme--voice/snapshots/$A" "$T/free/local"
+	chmod -R a+rX "$T/free/local" "$T/voice.json"
+	[ "$(id -u)" -ne 0 ] || chown -R 65534:65534 "$T/free/local"
+	chmod a-rwx "$repo/blobs" "$T/free/local/sub"
+	expect 9 "${as[@]}" "$PROGRAM" repair --from "$src" --lock "$T/voice.json" --cache "$T/free/c"
+	says "not looked into: $repo/blobs: $denied"
+	expect 6 "${as[@]}" "$PROGRAM" adopt "$T/free/local" --lock "$T/voice.json" --cache "$T/free/c"
+	says "not looked into: $T/free/local/sub: $denied"
+	prints "not to be had" "sub/x.bin"
+	chmod u+rwX,go+rX "$repo/blobs" "$T/free/local/sub"
+	rm -r "$T/free/c" "$T/free/local"
+	# and all of it, once it can be read
+	expect 0 "${as[@]}" "$PROGRAM" export acme/voice --cache "$src" -o "$T/free/x.tar"
+	fresh
+	expect 0 itts import "$T/free/x.tar" --cache "$C"
+	whole
+}
 
 check "export and import" export_import
 check "some of a bundle, of volumes, of an archive" some_of
 check "one revision of an archive" two_revisions
 check "accents as characters of their own" accents
 check "from another cache" other_cache
+check "what cannot be looked into" unreadable
 finish
