@@ -6,6 +6,7 @@ need python3 jq nginx openssl
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 big.safetensors=3000000 sub/small.bin=20000 a.txt=5
+repo "$TOP" acme/single $A big.safetensors=3000000
 SRC=$TOP/models/acme/voice/$A
 certificates
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=Other CA" \
@@ -55,6 +56,7 @@ start_nginx "$PORT" <<CONF
 	}
 CONF
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
+must itts lock acme/single --lock "$T/single.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$T/c0"
 
 # the one that was right before: the lock's other files are not
 jq '.repos[0].files |= map(select(.path == "sub/small.bin")) | .repos[0].complete = false' \
@@ -98,12 +100,30 @@ by_variable() {
 	cp "$T/ca.pem" "$T/ca-dir/$(openssl x509 -hash -noout -in "$T/ca.pem").0"
 	SSL_CERT_DIR=$T/ca-dir fetch 0 "$TLS/mirror/hf"
 }
+refused() { # ENDPOINT OPTIONS...: one file, and a set of which one is there
+	local cache=$T/t-$BASHPID
+	rm -rf "$cache"
+	refused_file "$@"
+	rm -rf "$cache"
+	refused_set "$@"
+}
+refused_file() {
+	local at=$1
+	shift
+	expect 4 itts fetch --lock "$T/single.json" --endpoint "$at" --cache "$cache" "$@"
+	one_error
+	says "acme/single big.safetensors: $at: " certificate
+	same "$(find "$cache" -type f -path '*/blobs/*' | wc -l)" 0
+	expect 0 itts fetch --lock "$T/single.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$cache" --json
+	jq -e '([.sources[].received_bytes] | add) == 3000000' "$T/out"
+	cache_is_honest "$cache"
+	diff -r "$TOP/models/acme/single/$A" "$cache/models--acme--single/snapshots/$A"
+}
 # One message, of the file and the endpoint; the next run, with the line in order,
 # does not ask again for what was right.
-refused() { # ENDPOINT OPTIONS...
-	local at=$1 cache=$T/t-$BASHPID
+refused_set() {
+	local at=$1
 	shift
-	rm -rf "$cache"
 	expect 0 itts fetch --lock "$T/part.json" --endpoint "$TLS/mirror/hf" --ca-bundle "$T/ca.pem" --cache "$cache"
 	expect 4 itts fetch --lock "$T/lock.json" --endpoint "$at" --cache "$cache" "$@"
 	one_error

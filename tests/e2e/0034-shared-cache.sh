@@ -9,22 +9,27 @@ A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 big.safetensors=4000000 mid.pt=1500000 sub/deep/x.txt=77 \
 	small.bin=20000
+repo "$TOP" acme/single $A big.safetensors=4000000
 SRC=$TOP/models/acme/voice/$A
 BIG=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
 start_hub hub "$TOP"
 start_hub slow "$TOP" --rate 2000000
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
-theirs() { # HUB CACHE
-	node "$ROOT/tests/judges/download.mjs" "$1" "$2" acme/voice main
+must itts lock acme/single --lock "$T/single.json" --endpoint "$hub" --cache "$T/c0"
+
+theirs() { # HUB CACHE [REPO]
+	node "$ROOT/tests/judges/download.mjs" "$1" "$2" "acme/${3:-voice}" main
 }
 scan_is_clean() {
 	node "$ROOT/tests/judges/scan.mjs" "$1" >"$T/scan"
 	cat "$T/scan"
 }
-whole() { # CACHE: every file, as the hub has it
-	(cd "$SRC" && find . -type f ! -name hub.json) | while read -r path; do
-		cmp "$SRC/$path" "$1/models--acme--voice/snapshots/$A/$path" || return 1
+whole() { # CACHE [REPO]: every file, as the hub has it
+	local name=${2:-voice} src
+	src=$TOP/models/acme/$name/$A
+	(cd "$src" && find . -type f ! -name hub.json) | while read -r path; do
+		cmp "$src/$path" "$1/models--acme--$name/snapshots/$A/$path" || return 1
 	done
 	cache_is_honest "$1"
 	scan_is_clean "$1"
@@ -53,13 +58,14 @@ ours_first() { # it finds all of ours
 	same "$(jq -r 'select(.origin == "cdn" and .whole) | .path' "$T/log/hub.requests" | grep -c .)" 0
 	whole "$T/c3"
 }
-at_once() { # both in the middle of the same blob
-	local pid ours status=0 blob=$T/c4/models--acme--voice/blobs/$BIG
+at_once() { # REPO LOCK: both in the middle of the same blob
+	local pid ours status=0 cache=$T/c4-$1 blob
+	blob=$cache/models--acme--$1/blobs/$(sha256sum <"$TOP/models/acme/$1/$A/big.safetensors" | cut -d' ' -f1)
 	start_hub crawl "$TOP" --rate 800000
-	theirs "$crawl" "$T/c4" >"$T/theirs" 2>&1 &
+	theirs "$crawl" "$cache" "$1" >"$T/theirs" 2>&1 &
 	pid=$!
 	await test -s "$blob.incomplete"
-	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$crawl" --cache "$T/c4" --connections 1 >"$T/ours" 2>&1 &
+	"$PROGRAM" fetch --lock "$2" --endpoint "$crawl" --cache "$cache" --connections 1 >"$T/ours" 2>&1 &
 	ours=$!
 	await test -s "$blob.itts-part"
 	ls -l "$blob"*
@@ -69,7 +75,7 @@ at_once() { # both in the middle of the same blob
 	cat "$T/ours"
 	cat "$T/theirs"
 	same $status 0
-	whole "$T/c4"
+	whole "$cache" "$1"
 }
 ours_in_the_middle() { # it begins and ends while a part of ours grows
 	local pid
@@ -138,7 +144,8 @@ no_symlinks() { # caches without links (Windows, HF_HUB_DISABLE_SYMLINKS)
 check "a cache that npm's client filled: hashed, not fetched" theirs_first
 check "what it damaged is fetched again, alone" theirs_damaged
 check "npm's client finds what we fetched" ours_first
-check "both at the same time" at_once
+check "both at the same time" at_once voice "$T/lock.json"
+check "both at the same time, one file" at_once single "$T/single.json"
 check "theirs begins and ends while our part grows" ours_in_the_middle
 check "parts of a dead run disturb nobody" parts_left
 check "a cache that has been locked with only" scan_is_clean "$T/c0"

@@ -1,18 +1,20 @@
-# The fault matrix: what a server or a line can do wrong, for 0100 and 0101 (one file),
-# 0102 and 0103 (a set). Sourced after lib.sh; ONE is 1 or 0; ROWS: line or content.
+# The fault matrix: what a server or a line can do wrong. Sourced after lib.sh; ONE: 1
+# for one file, 0 for a set; ROWS: line (0100, 0102), content (0101, 0103) or rest (0107, 0108).
 #
 # After each row: right bytes, or a status that is not 0 with one message that names
 # the file and the endpoint; no name in the cache that its bytes do not deserve; and
 # with an honest server the next run succeeds, without fetching again what was right.
 
 # Rows of the matrix that stand elsewhere:
-#   changed between runs, journal and part harmed, disk full, kill -9     0104, 0033
-#   a signed URL that expired                                             0105; of Git LFS: 0123
+#   journal and part harmed, kill -9                                      0104, 0033
+#   no room from the beginning                                            0104
+#   a signed URL of Git LFS that expired                                  0123
+#   a file of 0 bytes alone                                               0107
 #   TLS: wrong name, expired, unknown CA                                  0030
-#   a redirect to another host, with a canary as token                    0023, 0121
+#   a redirect to another host, for listings; with credentials            0023, 0121
 #   pages of a listing that lead to another host                          0022, 0001, 0121
 #   a message with status 200 in place of a file (ModelScope)             0120
-#   two processes and one store; npm's client in it at the same time      0020, 0034
+#   npm's client in the same store at the same time                       0034
 #   a proxy that wants or refuses credentials (a real one)                0031
 #   every class of refusal, and its exit status                           0022
 
@@ -26,7 +28,9 @@ repo "$TOP" acme/voice $A big.safetensors=$SIZE "${SMALL[@]}"
 SRC=$TOP/models/acme/voice/$A
 SUM=$(sha256sum <"$SRC/big.safetensors" | cut -d' ' -f1)
 BYTES=$(cat "$SRC"/* | wc -c)
-start_hub hub "$TOP"
+CANARY=hf_CaNaRy$RANDOM$RANDOM
+echo "$CANARY granted" >"$T/tokens"
+start_hub hub "$TOP" --tokens "$T/tokens"
 # shellcheck disable=SC2154
 start_fault bad --upstream "$hub" --follow
 certificates
@@ -71,10 +75,14 @@ row_proxy() { # STATUS SOURCE ENDPOINT PROXY RULE
 }
 # RETRIES: where it fails for ever, waiting for it is another row's matter (0032).
 run_row() { # STATUSES KEPT SOURCE OPTIONS...
-	local statuses=$1 kept=$2 source=$3 cache=$T/cache-$BASHPID got=0 before had
+	local statuses=$1 kept=$2 source=$3 cache=$T/cache-$BASHPID got=0
 	shift 3
 	itts fetch --lock "$T/lock.json" --cache "$cache" "$@" \
 		${RETRIES:+--retries "$RETRIES"} >"$T/out" 2>"$T/err" || got=$?
+	judge "$statuses" "$kept" "$source" "$cache" $got
+}
+judge() { # STATUSES KEPT SOURCE CACHE STATUS: of a run that has ended
+	local statuses=$1 kept=$2 source=$3 cache=$4 got=$5 before had
 	show
 	case " $statuses " in *" $got "*) ;; *) fail "status $got, expected $statuses" ;; esac
 	same "$(grep -c -- "${ABSENT:-no such words}" "$T/err")" 0
@@ -159,6 +167,127 @@ content_rows() {
 	# what the other file sends is not mixed with the first block: all of it is compared
 	ABSENT="comparing 1.00 MiB" WORDS="comparing 6.00 MiB" check "another file from then on" row 9 - \
 		"$(big '"fault": "none", "count": 1')" "$(big '"fault": "other"')"
+}
+
+# What does not pass, and what needs a server of its own.
+rest_rows() {
+	local code
+	# these take their time, beside all the rest
+	begin stalled "$(big '"fault": "stall", "at": 5445000, "seconds": 100')"
+	begin dripping "$(big '"fault": "slow", "rate": 1')"
+	start_hub elsewhere "$TOP"
+	start_hub brief "$TOP" --rate 1000000 --url-life 1
+	start_hub never "$TOP" --url-life -5
+	start_hub steady "$TOP" --rate 1500000
+	RETRIES=1 check "429 for ever" row 4 kept "$(status 429 '"Retry-After": "1"')"
+	for code in 500 502 503 504; do
+		RETRIES=1 check "$code for ever" row 4 kept "$(status $code '')"
+	done
+	RETRIES=1 check "no answer, ever" row 4 kept "$(big '"fault": "drop"')"
+	# (from the beginning it is right)
+	check "206 that lies, for ever" row 0 - "$(big '"fault": "wrong-range", "lie": true')"
+	check "another file in the next run" row_changed
+	check "a redirect to another host, with a token" row_token 0 \
+		"$(big "\"fault\": \"redirect\", \"to\": \"$elsewhere/acme/voice/resolve/$A/big.safetensors\"")"
+	check "a redirect to another host, with a token, that has not got it" row_token 6 \
+		"$(big "\"fault\": \"redirect\", \"to\": \"$elsewhere/acme/voice/resolve/$A/none\"")"
+	check "a redirect to where nobody is" row 4 kept \
+		"$(big "\"fault\": \"redirect\", \"to\": \"http://127.0.0.1:$DEAD/big\"")"
+	check "signed URLs that expire" run_row 0 - "$brief" --endpoint "$brief" --connections 1
+	FILE='[a-z]*\.[a-z]*' check "signed URLs that are never good" run_row 5 kept "$never" --endpoint "$never"
+	[ "$ONE" = 1 ] || RETRIES=1 check "proxy: dead" row_proxy 4 "127.0.0.1:$DEAD" "$hub" "http://127.0.0.1:$DEAD" ""
+	# shellcheck disable=SC2154
+	RETRIES=1 check "proxy: dead, CONNECT" row_proxy 4 "127.0.0.1:$DEAD" "$tls" "http://127.0.0.1:$DEAD" ""
+	check "two processes, one store" row_two
+	if [ "$(id -u)" -eq 0 ]; then
+		check "disk full at every tenth" row_full
+	else
+		skip_one "disk full at every tenth" "not root"
+	fi
+	check "silence at 99 %, for ever" end stalled
+	check "one byte a second, for ever" end dripping
+}
+begin() { # NAME RULE: a fetch from a server of its own
+	start_fault "$1" --upstream "$hub" --follow
+	faults "${!1}" "[$2]"
+	rm -rf "$T/$1"
+	(
+		status=0
+		"$PROGRAM" fetch --lock "$T/lock.json" --cache "$T/$1" --endpoint "${!1}" --retries 0 \
+			>"$T/$1.stdout" 2>"$T/$1.stderr" || status=$?
+		echo $status >"$T/$1.status"
+	) &
+	PIDS="$PIDS $!"
+	eval "$1_RUN=$!"
+}
+end() { # NAME
+	local run=${1}_RUN
+	timeout 120 tail --pid "${!run}" -f /dev/null
+	cp "$T/$1.stdout" "$T/out"
+	cp "$T/$1.stderr" "$T/err"
+	judge 4 kept "${!1}" "$T/$1" "$(cat "$T/$1.status")"
+}
+row_two() { # together they fetch each file once
+	local i cache=$T/cache-$BASHPID pids=()
+	for i in 1 2; do
+		# shellcheck disable=SC2154
+		"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$steady" --cache "$cache" --json \
+			>"$T/out$i" 2>"$T/err$i" &
+		pids+=($!)
+	done
+	for i in 0 1; do wait "${pids[i]}"; done
+	all_right "$cache"
+	same "$(jq -s 'map(.downloaded_files) | add' "$T/out1" "$T/out2")" "$(find "$SRC" -type f | wc -l)"
+	jq -se "(map(.sources[].received_bytes) | add) - (map(.wasted_bytes) | add) <= $BYTES + 1048576" "$T/out1" "$T/out2"
+	rm -rf "$cache"
+}
+# There is room when it begins, and then for so many tenths only.
+row_full() {
+	local tenth pid hits=0 got
+	mkdir -p "$T/disk"
+	mount -t tmpfs -o size=1m tmpfs "$T/disk"
+	trap 'umount -l "$T/disk"' EXIT
+	for tenth in 1 2 3 4 5 6 7 8 9; do
+		mount -o "remount,size=$((BYTES + 4000000))" "$T/disk"
+		: >"$T/err"
+		"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$steady" --cache "$T/disk/c" --connections 2 \
+			>"$T/out" 2>"$T/err" &
+		pid=$! got=0
+		await grep -q '^fetching' "$T/err"
+		# too late where it has got further already
+		mount -o "remount,size=$((tenth * BYTES / 10 + 200000))" "$T/disk" || kill -9 $pid
+		wait $pid || got=$?
+		echo "tenth $tenth: status $got"
+		if [ $got -eq 137 ]; then
+			rm -rf "$T/disk/c"
+			continue
+		fi
+		hits=$((hits + 1))
+		mount -o "remount,size=$((BYTES + 4000000))" "$T/disk"
+		WORDS="No space left" FILE='[a-z]*\.[a-z]*' judge 3 kept "free some space" "$T/disk/c" $got
+	done
+	test $hits -ge 6
+}
+# Some of it came; then the endpoint has another file under that name.
+row_changed() {
+	local pid cache=$T/cache-$BASHPID
+	faults "$bad" "[$(big '"fault": "slow", "rate": 700000')]"
+	"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$bad" --cache "$cache" --connections 2 >"$T/out" 2>&1 &
+	pid=$!
+	await sh -c "grep -q '^block' $cache/models--acme--voice/blobs/$SUM.journal.itts-part"
+	kill -9 $pid
+	wait $pid || true
+	row 9 - "$(big '"fault": "other"')"
+}
+row_token() { # STATUS RULE: it goes to the endpoint, and no further
+	: >"$T/log/elsewhere.requests"
+	: >"$T/log/bad.requests"
+	faults "$bad" "[$2]"
+	HF_TOKEN=$CANARY run_row "$1" kept "$bad" --endpoint "$bad" --token-for "$bad"
+	test "$(jq -r .path "$T/log/elsewhere.requests" | wc -l)" -ge 1
+	same "$(jq -r 'select(.auth or .cookie) | .path' "$T/log/elsewhere.requests")" ""
+	test "$(jq -r 'select(.auth) | .path' "$T/log/bad.requests" | wc -l)" -ge 1
+	same "$(grep -c "$CANARY" "$T/out" "$T/err" | grep -vc ':0$')" 0
 }
 
 "${ROWS}_rows"
