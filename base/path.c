@@ -199,6 +199,17 @@ const char *path_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+size_t path_new_dirs(const char *path, const char *before)
+{
+	size_t dirs = 0, i = 0;
+
+	while (path[i] && path[i] == before[i])
+		i++;
+	for (; path[i]; i++)
+		dirs += path[i] == '/';
+	return dirs;
+}
+
 int path_of_entry(char **out, const char *name, struct error *err)
 {
 	char *path CLEANUP(free_ptr) = NULL;

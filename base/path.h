@@ -39,6 +39,10 @@ int repo_id_check(const char *id, struct error *err) MUST_CHECK;
  * refs/. ERR_USAGE. */
 int revision_check(const char *revision, struct error *err) MUST_CHECK;
 
+/* How many directories a path stands in that another one, the one before it in
+ * their order, does not: "a/b/c", "a/x" -> 1. */
+size_t path_new_dirs(const char *path, const char *before);
+
 /* Percent-encodes all but A-Za-z0-9_.-~ ('/' too unless keep_slash). */
 void url_escape(struct str *out, const char *s, bool keep_slash);
 

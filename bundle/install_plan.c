@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static void count_blobs(struct install_run *run, struct space_need *need)
 		}
 		st->new_files++;
 		st->new_bytes += b->size;
-		need->inodes += 2; /* and its lock file */
+		/* its lock file, and its names: tmpfs counts hard links */
+		need->inodes += 1 + b->use_count;
 		if (!run->can_clone || b->size < m->align)
 			need->bytes += on_disk(b->size) -
 				       install_part_on_disk(run, b);
@@ -73,7 +75,7 @@ static void count_links(const struct install_run *run,
 {
 	char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
 	struct str path CLEANUP(str_release) = STR_INIT;
-	const char *dir = "";
+	const char *before = "";
 
 	str_addf(&path, "%s/trees/%s.json", folder, r->commit);
 	if (!is_there(run, path.ptr)) {
@@ -82,19 +84,16 @@ static void count_links(const struct install_run *run,
 	}
 	for (size_t i = 0; i < r->file_count; i++) {
 		const char *p = r->files[i].path;
-		const char *slash = strrchr(p, '/');
-		size_t len = slash ? (size_t)(slash - p) + 1 : 0;
+		size_t dirs = path_new_dirs(p, before);
 
 		str_clear(&path);
 		str_addf(&path, "%s/snapshots/%s/%s", folder, r->commit, p);
 		if (is_there(run, path.ptr))
 			continue;
-		need->inodes++;
+		need->inodes += 1 + dirs;
 		/* ext4 gives a link that names a SHA-256 a block of its own */
-		need->bytes += DISK_BLOCK + TREE_ENTRY + strlen(p);
-		if (len > 0 && strncmp(dir, p, len) != 0)
-			need->inodes++;
-		dir = p;
+		need->bytes += (1 + dirs) * DISK_BLOCK + TREE_ENTRY + strlen(p);
+		before = p;
 	}
 }
 

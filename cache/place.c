@@ -69,6 +69,14 @@ static int failed(const struct job *j, int errnum, struct error *err)
 	return err_sys(err, errnum, "%s/%s", j->p->model_dir, j->path);
 }
 
+static int not_written(const struct job *j, struct error *err)
+{
+	err_wrap(err, "%s", j->p->model_dir);
+	if (err->sys == ENOSPC || err->sys == EDQUOT)
+		err_hint(err, "free some space and run the command again");
+	return -1;
+}
+
 static bool is_right(int fd, const struct lock_file *file,
 		     const struct cancel *cancel)
 {
@@ -110,9 +118,10 @@ static int copy_bytes(const struct job *j, int to, struct error *err)
 	do {
 		if (cancel_check(j->p->cancel, err) ||
 		    file_pread_full(j->p->blob_fd, buf, COPY_SIZE, done, &n,
-				    j->path, err) ||
-		    file_write_all(to, buf, n, j->path, err))
+				    j->path, err))
 			return -1;
+		if (file_write_all(to, buf, n, j->path, err))
+			return not_written(j, err);
 		digest_update(ctx, buf, n);
 		done += n;
 		if (done - flushed >= FLUSH_STEP) {

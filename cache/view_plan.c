@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/place.h"
+#include "cache/sharing.h"
 #include "cache/store.h"
 
 #include <errno.h>
@@ -26,8 +27,8 @@
 struct need {
 	const struct lock *lock;
 	struct hfcache *store; /* where the blobs are */
-	int dirfd;   /* of the model directory; -1: there is none yet */
-	bool linked; /* hard links can be made to them */
+	int dirfd; /* borrowed, of the model directory; -1: there is none yet */
+	struct sharing sharing;
 	uint64_t bytes, inodes;
 	struct placement *items;
 	size_t count, cap;
@@ -36,7 +37,6 @@ struct need {
 static void need_release(struct need *n)
 {
 	free_ptr(&n->items);
-	close_fd(&n->dirfd);
 }
 
 /* The nearest directory that exists; *exact: it is dir itself. */
@@ -89,16 +89,12 @@ static bool is_store(const struct need *n, const struct lock_repo *repo)
 }
 
 /* Directories that a view stands in and the one before it does not. */
-static uint64_t new_dirs(const char *view, const char *before)
+static void need_dirs(struct need *n, const char *view, const char *before)
 {
-	uint64_t dirs = 0;
-	size_t i = 0;
+	size_t dirs = path_new_dirs(view, before);
 
-	while (view[i] && view[i] == before[i])
-		i++;
-	for (; view[i]; i++)
-		dirs += view[i] == '/';
-	return dirs;
+	n->inodes += dirs;
+	n->bytes += dirs * DISK_BLOCK;
 }
 
 /* Directories, links, listing, refs of a Hub view that is not there yet. */
@@ -116,7 +112,7 @@ static void need_hub(struct need *n, const struct lock_repo *r)
 	n->bytes += HUB_BYTES + DISK_BLOCK * (r->refs.count + r->file_count);
 	for (size_t k = 0; k < r->file_count; k++) {
 		n->bytes += TREE_ENTRY + strlen(r->files[k].path);
-		n->inodes += new_dirs(r->files[k].path, before);
+		need_dirs(n, r->files[k].path, before);
 		before = r->files[k].path;
 	}
 }
@@ -139,9 +135,8 @@ static void list_placements(struct need *n)
 				add(n, r, f, NULL);
 			for (char **v = f->views; v && *v; v++) {
 				add(n, r, f, *v);
-				n->inodes += exists(n, *v, &st)
-						     ? 0
-						     : new_dirs(*v, before);
+				if (!exists(n, *v, &st))
+					need_dirs(n, *v, before);
 				before = *v;
 			}
 		}
@@ -167,26 +162,28 @@ static bool is_there(const struct need *n, const struct placement *at)
 }
 
 /* Placements of the same bytes, from items[i] on: one copy is enough for those
- * that nobody edits, and none where they can be linked to the store. */
+ * that nobody edits, and none where they can share the bytes of the store. A name
+ * counts as an inode: tmpfs takes one for each hard link. */
 static size_t need_group(struct need *n, size_t i)
 {
-	const struct lock_file *first = n->items[i].file;
-	bool copy = n->linked;
+	const struct placement *first = &n->items[i];
 	uint64_t files = 0;
+	bool shared = false; /* it is there, or its bytes are counted */
 
-	for (; i < n->count &&
-	       !by_bytes(&n->items[i], &(struct placement){ .file = first });
-	     i++) {
-		bool own = placement_is_editable(&n->items[i]);
+	for (; i < n->count && !by_bytes(&n->items[i], first); i++) {
+		bool there = is_there(n, &n->items[i]);
 
-		if (is_there(n, &n->items[i]))
-			copy |= !own;
-		else if (own || !copy)
-			files++;
-		copy |= !own;
+		n->inodes += !there;
+		if (placement_is_editable(&n->items[i])) {
+			files += !there;
+			continue;
+		}
+		if (!there && !shared)
+			files += !sharing_of(&n->sharing, first->repo,
+					     first->file);
+		shared = true;
 	}
-	n->inodes += files;
-	n->bytes += files * on_disk(first->size);
+	n->bytes += files * on_disk(first->file->size);
 	return i;
 }
 
@@ -201,7 +198,8 @@ static void need_record(struct need *n, const char *model_dir)
 	if (exists(n, path, &st) && (uint64_t)st.st_size == text.len)
 		return;
 	n->bytes += on_disk(text.len) + OWN_INODES * DISK_BLOCK;
-	n->inodes += OWN_INODES + new_dirs(model_dir, "");
+	n->inodes += OWN_INODES;
+	need_dirs(n, model_dir, "");
 }
 
 int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
@@ -211,15 +209,11 @@ int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 		need_release) = { .lock = l, .store = c, .dirfd = -1 };
 	bool exact;
 	int fd CLEANUP(close_fd) = open_nearest(model_dir, &exact, err);
-	struct stat there, store;
 
-	if (fd < 0)
+	if (fd < 0 || sharing_begin(&n.sharing, c, fd, err))
 		return -1;
-	if (fstat(fd, &there) || fstat(hfcache_fd(c), &store))
-		return err_sys(err, errno, "%s", model_dir);
-	n.linked = there.st_dev == store.st_dev;
 	if (exact)
-		n.dirfd = take_fd(&fd);
+		n.dirfd = fd;
 	need_record(&n, model_dir);
 	list_placements(&n);
 	if (n.count)

@@ -277,6 +277,17 @@ static void test_relative(void **state)
 	assert_string_equal(path_base("c"), "c");
 }
 
+static void test_new_dirs(void **state)
+{
+	(void)state;
+	assert_int_equal(path_new_dirs("a", ""), 0);
+	assert_int_equal(path_new_dirs("a/b/c", ""), 2);
+	assert_int_equal(path_new_dirs("a/b/c", "a/x"), 1);
+	assert_int_equal(path_new_dirs("a/b", "a/a"), 0);
+	assert_int_equal(path_new_dirs("a10/b/c", "a1/b/c"), 2);
+	assert_int_equal(path_new_dirs("a/b", "a"), 1);
+}
+
 int run_path_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +301,7 @@ int run_path_tests(void)
 		cmocka_unit_test(test_revision),
 		cmocka_unit_test(test_url_escape),
 		cmocka_unit_test(test_relative),
+		cmocka_unit_test(test_new_dirs),
 	};
 
 	return cmocka_run_group_tests_name("path, utf8", tests, NULL, NULL);

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# pack and install where users stand: room where links are refused, archives as
+# colleagues on other systems make them, caches that others have written before.
+. "$(dirname "$0")/lib.sh"
+
+need python3 jq
+A=1111111111111111111111111111111111111111
+R=models--acme--voice
+make_store "$T/store" "$T/lock.json" <<SPEC
+{"name": "users", "repos": [{"commit": "$A", "hub_view": "hf_cache", "files": [
+	{"path": "big.bin", "size": 3000001, "views": ["big.bin", "more/big.bin"]},
+	{"path": "config.yaml", "text": "a: 1\n", "git": true, "views": ["config.yaml"]},
+	{"path": "deep/er/x.bin", "size": 5000}, {"path": "empty.txt", "size": 0, "git": true}]}]}
+SPEC
+must pack_store "$T/store" "$T/lock.json" "$T/b.tar"
+NOBODY="setpriv --reuid 65534 --regid 65534 --clear-groups"
+
+disk() { # NAME SIZE [INODES]: a tmpfs at $T/NAME
+	mkdir -p "$T/$1"
+	umount "$T/$1" 2>/dev/null || true
+	mount -t tmpfs -o "size=$2,nr_inodes=${3:-100000}" "$1" "$T/$1"
+}
+at_end() { for d in again disk models; do umount "$T/$d" 2>/dev/null || true; done; }
+needed() { # BYTES INODES of an installation with these options
+	expect 0 "$@" --dry-run --json
+	BYTES=$(jq .need_bytes "$T/out") INODES=$(jq .need_inodes "$T/out")
+}
+
+# --- room -----------------------------------------------------------------------
+links_refused() { # by a mount in between, by the kernel for files of others: copies
+	local args=(install "$T/b.tar" --cache "$T/disk/hub")
+	trap at_end EXIT
+	disk disk 20m
+	expect 0 itts "${args[@]}"
+	needed itts "${args[@]}" --model-dir "$T/disk/m"
+	test "$BYTES" -lt 1000000
+	mkdir "$T/again"
+	mount --bind "$T/disk" "$T/again"
+	needed itts "${args[@]}" --model-dir "$T/again/m"
+	test "$BYTES" -gt 3000000 -a "$BYTES" -lt 3500000
+	expect 0 itts "${args[@]}" --model-dir "$T/again/m" --json
+	jq -e '.copied_bytes > 3000000 and .linked > 0' "$T/out"
+	umount "$T/again"
+	rm -r "$T/disk/m"
+	dd if=/dev/zero of="$T/disk/filler" bs=1M count=15 status=none
+	mount --bind "$T/disk" "$T/again"
+	expect 3 itts "${args[@]}" --model-dir "$T/again/m"
+	one_error
+	says "$T/again/m: needs" --model-dir
+	test ! -e "$T/disk/m"
+	umount "$T/again"
+	[ "$(cat /proc/sys/fs/protected_hardlinks)" = 1 ] || return 0
+	rm "$T/disk/filler"
+	chmod 755 "$T"
+	chmod -R a+rwX "$T/disk/hub"
+	chmod 444 "$T/disk/hub/$R/blobs"/*
+	mkdir -m 777 "$T/disk/theirs"
+	needed $NOBODY "$PROGRAM" "${args[@]}" --model-dir "$T/disk/theirs/m"
+	test "$BYTES" -gt 3000000 -a "$BYTES" -lt 3500000
+	expect 0 $NOBODY "$PROGRAM" "${args[@]}" --model-dir "$T/disk/theirs/m"
+	same "$(stat -c %U "$T/disk/theirs/m/big.bin")" "$(id -nu 65534)"
+	expect 0 itts verify --model-dir "$T/disk/theirs/m"
+}
+clones() { # across mounts of one file system that shares extents: no room for copies
+	local args=(install "$T/b.tar" --cache "$T/disk/hub" --model-dir "$T/again/m")
+	trap at_end EXIT
+	mkdir -p "$T/disk" "$T/again"
+	truncate -s 400M "$T/image"
+	mkfs.xfs -q -m reflink=1 "$T/image" && mount -o loop "$T/image" "$T/disk" || return 0
+	mount --bind "$T/disk" "$T/again"
+	needed itts "${args[@]}"
+	test "$BYTES" -lt 3700000
+	expect 0 itts "${args[@]}" --json
+	if jq -e '.cloned > 0' "$T/out"; then jq -e '.copied_bytes < 1000' "$T/out"; fi
+}
+deep() { # directories take inodes as well, each of them
+	local i files=
+	trap at_end EXIT
+	for ((i = 0; i < 60; i++)); do
+		files="$files${files:+,}{\"path\": \"a$i/b/c/d/x\", \"size\": 10, \"views\": [\"a$i/b/c/d/x\"]}"
+	done
+	make_store "$T/deep" "$T/deep.json" <<<"{\"name\": \"deep\", \"repos\": [{\"files\": [$files]}]}"
+	pack_store "$T/deep" "$T/deep.json" "$T/deep.tar"
+	disk disk 64m
+	needed itts install "$T/deep.tar" --cache "$T/disk/hub" --model-dir "$T/disk/m"
+	disk disk 64m $((INODES + 1))
+	expect 0 itts install "$T/deep.tar" --cache "$T/disk/hub" --model-dir "$T/disk/m"
+}
+
+if [ "$(id -u)" -eq 0 ]; then
+	check "links that are refused: room for copies is known before" links_refused
+	check "deep directories: inodes are known before" deep
+	if command -v mkfs.xfs >/dev/null; then check "extents that are shared take no room" clones; fi
+else
+	skip_one "room where links are refused" "not root"
+fi
+finish
