@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/text.h"
 #include "cmd/watching.h"
 
 #include <fcntl.h>
@@ -18,20 +19,25 @@ static const char *const examples[] = {
 	"itts-pack watch 4711 --report start.html", NULL
 };
 
-/* Words of /proc/PID/cmdline, with blanks between them. */
+/* Words of /proc/PID/cmdline, as they would be pasted: where a secret ends can be seen
+ * then. */
 static void read_title(uint64_t pid, struct str *out)
 {
+	struct str words CLEANUP(str_release) = STR_INIT;
 	char *path CLEANUP(free_ptr) = xasprintf("/proc/%llu/cmdline",
 						 (unsigned long long)pid);
 	struct error ignored = { 0 };
 
-	if (file_read_all(AT_FDCWD, path, CMDLINE_MAX, out, &ignored) != 0)
-		str_clear(out);
-	for (size_t i = 0; i < out->len; i++)
-		if (!out->ptr[i])
-			out->ptr[i] = ' ';
-	while (out->len && out->ptr[out->len - 1] == ' ')
-		str_truncate(out, out->len - 1);
+	if (file_read_all(AT_FDCWD, path, CMDLINE_MAX, &words, &ignored) != 0)
+		str_clear(&words);
+	/* (who writes a title of its own into it leaves a tail of zeros) */
+	while (words.len && !words.ptr[words.len - 1])
+		str_truncate(&words, words.len - 1);
+	for (size_t i = 0; i < words.len; i += strlen(words.ptr + i) + 1) {
+		if (i)
+			str_addc(out, ' ');
+		quote_sh(out, words.ptr + i);
+	}
 	if (!out->len)
 		str_addf(out, "process %llu", (unsigned long long)pid);
 }

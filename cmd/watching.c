@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "cmd/procenv.h"
 #include "doctor/launch.h"
-#include "doctor/redact.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -63,13 +62,11 @@ int watching_init(struct watching *w, struct app *app, const char *title,
 		  struct error *err)
 {
 	const struct options *o = app->options;
-	char *clean CLEANUP(free_ptr) = xstrdup(title);
 	uint64_t patience = PATIENCE_S, timeout = 0;
 
 	*w = (struct watching){ .app = app,
 				.pidfd = -1,
 				.gpu = SAMPLE_UNKNOWN };
-	redact_secrets(clean);
 	if (o->patience && human_parse_time(o->patience, &patience, err) != 0)
 		return err_wrap(err, "--patience");
 	if (o->timeout && human_parse_time(o->timeout, &timeout, err) != 0)
@@ -77,7 +74,7 @@ int watching_init(struct watching *w, struct app *app, const char *title,
 	if (check_reports(&o->reports, err) != 0)
 		return -1;
 	w->timeout = timeout * 1000;
-	timeline_init(&w->line, clean, patience * 1000);
+	timeline_init(&w->line, title, patience * 1000);
 	return 0;
 }
 
@@ -86,20 +83,17 @@ int watching_init(struct watching *w, struct app *app, const char *title,
 static void tell(struct watching *w, enum timeline_news news)
 {
 	const struct timeline_span *s = timeline_now(&w->line);
-	char *said CLEANUP(free_ptr) = NULL;
 	char time[HUMAN_MAX];
 
 	if (news == NEWS_NONE || !s)
 		return;
-	said = xstrdup(s->said);
-	redact_secrets(said);
 	if (news == NEWS_STAGE) {
 		event_info(&w->app->sink, "%s %s", human_time(s->begin, time),
-			   said);
+			   s->said);
 		return;
 	}
 	event_warn(&w->app->sink, "nothing moves for %llu s: %s",
-		   (unsigned long long)((s->end - s->begin) / 1000), said);
+		   (unsigned long long)((s->end - s->begin) / 1000), s->said);
 	if (s->advice)
 		event_info(&w->app->sink, "%s", s->advice);
 }
@@ -111,7 +105,7 @@ static void show(struct watching *w, const struct watch_view *v,
 	const struct event ev = { .type = news == NEWS_STAGE ? EVENT_START
 							     : EVENT_PROGRESS,
 				  .id = (unsigned)w->line.span_count,
-				  .name = v->what,
+				  .name = timeline_now(&w->line)->what,
 				  .done = v->done,
 				  .total = v->total };
 
@@ -222,7 +216,6 @@ static void format(const struct watching *w, const char *file, struct str *out)
 		json_end_object(&j);
 		str_addc(out, '\n');
 	}
-	redact_secrets(out->ptr);
 }
 
 int watching_report(struct watching *w, struct error *err)
@@ -242,12 +235,10 @@ int watching_report(struct watching *w, struct error *err)
 	if (w->app->options->json) {
 		app_json_begin(w->app, &j, &text);
 		timeline_json(&w->line, &j);
-		redact_secrets(text.ptr);
 		app_json_end(w->app, &j);
 		return 0;
 	}
 	timeline_text(&w->line, &text);
-	redact_secrets(text.ptr);
 	if (!w->app->options->quiet)
 		app_print(w->app, &text);
 	return 0;

@@ -1,17 +1,12 @@
 #include "doctor/redact.h"
 
+#include "base/attr.h"
+
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
-
-/* Words behind which a secret stands, up to a blank, quote or '&'. */
-static const char *const before[] = {
-	"bearer ",   "token=",	"hf_token:",	     "signature=",
-	"password=", "passwd=", "x-amz-credential=", "secret=",
-	"api_key=",  "basic ",	"access_token:",     "x-amz-security-token=",
-};
 
 #define ENDS " \t\r\n\"'&,;<>)]}"
 
@@ -25,28 +20,168 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* hf_ and at least eight letters or digits: "hf_cache" and "hf_hub" are names. */
+static bool is_name(char c)
+{
+	return is_word(c) || c == '-';
+}
+
+static bool is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
+/* --- tokens that are known by how they begin -------------------------------------- */
+
+/* "hf_cache", "hf_hub" and "sk-learn" are names: what is behind has a least length, and
+ * where names that long are usual, digits and letters. */
+static const struct {
+	const char *begin;
+	size_t least;
+	const char *also; /* characters beside letters and digits */
+	bool mixed;
+} tokens[] = {
+	{ "hf_", 8, "", false },       { "api_org_", 16, "", false },
+	{ "ghp_", 20, "", false },     { "gho_", 20, "", false },
+	{ "ghs_", 20, "", false },     { "github_pat_", 20, "_", false },
+	{ "glpat-", 16, "-_", false }, { "xoxb-", 20, "-", true },
+	{ "xoxp-", 20, "-", true },    { "sk-", 20, "-_", true },
+	{ "ms-", 32, "-", true },      { "AKIA", 16, "", true },
+	{ "eyJ", 30, "-_.=", true },   { "AIza", 30, "-_", true },
+};
+
+static size_t token_len(const char *p, const char *also, bool *mixed)
+{
+	bool digit = false, letter = false;
+	size_t n = 0;
+
+	for (; isalnum((unsigned char)p[n]) || (p[n] && strchr(also, p[n]));
+	     n++) {
+		digit |= isdigit((unsigned char)p[n]) != 0;
+		letter |= isalpha((unsigned char)p[n]) != 0;
+	}
+	*mixed = digit && letter;
+	return n;
+}
+
 static void hide_tokens(char *text)
 {
-	for (char *p = strstr(text, "hf_"); p; p = strstr(p + 1, "hf_")) {
-		size_t n = 3;
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		size_t skip = strlen(tokens[i].begin);
 
-		while (isalnum((unsigned char)p[n]))
-			n++;
-		if (n - 3 >= 8 && (p == text || !is_word(p[-1])))
-			stars(p + 3, n - 3);
+		for (char *p = strstr(text, tokens[i].begin); p;
+		     p = strstr(p + 1, tokens[i].begin)) {
+			bool mixed;
+			size_t n = token_len(p + skip, tokens[i].also, &mixed);
+
+			if (n >= tokens[i].least &&
+			    (mixed || !tokens[i].mixed) &&
+			    (p == text || !is_word(p[-1])))
+				stars(p + skip, n);
+		}
 	}
 }
 
-static void hide_behind(char *text, const char *word)
+/* --- behind a word ----------------------------------------------------------------- */
+
+/* NAME=VALUE, NAME: VALUE, "NAME": "VALUE", --NAME VALUE, where NAME ends so. */
+static const struct {
+	const char *name;
+	bool colon;  /* before ':', too, at the end of any word */
+	bool alone;  /* nothing before it: "sig", not "config_sig" */
+	bool option; /* of an option alone */
+} names[] = {
+	{ "token", false, false, false },
+	{ "password", true, false, false },
+	{ "passwd", true, false, false },
+	{ "passphrase", true, false, false },
+	{ "secret", true, false, false },
+	{ "signature", false, false, false },
+	{ "credential", false, false, false },
+	{ "api_key", true, false, false },
+	{ "api-key", true, false, false },
+	{ "apikey", true, false, false },
+	{ "access_key", true, false, false },
+	{ "access-key", true, false, false },
+	{ "sig", false, true, false },
+	{ "auth", false, false, true },
+};
+
+/* Up to the quote that it stands in, or to what cannot be part of it. */
+static void hide_value(char *p, char quote)
 {
-	size_t len = strlen(word);
+	char end[2] = { quote };
 
-	for (char *p = strcasestr(text, word); p; p = strcasestr(p, word)) {
-		p += len;
-		stars(p, strcspn(p, ENDS));
-	}
+	p += *p == '\\'; /* JSON in JSON */
+	if (is_quote(*p))
+		*end = *p++;
+	stars(p, *end ? strcspn(p, end) : strcspn(p, ENDS));
 }
+
+/* What is behind a name that ends at p; word: where the name begins. */
+static void hide_behind(char *text, char *word, char *name, char *p, size_t i)
+{
+	char quote = '\0';
+	bool is_option = *word == '-';
+
+	if (word > text && is_quote(word[-1]))
+		quote = word[-1];
+	if (names[i].alone && word != name)
+		return;
+	p += *p == '\\';
+	if (*p == ' ' && is_option) {
+		p += strspn(p, " ");
+		if (*p != '-')
+			hide_value(p, '\0');
+		return;
+	}
+	if (names[i].option && !is_option)
+		return;
+	if (quote && *p == quote) {
+		p++;
+		quote = '\0';
+		if (*p != ':')
+			return;
+	} else if (*p == ':' && !names[i].colon &&
+		   (word == name || !strchr("_-", name[-1]))) {
+		return; /* "unknown token: x" */
+	}
+	if (*p != '=' && *p != ':')
+		return;
+	p++;
+	if (p[-1] == ':')
+		p += strspn(p, " ");
+	hide_value(p, quote);
+}
+
+static void hide_named(char *text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		for (char *p = strcasestr(text, names[i].name); p;
+		     p = strcasestr(p, names[i].name)) {
+			char *name = p, *word = p;
+
+			while (word > text && is_name(word[-1]))
+				word--;
+			p += strlen(names[i].name);
+			hide_behind(text, word, name, p, i);
+		}
+}
+
+/* "Bearer VALUE" */
+static void hide_schemes(char *text)
+{
+	static const char *const schemes[] = { "bearer ", "basic ",
+					       "authorization: token " };
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		for (char *p = strcasestr(text, schemes[i]); p;
+		     p = strcasestr(p, schemes[i])) {
+			p += strlen(schemes[i]);
+			stars(p, strcspn(p, ENDS));
+		}
+}
+
+/* --- in URLs ------------------------------------------------------------------------ */
 
 /* Bytes in front of the '@' behind user:password. A password may have any byte, '/' too,
  * though it should be written as %2F; "host:443/a@b" has none. */
@@ -77,6 +212,6 @@ void redact_secrets(char *text)
 {
 	hide_userinfo(text);
 	hide_tokens(text);
-	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
-		hide_behind(text, before[i]);
+	hide_schemes(text);
+	hide_named(text);
 }

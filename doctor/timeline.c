@@ -2,6 +2,7 @@
 
 #include "base/human.h"
 #include "base/mem.h"
+#include "doctor/redact.h"
 
 #include <assert.h>
 #include <string.h>
@@ -16,6 +17,7 @@ void timeline_init(struct timeline *t, const char *title, uint64_t patience)
 	*t = (struct timeline){ .title = xstrdup(title),
 				.patience = patience,
 				.joined = 1 };
+	redact_secrets(t->title);
 }
 
 void timeline_release(struct timeline *t)
@@ -41,6 +43,7 @@ const struct timeline_span *timeline_now(const struct timeline *t)
 static void blend(struct timeline_point *to, const struct timeline_point *from,
 		  unsigned had)
 {
+	to->ms = from->ms;
 	to->read = (to->read * had + from->read) / (had + 1);
 	to->cores = (to->cores * had + from->cores) / (had + 1);
 	if (from->rss > to->rss)
@@ -168,13 +171,24 @@ static void sum_up(struct timeline *t, uint64_t ms, const struct watch_view *v)
 		t->peak_gpu = p.gpu;
 }
 
-enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
-				const struct watch_view *v)
+static void redact(struct watch_view *v)
 {
+	redact_secrets(v->what);
+	redact_secrets(v->host);
+	redact_secrets(v->why);
+	redact_secrets(v->mend);
+}
+
+enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
+				const struct watch_view *seen)
+{
+	struct watch_view clean = *seen;
+	const struct watch_view *v = &clean;
 	struct timeline_span *s = t->span_count ? &t->spans[t->span_count - 1]
 						: NULL;
 	enum timeline_news news = NEWS_NONE;
 
+	redact(&clean);
 	sum_up(t, ms, v);
 	if (!s || !goes_on(s, ms, v)) {
 		s = begin_span(t, ms, v);

@@ -1,4 +1,5 @@
-/* What a program did, from its start to its end: spans and a few curves. */
+/* What a program did, from its start to its end: spans and a few curves. Nothing that it
+ * keeps has secrets in it (redact.h). */
 #ifndef ITTS_TIMELINE_H
 #define ITTS_TIMELINE_H
 
@@ -23,7 +24,8 @@ struct timeline_span {
 };
 
 struct timeline_point {
-	uint64_t ms;
+	uint64_t
+		ms; /* the end of what it is about, which began with the last */
 	uint64_t read, rss, gpu; /* bytes a second; bytes; bytes */
 	double cores;
 	unsigned connections;
@@ -50,11 +52,11 @@ enum timeline_news { NEWS_NONE, NEWS_STAGE, NEWS_STALL };
 /* NEWS_STAGE: a new span has begun; NEWS_STALL: the last one has just passed the
  * patience. The span it is about: the last. */
 enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
-				const struct watch_view *v);
+				const struct watch_view *seen);
 /* The last span, or NULL. */
 const struct timeline_span *timeline_now(const struct timeline *t);
 
-/* Report for people, appended. Secrets are the caller's to remove. */
+/* Report for people, appended. */
 void timeline_text(const struct timeline *t, struct str *out);
 /* Keys of an object that is open. */
 void timeline_json(const struct timeline *t, struct json_writer *w);
