@@ -1,29 +1,37 @@
 #!/usr/bin/env bash
 # The page that run and watch write, looked at in a browser without any network, 1280 and
-# 390 pixels wide: nothing overlaps, nothing is cut off, nothing is fetched, no secret is
-# in it.
+# 390 pixels wide, by day and in the dark: nothing overlaps, nothing is cut off, all can be
+# read, nothing is fetched, no secret is in it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
 
-need python3 jq chromium
+need python3 cc chromium
 can_unshare || skip_all "no namespaces"
 
 browser() { # PAGE OPTIONS...: the document as it is in the end
 	local page=$1
 	shift
 	# (no sandbox of its own: root may not have one, and the page is ours)
-	no_network timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+	no_network timeout 100 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
 		--user-data-dir="$T/chromium" --hide-scrollbars "$@" "file://$page" 2>"$T/log/chromium"
 }
-look() { # PAGE: what is wrong with it
+DARK=--blink-settings=preferredColorScheme=0
+look() { # PAGE OPTIONS...: what is wrong with it
 	python3 - "$1" "$ROOT/tests/e2e/overlap.html" >"$T/frame.html" <<'PYTHON'
 import base64, sys
 page = base64.b64encode(open(sys.argv[1], "rb").read()).decode()
 print(open(sys.argv[2]).read().replace("PAGE", page))
 PYTHON
-	browser "$T/frame.html" --virtual-time-budget=10000 --dump-dom >"$T/dom"
+	browser "$T/frame.html" --virtual-time-budget=10000 --dump-dom "${@:2}" >"$T/dom"
 	sed -n '/<pre>/,/<\/pre>/p' "$T/dom"
 	grep -o '<title>[A-Z]*</title>' "$T/dom"
+}
+is_right() { # PAGE OPTIONS...
+	look "$@" | tee "$T/look"
+	same "$(tail -n 1 "$T/look")" "<title>RIGHT</title>"
+	# it has seen something, in both widths
+	grep -q '"1280": [1-9]' "$T/dom"
+	grep -q '"390": [1-9]' "$T/dom"
 }
 
 export HF_TOKEN=hf_abcdefghijklmnopqrstuvwx
@@ -41,20 +49,91 @@ for name in sys.argv[3:]:
 time.sleep(2.5)' --token hf_abcdefghijklmnopqrstuvwx \
 	"$T/gpt.pth" "$LONG/model.safetensors"
 fits() {
-	same "$(look "$T/page.html" | tail -n 1)" "<title>RIGHT</title>"
-	# it has seen something: texts in both widths, more lines in the narrow one
-	grep -q '"1280": [1-9][0-9]' "$T/dom"
+	is_right "$T/page.html"
 	grep -q "Stalled" "$T/page.html"
 	! grep -q hf_abcdefghijklmnopqrstuvwx "$T/page.html"
-	grep -q "hf_\*\*\*" "$T/page.html"
+	grep -qF -e "--token ***" "$T/page.html"
 }
 check "1280 and 390 pixels: nothing overlaps" fits
+
+# programs that never ran: hours, a thousand stages, names that no file system has
+make_pages() {
+	local scene
+	(cd "$ROOT" && cc -std=gnu11 -D_GNU_SOURCE -DITTS_VERSION='"0"' -Wall -Wextra -Werror -I. -o "$T/page" \
+		tests/e2e/page.c doctor/{timeline,timeline_html,watch,redact}.c \
+		base/{human,mem,str,utf8,json_writer,path,error}.c)
+	mkdir "$T/pages"
+	python3 "$ROOT/tests/e2e/scenes.py" "$T/pages"
+	for scene in "$T/pages"/*.scene; do "$T/page" <"$scene" >"${scene%.scene}.html"; done
+}
+must make_pages
+every() {
+	local page pages=0
+	for page in "$T/pages"/*.html; do
+		echo "--- ${page##*/}"
+		is_right "$page"
+		pages=$((pages + 1))
+	done
+	test "$pages" -gt 15
+}
+check "pages of every kind" every
+dark() {
+	local page
+	for page in every-kind start hostile; do
+		is_right "$T/pages/$page.html" "$DARK"
+		grep -q '"dark": true' "$T/dom"
+	done
+}
+check "in the dark" dark
+no_secret() {
+	! grep -o ".\{30\}SECRET.\{9\}\|hf_abc[a-z]*" "$T/pages/secret.html"
+	same "$(grep -o '\*\*\*' "$T/pages/secret.html" | wc -l | sed 's/^[1-9][0-9]$/many/')" many
+}
+check "no secret, in whatever form" no_secret
+nothing_else() { # nothing from elsewhere, nothing that runs, and the browser is told so
+	! grep -liE '<script|src=|href=|url\(|@import' "$T/page.html" "$T/pages"/[!h]*.html
+	grep -q "default-src 'none'" "$T/page.html"
+	! grep -lP '[\x00-\x08\x0b-\x1f\x7f]' "$T/pages"/*.html
+	iconv -f utf-8 -t utf-8 "$T/pages/hostile.html" >"$T/out"
+}
+check "it needs nothing else" nothing_else
+on_paper() {
+	command -v pdftotext >/dev/null || return 0
+	browser "$T/pages/every-kind.html" "$DARK" --print-to-pdf="$T/page.pdf"
+	pdftotext -layout "$T/page.pdf" "$T/page.txt"
+	grep -q "One after the other" "$T/page.txt"
+	grep -q "runs no script" "$T/page.txt"
+	# ink on white, whatever the screen is like
+	pdftoppm -r 20 -png -singlefile "$T/page.pdf" "$T/paper"
+	pdftoppm -r 20 -singlefile -gray "$T/page.pdf" "$T/paper"
+	python3 - "$T/paper.pgm" <<'PYTHON'
+import sys
+data = open(sys.argv[1], "rb").read()[-20000:]
+light = sum(byte > 200 for byte in data) / len(data)
+print("light:", light)
+sys.exit(light < 0.5)
+PYTHON
+}
+check "printed" on_paper
+
 # the judge sees what is wrong
+spoil() { # SAYS SED: the page, spoilt so
+	sed "$2" "$T/pages/start.html" >"$T/bad.html"
+	look "$T/bad.html" | tee "$T/look"
+	grep -qE "$1" "$T/look"
+}
 judge() {
-	sed 's/<\/style>/li{height:1rem}<\/style>/' "$T/page.html" >"$T/bad.html"
-	look "$T/bad.html" | grep -q overlap
-	sed 's/overflow-wrap:anywhere//' "$T/page.html" >"$T/wide.html"
-	look "$T/wide.html" | grep -qE "390: (the page is|cut off)"
+	spoil overlap 's/<\/style>/li{height:1rem}<\/style>/'
+	spoil "too thin" 's/<\/svg>/<rect width=".2" height="9"\/><\/svg>/'
+	spoil "hard to read" 's/--dim:#57606a/--dim:#999/'
+	spoil "hard to see" 's/fill="#2f7dd1"/fill="#fff"/'
+	# texts in a picture: on one another, and over its edge
+	spoil "overlap: one / two" 's/<\/svg>/<text x="9" y="30">one<\/text><text x="12" y="30">two<\/text><\/svg>/'
+	spoil "text leaves its picture" 's/<\/svg>/<text x="990" y="30">longer than that<\/text><\/svg>/'
+	spoil "text leaves its picture" 's/<\/svg>/<text x="9" y="2">above<\/text><\/svg>/'
+	sed 's/overflow-wrap:anywhere//' "$T/pages/long-names.html" >"$T/wide.html"
+	look "$T/wide.html" | tee "$T/look"
+	grep -qE "390: (the page is|cut off)" "$T/look"
 }
 check "the judge itself" judge
 finish
