@@ -4,7 +4,6 @@
 #include "cmd/envfile.h"
 #include "cmd/groups.h"
 #include "cmd/offline.h"
-#include "cmd/text.h"
 #include "cmd/watching.h"
 #include "doctor/launch.h"
 
@@ -129,7 +128,6 @@ static int run(struct app *app, struct error *err)
 {
 	const struct strlist *words = &app->options->args;
 	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
-	struct str title CLEANUP(str_release) = STR_INIT;
 	pid_t pid;
 	int status;
 
@@ -137,12 +135,7 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "what to run? itts-pack run [options] -- "
 			       "COMMAND ...");
-	for (size_t i = 0; i < words->count; i++) {
-		if (i)
-			str_addc(&title, ' ');
-		quote_sh(&title, words->items[i]);
-	}
-	if (watching_init(&w, app, title.ptr, err) != 0 ||
+	if (watching_init(&w, app, words, err) != 0 ||
 	    start(app, words, &pid, err) != 0)
 		return -1;
 	if (watching_go(&w, pid, err) != 0)

@@ -2,13 +2,12 @@
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
-#include "cmd/text.h"
 #include "cmd/watching.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#define CMDLINE_MAX 65536
+#define CMDLINE_MAX ((size_t)8 << 20)
 
 static const struct option_group *const groups[] = { &group_watching,
 						     &group_common, NULL };
@@ -19,33 +18,32 @@ static const char *const examples[] = {
 	"itts-pack watch 4711 --report start.html", NULL
 };
 
-/* Words of /proc/PID/cmdline, as they would be pasted: where a secret ends can be seen
- * then. */
-static void read_title(uint64_t pid, struct str *out)
+/* Words of /proc/PID/cmdline. */
+static void read_words(uint64_t pid, struct strlist *out)
 {
-	struct str words CLEANUP(str_release) = STR_INIT;
 	char *path CLEANUP(free_ptr) = xasprintf("/proc/%llu/cmdline",
 						 (unsigned long long)pid);
+	struct str text CLEANUP(str_release) = STR_INIT;
 	struct error ignored = { 0 };
 
-	if (file_read_all(AT_FDCWD, path, CMDLINE_MAX, &words, &ignored) != 0)
-		str_clear(&words);
+	if (file_read_all(AT_FDCWD, path, CMDLINE_MAX, &text, &ignored) != 0)
+		str_clear(&text);
 	/* (who writes a title of its own into it leaves a tail of zeros) */
-	while (words.len && !words.ptr[words.len - 1])
-		str_truncate(&words, words.len - 1);
-	for (size_t i = 0; i < words.len; i += strlen(words.ptr + i) + 1) {
-		if (i)
-			str_addc(out, ' ');
-		quote_sh(out, words.ptr + i);
+	while (text.len && !text.ptr[text.len - 1])
+		str_truncate(&text, text.len - 1);
+	for (size_t i = 0; i < text.len; i += strlen(text.ptr + i) + 1)
+		strlist_add(out, text.ptr + i);
+	if (!out->count) {
+		free_ptr(&path);
+		path = xasprintf("process %llu", (unsigned long long)pid);
+		strlist_add(out, path);
 	}
-	if (!out->len)
-		str_addf(out, "process %llu", (unsigned long long)pid);
 }
 
 static int run(struct app *app, struct error *err)
 {
 	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
-	struct str title CLEANUP(str_release) = STR_INIT;
+	struct strlist words CLEANUP(strlist_release) = { 0 };
 	const char *text = app->options->args.count
 				   ? app->options->args.items[0]
 				   : "";
@@ -55,8 +53,8 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "which process? give its number, as ps or "
 			       "pgrep python tell it");
-	read_title(pid, &title);
-	if (watching_init(&w, app, title.ptr, err) != 0 ||
+	read_words(pid, &words);
+	if (watching_init(&w, app, &words, err) != 0 ||
 	    watching_go(&w, (pid_t)pid, err) != 0)
 		return -1;
 	w.line.outcome = xstrdup(cancel_is_set(&app->cancel)

@@ -5,9 +5,12 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "cmd/procenv.h"
+#include "cmd/text.h"
 #include "doctor/launch.h"
+#include "doctor/redact.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PATIENCE_S 30
@@ -16,6 +19,7 @@
 #define FIRST_MS    250
 #define FIRST_TURNS 8
 #define GPU_MS	    50
+#define TITLE_MAX   4096
 
 static const struct option options[] = {
 	{ .name = "patience",
@@ -58,10 +62,42 @@ static int check_reports(const struct strlist *files, struct error *err)
 	return 0;
 }
 
-int watching_init(struct watching *w, struct app *app, const char *title,
-		  struct error *err)
+/* Without what could steer a terminal or is no text. */
+static void add_clean(struct str *out, const char *text)
+{
+	size_t old = out->len;
+
+	text_clean(out, text, strlen(text));
+	for (size_t i = old; i < out->len; i++)
+		if (out->ptr[i] == '\n')
+			out->ptr[i] = '?';
+}
+
+/* The command line as it could be typed, without secrets. */
+static void add_title(const struct strlist *words, struct str *out)
+{
+	for (size_t i = 0; i < words->count && out->len < TITLE_MAX; i++) {
+		struct str word CLEANUP(str_release) = STR_INIT;
+		char *safe CLEANUP(free_ptr) = xstrdup(words->items[i]);
+
+		redact_word(safe, i ? words->items[i - 1] : "");
+		add_clean(&word, safe);
+		if (i)
+			str_addc(out, ' ');
+		if (word.len > TITLE_MAX)
+			str_adds(out, "...");
+		else
+			quote_sh(out, word.ptr);
+	}
+	if (out->len >= TITLE_MAX)
+		str_adds(out, " ...");
+}
+
+int watching_init(struct watching *w, struct app *app,
+		  const struct strlist *words, struct error *err)
 {
 	const struct options *o = app->options;
+	struct str title CLEANUP(str_release) = STR_INIT;
 	uint64_t patience = PATIENCE_S, timeout = 0;
 
 	*w = (struct watching){ .app = app,
@@ -74,7 +110,8 @@ int watching_init(struct watching *w, struct app *app, const char *title,
 	if (check_reports(&o->reports, err) != 0)
 		return -1;
 	w->timeout = timeout * 1000;
-	timeline_init(&w->line, title, patience * 1000);
+	add_title(words, &title);
+	timeline_init(&w->line, title.ptr, patience * 1000);
 	return 0;
 }
 
@@ -152,6 +189,16 @@ static void explain(struct watching *w, const struct sample *now,
 		asking_explain(&w->asking, v);
 }
 
+/* Names of files are whatever somebody gave them. */
+static void make_safe(char *text, size_t cap)
+{
+	struct str clean CLEANUP(str_release) = STR_INIT;
+
+	add_clean(&clean, text);
+	/* '?' for a byte: it has not become longer */
+	snprintf(text, cap, "%s", clean.ptr);
+}
+
 static void look(struct watching *w, struct sample *before,
 		 const struct sample *now, uint64_t ticks)
 {
@@ -160,6 +207,10 @@ static void look(struct watching *w, struct sample *before,
 
 	watch_judge(before, now, ticks, &v);
 	explain(w, now, &v);
+	make_safe(v.what, sizeof(v.what));
+	make_safe(v.host, sizeof(v.host));
+	make_safe(v.why, sizeof(v.why));
+	make_safe(v.mend, sizeof(v.mend));
 	news = timeline_add(&w->line, now->ms, &v);
 	tell(w, news);
 	show(w, &v, news);

@@ -25,9 +25,9 @@ struct watching {
 	struct asking asking;
 };
 void watching_release(struct watching *w); /* CLEANUP */
-/* title: the command line. Checks --patience, --timeout and --report. */
-int watching_init(struct watching *w, struct app *app, const char *title,
-		  struct error *err) MUST_CHECK;
+/* words: the command line. Checks --patience, --timeout and --report. */
+int watching_init(struct watching *w, struct app *app,
+		  const struct strlist *words, struct error *err) MUST_CHECK;
 /* Until the process ends, is timed out, or we are told to stop. */
 int watching_go(struct watching *w, pid_t pid, struct error *err) MUST_CHECK;
 /* Prints and writes the reports. */

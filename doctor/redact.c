@@ -215,3 +215,58 @@ void redact_secrets(char *text)
 	hide_schemes(text);
 	hide_named(text);
 }
+
+/* --- words of a command line ----------------------------------------------------- */
+
+static bool is_secret(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t n = strlen(names[i].name);
+
+		if (len >= n &&
+		    !strncasecmp(name + len - n, names[i].name, n) &&
+		    (!names[i].alone || len == n) &&
+		    (!names[i].option || *name == '-'))
+			return true;
+	}
+	return false;
+}
+
+/* "NAME=VALUE", "Header: VALUE": what is in the rest of the word, nobody can tell from
+ * where the secret ends. Where it begins, or NULL. */
+static char *secret_rest(char *word)
+{
+	static const char *const headers[] = { "authorization", "cookie" };
+	size_t len = strcspn(word, "=: \t\n");
+	bool header = word[len] == ':' && word[len + 1] == ' ';
+
+	for (size_t i = 0; header && i < ARRAY_LEN(headers); i++)
+		if (len >= strlen(headers[i]) &&
+		    !strncasecmp(word + len - strlen(headers[i]), headers[i],
+				 strlen(headers[i])))
+			return word + len + 2;
+	if ((word[len] != '=' && !header) || !is_secret(word, len))
+		return NULL;
+	return word + len + 1 + header;
+}
+
+/* curl -u me:secret; python -u has no word of its own: what follows has no colon. */
+static bool names_user(const char *word)
+{
+	return !strcmp(word, "-u") || !strcmp(word, "--user") ||
+	       !strcmp(word, "--proxy-user");
+}
+
+void redact_word(char *word, const char *before)
+{
+	char *colon = strchr(word, ':'), *rest = secret_rest(word);
+
+	if (*before == '-' && *word != '-' && is_secret(before, strlen(before)))
+		rest = word + (strncmp(word, "hf_", 3) ? 0 : 3);
+	else if (names_user(before) && colon)
+		rest = colon + 1;
+	if (rest)
+		stars(rest, strlen(rest));
+	else
+		redact_secrets(word);
+}

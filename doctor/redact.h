@@ -6,5 +6,8 @@
  * (hf_..., Bearer ..., token=..., "token": "...", --token ...), passwords and keys named
  * in such ways, and user and password in URLs become '*'. */
 void redact_secrets(char *text);
+/* One word of a command line, in place; before: the one in front of it, "" for the first.
+ * A secret is all of the word, whatever is in it. */
+void redact_word(char *word, const char *before);
 
 #endif

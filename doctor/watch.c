@@ -126,10 +126,20 @@ static void compare(const struct sample *before, const struct sample *now,
 
 /* --- reasons, one function each ------------------------------------------------- */
 
+/* Of a long path the end says more. */
 static void name(struct watch_view *v, enum watch_kind kind, const char *what)
 {
+	size_t len = strlen(what), max = sizeof(v->what) - 1;
+
 	v->kind = kind;
-	snprintf(v->what, sizeof(v->what), "%s", what);
+	if (len <= max) {
+		memcpy(v->what, what, len + 1);
+		return;
+	}
+	what += len - max + 3;
+	while (((unsigned char)*what & 0xc0) == 0x80) /* within a letter */
+		what++;
+	snprintf(v->what, sizeof(v->what), "...%s", what);
 }
 
 static bool is_building(const struct sample *now, struct watch_view *v)

@@ -74,9 +74,44 @@ static void test_rows(void **state)
 	}
 }
 
+static void test_words(void **state)
+{
+	static const struct {
+		const char *before, *in, *out;
+	} rows[] = {
+		{ "--token", "a b'c\"d", "*******" },
+		{ "--token", "hf_abc", "hf_***" },
+		{ "--hf-token", "abc", "***" },
+		{ "--password", "abc", "***" },
+		{ "--auth", "me:abc", "******" },
+		{ "-u", "me:abc", "me:***" },
+		{ "-u", "webui.py", "webui.py" },
+		{ "--token", "--verbose", "--verbose" },
+		{ "token", "abc", "abc" },
+		{ "", "HF_TOKEN=a;b c'd\ne", "HF_TOKEN=*********" },
+		{ "", "--api-key=a&b", "--api-key=***" },
+		{ "-H", "X-Api-Key: a b", "X-Api-Key: ***" },
+		{ "-H", "Authorization: abc", "Authorization: ***" },
+		{ "-H", "Cookie: a=b; c=d", "Cookie: ********" },
+		{ "-c", "python x --token def ghi",
+		  "python x --token *** ghi" },
+		{ "--tokenizer", "abc", "abc" },
+		{ "", "model=gpt.pth", "model=gpt.pth" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *word CLEANUP(free_ptr) = xstrdup(rows[i].in);
+
+		redact_word(word, rows[i].before);
+		assert_string_equal(word, rows[i].out);
+	}
+}
+
 int run_redact_tests(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
+					    cmocka_unit_test(test_words) };
 
 	return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
 }
