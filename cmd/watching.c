@@ -73,21 +73,31 @@ static void add_clean(struct str *out, const char *text)
 			out->ptr[i] = '?';
 }
 
+/* Quotes where the word had to have them: the stars of a secret alone need none. */
+static void add_word(const char *word, const char *before, struct str *out)
+{
+	struct str quoted CLEANUP(str_release) = STR_INIT;
+	struct str clean CLEANUP(str_release) = STR_INIT;
+	char *safe CLEANUP(free_ptr) = xstrdup(word);
+
+	redact_word(safe, before);
+	add_clean(&clean, safe);
+	quote_sh(&quoted, word);
+	if (clean.len > TITLE_MAX)
+		str_adds(out, "...");
+	else if (strcmp(quoted.ptr, word) != 0)
+		quote_sh(out, clean.ptr);
+	else
+		str_adds(out, clean.ptr);
+}
+
 /* The command line as it could be typed, without secrets. */
 static void add_title(const struct strlist *words, struct str *out)
 {
 	for (size_t i = 0; i < words->count && out->len < TITLE_MAX; i++) {
-		struct str word CLEANUP(str_release) = STR_INIT;
-		char *safe CLEANUP(free_ptr) = xstrdup(words->items[i]);
-
-		redact_word(safe, i ? words->items[i - 1] : "");
-		add_clean(&word, safe);
 		if (i)
 			str_addc(out, ' ');
-		if (word.len > TITLE_MAX)
-			str_adds(out, "...");
-		else
-			quote_sh(out, word.ptr);
+		add_word(words->items[i], i ? words->items[i - 1] : "", out);
 	}
 	if (out->len >= TITLE_MAX)
 		str_adds(out, " ...");

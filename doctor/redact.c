@@ -262,7 +262,7 @@ void redact_word(char *word, const char *before)
 	char *colon = strchr(word, ':'), *rest = secret_rest(word);
 
 	if (*before == '-' && *word != '-' && is_secret(before, strlen(before)))
-		rest = word + (strncmp(word, "hf_", 3) ? 0 : 3);
+		rest = word;
 	else if (names_user(before) && colon)
 		rest = colon + 1;
 	if (rest)

@@ -80,7 +80,6 @@ static void test_words(void **state)
 		const char *before, *in, *out;
 	} rows[] = {
 		{ "--token", "a b'c\"d", "*******" },
-		{ "--token", "hf_abc", "hf_***" },
 		{ "--hf-token", "abc", "***" },
 		{ "--password", "abc", "***" },
 		{ "--auth", "me:abc", "******" },
