@@ -5,17 +5,25 @@
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
 
 /* How much is written before the kernel is asked to begin with the disk. */
 #define FLUSH_STEP  ((uint64_t)8 << 20)
 #define PROGRESS_MS 100
 
+/* What is hashed at a time of bytes that stand in a file: stays in a core's cache. */
+#define SLICE ((size_t)256 << 10)
+
 /* Pieces that were read (and written) and wait for the hasher. */
 struct ring {
 	struct copy_job *job;
+	/* Room for all pieces; NULL: the kernel copies from file to file, and the
+	 * hasher reads what stands there. */
 	unsigned char *mem;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -32,12 +40,13 @@ static size_t piece_size(const struct copy_job *job, uint64_t at)
 	return left < COPY_BUFFER ? (size_t)left : COPY_BUFFER;
 }
 
-static int fill(const struct copy_job *job, void *buf, size_t n, uint64_t at,
-		struct error *err)
+/* Reads what the source has at `at`, or dst where that stands already. */
+static int fill(const struct copy_job *job, bool dst, void *buf, size_t n,
+		uint64_t at, struct error *err)
 {
-	int fd = job->cloned ? job->dst_fd : job->src_fd;
-	uint64_t base = job->cloned ? job->dst_offset : job->src_offset;
-	const char *name = job->cloned ? job->dst_name : job->src_name;
+	int fd = dst ? job->dst_fd : job->src_fd;
+	uint64_t base = dst ? job->dst_offset : job->src_offset;
+	const char *name = dst ? job->dst_name : job->src_name;
 	size_t got;
 
 	if (job->read)
@@ -52,26 +61,42 @@ static int fill(const struct copy_job *job, void *buf, size_t n, uint64_t at,
 	return 0;
 }
 
+/* Only advice: fsync() comes later and is what counts. */
+static void begin_with_disk(const struct copy_job *job, uint64_t end)
+{
+	if (end % FLUSH_STEP == 0 && !job->append && !job->write)
+		sync_file_range(job->dst_fd,
+				(off_t)(job->dst_offset + end - FLUSH_STEP),
+				(off_t)FLUSH_STEP, SYNC_FILE_RANGE_WRITE);
+}
+
 static int spill(const struct copy_job *job, const void *buf, size_t n,
 		 uint64_t at, struct error *err)
 {
-	uint64_t end = at + n;
-
-	if (job->cloned)
-		return 0;
 	if (job->write)
 		return job->write(job->write_ctx, buf, n, err);
 	if (job->append)
 		return file_write_all(job->dst_fd, buf, n, job->dst_name, err);
-	if (file_pwrite_all(job->dst_fd, buf, n, job->dst_offset + at,
-			    job->dst_name, err))
-		return -1;
-	/* only advice: fsync() comes later and is what counts */
-	if (end % FLUSH_STEP == 0)
-		sync_file_range(job->dst_fd,
-				(off_t)(job->dst_offset + end - FLUSH_STEP),
-				(off_t)FLUSH_STEP, SYNC_FILE_RANGE_WRITE);
-	return 0;
+	return file_pwrite_all(job->dst_fd, buf, n, job->dst_offset + at,
+			       job->dst_name, err);
+}
+
+/* One copy in the kernel instead of two through our memory. false: it cannot, or
+ * something is wrong, which reading and writing will tell by its name. */
+static bool send_piece(const struct copy_job *job, size_t n, uint64_t at)
+{
+	off_t from = (off_t)(job->src_offset + at);
+	ssize_t got = 1;
+
+	if (lseek(job->dst_fd, (off_t)(job->dst_offset + at), SEEK_SET) < 0)
+		return false;
+	while (n > 0 && got > 0) {
+		do
+			got = sendfile(job->dst_fd, job->src_fd, &from, n);
+		while (got < 0 && errno == EINTR);
+		n -= got > 0 ? (size_t)got : 0;
+	}
+	return n == 0;
 }
 
 /* Hashes a piece that begins at `at`. */
@@ -137,42 +162,84 @@ static void ring_set(struct ring *r, bool *flag)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static int move_piece(struct ring *r, bool *send, size_t n, uint64_t at)
+{
+	struct copy_job *job = r->job;
+	unsigned char *own CLEANUP(free_ptr) = NULL;
+	unsigned char *buf;
+
+	if (*send)
+		*send = send_piece(job, n, at);
+	if (*send)
+		return 0;
+	buf = r->mem ? ring_slot(r, at / COPY_BUFFER) : (own = xmalloc(n));
+	return fill(job, false, buf, n, at, &r->err) ||
+			       spill(job, buf, n, at, &r->err)
+		       ? -1
+		       : 0;
+}
+
 /* The second thread: reads and writes. */
 static void *move_pieces(void *arg)
 {
 	struct ring *r = arg;
 	struct copy_job *job = r->job;
+	bool send = !r->mem;
 
 	for (uint64_t at = 0; at < job->size && ring_wait_empty(r);
 	     at += COPY_BUFFER) {
-		unsigned char *buf = ring_slot(r, at / COPY_BUFFER);
 		size_t n = piece_size(job, at);
 
-		if (fill(job, buf, n, at, &r->err) ||
-		    spill(job, buf, n, at, &r->err)) {
+		if (move_piece(r, &send, n, at)) {
 			ring_set(r, &r->failed);
 			break;
 		}
+		begin_with_disk(job, at + n);
 		ring_step(r, &r->filled);
 	}
 	return NULL;
+}
+
+/* Hashes n bytes that stand in dst. */
+static int hash_there(struct copy_job *job, struct digest_ctx *ctx,
+		      unsigned char *slice, size_t n, uint64_t at,
+		      struct error *err)
+{
+	for (size_t done = 0, k; done < n; done += k) {
+		k = n - done < SLICE ? n - done : SLICE;
+		if (fill(job, true, slice, k, at + done, err))
+			return -1;
+		digest_piece(job, ctx, slice, k, at + done);
+	}
+	return 0;
+}
+
+static int hash_piece(struct ring *r, struct digest_ctx *ctx,
+		      unsigned char *slice, size_t n, uint64_t at,
+		      struct error *err)
+{
+	if (!r->mem)
+		return hash_there(r->job, ctx, slice, n, at, err);
+	digest_piece(r->job, ctx, ring_slot(r, at / COPY_BUFFER), n, at);
+	return 0;
 }
 
 static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 		       struct error *err)
 {
 	struct copy_job *job = r->job;
+	unsigned char *slice CLEANUP(free_ptr) = r->mem ? NULL : xmalloc(SLICE);
 	uint64_t told = clock_ms();
 
 	for (uint64_t at = 0; at < job->size; at += COPY_BUFFER) {
-		uint64_t piece = at / COPY_BUFFER;
 		size_t n = piece_size(job, at);
 
 		if (cancel_check(job->cancel, err))
 			return -1;
-		if (!ring_wait_full(r, piece))
+		if (!job->cloned && !ring_wait_full(r, at / COPY_BUFFER))
 			return 0; /* the second thread says why */
-		digest_piece(job, ctx, ring_slot(r, piece), n, at);
+		if (hash_piece(r, ctx, slice, n, at, err))
+			return -1;
 		ring_step(r, &r->hashed);
 		if (job->progress &&
 		    (at + n == job->size || clock_ms() - told >= PROGRESS_MS)) {
@@ -186,15 +253,19 @@ static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 static int run_big(struct copy_job *job, struct digest_ctx *ctx,
 		   struct error *err)
 {
-	unsigned char *mem CLEANUP(free_ptr) = xmalloc(COPY_BUFFERS *
-						       COPY_BUFFER);
+	bool through = job->read || job->write || job->append;
+	unsigned char *mem CLEANUP(free_ptr) =
+		through ? xmalloc(COPY_BUFFERS * COPY_BUFFER) : NULL;
 	struct ring r = { .job = job,
 			  .mem = mem,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
 			  .moved = PTHREAD_COND_INITIALIZER };
 	pthread_t thread;
-	int rc = pthread_create(&thread, NULL, move_pieces, &r);
+	int rc;
 
+	if (job->cloned)
+		return hash_pieces(&r, ctx, err);
+	rc = pthread_create(&thread, NULL, move_pieces, &r);
 	if (rc)
 		return err_sys(err, rc, "no thread for copying");
 	rc = hash_pieces(&r, ctx, err);
@@ -213,8 +284,9 @@ static int run_small(struct copy_job *job, struct digest_ctx *ctx,
 	size_t n = (size_t)job->size;
 	void *buf CLEANUP(free_ptr) = xmalloc(n + 1);
 
-	if (cancel_check(job->cancel, err) || fill(job, buf, n, 0, err) ||
-	    spill(job, buf, n, 0, err))
+	if (cancel_check(job->cancel, err) ||
+	    fill(job, job->cloned, buf, n, 0, err) ||
+	    (!job->cloned && spill(job, buf, n, 0, err)))
 		return -1;
 	digest_piece(job, ctx, buf, n, 0);
 	return 0;

@@ -241,14 +241,15 @@ faults_of() { # JOB SYSCALL...
 	[ "$FAULTS" -gt 0 ]
 }
 
-check "install: write, pwrite64" faults_of install write pwrite64
+check "install: write, pwrite64, sendfile" \
+	faults_of install write pwrite64 sendfile
 check "install: fsync, fdatasync, syncfs" faults_of install fsync fdatasync syncfs
 check "install: linkat, renameat, renameat2, symlinkat" faults_of install linkat renameat renameat2 symlinkat
 check "install: fallocate, ftruncate, copy_file_range, mkdirat" \
 	faults_of install fallocate ftruncate copy_file_range mkdirat
 check "install: openat, openat2" faults_of install openat openat2
-check "pack: write, pwrite64, fsync, fdatasync, renameat, linkat" \
-	faults_of pack write pwrite64 fsync fdatasync renameat linkat
+check "pack: write, pwrite64, sendfile, fsync, fdatasync, renameat, linkat" \
+	faults_of pack write pwrite64 sendfile fsync fdatasync renameat linkat
 check "pack: ftruncate, fallocate, copy_file_range, mkdirat, openat" \
 	faults_of pack ftruncate fallocate copy_file_range mkdirat openat
 check "pack in volumes: write, fsync, renameat, openat" \
