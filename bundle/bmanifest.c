@@ -190,6 +190,14 @@ uint64_t bundle_state_count(uint64_t size)
 	return size ? (size - 1) / BUNDLE_STATE_STEP : 0;
 }
 
+void bundle_keep_state(unsigned char *states, const struct digest_ctx *ctx,
+		       uint64_t end, uint64_t size)
+{
+	if (end > 0 && end % BUNDLE_STATE_STEP == 0 && end < size)
+		digest_get_state(ctx, states + (end / BUNDLE_STATE_STEP - 1) *
+						       DIGEST_STATE_LEN);
+}
+
 uint64_t bundle_blob_states(const struct bundle_blob *b)
 {
 	return b->absent ? 0 : bundle_state_count(b->size);

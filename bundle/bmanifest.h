@@ -68,6 +68,10 @@ bool bundle_leave_out(struct bundle_manifest *m, size_t blob);
 uint64_t bundle_state_count(uint64_t size);
 /* The same of a blob: none if it is left out. */
 uint64_t bundle_blob_states(const struct bundle_blob *b);
+/* With the first `end` bytes of a payload of `size` hashed: keeps the state in its
+ * place among states, if a bundle has one there. */
+void bundle_keep_state(unsigned char *states, const struct digest_ctx *ctx,
+		       uint64_t end, uint64_t size);
 
 /* From a lock that went through lock_parse() or lock_finish(); borrows all that
  * is in it. Its extras are those of this program; more may be added with

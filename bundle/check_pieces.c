@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER	  ((size_t)1 << 20)
-#define MAX_WRONG 10000 /* pieces kept */
+#define BUFFER	  ((size_t)256 << 10) /* stays in a core's own cache */
+#define MAX_WRONG 10000		      /* pieces kept */
 
 /* A piece that is not what it has to be. */
 struct wrong {

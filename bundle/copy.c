@@ -99,18 +99,13 @@ static bool send_piece(const struct copy_job *job, size_t n, uint64_t at)
 	return n == 0;
 }
 
-/* Hashes a piece that begins at `at`. */
-static void digest_piece(struct copy_job *job, struct digest_ctx *ctx,
+/* Hashes bytes that begin at `at`. */
+static void digest_bytes(struct copy_job *job, struct digest_ctx *ctx,
 			 const void *buf, size_t n, uint64_t at)
 {
-	uint64_t end = at + n;
-
 	digest_update(ctx, buf, n);
-	if (job->states && end % BUNDLE_STATE_STEP == 0 && end < job->size)
-		digest_get_state(ctx,
-				 job->states +
-					 DIGEST_STATE_LEN *
-						 (end / BUNDLE_STATE_STEP - 1));
+	if (job->states)
+		bundle_keep_state(job->states, ctx, at + n, job->size);
 	if (job->seen)
 		job->seen(job->ctx, buf, n);
 }
@@ -209,7 +204,7 @@ static int hash_there(struct copy_job *job, struct digest_ctx *ctx,
 		k = n - done < SLICE ? n - done : SLICE;
 		if (fill(job, true, slice, k, at + done, err))
 			return -1;
-		digest_piece(job, ctx, slice, k, at + done);
+		digest_bytes(job, ctx, slice, k, at + done);
 	}
 	return 0;
 }
@@ -220,7 +215,7 @@ static int hash_piece(struct ring *r, struct digest_ctx *ctx,
 {
 	if (!r->mem)
 		return hash_there(r->job, ctx, slice, n, at, err);
-	digest_piece(r->job, ctx, ring_slot(r, at / COPY_BUFFER), n, at);
+	digest_bytes(r->job, ctx, ring_slot(r, at / COPY_BUFFER), n, at);
 	return 0;
 }
 
@@ -236,7 +231,7 @@ static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 
 		if (cancel_check(job->cancel, err))
 			return -1;
-		if (!job->cloned && !ring_wait_full(r, at / COPY_BUFFER))
+		if (!ring_wait_full(r, at / COPY_BUFFER))
 			return 0; /* the second thread says why */
 		if (hash_piece(r, ctx, slice, n, at, err))
 			return -1;
@@ -261,11 +256,7 @@ static int run_big(struct copy_job *job, struct digest_ctx *ctx,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
 			  .moved = PTHREAD_COND_INITIALIZER };
 	pthread_t thread;
-	int rc;
-
-	if (job->cloned)
-		return hash_pieces(&r, ctx, err);
-	rc = pthread_create(&thread, NULL, move_pieces, &r);
+	int rc = pthread_create(&thread, NULL, move_pieces, &r);
 	if (rc)
 		return err_sys(err, rc, "no thread for copying");
 	rc = hash_pieces(&r, ctx, err);
@@ -285,10 +276,9 @@ static int run_small(struct copy_job *job, struct digest_ctx *ctx,
 	void *buf CLEANUP(free_ptr) = xmalloc(n + 1);
 
 	if (cancel_check(job->cancel, err) ||
-	    fill(job, job->cloned, buf, n, 0, err) ||
-	    (!job->cloned && spill(job, buf, n, 0, err)))
+	    fill(job, false, buf, n, 0, err) || spill(job, buf, n, 0, err))
 		return -1;
-	digest_piece(job, ctx, buf, n, 0);
+	digest_bytes(job, ctx, buf, n, 0);
 	return 0;
 }
 
@@ -298,10 +288,6 @@ int copy_run(struct copy_job *job, struct error *err)
 		DIGEST_SHA256, job->size);
 	bool small = job->size <= COPY_BUFFER;
 
-	job->cloned = job->clone && !job->read && !job->append && !job->write &&
-		      job->size > 0 &&
-		      file_clone_range(job->src_fd, job->src_offset,
-				       job->dst_fd, job->dst_offset, job->size);
 	if (small ? run_small(job, ctx, err) : run_big(job, ctx, err))
 		return -1;
 	digest_end(&ctx, &job->sha256);

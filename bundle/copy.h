@@ -1,7 +1,8 @@
 /*
- * Bytes from one place into a file, hashed on the way. Big ones go through a
- * ring of buffers: a second thread reads and writes while the calling thread
- * hashes, so that the slower of the two is the time it takes.
+ * Bytes from one place into a file, hashed on the way. Of big ones a second thread
+ * takes care, from file to file in the kernel, else through a ring of buffers, while
+ * the calling thread hashes: the slower of the two is the time it takes. What shares
+ * blocks instead is clone.h's.
  */
 #ifndef ITTS_COPY_H
 #define ITTS_COPY_H
@@ -36,10 +37,6 @@ struct copy_job {
 	/* If set, instead of both: n bytes a call, in order, on the second thread. */
 	int (*write)(void *ctx, const void *buf, size_t n, struct error *err);
 	void *write_ctx;
-	/* Share extents if the file system can (src_fd, not append); then nothing
-	 * is written, and what is hashed is the destination. */
-	bool clone;
-
 	const char *src_name, *dst_name; /* for messages */
 	const struct cancel *cancel;	 /* may be NULL */
 	/* On the calling thread, each piece in order, what was written: for other
@@ -53,9 +50,7 @@ struct copy_job {
 	 * SHA-256 states after each full BUNDLE_STATE_STEP. */
 	unsigned char *states;
 
-	/* results */
-	struct digest sha256;
-	bool cloned;
+	struct digest sha256; /* result */
 };
 
 /* Comparing sha256 is the caller's. ERR_INTEGRITY: src_fd ends early; ERR_IO;

@@ -154,6 +154,7 @@ static void run_release(struct install_run *run)
 	for (size_t i = 0; i < run->s->manifest.blob_count; i++)
 		free_ptr(&run->states[i]);
 	free_ptr(&run->states);
+	install_drop_waiting(run);
 	free_ptr(&run->places);
 	free_ptr(&run->needed);
 	free_ptr(&run->held);

@@ -1,11 +1,13 @@
 /*
  * The walk over the bundle: what is not payload is compared, payloads that lack
- * are copied (or cloned) into parts and hashed on the way, the others skipped.
+ * are copied into parts and hashed on the way (or cloned, and hashed then), the
+ * others skipped.
  */
 #include "bundle/install_run.h"
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "bundle/clone.h"
 #include "bundle/copy.h"
 #include "bundle/record.h"
 
@@ -19,16 +21,24 @@
 /* One payload on its way. */
 struct arrival {
 	struct install_run *run;
-	const struct segment *seg;
+	uint64_t offset; /* in the bundle */
 	const struct bundle_blob *blob;
 	const struct lock_repo *repo;
 	const struct lock_file *file;
 	char *label;
+	struct hfcache_part part;
+	unsigned char *states; /* of the blob; NULL: it has none */
+	int volume;	       /* the one that has all of it, or -1 */
+	struct clone clone;
+	bool begun; /* for events */
 };
 
 static void arrival_release(struct arrival *a)
 {
 	free_ptr(&a->label);
+	free_ptr(&a->states);
+	hfcache_part_close(&a->part);
+	close_fd(&a->volume);
 }
 
 static void emit(const struct arrival *a, enum event_type type, uint64_t done)
@@ -45,19 +55,125 @@ static void emit(const struct arrival *a, enum event_type type, uint64_t done)
 }
 
 static int wrong_digest(const struct bundle_source *s,
-			const struct segment *seg, const char *what,
-			const struct digest *got, struct error *err)
+			const struct bundle_blob *blob, uint64_t offset,
+			const char *what, const struct digest *got,
+			struct error *err)
 {
-	const struct digest *want = &s->manifest.blobs[seg->blob].sha256;
 	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
 
 	err_set(err, ERR_INTEGRITY,
 		"%s: %s: sha256 %s, expected %s, at byte %" PRIu64, s->name,
-		what, digest_hex(got, a), digest_hex(want, b), seg->offset);
+		what, digest_hex(got, a), digest_hex(&blob->sha256, b), offset);
 	if (s->volumes)
 		return -1; /* walk() names the volume */
 	return err_hint(err, "the bundle is damaged; verify says where, then "
 			     "copy it again");
+}
+
+/* The bytes have come: are they right, may they stay? Then they get their name. */
+static int finish_payload(struct arrival *a, const struct digest *sha256,
+			  struct error *err)
+{
+	struct install_run *run = a->run;
+	size_t index = (size_t)(a->blob - run->s->manifest.blobs);
+
+	if (!digest_equal(sha256, &a->blob->sha256))
+		return wrong_digest(run->s, a->blob, a->offset, a->label,
+				    sha256, err);
+	if (install_judge_part(run, a->blob, a->part.fd, err)) {
+		hfcache_part_drop(&a->part);
+		return -1;
+	}
+	if (hfcache_part_adopt(&a->part, sha256, a->blob->size, err))
+		return -1;
+	run->states[index] = take_ptr(a->states);
+	if (run->held) { /* closing keeps it */
+		run->held[index] = 1;
+	} else {
+		if (install_finish_part(run, &a->part, a->blob->size, err))
+			return -1;
+		install_forget_part(run, a->blob);
+		run->places[install_use_index(run, a->blob->uses)] =
+			PLACE_RIGHT;
+	}
+	emit(a, EVENT_DONE, a->blob->size);
+	return 0;
+}
+
+/* --- clones: made one by one, hashed many at a time ---------------------------- */
+
+static void see_clone(void *ctx, size_t index, uint64_t done)
+{
+	const struct install_run *run = ctx;
+	struct arrival *a = &run->waiting[index];
+
+	if (!a->begun)
+		emit(a, EVENT_START, 0);
+	a->begun = true;
+	emit(a, EVENT_PROGRESS, done);
+}
+
+/* All that is right gets its name; the first error is the one that is told. */
+static int settle_clones(struct install_run *run, struct error *err)
+{
+	struct clone *clones[CLONES_MAX];
+	const struct clone_job job = { .clones = clones,
+				       .count = run->waiting_count,
+				       .cancel = run->o->cancel,
+				       .progress = see_clone,
+				       .ctx = run };
+
+	if (!run->waiting_count)
+		return 0;
+	for (size_t i = 0; i < run->waiting_count; i++)
+		clones[i] = &run->waiting[i].clone;
+	clone_hash(&job);
+	for (size_t i = 0; i < run->waiting_count; i++) {
+		struct arrival *a = &run->waiting[i];
+		struct error one = a->clone.err;
+
+		if (!one.code && !run->refused &&
+		    !finish_payload(a, &a->clone.sha256, &one))
+			run->st->cloned_bytes += a->blob->size;
+		if (one.code && !err->code)
+			*err = one;
+		arrival_release(a);
+	}
+	run->waiting_count = 0;
+	return err->code ? -1 : 0;
+}
+
+void install_drop_waiting(struct install_run *run)
+{
+	for (size_t i = 0; i < run->waiting_count; i++)
+		arrival_release(&run->waiting[i]);
+	run->waiting_count = 0;
+	free_ptr(&run->waiting);
+}
+
+/* Does it, if that can be; then the arrival is among those that wait. */
+static bool clone_payload(struct arrival *a, uint64_t src_offset)
+{
+	struct install_run *run = a->run;
+	struct bundle_source *s = run->s;
+	int src_fd = a->volume >= 0 ? a->volume : s->fd;
+
+	if (!(run->can_clone || s->volumes) || src_fd < 0 ||
+	    a->offset % BUNDLE_ALIGN != 0)
+		return false;
+	a->clone = (struct clone){ .src_fd = src_fd,
+				   .src_offset = src_offset,
+				   .dst_fd = a->part.fd,
+				   .size = a->blob->size,
+				   .dst_name = a->label,
+				   .states = a->states };
+	if (!clone_make(&a->clone))
+		return false;
+	if (!run->waiting)
+		run->waiting = xcalloc(CLONES_MAX, sizeof(*run->waiting));
+	run->waiting[run->waiting_count++] = *a;
+	*a = (struct arrival){ .part = HFCACHE_PART_INIT, .volume = -1 };
+	return true;
 }
 
 /* --- copying one payload --------------------------------------------------- */
@@ -73,99 +189,89 @@ static int read_source(void *ctx, void *buf, size_t n, struct error *err)
 }
 
 /* Bytes into the part. On success *sha256 says what they are. */
-static int copy_payload(struct arrival *a, struct hfcache_part *part,
-			unsigned char *states, struct digest *sha256,
-			struct error *err)
+static int copy_payload(struct arrival *a, uint64_t src_offset,
+			struct digest *sha256, struct error *err)
 {
 	struct bundle_source *s = a->run->s;
-	int volume CLEANUP(close_fd) = -1;
 	struct copy_job job = {
-		.src_fd = s->fd,
-		.src_offset = a->seg->offset,
+		.src_fd = a->volume >= 0 ? a->volume : s->fd,
+		.src_offset = src_offset,
 		.read_ctx = s,
 		.size = a->blob->size,
-		.dst_fd = part->fd,
-		.clone = (a->run->can_clone || s->volumes) &&
-			 a->seg->offset % BUNDLE_ALIGN == 0,
+		.dst_fd = a->part.fd,
 		.src_name = s->name,
 		.dst_name = a->label,
 		.cancel = a->run->o->cancel,
 		.progress = see_progress,
 		.ctx = a,
-		.states = states,
+		.states = a->states,
 	};
 
-	if (s->volumes &&
-	    volumes_open_whole(s->volumes, a->seg->offset, job.size, &volume,
-			       &job.src_offset, err))
-		return -1;
-	if (volume >= 0)
-		job.src_fd = volume;
 	/* a stream, or across volumes: the next bytes of the source */
 	if (job.src_fd < 0 || !s->seekable)
 		job.read = read_source;
-	/* what is shared needs no space of its own */
-	if (!job.clone && hfcache_part_reserve(part, err))
-		return -1;
-	if (copy_run(&job, err))
+	if (hfcache_part_reserve(&a->part, err) || copy_run(&job, err))
 		return -1;
 	if (!job.read && bundle_source_skip(s, job.size, err))
 		return -1;
-	if (job.cloned)
-		a->run->st->cloned_bytes += job.size;
 	*sha256 = job.sha256;
 	return 0;
 }
 
-static int open_part(const struct arrival *a, struct hfcache_part *part,
-		     struct error *err)
+/* Whoever holds the lock of this blob may wait for one that a clone of ours has. */
+static int lock_blob(struct arrival *a, int *fd, struct error *err)
+{
+	struct error busy = { 0 };
+
+	if (a->run->waiting_count) {
+		if (!hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
+				       0, fd, &busy))
+			return 0;
+		if (settle_clones(a->run, err))
+			return -1;
+	}
+	return hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
+				 LOCK_WAIT_MS, fd, err);
+}
+
+static int open_part(struct arrival *a, struct error *err)
 {
 	int lockfd CLEANUP(close_fd) = -1;
 
-	if (hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
-			      LOCK_WAIT_MS, &lockfd, err))
+	if (lock_blob(a, &lockfd, err))
 		return -1;
-	return hfcache_part_open(part, a->run->store, a->repo, a->file,
+	return hfcache_part_open(&a->part, a->run->store, a->repo, a->file,
 				 a->run->held != NULL, take_fd(&lockfd), err);
 }
 
 static int take_payload(struct arrival *a, struct error *err)
 {
 	struct install_run *run = a->run;
-	struct hfcache_part part CLEANUP(
-		hfcache_part_close) = HFCACHE_PART_INIT;
-	uint64_t states = bundle_blob_states(a->blob);
-	unsigned char *mem CLEANUP(free_ptr) = NULL;
+	struct bundle_source *s = run->s;
+	uint64_t states = bundle_blob_states(a->blob), src_offset = a->offset;
+	uint64_t size = a->blob->size;
 	struct digest sha256;
 
-	if (open_part(a, &part, err) ||
-	    (part.offset > 0 && hfcache_part_restart(&part, err)))
+	if (open_part(a, err) ||
+	    (a->part.offset > 0 && hfcache_part_restart(&a->part, err)))
+		return -1;
+	if (s->volumes && volumes_open_whole(s->volumes, a->offset, size,
+					     &a->volume, &src_offset, err))
 		return -1;
 	if (states > 0)
-		mem = xcalloc(states, DIGEST_STATE_LEN);
-	emit(a, EVENT_START, 0);
-	if (copy_payload(a, &part, mem, &sha256, err))
-		return -1;
-	if (!digest_equal(&sha256, &a->blob->sha256))
-		return wrong_digest(run->s, a->seg, a->label, &sha256, err);
-	if (install_judge_part(run, a->blob, part.fd, err)) {
-		hfcache_part_drop(&part);
-		return -1;
-	}
-	if (hfcache_part_adopt(&part, &sha256, a->blob->size, err))
-		return -1;
-	run->states[a->blob - run->s->manifest.blobs] = take_ptr(mem);
-	if (run->held) { /* closing keeps it */
-		run->held[a->blob - run->s->manifest.blobs] = 1;
-	} else {
-		if (install_finish_part(run, &part, a->blob->size, err))
+		a->states = xcalloc(states, DIGEST_STATE_LEN);
+	if (clone_payload(a, src_offset)) {
+		if (bundle_source_skip(s, size, err))
 			return -1;
-		install_forget_part(run, a->blob);
-		run->places[install_use_index(run, a->blob->uses)] =
-			PLACE_RIGHT;
+		/* walk() names the volume: that of this one */
+		return s->volumes || run->waiting_count == CLONES_MAX
+			       ? settle_clones(run, err)
+			       : 0;
 	}
-	emit(a, EVENT_DONE, a->blob->size);
-	return 0;
+	emit(a, EVENT_START, 0);
+	return copy_payload(a, src_offset, &sha256, err)
+		       ? -1
+		       : finish_payload(a, &sha256, err);
 }
 
 static int arrive(struct install_run *run, const struct segment *seg,
@@ -176,10 +282,12 @@ static int arrive(struct install_run *run, const struct segment *seg,
 	struct str label CLEANUP(str_release) = STR_INIT;
 	struct arrival a CLEANUP(arrival_release) = {
 		.run = run,
-		.seg = seg,
+		.offset = seg->offset,
 		.blob = b,
 		.repo = bundle_use_repo(m, &b->uses[0]),
 		.file = bundle_use_file(m, &b->uses[0]),
+		.part = HFCACHE_PART_INIT,
+		.volume = -1,
 	};
 
 	if (install_find_right(run, b))
@@ -205,7 +313,8 @@ static int check_copy(struct install_run *run, const struct segment *seg,
 		return -1;
 	digest_buf(DIGEST_SHA256, buf, (size_t)seg->size, &got);
 	if (!digest_equal(&got, &b->sha256))
-		return wrong_digest(run->s, seg, seg->name, &got, err);
+		return wrong_digest(run->s, b, seg->offset, seg->name, &got,
+				    err);
 	return 0;
 }
 
@@ -255,7 +364,9 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 	if (seg->kind == SEGMENT_PAYLOAD)
 		return (seg->again ? check_copy : arrive)(run, seg, err);
 	if (seg->kind == SEGMENT_STATES)
-		return check_states(run, seg, err);
+		return settle_clones(run, err) || check_states(run, seg, err)
+			       ? -1
+			       : 0;
 	if (seg->kind == SEGMENT_EXTRA)
 		return record_take_extra(run->store, run->s, seg, err);
 	return bundle_source_expect(run->s, seg, err);
@@ -266,16 +377,16 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 static int make_empty(struct install_run *run, const struct bundle_blob *b,
 		      struct error *err)
 {
-	struct hfcache_part part CLEANUP(
-		hfcache_part_close) = HFCACHE_PART_INIT;
 	const struct bundle_manifest *m = &run->s->manifest;
-	struct arrival a = {
+	struct arrival a CLEANUP(arrival_release) = {
 		.run = run,
 		.repo = bundle_use_repo(m, &b->uses[0]),
 		.file = bundle_use_file(m, &b->uses[0]),
+		.part = HFCACHE_PART_INIT,
+		.volume = -1,
 	};
 
-	if (open_part(&a, &part, err) || hfcache_part_commit(&part, NULL, err))
+	if (open_part(&a, err) || hfcache_part_commit(&a.part, NULL, err))
 		return -1;
 	run->places[install_use_index(run, &b->uses[0])] = PLACE_RIGHT;
 	return 0;
@@ -356,7 +467,8 @@ static int walk(struct install_run *run, struct error *err)
 		if (seg.kind != SEGMENT_END && take_segment(run, &seg, err))
 			return name_volume(run->s, &seg, err);
 	} while (seg.kind != SEGMENT_END);
-	return bundle_source_end(run->s, err);
+	return settle_clones(run, err) || bundle_source_end(run->s, err) ? -1
+									 : 0;
 }
 
 int install_payloads(struct install_run *run, struct error *err)
@@ -373,7 +485,8 @@ int install_payloads(struct install_run *run, struct error *err)
 		if (run->refused)
 			return -1; /* nor does what waits in the batch stay */
 		/* what has come and is right need not come again */
-		if (hfcache_batch_flush(run->batch, &other))
+		if (settle_clones(run, &other) ||
+		    hfcache_batch_flush(run->batch, &other))
 			err_clear(&other);
 		return -1;
 	}

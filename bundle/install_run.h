@@ -27,6 +27,10 @@ struct install_run {
 	bool can_clone;
 	unsigned char *needed; /* one a volume: waited for; NULL: none is */
 	struct hfcache_batch *batch;
+	/* Payloads that are there as clones, and not hashed yet; CLONES_MAX of them.
+	 * Of install_payload.c. */
+	struct arrival *waiting;
+	size_t waiting_count;
 	/* Of a stream under a policy that looks at bytes: one a blob, those that
 	 * have come and get no name before all have. NULL: each gets its own. */
 	unsigned char *held;
@@ -93,5 +97,7 @@ uint64_t install_part_on_disk(const struct install_run *run,
 /* --- install_payload.c --------------------------------------------------------
  * Walks the bundle to its end; all blobs are in the store then. */
 int install_payloads(struct install_run *run, struct error *err) MUST_CHECK;
+/* Clones that are not hashed vanish. */
+void install_drop_waiting(struct install_run *run);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
+#include "bundle/clone.h"
 #include "bundle/copy.h"
 #include "bundle/layout.h"
 #include "bundle/pack_extra.h"
@@ -24,6 +25,14 @@
 #define SMALL_MAX  65536u
 #define BUFFER_MAX ((size_t)1 << 20)
 
+/* A payload that is there as a clone, and not hashed yet. */
+struct waiting {
+	struct clone clone;
+	size_t blob, states_at; /* where its states begin in pack.states */
+	char *label;
+	bool begun; /* for events */
+};
+
 struct pack {
 	struct hfcache *store;
 	const struct pack_options *o;
@@ -34,13 +43,21 @@ struct pack {
 	struct bundle_manifest manifest;
 	struct str text;
 	struct layout *layout;
-	uint64_t offset;   /* of buf in the bundle */
-	struct str buf;	   /* bytes that are not written yet */
-	struct str states; /* of the payloads so far */
-	size_t blob;	   /* the one that is copied, for events */
-	char *label;	   /* its name, likewise */
+	uint64_t offset;	 /* of buf in the bundle */
+	struct str buf;		 /* bytes that are not written yet */
+	struct str states;	 /* of the payloads so far */
+	size_t blob;		 /* the one that is copied, for events */
+	char *label;		 /* its name, likewise */
+	struct waiting *waiting; /* CLONES_MAX of them */
+	size_t waiting_count;
 	struct pack_stats stats;
 };
+
+static void waiting_release(struct waiting *w)
+{
+	close_fd(&w->clone.src_fd);
+	free_ptr(&w->label);
+}
 
 static void pack_release(struct pack *p)
 {
@@ -50,6 +67,9 @@ static void pack_release(struct pack *p)
 	str_release(&p->buf);
 	str_release(&p->states);
 	free_ptr(&p->label);
+	for (size_t i = 0; i < p->waiting_count; i++)
+		waiting_release(&p->waiting[i]);
+	free_ptr(&p->waiting);
 }
 
 /* --- output ------------------------------------------------------------------ */
@@ -126,35 +146,113 @@ static int open_blob(struct pack *p, size_t blob, int *fd, struct error *err)
 	return err_hint(err, "`itts-pack fetch` completes the store");
 }
 
-static void emit(struct pack *p, enum event_type type, uint64_t done)
+static void emit(const struct pack *p, size_t blob, const char *label,
+		 enum event_type type, uint64_t done)
 {
 	struct event ev = { .type = type,
-			    .id = (unsigned)p->blob,
-			    .name = p->label,
+			    .id = (unsigned)blob,
+			    .name = label,
 			    .done = done,
-			    .total = p->manifest.blobs[p->blob].size };
+			    .total = p->manifest.blobs[blob].size };
 
 	event_emit(p->o->sink, &ev);
 }
 
 static void on_progress(void *ctx, uint64_t done)
 {
-	emit(ctx, EVENT_PROGRESS, done);
+	const struct pack *p = ctx;
+
+	emit(p, p->blob, p->label, EVENT_PROGRESS, done);
 }
 
-static int check_digest(const struct pack *p, const struct digest *got,
-			struct error *err)
+static int check_digest(const struct pack *p, size_t blob, const char *label,
+			const struct digest *got, struct error *err)
 {
-	const struct digest *want = &p->manifest.blobs[p->blob].sha256;
+	const struct digest *want = &p->manifest.blobs[blob].sha256;
 	char have[DIGEST_HEX_MAX], need[DIGEST_HEX_MAX];
 
 	if (digest_equal(got, want))
 		return 0;
-	err_set(err, ERR_INTEGRITY, "%s: sha256 %s, expected %s", p->label,
+	err_set(err, ERR_INTEGRITY, "%s: sha256 %s, expected %s", label,
 		digest_hex(got, have), digest_hex(want, need));
 	return err_hint(err, "`itts-pack verify` lists what is damaged in the "
 			     "store, `itts-pack fetch` replaces it");
 }
+
+/* --- clones: made one by one, hashed many at a time ---------------------------- */
+
+static void on_clone(void *ctx, size_t index, uint64_t done)
+{
+	const struct pack *p = ctx;
+	struct waiting *w = &p->waiting[index];
+
+	if (!w->begun)
+		emit(p, w->blob, w->label, EVENT_START, 0);
+	w->begun = true;
+	emit(p, w->blob, w->label,
+	     done == w->clone.size ? EVENT_DONE : EVENT_PROGRESS, done);
+}
+
+static int hash_waiting(struct pack *p, struct error *err)
+{
+	struct clone *clones[CLONES_MAX];
+	const struct clone_job job = { .clones = clones,
+				       .count = p->waiting_count,
+				       .cancel = p->o->cancel,
+				       .progress = on_clone,
+				       .ctx = p };
+
+	if (!p->waiting_count)
+		return 0;
+	for (size_t i = 0; i < p->waiting_count; i++) {
+		struct waiting *w = &p->waiting[i];
+
+		clones[i] = &w->clone;
+		w->clone.states = (unsigned char *)p->states.ptr + w->states_at;
+	}
+	clone_hash(&job);
+	for (size_t i = 0; i < p->waiting_count; i++) {
+		const struct waiting *w = &p->waiting[i];
+
+		if (w->clone.err.code) {
+			*err = w->clone.err;
+			return -1;
+		}
+		if (check_digest(p, w->blob, w->label, &w->clone.sha256, err))
+			return -1;
+	}
+	for (size_t i = 0; i < p->waiting_count; i++)
+		waiting_release(&p->waiting[i]);
+	p->waiting_count = 0;
+	return 0;
+}
+
+/* Takes *fd and the label, if it says yes. */
+static bool put_clone(struct pack *p, int *fd, uint64_t size, size_t states_at)
+{
+	struct waiting *w;
+
+	if (!p->waiting)
+		p->waiting = xcalloc(CLONES_MAX, sizeof(*p->waiting));
+	w = &p->waiting[p->waiting_count];
+	w->clone = (struct clone){ .src_fd = *fd,
+				   .dst_fd = p->fd,
+				   .dst_offset = p->offset,
+				   .size = size,
+				   .dst_name = p->name };
+	if (!clone_make(&w->clone))
+		return false;
+	take_fd(fd);
+	w->label = take_ptr(p->label);
+	w->blob = p->blob;
+	w->states_at = states_at;
+	w->begun = false;
+	p->waiting_count++;
+	p->stats.cloned_bytes += size;
+	return true;
+}
+
+/* --- all payloads ---------------------------------------------------------------- */
 
 static int put_small(struct pack *p, int fd, size_t size, struct error *err)
 {
@@ -165,7 +263,7 @@ static int put_small(struct pack *p, int fd, size_t size, struct error *err)
 	if (file_pread_full(fd, bytes, size, 0, &got, p->label, err))
 		return -1;
 	digest_buf(DIGEST_SHA256, bytes, got, &d);
-	if (check_digest(p, &d, err))
+	if (check_digest(p, p->blob, p->label, &d, err))
 		return -1;
 	return put_bytes(p, bytes, size, err);
 }
@@ -175,49 +273,57 @@ static int write_volume(void *ctx, const void *buf, size_t n, struct error *err)
 	return volume_writer_write(ctx, buf, n, err);
 }
 
-static int put_big(struct pack *p, int fd, uint64_t size, struct error *err)
+static int put_copy(struct pack *p, int fd, uint64_t size, size_t states_at,
+		    struct error *err)
 {
-	size_t states = (size_t)bundle_state_count(size) * DIGEST_STATE_LEN;
-	struct copy_job job = { .src_fd = fd,
-				.size = size,
-				.dst_fd = p->fd,
-				.append = p->append,
-				.clone = p->clone,
-				.write = p->o->volumes ? write_volume : NULL,
-				.write_ctx = p->o->volumes,
-				.src_name = p->label,
-				.dst_name = p->name,
-				.cancel = p->o->cancel,
-				.progress = on_progress,
-				.ctx = p };
+	struct copy_job job = {
+		.src_fd = fd,
+		.size = size,
+		.dst_fd = p->fd,
+		.dst_offset = p->offset,
+		.append = p->append,
+		.write = p->o->volumes ? write_volume : NULL,
+		.write_ctx = p->o->volumes,
+		.src_name = p->label,
+		.dst_name = p->name,
+		.cancel = p->o->cancel,
+		.progress = on_progress,
+		.ctx = p,
+		.states = (unsigned char *)p->states.ptr + states_at,
+	};
 
-	if (flush(p, err))
-		return -1;
-	job.dst_offset = p->offset;
-	str_fill(&p->states, '\0', states);
-	job.states = (unsigned char *)p->states.ptr + p->states.len - states;
-	if (copy_run(&job, err))
-		return hint_pipe(err);
-	p->offset += size;
-	p->stats.cloned_bytes += job.cloned ? size : 0;
-	return check_digest(p, &job.sha256, err);
+	return copy_run(&job, err)
+		       ? hint_pipe(err)
+		       : check_digest(p, p->blob, p->label, &job.sha256, err);
 }
 
 static int put_payload(struct pack *p, const struct segment *s,
 		       struct error *err)
 {
 	int fd CLEANUP(close_fd) = -1;
+	size_t states_at = p->states.len;
+	bool small = s->size <= SMALL_MAX;
 
 	p->blob = s->blob;
-	if (open_blob(p, s->blob, &fd, err))
+	if (open_blob(p, s->blob, &fd, err) || (!small && flush(p, err)))
 		return -1;
+	if (!small)
+		str_fill(&p->states, '\0',
+			 (size_t)bundle_state_count(s->size) *
+				 DIGEST_STATE_LEN);
+	if (!small && p->clone && put_clone(p, &fd, s->size, states_at)) {
+		p->offset += s->size;
+		return p->waiting_count == CLONES_MAX ? hash_waiting(p, err)
+						      : 0;
+	}
 	if (!s->again)
-		emit(p, EVENT_START, 0);
-	if (s->size <= SMALL_MAX ? put_small(p, fd, (size_t)s->size, err)
-				 : put_big(p, fd, s->size, err))
+		emit(p, p->blob, p->label, EVENT_START, 0);
+	if (small ? put_small(p, fd, (size_t)s->size, err)
+		  : put_copy(p, fd, s->size, states_at, err))
 		return -1;
+	p->offset += small ? 0 : s->size;
 	if (!s->again)
-		emit(p, EVENT_DONE, s->size);
+		emit(p, p->blob, p->label, EVENT_DONE, s->size);
 	return 0;
 }
 
@@ -280,11 +386,13 @@ static int put_segment(struct pack *p, const struct segment *s,
 		return put_payload(p, s, err);
 	case SEGMENT_STATES:
 		assert(s->size == p->states.len);
+		if (hash_waiting(p, err))
+			return -1;
 		return put_bytes(p, p->states.ptr, p->states.len, err);
 	case SEGMENT_END:
 		break;
 	}
-	return flush(p, err);
+	return hash_waiting(p, err) || flush(p, err) ? -1 : 0;
 }
 
 static int put_all(struct pack *p, struct error *err)

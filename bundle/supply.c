@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "bundle/clone.h"
 #include "bundle/copy.h"
 #include "bundle/supply_run.h"
 #include "cache/derive.h"
@@ -268,13 +269,43 @@ static int of_store(struct transfer *t, int rc, const struct error *err)
 	return rc;
 }
 
+static void see_clone(void *ctx, size_t index, uint64_t done)
+{
+	(void)index;
+	see_progress(ctx, done);
+}
+
+/* false: cannot be. Else what is to be copied is there, and is hashed, or err is set. */
+static bool clone_offer(struct transfer *t, struct copy_job *copy,
+			struct error *err)
+{
+	struct clone clone = { .src_fd = copy->src_fd,
+			       .src_offset = copy->src_offset,
+			       .dst_fd = copy->dst_fd,
+			       .size = copy->size,
+			       .dst_name = copy->dst_name };
+	struct clone *const clones[] = { &clone };
+	const struct clone_job job = { .clones = clones,
+				       .count = 1,
+				       .cancel = copy->cancel,
+				       .progress = see_clone,
+				       .ctx = t };
+
+	if (!clone_make(&clone))
+		return false;
+	clone_hash(&job);
+	copy->sha256 = clone.sha256;
+	*err = clone.err;
+	return true;
+}
+
 /* Bytes into a part that gets its name when they are right. 0 or -1. */
 static int copy_offer(struct transfer *t, struct error *err)
 {
 	struct hfcache_part part CLEANUP(
 		hfcache_part_close) = HFCACHE_PART_INIT;
 	int lockfd CLEANUP(close_fd) = -1;
-	bool whole = !t->offer->source || !t->offer->source->volumes;
+	bool whole = !t->offer->source || !t->offer->source->volumes, cloned;
 	struct copy_job copy = {
 		.src_fd = t->offer->source ? t->offer->source->fd
 					   : t->offer->fd,
@@ -282,8 +313,6 @@ static int copy_offer(struct transfer *t, struct error *err)
 		.read = whole ? NULL : read_source,
 		.read_ctx = t,
 		.size = t->offer->size,
-		.clone = whole && t->job->mode != SUPPLY_COPY &&
-			 t->offer->offset % BUNDLE_ALIGN == 0,
 		.src_name = t->job->from,
 		.dst_name = t->file->path,
 		.cancel = t->job->cancel,
@@ -300,14 +329,17 @@ static int copy_offer(struct transfer *t, struct error *err)
 		     err))
 		return -1;
 	copy.dst_fd = part.fd;
-	if ((!copy.clone &&
-	     of_store(t, hfcache_part_reserve(&part, err), err)) ||
-	    copy_run(&copy, err) ||
+	cloned = whole && t->job->mode != SUPPLY_COPY &&
+		 t->offer->offset % BUNDLE_ALIGN == 0 &&
+		 clone_offer(t, &copy, err);
+	if ((cloned && err->code) ||
+	    (!cloned && (of_store(t, hfcache_part_reserve(&part, err), err) ||
+			 copy_run(&copy, err))) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
 	    judge(t, part.fd, err) ||
 	    of_store(t, hfcache_part_commit(&part, NULL, err), err))
 		return -1;
-	*(copy.cloned ? &t->job->shared : &t->job->copied) += 1;
+	*(cloned ? &t->job->shared : &t->job->copied) += 1;
 	return 0;
 }
 

@@ -17,7 +17,7 @@ struct hash_span {
 	const struct cancel *cancel; /* may be NULL */
 	_Atomic uint64_t *done;	     /* bytes so far, or NULL */
 };
-/* With pread() and one buffer of at most 1 MiB; the page cache is left as it was
+/* With pread() and one buffer of at most 256 KiB; the page cache is left as it was
  * found. ERR_CANCELLED, ERR_IO, ERR_INTEGRITY (the file ends early). */
 int hash_span(const struct hash_span *s, enum digest_alg alg,
 	      struct digest *out, struct error *err) MUST_CHECK;
@@ -48,7 +48,7 @@ struct hash_run {
 	const char *phase;
 };
 /* ERR_CANCELLED only; what failed on its own is in its task. The order of tasks
- * is left alone. Memory: one 1 MiB buffer a thread. */
+ * is left alone. Memory: one buffer a thread. */
 int hash_run(struct hash_run *run, struct error *err) MUST_CHECK;
 
 #endif

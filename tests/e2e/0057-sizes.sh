@@ -39,6 +39,11 @@ SPEC
 	cmp "$X/models/odd.bin" "$X"/store/models--acme--voice/snapshots/*/odd.bin
 	same "$(stat -c %s "$X/models/big.bin")" $SIZE
 }
+clones() { # what the unit tests only see refused elsewhere
+	local unit=${PROGRAM%/*}/test-bundle
+	(cd "$ROOT" && TMPDIR=$X "$unit" clones) >"$T/unit" 2>&1 || { grep -B 9 FAILED "$T/unit"; return 1; }
+	grep -q "OK.*changed_meanwhile" "$T/unit"
+}
 stream() { # from a pipe nothing can be shared: memory is the same
 	within 0 sh -c 'cat "$1" | "$0" verify -' "$PROGRAM" "$X/big.tar"
 	within 0 sh -c 'cat "$1" | "$0" install - --cache "$2"' "$PROGRAM" "$X/big.tar" "$X/hub2"
@@ -96,6 +101,7 @@ quick() { # --version: prints, and does nothing else
 
 check "5 GiB (9 with ITTS_LONG): memory, shared extents, less than 1 % added" big
 [ -z "${ITTS_LONG:-}" ] || check "the same through a pipe" stream
+check "what is shared is hashed, whatever becomes of where it came from" clones
 check "inspect reads the front alone" front
 check "sizes around the limits" real_sizes
 sanitized || check "--version does nothing but print" quick

@@ -1,11 +1,17 @@
 #include "tests/unit/bundle/unit.h"
 
-int main(void)
+#include <string.h>
+
+/* "clones": those alone that need a file system of a certain kind (TMPDIR). */
+int main(int argc, char **argv)
 {
 	int failed = 0;
 
+	if (argc > 1)
+		return strcmp(argv[1], "clones") ? 2 : run_clone_tests();
 	failed += run_bmanifest_tests();
 	failed += run_check_tests();
+	failed += run_clone_tests();
 	failed += run_copy_tests();
 	failed += run_import_tests();
 	failed += run_install_tests();

@@ -81,7 +81,6 @@ static void sizes_and_offsets(void **state)
 		struct copy_job job = { .src_offset = skip,
 					.size = size,
 					.dst_offset = skip * 3,
-					.clone = true,
 					.src_name = "src",
 					.dst_name = "dst",
 					.seen = on_seen,
@@ -124,7 +123,6 @@ static void states_are_a_chain(void **state)
 	struct copy_job job = { .src_fd = src,
 				.dst_fd = dst,
 				.size = size,
-				.clone = true,
 				.src_name = "src",
 				.dst_name = "dst",
 				.states = states };

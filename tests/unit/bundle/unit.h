@@ -52,6 +52,7 @@ void sample_bundle_of(const struct lock *l, unsigned version, struct str *out);
 
 int run_bmanifest_tests(void);
 int run_check_tests(void);
+int run_clone_tests(void);
 int run_copy_tests(void);
 int run_corpus_tests(void);
 int run_import_tests(void);
