@@ -243,6 +243,22 @@ static char *find_file(const struct doctor *d, const struct known_file *k)
 	return other ? other : take_ptr(path);
 }
 
+/* install replaces files, and nothing else. */
+static void remedy_away(const struct doctor *d, struct finding *f,
+			const char *path)
+{
+	struct str before CLEANUP(str_release) = STR_INIT;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	str_adds(&before, "mv ");
+	add_shell(&before, path);
+	str_addc(&before, ' ');
+	add_shell(&before, path);
+	str_adds(&before, ".away && itts-pack install BUNDLE --model-dir ");
+	text = model_command(d, before.ptr, "");
+	finding_remedy(f, "%s", text);
+}
+
 static void check_one(struct doctor *d, const struct known_file *k,
 		      struct tally *t)
 {
@@ -276,7 +292,7 @@ static void check_one(struct doctor *d, const struct known_file *k,
 			 "%s is a directory, a pipe or a device", k->path);
 		finding_meaning(f, "the program opens it as a file: it fails, "
 				   "or waits for ever");
-		remedy_install(d, f);
+		remedy_away(d, f, path);
 		return;
 	case LOOK_MISSING:
 		break;

@@ -43,6 +43,31 @@ static bool hub_fits(const struct run *r)
 	return r->missing.count == 0;
 }
 
+/* itts-pack env names DIR/hf_cache where that is a cache, else the one it is given; which
+ * does not help where the files are in a third one, or the program has the path in its
+ * code. */
+static void remedy_split(struct doctor *d, const struct run *r,
+			 struct finding *f)
+{
+	char *own CLEANUP(free_ptr) = model_path(d, "hf_cache");
+	struct str before CLEANUP(str_release) = STR_INIT;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (strcmp(r->elsewhere, own) == 0) {
+		remedy_env(d, f);
+		return;
+	}
+	if (d->hub || d->program == PROGRAM_HUB) {
+		remedy_install(d, f);
+		return;
+	}
+	str_adds(&before, "eval \"$(itts-pack env --cache ");
+	add_shell(&before, r->elsewhere);
+	str_adds(&before, " --model-dir ");
+	text = model_command(d, before.ptr, ")\"");
+	finding_remedy(f, "%s", text);
+}
+
 static void say_split(struct doctor *d, const struct run *r, enum severity s)
 {
 	struct finding *f = FIND(d, s, "start.split-cache",
@@ -58,7 +83,7 @@ static void say_split(struct doctor *d, const struct run *r, enum severity s)
 	finding_meaning(f, "%s will be fetched again: %s", r->missing.items[0],
 			is_offline(d) ? "offline, this is an error at once"
 				      : "without a network, a long silence");
-	remedy_env(d, f);
+	remedy_split(d, r, f);
 }
 
 /* Names as ComfyUI's nodes have them, which nobody else looks for. */

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# What doctor tells to do is done as it stands, with a real bundle, and doctor is quiet then;
+# the commands that the README names for each part of the guides answer their question.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/doctor.sh"
+
+need python3 jq cc
+fixtures
+mkdir "$T/bin"
+ln -s "$PROGRAM" "$T/bin/itts-pack"
+export PATH=$T/bin:$PATH HF_HUB_OFFLINE=1 HF_HUB_CACHE=$T/hub
+TOP=$T/srv/index-tts
+C=$TOP/checkpoints
+
+# The repositories in small, with content of the right kind: doctor looks into it.
+valid() {
+	cp -r "$FIX" "$T/valid"
+	PYTHONPATH=$ROOT/tests/e2e python3 - "$T/valid" <<'PYTHON'
+import os, sys
+import model_tree
+for top, _, names in os.walk(sys.argv[1] + "/models"):
+    for name in names:
+        path = os.path.join(top, name)
+        if name.endswith((".pt", ".pth", ".bin", ".safetensors", ".json", ".yaml")):
+            size = os.path.getsize(path)
+            os.remove(path)
+            model_tree.put(path, size, "2.0" if "IndexTTS-2/" in top else "2.5")
+PYTHON
+}
+bundle() { # NAME: of the recipe
+	(
+		unset HF_HUB_OFFLINE
+		expect 0 itts pack -m "$T/valid/$1.json" --endpoint "$hub" --cache "$T/$1.cache" -o "$T/$1.tar"
+	)
+}
+must valid
+start_hub hub "$T/valid"
+must bundle indextts-2
+must bundle indextts-2.5
+sources() { # new|old
+	PYTHONPATH=$ROOT/tests/e2e python3 -c 'import sys, model_tree; model_tree.write_source(*sys.argv[1:])' "$TOP" "$1"
+}
+installed() { # [PROGRAM [RECIPE]]: anew, and doctor is quiet
+	rm -rf "$T/srv" "$HF_HUB_CACHE"
+	mkdir -p "$TOP"
+	sources "${1:-new}"
+	BUNDLE=$T/${2:-indextts-2}.tar
+	cd "$TOP"
+	itts install "$BUNDLE" --model-dir "$C" --quiet
+	look_again
+	quiet
+}
+look_again() { doctor --model-dir "$C"; }
+remedy_of() { # ID: the first that is found
+	jq -r --arg id "$1" '[.findings[] | select(.id == $id)][0].remedy // "none"' "$T/out"
+}
+mends() { # ID -- COMMAND...: what that breaks, the remedy of ID mends
+	local id=$1 remedy
+	shift 2
+	"$@"
+	look_again
+	remedy=$(remedy_of "$id")
+	echo "$id: $remedy"
+	ids
+	case $remedy in "itts-pack install BUNDLE --model-dir $C" | mv*" && itts-pack install BUNDLE --model-dir $C") ;; *) fail "$id tells: $remedy" ;; esac
+	pasted "$remedy"
+	look_again
+	quiet
+	expect 0 itts verify --model-dir "$C"
+}
+pasted() { # TEXT: in a shell of its own, with the bundle for BUNDLE
+	expect 0 bash -ec "${1//BUNDLE/$BUNDLE}"
+}
+# what was installed keeps its bytes in the cache: the file gets bytes of its own
+cut_off() { truncate -s 2000 "$C/$1"; }
+other() { rm "$C/$1" && printf '%b' "$2" >"$C/$1"; }
+zeros() { local size; size=$(stat -c %s "$C/$1"); rm "$C/$1" && truncate -s "$size" "$C/$1"; }
+appended() { fresh "$C/$1" && printf x >>"$C/$1"; }
+one_byte() { fresh "$C/$1" && flip "$C/$1" 5000; }
+header() { fresh "$C/$1" && printf xxxxxxxxxxxxxxxx | dd of="$C/$1" bs=1 conv=notrunc status=none; }
+link() { rm "$C/$1" && ln -s "$T/nowhere" "$C/$1"; }
+directory() { rm "$C/$1" && mkdir "$C/$1"; }
+pipe() { rm "$C/$1" && mkfifo "$C/$1"; }
+from_25() { rm "$C/$1" && cp "$T/valid/models/IndexTeam/IndexTTS-2.5"/*/"$1" "$C/$1"; }
+absolute() { fresh "$C/config.yaml" && sed -i 's|gpt_checkpoint: gpt.pth|gpt_checkpoint: /x/gpt.pth|' "$C/config.yaml"; }
+W2V=hf_cache/w2v-bert-2.0
+BLOB=$HF_HUB_CACHE/models--facebook--w2v-bert-2.0/blobs
+
+broken() {
+	installed
+	mends files.truncated -- cut_off gpt.pth
+	mends files.truncated -- cut_off $W2V/model.safetensors
+	mends files.empty -- other gpt.pth ''
+	mends files.pointer -- other s2mel.pth 'version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 5\n'
+	mends files.html -- other gpt.pth '<!DOCTYPE html><html>login</html>'
+	mends files.zeros -- zeros gpt.pth
+	mends files.broken -- header $W2V/model.safetensors
+	mends files.other-size -- appended bpe.model
+	mends files.other-bytes -- one_byte wav2vec2bert_stats.pt
+}
+gone() {
+	installed
+	mends files.missing -- rm "$C/bpe.model"
+	mends files.missing -- rm "$C/config.yaml" "$C/s2mel.pth"
+	mends files.partial -- rm "$C/$W2V/preprocessor_config.json"
+	mends files.dangling -- link s2mel.pth
+	mends files.dangling -- link $W2V/model.safetensors
+	mends files.no-directory -- rm -r "$C"
+	mends files.no-family -- find "$C" -mindepth 1 -delete
+	mends files.missing -- rm -r "$HF_HUB_CACHE" "$C/gpt.pth"
+}
+in_the_way() {
+	installed
+	mends files.no-file -- directory s2mel.pth
+	mends files.no-file -- pipe gpt.pth
+	mends files.no-file -- directory $W2V/config.json
+}
+versions() {
+	installed
+	mends files.absolute -- absolute
+	mends files.mixed -- from_25 config.yaml
+	installed new indextts-2.5
+	mends files.missing -- rm "$C/codec.pth"
+	mends files.absolute -- absolute
+}
+old() { # up to v2.0.0: it looks where a Hub cache is
+	installed old
+	mends files.no-qwen -- rm -r "$C/qwen0.6bemo4-merge"
+	# (one of two places where it looks)
+	mends start.split-cache -- rm -r "$C/hf_cache/models--funasr--campplus"
+	mends start.missing -- rm -r "$C/hf_cache/models--funasr--campplus" "$HF_HUB_CACHE/models--funasr--campplus"
+	mends start.split-cache -- find "$C/hf_cache/models--facebook--w2v-bert-2.0" -name config.json -delete
+	local ref=models--nvidia--bigvgan_v2_22khz_80band_256x/refs/main
+	mends start.missing -- rm "$C/hf_cache/$ref" "$HF_HUB_CACHE/$ref"
+	mends start.bad-ref -- sed -i '$a\' "$C/hf_cache/$ref" "$HF_HUB_CACHE/$ref"
+}
+copies() { # the flat names are gone, the Hub layout is there
+	installed
+	mends start.migrate -- rm -r "$C/hf_cache/bigvgan" "$C/hf_cache/campplus_cn_common.bin"
+}
+by_log() {
+	installed
+	printf '%s\n' ">> GPT weights restored from: checkpoints/gpt.pth" "Traceback (most recent call last):" \
+		'  File "infer_v2.py", line 1, in <module>' \
+		"huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': './checkpoints/w2v-bert-2.0'. Use \`repo_type\` argument if needed." >"$T/server.log"
+	rm -r "$C/$W2V"
+	doctor --model-dir "$C" --log "$T/server.log"
+	finds error log.local-folder
+	remedy_of log.local-folder
+	pasted "$(remedy_of log.local-folder | sed 's/.*\(itts-pack install\)/\1/')"
+	look_again
+	quiet
+}
+check "files that are broken" broken
+check "files that are not there" gone
+check "directories and pipes in their place" in_the_way
+check "other versions" versions
+check "the program up to v2.0.0" old
+check "parts that are only in a Hub layout" copies
+check "what the log names" by_log
+finish
