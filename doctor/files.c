@@ -78,45 +78,68 @@ static const char *shown(const struct doctor *d, const char *path)
 		       : path;
 }
 
-static void found_wrong(struct doctor *d, const char *id, const char *path,
+/* In a cache any revision may lie; the name of a blob is its digest. */
+static bool is_cached(const char *path)
+{
+	return strstr(path, "/snapshots/") != NULL;
+}
+
+/* install puts files where its bundle says; where a node of ComfyUI looks, they are
+ * linked from there. */
+static void remedy_place(const struct doctor *d, struct finding *f,
+			 const struct known_file *k, const char *path)
+{
+	char *usual CLEANUP(free_ptr) = model_path(d, k->path);
+	struct str after CLEANUP(str_release) = STR_INIT;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (strcmp(usual, path) == 0 || is_cached(path)) {
+		remedy_install(d, f);
+		return;
+	}
+	str_adds(&after, " && ln -f ");
+	add_shell(&after, usual);
+	str_addc(&after, ' ');
+	add_shell(&after, path);
+	text = model_command(d, "itts-pack install BUNDLE --model-dir ",
+			     after.ptr);
+	finding_remedy(f, "%s", text);
+}
+
+static void found_wrong(struct doctor *d, const char *id,
+			const struct known_file *k, const char *path,
 			const struct content_check *c)
 {
-	struct finding *f = FIND(d, SEV_ERROR, id, "%s %s", path,
+	struct finding *f = FIND(d, SEV_ERROR, id, "%s %s", shown(d, path),
 				 content_text(c->state));
 
 	finding_evidence(f, "%s",
 			 c->why[0] ? c->why : "seen in its first bytes");
 	if (c->says[0])
 		finding_meaning(f, "Python says: %s", c->says);
-	remedy_install(d, f);
+	remedy_place(d, f, k, path);
 }
 
-static void found_size(struct doctor *d, const char *path, uint64_t size,
-		       uint64_t want)
+static void found_size(struct doctor *d, const struct known_file *k,
+		       const char *path, uint64_t size, uint64_t want)
 {
 	struct finding *f;
 
 	if (size < want) {
 		f = FIND(d, SEV_ERROR, "files.truncated", "%s is cut off",
-			 path);
+			 shown(d, path));
 		finding_meaning(f, "a copy or download ended early: "
 				   "\"PytorchStreamReader failed\", "
 				   "\"MetadataIncompleteBuffer\"");
 	} else {
 		f = FIND(d, SEV_WARNING, "files.other-size",
-			 "%s is not the published file", path);
+			 "%s is not the published file", shown(d, path));
 		finding_meaning(f, "another revision, or something was "
 				   "appended to it");
 	}
 	finding_evidence(f, "%llu bytes, expected %llu",
 			 (unsigned long long)size, (unsigned long long)want);
-	remedy_install(d, f);
-}
-
-/* In a cache any revision may lie; the name of a blob is its digest. */
-static bool is_cached(const char *path)
-{
-	return strstr(path, "/snapshots/") != NULL;
+	remedy_place(d, f, k, path);
 }
 
 static bool digest_of_name(const char *path, struct digest *out)
@@ -163,7 +186,7 @@ static void check_digest(struct doctor *d, const struct known_file *k,
 	if (k->kind == KIND_YAML)
 		remedy_verify(d, f);
 	else
-		remedy_install(d, f);
+		remedy_place(d, f, k, path);
 }
 
 static void count_weights(struct doctor *d, const struct known_file *k,
@@ -183,12 +206,11 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 			  const char *path, uint64_t size)
 {
 	uint64_t want = is_cached(path) ? 0 : wanted_size(d, k);
-	const char *name = shown(d, path);
 	struct content_check c;
 
 	content_check(path, k->kind, &c);
 	if (c.state == CONTENT_BROKEN && want && size < want) {
-		found_size(d, name, size, want);
+		found_size(d, k, path, size, want);
 		return false;
 	}
 	if (c.state != CONTENT_GOOD) {
@@ -202,14 +224,14 @@ static bool check_content(struct doctor *d, const struct known_file *k,
 			[CONTENT_UNREADABLE] = "files.unreadable",
 		};
 
-		found_wrong(d, ids[c.state], name, &c);
+		found_wrong(d, ids[c.state], k, path, &c);
 		return false;
 	}
 	count_weights(d, k, &c.weights, size);
 	/* another family's size is told once, as a mixture */
 	if (want && size != want && !known_by_size(k->path, size) &&
 	    k->kind != KIND_YAML) {
-		found_size(d, name, size, want);
+		found_size(d, k, path, size, want);
 		return false;
 	}
 	check_digest(d, k, path);

@@ -62,7 +62,10 @@ mends() { # ID -- COMMAND...: what that breaks, the remedy of ID mends
 	remedy=$(remedy_of "$id")
 	echo "$id: $remedy"
 	ids
-	case $remedy in "itts-pack install BUNDLE --model-dir $C" | mv*" && itts-pack install BUNDLE --model-dir $C") ;; *) fail "$id tells: $remedy" ;; esac
+	case $remedy in
+	"itts-pack install BUNDLE --model-dir $C"${LINKS:+*} | mv*" && itts-pack install BUNDLE --model-dir $C") ;;
+	*) fail "$id tells: $remedy" ;;
+	esac
 	pasted "$remedy"
 	look_again
 	quiet
@@ -138,6 +141,22 @@ copies() { # the flat names are gone, the Hub layout is there
 	installed
 	mends start.migrate -- rm -r "$C/hf_cache/bigvgan" "$C/hf_cache/campplus_cn_common.bin"
 }
+comfy() { # a node of ComfyUI looks beside gpt.pth first
+	installed
+	C=$TOP/ComfyUI/models/IndexTTS-2
+	mkdir -p "$TOP/ComfyUI/custom_nodes" "$TOP/ComfyUI/models"
+	itts install "$BUNDLE" --model-dir "$C" --quiet
+	cp -r "$C/$W2V" "$C"
+	mkdir -p "$C/semantic_codec"
+	cp "$C/hf_cache/semantic_codec_model.safetensors" "$C/semantic_codec/model.safetensors"
+	look_again
+	quiet
+	mends files.missing -- rm "$C/bpe.model"
+	LINKS=1
+	mends files.truncated -- cut_off w2v-bert-2.0/model.safetensors
+	mends start.partial -- rm "$C/w2v-bert-2.0/model.safetensors"
+	mends files.empty -- other semantic_codec/model.safetensors ''
+}
 by_log() {
 	installed
 	printf '%s\n' ">> GPT weights restored from: checkpoints/gpt.pth" "Traceback (most recent call last):" \
@@ -157,5 +176,6 @@ check "directories and pipes in their place" in_the_way
 check "other versions" versions
 check "the program up to v2.0.0" old
 check "parts that are only in a Hub layout" copies
+check "where nodes of ComfyUI look" comfy
 check "what the log names" by_log
 finish
