@@ -170,6 +170,135 @@ by_log() {
 	look_again
 	quiet
 }
+# --- the README's table: what guides guess, and the command that knows -------------------
+table() { # the rows: the guess, tab, what to ask
+	awk -F ' [|] ' '/^[|] the guess [|]/ { inside = 1; getline; next }
+		!/^[|]/ { inside = 0 }
+		inside { sub(/^[|] /, "", $1); sub(/ [|]$/, "", $2); print $1 "\t" $2 }' "$ROOT/README.md"
+}
+row() { # WORDS IDS...: the row of the guess names these ids (or those of *), and no other
+	local words=$1 line
+	shift
+	line=$(table | grep -F -- "$words") || fail "the README has no row about: $words"
+	echo "$line" | cut -f 1 >>"$T/asked"
+	same "$(echo "$line" | cut -f 2 | grep -oE '`[a-z]+[.](\*|[a-z][a-z-]+)`' | tr -d '\140' | sort -u | xargs)" "$*"
+}
+answers() { # SEVERITY ID [WORDS...]: as finds, of the machine, too
+	TO_LINES=${TO_LINES//^(machine|gpu)/^none} read_findings
+	finds "$@"
+}
+little_memory() { # doctor on a machine that has this much
+	mount --bind "$T/meminfo" /proc/meminfo
+	look_again
+}
+memory() {
+	row "not enough memory" "gpu.memory" "machine.*"
+	installed
+	mkdir -p "$T/lib"
+	cc -shared -fPIC -o "$T/lib/libnvidia-ml.so.1" "$ROOT/tests/e2e/nvml_stub.c"
+	LD_LIBRARY_PATH=$T/lib STUB_FREE=1000 STUB_USERS="$$:20000" look_again
+	answers error gpu.memory "1000 of 24576 MiB" "process $$ (bash) has 20000 MiB"
+	jq -e '.facts[] | select(.topic == "memory") | .text | contains("free")' "$T/out"
+	[ "$(id -u)" -eq 0 ] || return 0
+	sed -E 's/^(MemAvailable|MemFree):.*/\1: 1000 kB/; s/^MemTotal:.*/MemTotal: 4000000 kB/' /proc/meminfo >"$T/meminfo"
+	export -f little_memory look_again doctor itts read_findings show fail
+	export PROGRAM C TO_LINES
+	unshare -m bash -c little_memory
+	answers error machine.memory "Killed"
+}
+network() {
+	row "the network is slow" "start.*"
+	installed old
+	rm -r "$C/hf_cache/models--funasr--campplus" "$HF_HUB_CACHE/models--funasr--campplus"
+	HF_HUB_OFFLINE=0 look_again
+	answers error start.missing "campplus_cn_common.bin of funasr/campplus" "$C/hf_cache" "s of silence"
+	row network_debug.py "online.*"
+	HF_HUB_OFFLINE=0 HF_ENDPOINT=http://127.0.0.1:1 doctor --model-dir "$C" --online
+	answers warning online.hub ": refused" "HF_ENDPOINT names this host"
+	HF_HUB_OFFLINE=0 HF_ENDPOINT=$hub doctor --model-dir "$C" --online
+	lacks online.hub
+	jq -e '.facts[] | select(.topic == "network") | .text | contains("ms)")' "$T/out"
+}
+variables() {
+	row "set \`HF_HOME\`, \`TRANSFORMERS_CACHE\`" env.split-cache start.split-cache
+	installed old
+	rm -rf "$C/hf_cache"/models--facebook* "$C/hf_cache/w2v-bert-2.0"
+	TRANSFORMERS_CACHE=$T/elsewhere HF_HOME=$T/home look_again
+	answers warning env.split-cache TRANSFORMERS_CACHE
+	answers error start.split-cache "it is in $HF_HUB_CACHE"
+	# the other half of the answer: install, then env
+	pasted "$(remedy_of start.split-cache)"
+	(
+		export TRANSFORMERS_CACHE=$T/elsewhere HF_HOME=$T/home
+		eval "$(itts env --model-dir "$C")"
+		look_again
+		quiet
+	)
+	row "memory fragmentation" "env.*"
+	installed
+	CUDA_LAUNCH_BLOCKING=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True look_again
+	answers note env.blocking "prevents no hang"
+}
+damage() {
+	row "a damaged or partial download" "files.*"
+	installed
+	one_byte gpt.pth
+	expect 9 itts verify --model-dir "$C"
+	says gpt.pth
+	cut_off gpt.pth
+	look_again
+	answers error files.truncated
+	row predownload_models.py
+	itts inspect "$BUNDLE" >"$T/out"
+	prints facebook/w2v-bert-2.0 amphion/MaskGCT funasr/campplus nvidia/bigvgan_v2_22khz_80band_256x IndexTeam/IndexTTS-2
+}
+packages() {
+	row "wrong versions" "packages.*"
+	installed
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv "$TOP/.venv" torch=2.8.0 transformers=4.30.0
+	doctor --model-dir "$C" --venv "$TOP/.venv"
+	answers error packages.version "4.30.0" "4.52.1"
+}
+steps() {
+	local at last=0 step
+	row debug_model_loading.py
+	installed
+	expect 0 itts doctor --model-dir "$C" --verbose
+	for step in config.yaml "GPT weights" "CUDA kernel of BigVGAN" "w2v-bert-2.0 model.safetensors" \
+		"MaskGCT semantic codec" "s2mel weights" campplus "BigVGAN weights" "text normaliser" bpe.model; do
+		at=$(grep -nF -- "$step" "$T/out" | grep -v "of the model" | tail -n 1 | cut -d : -f 1)
+		test "$at" -gt "$last" || fail "$step is not behind the step before"
+		last=$at
+	done
+}
+monitor() {
+	row monitor_init.py "log.*"
+	installed
+	expect 0 itts run --report "$T/run.json" -- python3 -c 'import sys, time
+f = open(sys.argv[1], "rb", buffering=0)
+while f.read(100000): time.sleep(0.2)' "$C/gpt.pth"
+	jq -e '[.spans[] | select(.kind == "read") | .what] | any(endswith("gpt.pth"))' "$T/run.json"
+	sleep 100 &
+	PIDS="$PIDS $!"
+	expect 0 timeout --preserve-status -s INT 4 "$PROGRAM" watch $! --patience 1
+	says "nothing moves" "asleep"
+	echo ">> GPT weights restored from: checkpoints/gpt.pth" >"$T/server.log"
+	doctor --model-dir "$C" --log "$T/server.log"
+	answers warning log.stops "GPT weights restored" "w2v-bert-2.0"
+}
+kernel() {
+	row "(never named there)" "build.*"
+	installed
+	touch -d '1 hour ago' "$TOP/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock"
+	look_again
+	pasted "$(remedy_of build.lock)"
+	look_again
+	quiet
+}
+all_asked() { # each row, by one of these
+	same "$(sort -u "$T/asked")" "$(table | cut -f 1 | sort -u)"
+}
+
 check "files that are broken" broken
 check "files that are not there" gone
 check "directories and pipes in their place" in_the_way
@@ -178,4 +307,13 @@ check "the program up to v2.0.0" old
 check "parts that are only in a Hub layout" copies
 check "where nodes of ComfyUI look" comfy
 check "what the log names" by_log
+check "guess: memory" memory
+check "guess: network" network
+check "guess: variables" variables
+check "guess: downloads" damage
+check "guess: versions" packages
+check "guess: scripts that print steps" steps
+check "guess: scripts that look on" monitor
+check "what no guide names" kernel
+check "each row of the table was asked" all_asked
 finish
