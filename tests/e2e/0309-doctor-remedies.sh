@@ -299,6 +299,42 @@ all_asked() { # each row, by one of these
 	same "$(sort -u "$T/asked")" "$(table | cut -f 1 | sort -u)"
 }
 
+# --- docs/doctor.md -----------------------------------------------------------------------
+# All that doctor can print, out of its source and its data, stands on the page, and nothing
+# else; so do the wheels of torch.
+page() {
+	python3 - "$ROOT" <<'PYTHON'
+import glob, json, os, re, sys
+root = sys.argv[1]
+page = open(f"{root}/docs/doctor.md").read()
+told = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9.-]+)` \| ([a-z, ]+) \|", page, re.M))
+rules = {"log." + r["id"]: r["severity"] for r in json.load(open(f"{root}/doctor/log_table.json"))["rules"]}
+ids, bad = set(rules), []
+for path in glob.glob(f"{root}/doctor/*.c"):
+    text = open(path).read()
+    ids |= set(re.findall(r'"((?:files|start|env|packages|machine|gpu|build|online|log)\.[a-z0-9.-]+)"', text))
+    # each finding by its call: the third argument, which has the id in it or is a variable
+    for call in re.finditer(r"\b(?:FIND|note)\(\s*d,(.*?)\);", text, re.S):
+        arguments = re.sub(r'"(?:[^"\\]|\\.)*"', lambda m: m.group().replace(",", "\0"), call.group(1)).split(",")
+        literals = re.findall(r'"([^"]*)"', arguments[1])
+        if not literals and not re.search(r"\bids?\b", arguments[1]):
+            bad.append(f"{os.path.basename(path)}: which id? {arguments[1].strip()}")
+        bad += [f"{os.path.basename(path)}: {i} is none of the topics" for i in literals if i not in ids]
+bad += [f"not on the page: {i}" for i in sorted(ids - set(told))]
+bad += [f"on the page, and nowhere else: {i}" for i in sorted(set(told) - ids)]
+bad += [f"{i}: {told[i]}, is {s}" for i, s in rules.items() if told.get(i, s) != s]
+wheels = re.findall(r'\{ "([\d.]+)", "([\d.]*)", \{ ([\d, ]+) \},\s*"([\d.]+)" \}', open(f"{root}/doctor/gpufit.c").read())
+for cuda, torch, cards, driver in wheels:
+    cards = ", ".join(f"{int(c) // 10}.{int(c) % 10}" for c in cards.split(","))
+    if not re.search(rf"^\| {cuda} \| {'from ' + torch if torch else '(any|older)'} \| {cards} \| {driver} \|$", page, re.M):
+        bad.append(f"not on the page: torch {torch} for CUDA {cuda}")
+bad += [f"only {len(ids)} findings, {len(wheels)} wheels"] * (len(ids) < 100 or len(wheels) < 10)
+print(len(ids), "findings", *bad, sep="\n")
+sys.exit(bool(bad))
+PYTHON
+}
+check "docs/doctor.md has each finding, and no other" page
+
 check "files that are broken" broken
 check "files that are not there" gone
 check "directories and pipes in their place" in_the_way
