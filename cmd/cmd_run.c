@@ -1,10 +1,11 @@
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/envfile.h"
+#include "cmd/forward.h"
 #include "cmd/groups.h"
 #include "cmd/offline.h"
 #include "cmd/watching.h"
+#include "doctor/endtree.h"
 #include "doctor/launch.h"
 
 #include <signal.h>
@@ -30,7 +31,8 @@ static const struct option options[] = {
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, timeout),
 	  .value = "TIME",
-	  .help = "end the program after this time (status 124)" },
+	  .help = "end the program and what it has started after this time "
+		  "(status 124)" },
 };
 
 static const struct option_group group = { "Options", options,
@@ -98,30 +100,41 @@ static char **vector(const struct strlist *l)
 	return v;
 }
 
-/* A terminal's Ctrl-C has reached it too; asking once more does no harm. */
-static void end_it(struct watching *w)
-{
-	uint64_t begin = clock_ms();
-
-	kill(w->pid, SIGTERM);
-	kill(w->pid, SIGCONT);
-	while (clock_ms() - begin < GRACE_MS)
-		if (launch_wait(w->pidfd, NULL, 100))
-			return;
-	kill(w->pid, SIGKILL);
-}
-
 static int start(struct app *app, const struct strlist *words, pid_t *pid,
 		 struct error *err)
 {
 	struct strlist env CLEANUP(strlist_release) = { 0 };
 	char **argv CLEANUP(free_ptr) = vector(words);
 	char **envp CLEANUP(free_ptr) = NULL;
+	sigset_t usual;
+	int rc;
 
 	if (make_env(app, &env, err) != 0)
 		return -1;
 	envp = vector(&env);
-	return launch(argv, envp, pid, err);
+	*pid = 0;
+	forward_hold(&usual);
+	rc = cancel_check(&app->cancel, err);
+	if (rc == 0)
+		rc = launch(argv, envp, &usual, pid, err);
+	forward_to(*pid, &usual);
+	return rc;
+}
+
+/* Caller frees. */
+static char *outcome(const struct watching *w, int status, int sig)
+{
+	const char *name = sig ? sigabbrev_np(sig) : NULL;
+
+	if (w->timed_out)
+		return xstrdup("ended: its time was over");
+	if (!sig)
+		return xasprintf("ended with status %d", status);
+	return xasprintf("ended by signal %d%s%s%s", sig, name ? ", SIG" : "",
+			 name ? name : "",
+			 sig == SIGKILL && w->oom_kills
+				 ? ": the kernel had no memory left"
+				 : "");
 }
 
 static int run(struct app *app, struct error *err)
@@ -129,24 +142,20 @@ static int run(struct app *app, struct error *err)
 	const struct strlist *words = &app->options->args;
 	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
 	pid_t pid;
-	int status;
+	int status, sig;
 
 	if (!words->count)
 		return err_set(err, ERR_USAGE,
 			       "what to run? itts-pack run [options] -- "
 			       "COMMAND ...");
 	if (watching_init(&w, app, words, err) != 0 ||
-	    start(app, words, &pid, err) != 0)
+	    start(app, words, &pid, err) != 0 || watching_go(&w, pid, err) != 0)
 		return -1;
-	if (watching_go(&w, pid, err) != 0)
-		return -1;
-	if (w.timed_out || cancel_is_set(&app->cancel))
-		end_it(&w);
-	status = launch_status(pid);
+	if (w.timed_out)
+		endtree(pid, GRACE_MS);
+	status = launch_status(pid, &sig);
 	app->status = w.timed_out ? TIMED_OUT : status;
-	w.line.outcome = w.timed_out
-				 ? xstrdup("ended: its time was over")
-				 : xasprintf("ended with status %d", status);
+	w.line.outcome = outcome(&w, status, sig);
 	return watching_report(&w, err);
 }
 
@@ -161,7 +170,8 @@ const struct command cmd_run = {
 		"does. What the program prints goes where it always goes; what "
 		"is seen of it goes to standard error, the summary to standard "
 		"output.\n\n"
-		"The status is that of COMMAND, 128 and the signal's number if "
+		"Signals go on to COMMAND. The status is that of COMMAND, 128 "
+		"and the signal's number if "
 		"one killed it, 124 if its time was over.",
 	.examples = examples,
 	.groups = groups,

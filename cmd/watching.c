@@ -7,6 +7,7 @@
 #include "cmd/procenv.h"
 #include "cmd/text.h"
 #include "doctor/launch.h"
+#include "doctor/proc.h"
 #include "doctor/redact.h"
 
 #include <fcntl.h>
@@ -231,7 +232,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	struct sampler sampler CLEANUP(sampler_release) = { .root = pid };
 	struct sample before CLEANUP(
 		sample_release) = { .gpu = SAMPLE_UNKNOWN };
-	uint64_t begin = clock_ms();
+	uint64_t begin = clock_ms(), killed = proc_oom_kills("/proc");
 	unsigned turns = 0;
 
 	w->pid = pid;
@@ -256,6 +257,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 		    cancel_is_set(&w->app->cancel))
 			break;
 	}
+	w->oom_kills = proc_oom_kills("/proc") != killed;
 	return 0;
 }
 

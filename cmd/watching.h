@@ -17,6 +17,7 @@ struct watching {
 	int pidfd;
 	uint64_t timeout; /* ms, 0: none */
 	bool timed_out;
+	bool oom_kills;		 /* the kernel has killed something meanwhile */
 	struct gpu_driver *gpus; /* or NULL */
 	uint64_t gpu;		 /* bytes, as last told */
 	struct timeline line;

@@ -15,7 +15,8 @@
 #define END_MS	    1000
 #define END_STEP_MS 5
 
-int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
+int launch(char *const *argv, char *const *envp, const sigset_t *mask,
+	   pid_t *pid, struct error *err)
 {
 	posix_spawnattr_t attr;
 	sigset_t usual;
@@ -31,7 +32,9 @@ int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
 	if (failed)
 		return err_sys(err, failed, "%s: cannot start", argv[0]);
 	posix_spawnattr_setsigdefault(&attr, &usual);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attr, mask);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
+						POSIX_SPAWN_SETSIGMASK);
 	failed = posix_spawnp(pid, argv[0], NULL, &attr, argv, envp);
 	posix_spawnattr_destroy(&attr);
 	if (failed == ENOENT)
@@ -66,7 +69,7 @@ int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms)
 	return fds[0].revents != 0;
 }
 
-int launch_status(pid_t pid)
+int launch_status(pid_t pid, int *sig)
 {
 	int status;
 	pid_t got;
@@ -74,10 +77,13 @@ int launch_status(pid_t pid)
 	do
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
+	*sig = 0;
 	if (got < 0)
 		return 1;
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
+	if (WIFSIGNALED(status)) {
+		*sig = WTERMSIG(status);
+		return 128 + *sig;
+	}
 	return WEXITSTATUS(status);
 }
 

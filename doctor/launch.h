@@ -2,6 +2,7 @@
 #ifndef ITTS_LAUNCH_H
 #define ITTS_LAUNCH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -9,16 +10,16 @@
 #include "base/cancel.h"
 #include "base/error.h"
 
-/* envp: NULL-terminated "NAME=VALUE". ERR_NOT_FOUND, ERR_IO if it cannot be
- * executed. */
-int launch(char *const *argv, char *const *envp, pid_t *pid, struct error *err)
-	MUST_CHECK;
+/* envp: NULL-terminated "NAME=VALUE"; mask: signals that it has blocked. ERR_NOT_FOUND,
+ * ERR_IO if it cannot be executed. */
+int launch(char *const *argv, char *const *envp, const sigset_t *mask,
+	   pid_t *pid, struct error *err) MUST_CHECK;
 /* Readable once the process has ended; caller closes. ERR_NOT_FOUND. */
 int launch_open(pid_t pid, int *pidfd, struct error *err) MUST_CHECK;
 /* Waits up to ms: 1 it has ended, 0 not yet (or cancelled). */
 int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms);
-/* Exit status of a child that has ended, 128 + signal if it was killed. */
-int launch_status(pid_t pid);
+/* Waits for a child: its exit status, 128 + signal if one has ended it (*sig, else 0). */
+int launch_status(pid_t pid, int *sig);
 
 /* Ends a child at once. false: it is stuck in the kernel, and left there. */
 bool launch_end(pid_t pid, int *status);

@@ -214,6 +214,15 @@ void proc_refaults(const char *proc, const char *sys, pid_t pid,
 	find_refaults(vmstat, out);
 }
 
+uint64_t proc_oom_kills(const char *proc)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("%s/vmstat", proc);
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	look_read(path, TEXT_MAX, &text);
+	return word_value(text.ptr, "oom_kill ");
+}
+
 /* The kernel refuses to tell of other users' processes: those may. */
 static bool may_work_in(const char *process, const char *dir)
 {

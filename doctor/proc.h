@@ -26,6 +26,9 @@ struct proc_refaults {
 };
 void proc_refaults(const char *proc, const char *sys, pid_t pid,
 		   struct proc_refaults *out);
+/* How many processes the kernel has killed since it began, for lack of memory; PROC_NONE:
+ * not told. */
+uint64_t proc_oom_kills(const char *proc);
 /* Does a process of one of these names (NULL-terminated) work in directory dir, or
  * in one that we may not see? *pid if so. */
 bool proc_find(const char *proc, const char *const *names, const char *dir,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "doctor/parents.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -195,38 +196,6 @@ static bool add_proc(struct sampler *s, pid_t pid, bool again,
 	return true;
 }
 
-struct child {
-	uint64_t pid, ppid;
-};
-
-/* All processes and their parents. */
-static size_t read_parents(const struct sampler *s, struct child **out)
-{
-	DIR *dir = open_dir(AT_FDCWD, s->proc);
-	char text[ONCE_MAX];
-	size_t count = 0, cap = 0;
-	struct dirent *d;
-
-	*out = NULL;
-	while (dir && (d = readdir(dir))) {
-		char name[NAME_MAX + 8];
-		struct pparse_stat st;
-		uint64_t pid;
-
-		if (*str_digits(d->d_name, &pid) || !pid)
-			continue;
-		snprintf(name, sizeof(name), "%s/stat", d->d_name);
-		if (!read_once(dirfd(dir), name, text) ||
-		    !pparse_stat(text, &st))
-			continue;
-		*out = xgrow(*out, &cap, count + 1, sizeof(**out));
-		(*out)[count++] = (struct child){ pid, st.ppid };
-	}
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 /* Those of the last look that are still there. */
 static void add_known(struct sampler *s, struct sample *out)
 {
@@ -237,8 +206,8 @@ static void add_known(struct sampler *s, struct sample *out)
 
 static void add_children(struct sampler *s, struct sample *out)
 {
-	struct child *all CLEANUP(free_ptr) = NULL;
-	size_t count = read_parents(s, &all);
+	struct parents_child *all CLEANUP(free_ptr) = NULL;
+	size_t count = parents_read(s->proc, &all);
 	bool more = true;
 
 	while (more && out->proc_count < SAMPLE_PROCS_MAX) {

@@ -71,4 +71,81 @@ check "a name that is no UTF-8" name $'a\xff\xfe.pth' "a??.pth"
 check "a name in Chinese" name "模型—測試.pth" "模型—測試.pth"
 check "a name with marks of HTML and shells" name "a'\"<b>&amp;\$x.pth" "a'\"<b>&amp;\$x.pth"
 check "a path of 3800 bytes" name "$(printf "$deep/%.0s" {1..15})gpt.pth" "$deep/gpt.pth"
+# --- signals, statuses, streams -----------------------------------------------
+cat >"$T/heard.py" <<'PYTHON'
+import os, signal, sys, time
+def hear(number, frame):
+    print(signal.Signals(number).name, flush=True)
+    if number == signal.SIGTERM: sys.exit(7)
+for name in sys.argv[1:]: signal.signal(getattr(signal, name), hear)
+print("ready", os.getpid(), flush=True)
+time.sleep(60)
+PYTHON
+# A program that is told SIGNAL... through run says which it has heard; its status is the
+# last one's. (set -m: a job of its own, as of a shell at a terminal, may be stopped.)
+hears() {
+	local pid status=0 signal
+	set -m
+	: >"$T/heard"
+	env --default-signal=QUIT "$PROGRAM" run --report "$T/r.json" --quiet -- python3 "$T/heard.py" "$@" SIGTERM >"$T/heard" &
+	pid=$!
+	set +m
+	PIDS="$PIDS $pid"
+	await grep -q ready "$T/heard"
+	for signal; do
+		kill -"${signal#SIG}" $pid
+		await grep -q "$signal" "$T/heard"
+	done
+	if [ "$1" = SIGTSTP ]; then
+		await stopped $pid
+		kill -CONT $pid
+	fi
+	kill -TERM $pid
+	wait $pid || status=$?
+	same "$status" 7
+	same "$(sed 1d "$T/heard" | tr '\n' ' ')" "$* SIGTERM "
+	jq -e '.outcome == "ended with status 7"' "$T/r.json"
+}
+stopped() { [ "$(ps -o state= -p "$1")" = T ]; }
+dies() { # SIGNAL STATUS: of its own
+	expect "$2" itts run --report "$T/r.json" -- sh -c "kill -$1 \$\$"
+	jq -e --arg s "SIG$1" '.outcome | startswith("ended by signal") and endswith($s)' "$T/r.json"
+}
+tree() { # what does not hear it, what is stopped, what has a session of its own
+	local begin=$SECONDS
+	# shellcheck disable=SC2016
+	expect 124 itts run --timeout 1 --quiet -- sh -c '
+		sh -c "sleep 4711 & echo \$! >>$T/tree; setsid sleep 4711 & echo \$! >>$T/tree
+			sh -c \"trap : TERM; echo \\\$\\\$ >>$T/tree; while :; do sleep 1; done\" & wait" &
+		sleep 4711 & echo $! >>"$T/tree"
+		kill -STOP $!
+		wait'
+	same "$(wc -l <"$T/tree")" 4
+	while read -r pid; do fail_if_there "$pid"; done <"$T/tree"
+	[ $((SECONDS - begin)) -lt 20 ]
+}
+fail_if_there() { ! kill -0 "$1" 2>/dev/null || stopped_being "$1"; }
+stopped_being() { [ "$(ps -o state= -p "$1")" = Z ]; } # (whom nobody waits for)
+streams() {
+	head -c 300000 /dev/urandom >"$T/bytes"
+	# shellcheck disable=SC2094
+	"$PROGRAM" run --quiet -- cat <"$T/bytes" 2>"$T/err" | cmp - "$T/bytes"
+	expect 5 itts run --quiet -- sh -c 'exec >&- 2>&-; exit 5'
+	# shellcheck disable=SC2016
+	# no descriptor but its own, no signal blocked or ignored
+	expect 0 itts run --quiet --report "$T/r.json" -- sh -c 'ls /proc/$$/fd | sort >"$T/fds"; cat /proc/self/status'
+	(ls /proc/self/fd >/dev/null; sh -c 'ls /proc/$$/fd | sort') >"$T/fds.usual"
+	! comm -13 "$T/fds.usual" "$T/fds" | grep .
+	grep -P 'SigBlk:\t0+$' "$T/out"
+	expect 0 env --ignore-signal=HUP "$PROGRAM" run --quiet -- grep SigIgn /proc/self/status
+	grep -E '[13579bdf]$' "$T/out" # (the first bit)
+}
+for signal in SIGINT SIGHUP SIGQUIT SIGUSR1 SIGUSR2 SIGCONT SIGTSTP; do
+	check "$signal goes on to the program" hears $signal
+done
+check "one after the other" hears SIGINT SIGINT SIGHUP
+check "a program that is killed" dies KILL 137
+check "a program that crashes" dies SEGV 139
+check "time that is over ends all that it has started" tree
+check "its streams, descriptors and signals" streams
 finish

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # OBJECT:SYMBOL that must be: a signal handler has no other way in
-allowed='cmd/main:signal_cancel'
+allowed='cmd/main:signal_cancel cmd/forward:target'
 
 for source in $(product_files c); do
 	name=${source%.c}
