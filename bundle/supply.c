@@ -390,6 +390,34 @@ static bool is_final(const struct transfer *t, const struct error *err)
 	       err->sys == EACCES || err->sys == EPERM || err->sys == EFBIG;
 }
 
+/* A file that is of the right size: each is hashed once, whatever many files lack
+ * that have this size. 1: it is the one, 0: it is not. */
+static int try_guess(const struct transfer *t, struct error *err)
+{
+	const struct hash_span span = { .fd = t->offer->fd,
+					.size = t->offer->size,
+					.cancel = t->job->cancel };
+	const struct digest *want = store_want(t->file);
+	uint64_t *hashed = &t->offer->guess->hashed[want->alg - 1];
+	struct error unread = { 0 };
+	struct digest got;
+
+	if (*hashed)
+		return 1; /* begins as the one that is wanted */
+	if (hash_span(&span, want->alg, &got, &unread)) {
+		if (unread.code == ERR_CANCELLED) {
+			*err = unread;
+			return -1;
+		}
+		event_info(t->job->sink, "%s: not taken from %s: %s: %s",
+			   t->file->path, t->job->from, t->offer->guess->path,
+			   unread.msg);
+		return 0;
+	}
+	memcpy(hashed, got.bytes, sizeof(*hashed));
+	return digest_equal(&got, want);
+}
+
 /* 1: done, 0: not right here. */
 static int try_offer(struct transfer *t, struct error *err)
 {
@@ -465,6 +493,8 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 			mine.size = offer.size;
 			job->from = all->items[i]->name;
 			if (more && is_there(&offer))
+				rc = offer.guess ? try_guess(&t, err) : 1;
+			if (rc > 0)
 				rc = try_offer(&t, err);
 			close_fd(&offer.fd);
 			if (rc > 0)

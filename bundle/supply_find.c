@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "cache/beneath.h"
 #include "cache/derive.h"
+#include "cache/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +22,8 @@
 static void add(struct supply *s, char *path, uint64_t size)
 {
 	s->files = xgrow(s->files, &s->cap, s->count + 1, sizeof(*s->files));
-	s->files[s->count++] = (struct supply_file){ path, size };
+	s->files[s->count++] = (struct supply_file){ .path = path,
+						     .size = size };
 }
 
 static int not_dots(const struct dirent *d)
@@ -281,6 +283,13 @@ static size_t first_of_size(const struct supply *s, uint64_t size)
 	return low;
 }
 
+bool supply_may_be(const struct supply_file *f, const struct digest *want)
+{
+	uint64_t hashed = f->hashed[want->alg - 1];
+
+	return !hashed || !memcmp(&hashed, want->bytes, sizeof(hashed));
+}
+
 bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 		       struct supply_offer *out)
 {
@@ -306,7 +315,9 @@ bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 	i = first_of_size(s, file->size) + n - 2;
 	if (i >= s->count || s->files[i].size != file->size)
 		return false;
-	if (!strcmp(s->files[i].path, file->path))
+	out->guess = &s->files[i];
+	if (!supply_may_be(out->guess, store_want(file)) ||
+	    !strcmp(s->files[i].path, file->path))
 		return true; /* that was the second offer */
 	if (!open_offer(s->dirfd, s->files[i].path, out) ||
 	    !fits(file, out->size))

@@ -8,6 +8,15 @@
 #include "bundle/source.h"
 #include "bundle/supply.h"
 
+/* A file that is there, under a name that tells its digest, or not. */
+struct supply_file {
+	char *path;
+	uint64_t size;
+	/* FILES: the first bytes of its digests, once it was hashed; else 0. Enough to
+	 * tell that it is another one. One for each enum digest_alg but NONE. */
+	uint64_t hashed[2];
+};
+
 /* Bytes that may be the right ones. */
 struct supply_offer {
 	int fd;			      /* owned */
@@ -15,17 +24,13 @@ struct supply_offer {
 	uint64_t offset, size;
 	bool immutable; /* nobody writes into it: a link does no harm */
 	bool edited;	/* small texts there are meant to be edited */
+	/* nothing but the size speaks for it: to be hashed before it is copied */
+	struct supply_file *guess;
 };
 #define SUPPLY_OFFER_INIT \
 	{                 \
 		.fd = -1  \
 	}
-
-/* A file that is there, under a name that tells its digest, or not. */
-struct supply_file {
-	char *path;
-	uint64_t size;
-};
 
 struct supply {
 	enum supply_kind kind;
@@ -49,6 +54,9 @@ bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
 		       struct supply_offer *out);
 bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 		       struct supply_offer *out);
+
+/* Can the file have this digest, as far as it was hashed? */
+bool supply_may_be(const struct supply_file *f, const struct digest *want);
 
 /* Fills files. The sink is warned of directories that cannot be read. */
 int supply_scan_cache(struct supply *s, const struct event_sink *sink,

@@ -274,7 +274,36 @@ by_hub() { # no lock: the hub says what belongs there
 	expect 6 adopt "$T/links" --json
 	jq -e '.mended == 0' "$T/out"
 }
+one_size() { # under other names, both kinds of digests, some not there: each is read twice at most
+	local d=$T/shards n all
+	mkdir "$d"
+	python3 - "$d" "$T/shards.json" <<'PYTHON'
+import hashlib, json, os, sys
+files = []
+for n in range(120):
+    data = os.urandom(20000)
+    sha, git = hashlib.sha256(data).hexdigest(), hashlib.sha1(b"blob 20000\0" + data).hexdigest()
+    files.append({"path": "shard-%03d.bin" % n, "size": 20000, "etag": git if n % 2 else sha, "sha256": sha})
+    if n % 10:
+        open("%s/%03d" % (sys.argv[1], 999 - n), "wb").write(data)
+json.dump({"format": "itts-lock", "version": 1, "name": "shards", "manifest": "sha256:" + "0" * 64, "groups": [],
+           "repos": [{"id": "acme/shards", "type": "model", "revision": "main", "commit": "%040d" % 1,
+                      "refs": ["main"], "files": files}]}, open(sys.argv[2], "w"))
+PYTHON
+	fresh
+	expect 6 strace -f -qq -y -e trace=pread64,read,sendfile -e signal=none -o "$T/trace" "$PROGRAM" adopt "$d" \
+		--lock "$T/shards.json" --offline --cache "$C" --json
+	jq -e '.mended == 108 and .lacking == 12' "$T/out"
+	expect 9 itts verify --cache "$C" --lock "$T/shards.json" # (12 are missing)
+	cache_is_honest "$C"
+	n=$(grep -F "<$d/" "$T/trace" | awk '/ = [0-9]+$/ { n += $NF } END { print n + 0 }')
+	all=$((108 * 20000))
+	echo "$n bytes read of $all"
+	# for the SHA-256 names, for those of git, and to be copied
+	[ "$n" -ge $((2 * all)) ] && [ "$n" -le $((3 * all)) ]
+}
 check "hf download --local-dir, by a lock" local_dir
+check "many files of one size" one_size
 check "what it has noted down is enough" by_notes
 check "what is not as it was noted down is named" by_notes_not
 check "extents are shared, or names" shared_space
