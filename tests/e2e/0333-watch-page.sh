@@ -56,6 +56,39 @@ fits() {
 }
 check "1280 and 390 pixels: nothing overlaps" fits
 
+# Secrets where a process has them: its words, its variables, URLs, names of files.
+secrets() {
+	local pid
+	mkdir -p "$T/lib" "$T/hf_abcdefghijklmnopqrstuvwx"
+	truncate -s 50M "$T/hf_abcdefghijklmnopqrstuvwx/token=SECRET1"
+	cc -shared -fPIC -o "$T/lib/libnvidia-ml.so.1" "$ROOT/tests/e2e/nvml_stub.c"
+	HF_ENDPOINT=http://me:SECRET2@127.0.0.1:1 https_proxy=http://me:SECRET3@127.0.0.1:1 MY_PASSWORD=SECRET4 \
+		python3 -c 'import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+c = socket.create_connection(s.getsockname()); s.close()
+f = open(sys.argv[1], "rb", buffering=0)
+while f.read(1 << 20): time.sleep(0.05)
+time.sleep(600)' "$T/hf_abcdefghijklmnopqrstuvwx/token=SECRET1" --token SECRET5 --api-key=SECRET6 \
+		'https://me:SECRET7@hub/?X-Amz-Signature=SECRET8' 'Authorization: Bearer SECRET9' <&- &
+	pid=$!
+	PIDS="$PIDS $pid"
+	: >"$T/err"
+	LD_LIBRARY_PATH=$T/lib STUB_USERS="$pid:500" "$PROGRAM" watch "$pid" --patience 1 --progress=json --report "$T/s.html" \
+		--report "$T/s.json" --report "$T/s.txt" >"$T/s.out" 2>"$T/err" &
+	pid="$pid $!"
+	await grep -q "nothing moves" "$T/err"
+	# shellcheck disable=SC2086
+	kill -9 ${pid% *}
+	wait "${pid#* }"
+	! grep -o "SECRET.\|hf_abc" "$T"/s.{html,json,txt,out} "$T/err"
+	grep -qF "hf_***" "$T/s.html"
+	# the card's memory, and that it was killed
+	grep -q "GPU memory at most</dt><dd>500.00 MiB" "$T/s.html"
+	grep -q "it has ended" "$T/s.html"
+	is_right "$T/s.html"
+}
+check "no secret of a process" secrets
+
 # programs that never ran: hours, a thousand stages, names that no file system has
 make_pages() {
 	local scene
