@@ -112,12 +112,25 @@ static void say(struct timeline_span *s, const struct watch_view *v)
 	s->said = str_detach(&text);
 }
 
+/* Behind the last moment of a wait it took breath, as it seemed: see goes_on(). That was
+ * the beginning of what comes now, or still the wait; no time is nobody's. */
+static void end_breath(struct timeline_span *s, bool was_new, uint64_t *begin)
+{
+	if (was_new && s->end < *begin)
+		*begin = s->end;
+	else if (s->end < *begin)
+		s->end = *begin;
+}
+
 static struct timeline_span *begin_span(struct timeline *t, uint64_t ms,
 					const struct watch_view *v)
 {
 	struct timeline_span *s;
 	uint64_t begin = t->end < ms ? t->end : ms;
 
+	if (t->span_count)
+		end_breath(&t->spans[t->span_count - 1], t->breath == v->kind,
+			   &begin);
 	if (t->span_count == TIMELINE_SPANS) {
 		assert(t->spans);
 		/* the last one takes what no longer fits */
@@ -197,6 +210,8 @@ enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
 	if (s->kind == v->kind) {
 		say(s, v);
 		s->end = ms;
+	} else {
+		t->breath = v->kind;
 	}
 	if (v->kind == WATCH_READ)
 		s->bytes += v->read;

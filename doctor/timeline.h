@@ -36,6 +36,7 @@ struct timeline {
 	uint64_t patience; /* ms without anything that moves */
 	struct timeline_span *spans;
 	size_t span_count, span_cap;
+	enum watch_kind breath; /* seen last while a wait seemed to go on */
 	struct timeline_point points[TIMELINE_POINTS];
 	size_t point_count;
 	unsigned joined; /* samples in a point */

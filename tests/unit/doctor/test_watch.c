@@ -339,6 +339,39 @@ static struct watch_view view(enum watch_kind kind, const char *what)
 	return v;
 }
 
+static void assert_no_gap(const struct timeline *t)
+{
+	for (size_t i = 1; i < t->span_count; i++)
+		assert_int_equal(t->spans[i].begin, t->spans[i - 1].end);
+}
+
+/* What seemed to be a breath was the end of the wait, or was one. */
+static void test_breath(void **state)
+{
+	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
+	struct watch_view wait = view(WATCH_CONNECT, "1.2.3.4:443");
+	struct watch_view idle = view(WATCH_IDLE, "");
+	struct watch_view work = view(WATCH_COMPUTE, "");
+	uint64_t ms = 0;
+
+	(void)state;
+	timeline_init(&t, "python", 30000);
+	timeline_add(&t, ms, &wait);
+	for (int i = 0; i < 25; i++)
+		timeline_add(&t, ms += 1000, &idle);
+	assert_int_equal(t.span_count, 2);
+	assert_int_equal(t.spans[1].kind, WATCH_IDLE);
+	assert_int_equal(t.spans[1].begin, 0);
+	assert_int_equal(t.spans[1].end, 25000);
+	timeline_add(&t, ms += 1000, &wait);
+	timeline_add(&t, ms += 1000, &wait);
+	timeline_add(&t, ms += 5000, &idle);
+	timeline_add(&t, ms += 1000, &work);
+	assert_int_equal(t.span_count, 4);
+	assert_int_equal(t.spans[3].begin, 32000);
+	assert_no_gap(&t);
+}
+
 static void test_stall(void **state)
 {
 	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
@@ -362,6 +395,7 @@ static void test_stall(void **state)
 	assert_non_null(timeline_now(&t)->advice);
 	assert_int_equal(timeline_add(&t, ms += 1000, &work), NEWS_STAGE);
 	assert_false(timeline_now(&t)->stalled);
+	assert_no_gap(&t);
 }
 
 /* Memory that is short: pages come in turns, of which some are new. */
@@ -389,6 +423,7 @@ static void test_turns(void **state)
 	assert_int_equal(timeline_add(&t, ms += 4000, &read), NEWS_NONE);
 	assert_int_equal(timeline_add(&t, ms += 1000, &read), NEWS_STAGE);
 	assert_int_equal(timeline_now(&t)->kind, WATCH_READ);
+	assert_no_gap(&t);
 	/* a moment is not long, however patient the wait for its end */
 	assert_int_equal(timeline_add(&t, ms += 1000, &swap), NEWS_STAGE);
 	t.patience = 3000;
@@ -434,6 +469,7 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_keys_and_locks),
 		cmocka_unit_test(test_corpus),
+		cmocka_unit_test(test_breath),
 		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_swapping),
