@@ -84,7 +84,7 @@ cmd_src += hubprobe cmd_doctor
 cache_src += forget census foreign lease inuse gc_plan gc_run derive audit localdir
 cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_net cmd_repair cmd_adopt cmd_export cmd_import
 # watching a program
-doctor_src += pparse sample watch timeline timeline_html launch parents endtree asking
+doctor_src += pparse sockdiag sample watch timeline timeline_html launch parents endtree asking
 cmd_src += offline procenv forward watching cmd_run cmd_watch
 
 -include $(wildcard */files.mk)

@@ -4,6 +4,8 @@
 #include "cmd/groups.h"
 #include "cmd/watching.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -40,6 +42,24 @@ static void read_words(uint64_t pid, struct strlist *out)
 	}
 }
 
+/* Without a look at its files and connections, nothing that is said would be right. */
+static int check_rights(uint64_t pid, struct error *err)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("/proc/%llu/fd",
+						 (unsigned long long)pid);
+	DIR *dir = opendir(path);
+
+	if (dir)
+		closedir(dir);
+	else if (errno == EACCES || errno == EPERM)
+		return err_set(
+			err, ERR_IO,
+			"process %llu is another user's, or keeps others "
+			"out: run itts-pack watch as that user or root",
+			(unsigned long long)pid);
+	return 0;
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
@@ -54,7 +74,8 @@ static int run(struct app *app, struct error *err)
 			       "which process? give its number, as ps or "
 			       "pgrep python tell it");
 	read_words(pid, &words);
-	if (watching_init(&w, app, &words, err) != 0 ||
+	if (check_rights(pid, err) != 0 ||
+	    watching_init(&w, app, &words, err) != 0 ||
 	    watching_go(&w, (pid_t)pid, err) != 0)
 		return -1;
 	w.line.outcome = xstrdup(cancel_is_set(&app->cancel)

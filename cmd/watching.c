@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define PATIENCE_S 30
 #define LOOK_MS	   1000
@@ -20,7 +21,11 @@
 #define FIRST_MS    250
 #define FIRST_TURNS 8
 #define GPU_MS	    50
-#define TITLE_MAX   4096
+/* Of a processor it takes one part in so many, and of a program with thousands of files
+ * it sees less often; but it does look. */
+#define SHARE	  75
+#define LONG_MS	  8000
+#define TITLE_MAX 4096
 
 static const struct option options[] = {
 	{ .name = "patience",
@@ -141,7 +146,8 @@ static void tell(struct watching *w, enum timeline_news news)
 		return;
 	}
 	event_warn(&w->app->sink, "nothing moves for %llu s: %s",
-		   (unsigned long long)((s->end - s->begin) / 1000), s->said);
+		   (unsigned long long)((w->line.end - w->line.since) / 1000),
+		   s->said);
 	if (s->advice)
 		event_info(&w->app->sink, "%s", s->advice);
 }
@@ -227,6 +233,25 @@ static void look(struct watching *w, struct sample *before,
 	show(w, &v, news);
 }
 
+/* Processor time of this program until now. */
+static uint64_t used_us(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static unsigned next_pause(unsigned turns, uint64_t cost_us)
+{
+	uint64_t usual = turns < FIRST_TURNS ? FIRST_MS : LOOK_MS;
+	uint64_t fair = cost_us * SHARE / 1000;
+
+	if (fair > LONG_MS)
+		fair = LONG_MS;
+	return (unsigned)(fair > usual ? fair : usual);
+}
+
 int watching_go(struct watching *w, pid_t pid, struct error *err)
 {
 	struct sampler sampler CLEANUP(sampler_release) = { .root = pid };
@@ -242,7 +267,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	w->gpus = gpu_driver_open(NULL);
 	for (;;) {
 		struct sample now CLEANUP(sample_release) = { .ms = 0 };
-		unsigned pause = turns++ < FIRST_TURNS ? FIRST_MS : LOOK_MS;
+		uint64_t used = used_us();
 
 		if (!sampler_take(&sampler, clock_ms() - begin, &now))
 			break;
@@ -253,7 +278,8 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 		now = (struct sample){ .ms = 0 };
 		w->timed_out = w->timeout && before.ms >= w->timeout;
 		if (w->timed_out ||
-		    launch_wait(w->pidfd, &w->app->cancel, pause) ||
+		    launch_wait(w->pidfd, &w->app->cancel,
+				next_pause(turns++, used_us() - used)) ||
 		    cancel_is_set(&w->app->cancel))
 			break;
 	}

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ void sampler_release(struct sampler *s)
 	s->known_count = s->known_cap = 0;
 	free_ptr(&s->sockets);
 	s->socket_count = 0;
+	close_fd(&s->diag);
 }
 
 /* --- reading /proc ------------------------------------------------------------- */
@@ -101,6 +103,7 @@ void sampler_init(struct sampler *s, pid_t root)
 	*s = (struct sampler){ .proc = "/proc",
 			       .sys = "/sys",
 			       .root = root,
+			       .diag = -1,
 			       .ticks = ticks > 0 ? (uint64_t)ticks : 100,
 			       .page = page > 0 ? (uint64_t)page : 4096 };
 	if (!read_text(AT_FDCWD, "/proc/stat", NET_MAX, &text))
@@ -158,19 +161,23 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 			    struct sample_proc *p)
 {
 	struct sampler_proc *k = find_known(s, p->pid);
+	bool ran;
 
 	if (k && !again) {
-		p->runs = k->runs;
+		p->runs = k->runs && k->ran;
 		p->disk_threads = k->disk_threads;
 		return;
 	}
 	count_threads(fd, p);
+	ran = k && k->runs;
 	if (!k) {
 		s->known = xgrow(s->known, &s->known_cap, s->known_count + 1,
 				 sizeof(*s->known));
 		k = &s->known[s->known_count++];
 	}
-	*k = (struct sampler_proc){ p->pid, p->runs, p->disk_threads };
+	*k = (struct sampler_proc){ p->pid, p->runs, ran, p->disk_threads };
+	/* whoever polls is now and then seen at it, by chance */
+	p->runs = p->runs && ran;
 }
 
 static bool add_proc(struct sampler *s, pid_t pid, bool again,
@@ -215,6 +222,7 @@ static void add_children(struct sampler *s, struct sample *out)
 		for (size_t i = 0; i < count; i++)
 			if (has_proc(out, all[i].ppid) &&
 			    !has_proc(out, all[i].pid) &&
+			    all[i].pid != (uint64_t)getpid() &&
 			    out->proc_count < SAMPLE_PROCS_MAX)
 				more |= add_proc(s, (pid_t)all[i].pid, true,
 						 out);
@@ -278,6 +286,7 @@ static void look_at_file(int fd, const char *number, const char *path,
 	struct sample_file f = { .path = (char *)path,
 				 .is_lock = is_lock_name(path) };
 	struct sample_file *seen;
+	uint64_t flags;
 	struct stat st;
 
 	snprintf(name, sizeof(name), "fd/%s", number);
@@ -292,11 +301,15 @@ static void look_at_file(int fd, const char *number, const char *path,
 	snprintf(name, sizeof(name), "fdinfo/%s", number);
 	if (!read_once(fd, name, text) || !pparse_key(text, "pos", &f.pos))
 		return;
+	/* the last octal digit: O_WRONLY or O_RDWR */
+	f.writes = pparse_key(text, "flags", &flags) && flags % 10 & 3;
 	seen = find_file(out, f.dev, f.ino);
 	if (!seen)
 		add_file(out, &f);
 	else if (f.pos > seen->pos)
 		seen->pos = f.pos;
+	if (seen)
+		seen->writes |= f.writes;
 }
 
 /* Sockets are named by inode numbers, sorted at the end. */
@@ -388,6 +401,37 @@ static void read_tables(int fd, const struct inodes *mine, struct sample *out)
 			add_sockets(text.ptr, i >= 2, mine, out);
 }
 
+static bool has_socket(const struct sample *out, uint64_t inode)
+{
+	for (size_t i = 0; i < out->socket_count; i++)
+		if (out->sockets[i].s.inode == inode)
+			return true;
+	return false;
+}
+
+/* A connection that is reset is no longer in the tables, while the program may still have
+ * it open. */
+static void add_lost(const struct sampler *s, const struct inodes *mine,
+		     struct sample *out)
+{
+	for (size_t i = 0; i < s->socket_count; i++) {
+		const struct inode key = { .number = s->sockets[i].s.inode };
+
+		if (s->sockets[i].udp ||
+		    s->sockets[i].s.state != TCP_ESTABLISHED ||
+		    has_socket(out, key.number) || !mine->count ||
+		    !bsearch(&key, mine->items, mine->count,
+			     sizeof(*mine->items), by_number) ||
+		    out->socket_count >= SAMPLE_SOCKETS_MAX)
+			continue;
+		out->sockets = xgrow(out->sockets, &out->socket_cap,
+				     out->socket_count + 1,
+				     sizeof(*out->sockets));
+		out->sockets[out->socket_count] = s->sockets[i];
+		out->sockets[out->socket_count++].lost = true;
+	}
+}
+
 /* Between two looks the last one stands, as long as the sockets are the same. */
 static void read_sockets(struct sampler *s, int fd, struct inodes *mine,
 			 struct sample *out)
@@ -398,13 +442,14 @@ static void read_sockets(struct sampler *s, int fd, struct inodes *mine,
 	for (size_t i = 0; i < mine->count; i++)
 		sum = sum * 31 + mine->items[i].number;
 	if (sum != s->socket_sum || s->turns % NET_EVERY == 0) {
-		free_ptr(&s->sockets);
 		s->socket_sum = sum;
 		if (mine->count) {
 			qsort(mine->items, mine->count, sizeof(*mine->items),
 			      by_number);
 			read_tables(fd, mine, out);
+			add_lost(s, mine, out);
 		}
+		free_ptr(&s->sockets);
 		s->socket_count = out->socket_count;
 		bytes = out->socket_count * sizeof(*out->sockets);
 		s->sockets = bytes ? xmalloc(bytes) : NULL;
@@ -417,6 +462,29 @@ static void read_sockets(struct sampler *s, int fd, struct inodes *mine,
 	if (bytes)
 		memcpy(out->sockets, s->sockets, bytes);
 	out->socket_count = out->socket_cap = s->socket_count;
+}
+
+/* How much has come over each connection. */
+static void read_flows(struct sampler *s, int root, struct sample *out)
+{
+	struct sockdiag_flow *flows CLEANUP(free_ptr) = NULL;
+	bool any = false;
+	size_t count;
+
+	for (size_t i = 0; i < out->socket_count; i++)
+		any |= !out->sockets[i].udp &&
+		       out->sockets[i].s.state == TCP_ESTABLISHED;
+	if (!any)
+		return;
+	if (!s->diag_tried) {
+		s->diag = sockdiag_open(root);
+		s->diag_tried = true;
+	}
+	count = sockdiag_read(s->diag, &flows);
+	for (size_t i = 0; i < out->socket_count; i++)
+		for (size_t k = 0; k < count; k++)
+			if (flows[k].inode == out->sockets[i].s.inode)
+				out->sockets[i].flow = flows[k];
 }
 
 /* --- maps and locks ------------------------------------------------------------- */
@@ -434,12 +502,15 @@ static void read_maps(struct sampler *s, int fd)
 	       getline(&line, &cap, f) > 0) {
 		char *path = strchr(line, '/');
 		struct sample_file m = { .mapped = true };
+		char inside
+			[PATH_MAX]; /* as it sees it: it may be in a container */
 		struct stat st;
 
 		if (!path)
 			continue;
 		path[strcspn(path, "\n")] = '\0';
-		if (!is_model_name(path) || stat(path, &st) ||
+		snprintf(inside, sizeof(inside), "root%s", path);
+		if (!is_model_name(path) || fstatat(fd, inside, &st, 0) ||
 		    (s->map_count &&
 		     !strcmp(s->maps[s->map_count - 1].path, path)))
 			continue;
@@ -552,6 +623,7 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 			add_file(out, &s->maps[i]);
 	}
 	read_sockets(s, root, &sockets, out);
+	read_flows(s, root, out);
 	find_holders(out);
 	find_stale_lock(s, root, out);
 	return true;

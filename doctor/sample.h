@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "doctor/pparse.h"
 #include "doctor/proc.h"
+#include "doctor/sockdiag.h"
 
 #define SAMPLE_PROCS_MAX   512
 #define SAMPLE_FILES_MAX   256
@@ -22,7 +23,7 @@ struct sample_proc {
 	struct pparse_stat stat;
 	struct pparse_io io;
 	uint64_t swap;	       /* bytes */
-	bool runs;	       /* a thread is in state R */
+	bool runs;	       /* a thread was in state R, twice in a row */
 	unsigned disk_threads; /* in state D */
 };
 
@@ -31,13 +32,16 @@ struct sample_file {
 	uint64_t dev, ino, size, pos;
 	bool mapped;   /* what is read so does not show in pos */
 	bool is_lock;  /* by its name */
+	bool writes;   /* open for writing */
 	pid_t held_by; /* another process that has locked it, or 0 */
 };
 
 struct sample_socket {
 	struct pparse_socket s;
 	bool udp;
+	bool lost; /* it was connected, and the kernel has forgotten it: a reset */
 	pid_t pid; /* whose it is */
+	struct sockdiag_flow flow;
 };
 
 struct sample {
@@ -57,7 +61,7 @@ void sample_release(struct sample *s); /* CLEANUP */
 /* Keeps what need not be read each time. */
 struct sampler_proc {
 	pid_t pid;
-	bool runs;
+	bool runs, ran; /* at the last look and the one before */
 	unsigned disk_threads;
 };
 struct sampler {
@@ -77,6 +81,8 @@ struct sampler {
 	struct sample_socket *sockets; /* of the last look */
 	size_t socket_count;
 	uint64_t socket_sum; /* of their numbers, to see a change */
+	int diag;	     /* sockdiag.h, or -1 */
+	bool diag_tried;
 };
 void sampler_init(struct sampler *s, pid_t root);
 void sampler_release(struct sampler *s); /* CLEANUP */

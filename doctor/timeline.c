@@ -80,26 +80,35 @@ static void add_point(struct timeline *t, const struct timeline_point *p)
 
 /* --- spans --------------------------------------------------------------------- */
 
-/* The same thing goes on: a wait stays what it is while the client takes breath. */
+static bool is_network_wait(enum watch_kind k)
+{
+	return k == WATCH_CONNECT || k == WATCH_NAME || k == WATCH_ANSWER;
+}
+
+/* The same thing goes on: a wait stays what it is while the client takes breath, and asks
+ * again. */
 static bool goes_on(const struct timeline_span *s, uint64_t ms,
 		    const struct watch_view *v)
 {
+	bool same = !strcmp(s->what, v->what);
+
 	if (s->kind == v->kind)
 		return v->kind == WATCH_CONNECT || v->kind == WATCH_NAME ||
-		       v->kind == WATCH_SWAP || !strcmp(s->what, v->what);
+		       v->kind == WATCH_SWAP || same;
 	if (s->kind == WATCH_SWAP)
 		return v->kind != WATCH_BUILD && v->kind != WATCH_PAUSED &&
 		       ms - s->end < SHORT_MS;
-	return v->kind == WATCH_IDLE &&
-	       (s->kind == WATCH_CONNECT || s->kind == WATCH_NAME) &&
-	       ms - s->end < STICKY_MS;
+	return is_network_wait(s->kind) && ms - s->end < STICKY_MS &&
+	       (v->kind == WATCH_IDLE ||
+		(s->kind == WATCH_ANSWER && v->kind == WATCH_CONNECT && same &&
+		 !v->retries));
 }
 
 /* Not in one of the moments in which it seems to be over. */
 static bool is_stalled(const struct timeline *t, const struct timeline_span *s,
 		       uint64_t ms, const struct watch_view *v)
 {
-	return !watch_kind_moves(s->kind) && ms - s->begin >= t->patience &&
+	return !watch_kind_moves(s->kind) && ms - t->since >= t->patience &&
 	       (s->kind != WATCH_SWAP || v->kind == WATCH_SWAP);
 }
 
@@ -144,6 +153,7 @@ static struct timeline_span *begin_span(struct timeline *t, uint64_t ms,
 		s = &t->spans[t->span_count++];
 	}
 	assert(s);
+	t->since = t->end < ms ? t->end : ms;
 	s->kind = v->kind;
 	s->what = xstrdup(v->what);
 	s->begin = begin;
@@ -208,6 +218,7 @@ enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
 		news = NEWS_STAGE;
 	}
 	if (s->kind == v->kind) {
+		clean.waited = ms - t->since;
 		say(s, v);
 		s->end = ms;
 	} else {
@@ -218,10 +229,8 @@ enum timeline_news timeline_add(struct timeline *t, uint64_t ms,
 	if (v->kind == WATCH_WRITE)
 		s->bytes += v->written;
 	if (!s->stalled && is_stalled(t, s, ms, v)) {
-		struct watch_view as = *v;
-
-		as.kind = s->kind;
-		stall(s, &as);
+		clean.kind = s->kind;
+		stall(s, &clean);
 		news = NEWS_STALL;
 	}
 	t->end = ms;

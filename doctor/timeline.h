@@ -41,7 +41,8 @@ struct timeline {
 	size_t point_count;
 	unsigned joined; /* samples in a point */
 	unsigned pending;
-	uint64_t end; /* ms */
+	uint64_t since; /* ms: when what goes on now began */
+	uint64_t end;	/* ms */
 	uint64_t peak_rss, peak_gpu, read, written;
 	bool has_gpu, forgot; /* forgot: more spans than fit */
 	char *outcome;	      /* "ended with status 0", or NULL */

@@ -9,12 +9,19 @@
 
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT	2
+#define TCP_CLOSE_WAIT	8
 #define TCP_LISTEN	10
 #define PORT_DNS	53
 
 #define BUSY_CORES 0.2 /* less is a program that polls */
 /* Less is no reading: the loader looks at the head of each library. */
 #define MOVED_LEAST 4096
+/* Of data that no position shows: a program that polls reads small files, too. */
+#define SHIFTED_LEAST ((uint64_t)64 << 10)
+/* Of a connection: less keeps it alive, and is no download. */
+#define RECEIVED_LEAST 256
+/* Sooner nobody knows that it is dropped: an answer may take a while. */
+#define DROPPED_MS 3000
 /* Pages a second that a program waits for. */
 #define FAULTS 50
 #define PAGE   4096
@@ -28,10 +35,12 @@ static const struct {
 	[WATCH_WRITE] = { "write", true },
 	[WATCH_COMPUTE] = { "compute", true },
 	[WATCH_BUILD] = { "build", true },
+	[WATCH_RECEIVE] = { "receive", true },
 	[WATCH_SERVE] = { "serve", true },
 	[WATCH_CONNECT] = { "connect", false },
 	[WATCH_NAME] = { "name", false },
 	[WATCH_ANSWER] = { "answer", false },
+	[WATCH_CLOSED] = { "closed", false },
 	[WATCH_LOCK] = { "lock", false },
 	[WATCH_DISK] = { "disk", false },
 	[WATCH_SWAP] = { "swap", false },
@@ -171,35 +180,77 @@ static const struct sample_file *find_mapped(const struct sample *now)
 	return largest;
 }
 
-/* The file whose position has moved most. */
+static uint64_t file_moved(const struct sample *before,
+			   const struct sample_file *f, bool *grows)
+{
+	const struct sample_file *old = find_file(before, f);
+	uint64_t size = old ? grown(old->size, f->size) : 0;
+	uint64_t pos = old ? grown(old->pos, f->pos) : f->pos;
+
+	*grows = size >= MOVED_LEAST;
+	return size > pos ? size : pos;
+}
+
+/* The largest file that may be read, or written, with pread() and pwrite(): that does not
+ * move the position. */
+static const struct sample_file *find_still(const struct sample *now,
+					    bool writes)
+{
+	const struct sample_file *largest = NULL;
+
+	for (size_t i = 0; i < now->file_count; i++) {
+		const struct sample_file *f = &now->files[i];
+
+		if (!f->is_lock && !f->mapped && (f->writes || !writes) &&
+		    (!largest || f->size > largest->size))
+			largest = f;
+	}
+	return largest;
+}
+
+/* The file whose position or size has moved most. */
 static bool is_reading(const struct sample *before, const struct sample *now,
 		       const struct change *d, struct watch_view *v)
 {
 	const struct sample_file *best = NULL;
 	uint64_t most = MOVED_LEAST - 1;
+	bool writes = d->wchar > d->rchar, grows = false;
 
 	for (size_t i = 0; i < now->file_count; i++) {
 		const struct sample_file *f = &now->files[i];
-		const struct sample_file *old = find_file(before, f);
-		uint64_t moved = old ? grown(old->pos, f->pos) : f->pos;
+		bool longer;
+		uint64_t moved = file_moved(before, f, &longer);
 
 		if (moved > most && !f->is_lock) {
 			most = moved;
 			best = f;
+			grows = longer;
 		}
 	}
 	if (!best && d->read_bytes)
 		best = find_mapped(now);
+	if (!best && (d->rchar >= SHIFTED_LEAST || d->wchar >= SHIFTED_LEAST))
+		best = find_still(now, writes);
 	if (!best)
 		return false;
 	/* who writes a file moves in it, too, and the file grows */
 	name(v,
-	     d->wchar > d->rchar && d->wchar >= most && !best->mapped
+	     grows || (writes && d->wchar >= most && !best->mapped)
 		     ? WATCH_WRITE
 		     : WATCH_READ,
 	     best->path);
-	v->done = best->pos;
+	v->done = grows ? best->size : best->pos;
 	v->total = best->size;
+	return true;
+}
+
+/* What goes through a pipe, or to and from files that are too small to be looked at. */
+static bool is_shifting(const struct change *d, struct watch_view *v)
+{
+	if (d->rchar < SHIFTED_LEAST && d->wchar < SHIFTED_LEAST)
+		return false;
+	name(v, d->wchar > d->rchar ? WATCH_WRITE : WATCH_READ,
+	     "a pipe or small files");
 	return true;
 }
 
@@ -211,49 +262,123 @@ static void endpoint(const struct pparse_socket *s, char out[64])
 		 s->remote_port);
 }
 
-/* CONNECT before NAME before SERVE before ANSWER. */
-static bool is_on_network(const struct sample *now, struct watch_view *v)
+/* Accepted by this program, or one of which it has both ends: it asks nobody. */
+static bool is_own(const struct sample *now, const struct pparse_socket *s)
 {
-	const struct sample_socket *best = NULL;
-	enum watch_kind kind = WATCH_KINDS;
+	for (size_t i = 0; i < now->socket_count; i++) {
+		const struct pparse_socket *o = &now->sockets[i].s;
+
+		if (now->sockets[i].udp)
+			continue;
+		if (o->state == TCP_LISTEN && o->local_port == s->local_port)
+			return true;
+		if (o->local_port == s->remote_port &&
+		    o->remote_port == s->local_port)
+			return true;
+	}
+	return false;
+}
+
+static enum watch_kind kind_of(const struct sample *now,
+			       const struct sample_socket *s)
+{
+	if (s->lost)
+		return WATCH_CLOSED;
+	if (s->s.remote_port == PORT_DNS)
+		return WATCH_NAME;
+	if (s->udp)
+		return WATCH_KINDS;
+	if (s->s.state == TCP_SYN_SENT)
+		return WATCH_CONNECT;
+	if (s->s.state == TCP_LISTEN)
+		return WATCH_SERVE;
+	if (is_own(now, &s->s))
+		return WATCH_KINDS;
+	if (s->s.state == TCP_CLOSE_WAIT)
+		return WATCH_CLOSED;
+	return s->s.state == TCP_ESTABLISHED ? WATCH_ANSWER : WATCH_KINDS;
+}
+
+static void name_socket(const struct sample_socket *s, enum watch_kind kind,
+			struct watch_view *v)
+{
 	char text[64];
 
-	for (size_t i = 0; i < now->socket_count; i++) {
-		const struct sample_socket *s = &now->sockets[i];
-		enum watch_kind k = WATCH_KINDS;
+	if (kind == WATCH_SERVE)
+		snprintf(text, sizeof(text), "port %u", s->s.local_port);
+	else
+		endpoint(&s->s, text);
+	name(v, kind, text);
+	v->retries = s->s.retries;
+	v->port = s->s.remote_port;
+	v->pid = s->pid;
+	v->reset = s->lost;
+	snprintf(v->address, sizeof(v->address), "%s", s->s.remote);
+}
 
-		if (s->s.remote_port == PORT_DNS)
-			k = WATCH_NAME;
-		else if (!s->udp && s->s.state == TCP_SYN_SENT)
-			k = WATCH_CONNECT;
-		else if (!s->udp && s->s.state == TCP_LISTEN)
-			k = WATCH_SERVE;
-		else if (!s->udp && s->s.state == TCP_ESTABLISHED)
-			k = WATCH_ANSWER;
-		v->connections += k != WATCH_KINDS && k != WATCH_SERVE;
-		if (k == WATCH_KINDS ||
-		    (best && k >= kind && kind != WATCH_SERVE))
-			continue;
-		/* a server that also talks to someone waits for that */
-		if (best && k == WATCH_SERVE)
-			continue;
-		best = s;
-		kind = k;
+/* The first connection of that kind. */
+static bool is_on_network(const struct sample *now, enum watch_kind kind,
+			  struct watch_view *v)
+{
+	for (size_t i = 0; i < now->socket_count; i++)
+		if (kind_of(now, &now->sockets[i]) == kind) {
+			name_socket(&now->sockets[i], kind, v);
+			return true;
+		}
+	return false;
+}
+
+static void count_connections(const struct sample *now, struct watch_view *v)
+{
+	for (size_t i = 0; i < now->socket_count; i++) {
+		enum watch_kind k = kind_of(now, &now->sockets[i]);
+
+		v->connections += k == WATCH_ANSWER || k == WATCH_CONNECT ||
+				  k == WATCH_NAME;
 	}
+}
+
+/* Bytes that have come since the last look: read into memory, they show nowhere else. */
+static bool is_receiving(const struct sample *before, const struct sample *now,
+			 struct watch_view *v)
+{
+	const struct sample_socket *best = NULL;
+	uint64_t most = RECEIVED_LEAST - 1;
+
+	for (size_t i = 0; i < now->socket_count; i++)
+		for (size_t k = 0; k < before->socket_count; k++) {
+			const struct sockdiag_flow *f = &now->sockets[i].flow,
+						   *old = &before->sockets[k]
+								   .flow;
+			uint64_t moved = grown(old->received, f->received);
+
+			if (!f->inode || f->inode != old->inode ||
+			    moved <= most ||
+			    kind_of(now, &now->sockets[i]) != WATCH_ANSWER)
+				continue;
+			most = moved;
+			best = &now->sockets[i];
+		}
 	if (!best)
 		return false;
-	endpoint(&best->s, text);
-	if (kind == WATCH_SERVE)
-		snprintf(text, sizeof(text), "port %u", best->s.local_port);
-	name(v, kind, text);
-	v->retries = best->s.retries;
-	v->port = best->s.remote_port;
-	v->pid = best->pid;
-	snprintf(v->address, sizeof(v->address), "%s", best->s.remote);
+	name_socket(best, WATCH_RECEIVE, v);
+	v->pid = 0; /* it waits for nobody */
 	return true;
 }
 
-static bool is_on_lock(const struct sample *now, struct watch_view *v)
+/* A connection at rest, after an answer, is kept for later: a server that has one waits
+ * for its own clients. */
+static bool is_serving(const struct sample *now, struct watch_view *v)
+{
+	for (size_t i = 0; i < now->socket_count; i++)
+		if (kind_of(now, &now->sockets[i]) == WATCH_ANSWER &&
+		    !now->sockets[i].flow.answered)
+			return false;
+	return is_on_network(now, WATCH_SERVE, v);
+}
+
+/* One that another process holds now. */
+static bool is_locked_out(const struct sample *now, struct watch_view *v)
 {
 	for (size_t i = 0; i < now->file_count; i++)
 		if (now->files[i].held_by) {
@@ -261,6 +386,11 @@ static bool is_on_lock(const struct sample *now, struct watch_view *v)
 			v->holder = now->files[i].held_by;
 			return true;
 		}
+	return false;
+}
+
+static bool is_on_stale_lock(const struct sample *now, struct watch_view *v)
+{
 	if (!now->stale_lock)
 		return false;
 	name(v, WATCH_LOCK, now->stale_lock);
@@ -309,6 +439,17 @@ static bool is_busy(const struct change *d, struct watch_view *v)
 	return true;
 }
 
+/* What it is sure to wait for comes first. */
+static bool is_waiting(const struct sample *before, const struct sample *now,
+		       const struct change *d, struct watch_view *v)
+{
+	return is_on_network(now, WATCH_CONNECT, v) ||
+	       is_on_network(now, WATCH_NAME, v) || is_locked_out(now, v) ||
+	       is_receiving(before, now, v) || is_shifting(d, v) ||
+	       is_serving(now, v) || is_on_network(now, WATCH_ANSWER, v) ||
+	       is_on_stale_lock(now, v) || is_on_network(now, WATCH_CLOSED, v);
+}
+
 void watch_judge(const struct sample *before, const struct sample *now,
 		 uint64_t ticks, struct watch_view *out)
 {
@@ -322,14 +463,14 @@ void watch_judge(const struct sample *before, const struct sample *now,
 	v.cores = (double)d.ticks * 1000 / (double)(ticks ? ticks : 100) /
 		  (double)ms;
 	v.kind = WATCH_IDLE;
+	count_connections(now, &v);
 	if (!before->proc_count)
 		v.kind = WATCH_START;
 	else if (d.all_stopped)
 		v.kind = WATCH_PAUSED;
 	else if (is_building(now, &v) || is_short(now, &d, ms, &v) ||
 		 is_reading(before, now, &d, &v) || is_busy(&d, &v) ||
-		 is_loading(&d, ms, &v) || is_on_network(now, &v) ||
-		 is_on_lock(now, &v))
+		 is_loading(&d, ms, &v) || is_waiting(before, now, &d, &v))
 		; /* each has said so */
 	else if (d.disk_threads)
 		v.kind = WATCH_DISK;
@@ -344,7 +485,9 @@ static void say_file(const struct watch_view *v, const char *verb,
 	char size[HUMAN_MAX];
 
 	str_addf(out, "%s %s", verb, v->what);
-	if (v->total && v->done <= v->total && v->done)
+	/* a file that grows is always whole */
+	if (v->total && v->done && v->done <= v->total &&
+	    (v->kind != WATCH_WRITE || v->done < v->total))
 		str_addf(out, ": %u %% of %s",
 			 (unsigned)(v->done * 100 / v->total),
 			 human_size(v->total, size));
@@ -406,13 +549,23 @@ static void say_network(const struct watch_view *v, struct str *out)
 		str_adds(out, "waiting for a connection to ");
 		say_peer(v,
 			 v->retries ? "dropped: no answer, asked again"
-				    : "dropped: no answer",
+			 : v->waited >= DROPPED_MS ? "dropped: no answer"
+						   : "no answer yet",
 			 out);
 	} else if (v->kind == WATCH_NAME) {
 		str_addf(out, "waiting for an answer of the name server %s",
 			 v->what);
 		if (v->host[0])
 			str_addf(out, ", probably about %s", v->host);
+	} else if (v->kind == WATCH_RECEIVE) {
+		str_adds(out, "receiving from ");
+		say_peer(v, "", out);
+	} else if (v->kind == WATCH_CLOSED) {
+		str_adds(out, "the connection to ");
+		say_peer(v, "", out);
+		str_adds(out, v->reset ? " was reset, or has timed out"
+				       : " was closed by the other side");
+		str_adds(out, ", and the program still has it open");
 	} else {
 		str_adds(out, "connected to ");
 		say_peer(v, "", out);
@@ -445,6 +598,8 @@ void watch_say(const struct watch_view *v, struct str *out)
 	case WATCH_CONNECT:
 	case WATCH_NAME:
 	case WATCH_ANSWER:
+	case WATCH_RECEIVE:
+	case WATCH_CLOSED:
 		say_network(v, out);
 		break;
 	case WATCH_LOCK:
@@ -482,6 +637,10 @@ static const char *const advice[WATCH_KINDS] = {
 		"The other side accepted the connection and is silent: a "
 		"proxy, a mirror, or a long download that stands still. "
 		"itts-pack run --offline keeps the program off the network.",
+	[WATCH_CLOSED] =
+		"A proxy, a firewall or the other side has ended it. Start the "
+		"program again; itts-pack run --offline keeps it off the "
+		"network.",
 	[WATCH_LOCK] =
 		"A lock whose maker has died is waited for without end. If no "
 		"other process works there, delete that file and start again.",

@@ -14,11 +14,13 @@ enum watch_kind {
 	WATCH_WRITE,   /* a file is being written: a download */
 	WATCH_COMPUTE, /* uses a processor */
 	WATCH_BUILD,   /* a compiler runs */
+	WATCH_RECEIVE, /* bytes come over a connection */
 	WATCH_SERVE,   /* listens and waits: it has started */
 	/* from here on nothing moves */
 	WATCH_CONNECT, /* a connection is asked for and nobody answers */
 	WATCH_NAME,    /* a name server does not answer */
 	WATCH_ANSWER,  /* connected, nothing comes */
+	WATCH_CLOSED,  /* holds on to a connection that has ended */
 	WATCH_LOCK,    /* on a lock */
 	WATCH_DISK,    /* on the disk */
 	WATCH_SWAP,    /* memory comes back from swap or is read again */
@@ -43,13 +45,16 @@ struct watch_view {
 	bool probably;		   /* by its port alone */
 	char why[WATCH_WHAT_MAX];  /* what is asked for, and why */
 	char mend[WATCH_WHAT_MAX]; /* instead of the usual advice */
+	bool reset;		   /* CLOSED: not closed in good order */
 	uint64_t done, total;	   /* of the file, READ and WRITE */
 	uint64_t read, written;	   /* bytes since the last sample */
 	double cores;		   /* processors in use */
 	uint64_t rss, swap, gpu;   /* bytes */
 	unsigned procs, threads, connections;
 	uint64_t retries; /* of a connection */
-	pid_t holder;	  /* of a lock, or 0 */
+	uint64_t
+		waited; /* ms, filled by timeline_add(): so far, of what waits */
+	pid_t holder;	/* of a lock, or 0 */
 };
 void watch_judge(const struct sample *before, const struct sample *now,
 		 uint64_t ticks, struct watch_view *out);

@@ -95,6 +95,39 @@ await test -e "$T/port"
 scene silent nothing.comes -- env HF_ENDPOINT="http://127.0.0.1:$(cat "$T/port")" python3 -c '
 import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1]))).recv(1)' "$(cat "$T/port")"
+# the same, for a client that gives up, sleeps and asks again
+scene again nothing.comes -- python3 -c '
+import socket, sys, time
+while True:
+    try: socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2).recv(1)
+    except OSError: time.sleep(1.5)' "$(cat "$T/port")"
+# one that ends what it has accepted, in good order or not, and one that is slow
+ends() { # NAME: MODE of its server
+	start "$1" python3 -c '
+import os, socket, struct, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
+open(sys.argv[1] + ".new", "w").write(str(s.getsockname()[1])); os.rename(sys.argv[1] + ".new", sys.argv[1])
+c = s.accept()[0]
+if sys.argv[2] == "slow":
+    while True: c.send(b"x" * 2000); time.sleep(0.2)
+time.sleep(4)
+if sys.argv[2] == "reset": c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+c.close()
+time.sleep(60)' "$T/port.$1" "$1"
+	await test -e "$T/port.$1"
+}
+for name in reset closed slow; do ends $name; done
+HOLDS='
+import socket, sys, time
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)'
+scene reset "was reset" -- python3 -c "$HOLDS" "$(cat "$T/port.reset")"
+scene closed "was closed" -- python3 -c "$HOLDS" "$(cat "$T/port.closed")"
+moving slow python3 -c '
+import socket, sys
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+data = b""
+while True: data += c.recv(65536)' "$(cat "$T/port.slow")"
 scenes_end
 
 address() {
@@ -116,6 +149,20 @@ silent() {
 	seen silent
 	same "$(stalled)" answer
 }
+again() {
+	seen again
+	same "$(stalled)" answer
+}
+lost() { # NAME
+	seen "$1"
+	same "$(stalled)" closed
+	text closed | grep -F "127.0.0.1:$(cat "$T/port.$1") was $1"
+}
+slow() {
+	seen slow 124
+	same "$(stalled) $(longest)" "nothing receive"
+	same "$(text receive)" "receiving from 127.0.0.1:$(cat "$T/port.slow")"
+}
 # What must be said: the host, the file, the cache, what mends it.
 told() { # NAME WORDS ADVICE
 	seen "$1" "${4:-143}"
@@ -135,6 +182,10 @@ check "a connection that is dropped" address
 check "and asked for again and again" turns
 check "a name server that is silent" name
 check "a server that is silent" silent
+check "and asked again and again" again
+check "a connection that was reset" lost reset
+check "a connection that the other side has closed" lost closed
+check "a slow download into memory is no silence" slow
 check "the host and the file that is missing" told gap "$HUB" \
 	"itts-pack install BUNDLE --model-dir $T/gap/checkpoints; then start it with: itts-pack run --offline"
 check "and the cache" told gap "$MISSING ($T/gap/checkpoints/hf_cache: the snapshot lacks the file); before that" \

@@ -264,6 +264,87 @@ static void test_waiting(void **state)
 	assert_int_equal(judged(&s).kind, WATCH_PAUSED);
 }
 
+/* Moves that no position shows, and waits that are none. */
+static void test_unseen(void **state)
+{
+	struct scene s;
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct watch_view v;
+
+	(void)state;
+	scene_begin(&s);
+	s.procs[1][0].io.rchar = 1 << 20;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_READ);
+	assert_string_equal(v.what, "a pipe or small files");
+	s.before.file_count = s.now.file_count = 1; /* pread() */
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_READ);
+	assert_string_equal(v.what, "/m/gpt.pth");
+	s.procs[1][0].io.rchar = 1000; /* it polls */
+	assert_int_equal(judged(&s).kind, WATCH_IDLE);
+	s.files[1][0].writes = true; /* pwrite() */
+	s.files[1][0].size += 5000;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_WRITE);
+	watch_say(&v, &text);
+	assert_string_equal(text.ptr, "writing /m/gpt.pth, 102.54 KiB");
+	/* a browser has come, and is at rest */
+	scene_begin(&s);
+	add_socket(&s, 10, 0, false);
+	add_socket(&s, 1, 50000, false);
+	s.sockets[0].s.local_port = s.sockets[1].s.local_port = 7860;
+	assert_int_equal(judged(&s).kind, WATCH_SERVE);
+	s.sockets[1].s.local_port = 50001;
+	assert_int_equal(judged(&s).kind, WATCH_ANSWER);
+	s.sockets[1].flow.answered = true; /* kept for later */
+	assert_int_equal(judged(&s).kind, WATCH_SERVE);
+	/* both ends are its own */
+	s.sockets[0].s.state = 1;
+	s.sockets[0].s.local_port = 50000;
+	s.sockets[0].s.remote_port = 50001;
+	assert_int_equal(judged(&s).kind, WATCH_IDLE);
+	/* a lock that is held is waited for, whatever else is open */
+	scene_begin(&s);
+	add_socket(&s, 10, 0, false);
+	s.now.file_count = 1;
+	s.files[1][0].is_lock = true;
+	s.files[1][0].held_by = 9;
+	assert_int_equal(judged(&s).kind, WATCH_LOCK);
+}
+
+/* Connections that bring something, and that have ended. */
+static void test_flows(void **state)
+{
+	struct sample_socket old[1];
+	struct scene s;
+	struct watch_view v;
+
+	(void)state;
+	scene_begin(&s);
+	add_socket(&s, 1, 443, false);
+	s.sockets[0].flow = (struct sockdiag_flow){ 5, 9000, true };
+	old[0] = s.sockets[0];
+	s.before.sockets = old;
+	s.before.socket_count = 1;
+	assert_int_equal(judged(&s).kind, WATCH_ANSWER);
+	s.sockets[0].flow.received = 9002; /* kept alive */
+	assert_int_equal(judged(&s).kind, WATCH_ANSWER);
+	s.sockets[0].flow.received = 10000;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_RECEIVE);
+	assert_string_equal(v.what, "1.2.3.4:443");
+	s.sockets[0].s.state = 8;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_CLOSED);
+	assert_false(v.reset);
+	s.sockets[0].s.state = 1;
+	s.sockets[0].lost = true;
+	v = judged(&s);
+	assert_int_equal(v.kind, WATCH_CLOSED);
+	assert_true(v.reset);
+}
+
 static void test_swapping(void **state)
 {
 	struct scene s;
@@ -431,6 +512,31 @@ static void test_turns(void **state)
 	assert_false(timeline_now(&t)->stalled);
 }
 
+/* A client that gives up on a silent server, and asks it again; and what is no drop yet. */
+static void test_asks_again(void **state)
+{
+	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
+	struct watch_view silent = view(WATCH_ANSWER, "1.2.3.4:443");
+	struct watch_view again = view(WATCH_CONNECT, "1.2.3.4:443");
+	struct watch_view idle = view(WATCH_IDLE, "");
+	uint64_t ms = 0;
+
+	(void)state;
+	timeline_init(&t, "python", 10000);
+	assert_int_equal(timeline_add(&t, ms, &again), NEWS_STAGE);
+	assert_non_null(strstr(timeline_now(&t)->said, "no answer yet"));
+	assert_int_equal(timeline_add(&t, ms += 1000, &silent), NEWS_STAGE);
+	assert_int_equal(timeline_add(&t, ms += 3000, &silent), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 3000, &idle), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 1000, &again), NEWS_NONE);
+	assert_int_equal(timeline_add(&t, ms += 4000, &silent), NEWS_STALL);
+	assert_int_equal(timeline_now(&t)->kind, WATCH_ANSWER);
+	/* now its packets are dropped: that is another matter */
+	again.retries = 1;
+	assert_int_equal(timeline_add(&t, ms += 1000, &again), NEWS_STAGE);
+	assert_non_null(strstr(timeline_now(&t)->said, "dropped"));
+}
+
 static void test_limits(void **state)
 {
 	struct timeline t CLEANUP(timeline_release) = { .end = 0 };
@@ -450,6 +556,15 @@ static void test_limits(void **state)
 	assert_true(t.span_count <= TIMELINE_SPANS);
 	assert_true(t.point_count <= TIMELINE_POINTS);
 	assert_true(t.forgot);
+	/* what no longer has a line of its own has still begun just now */
+	{
+		struct watch_view v = view(WATCH_IDLE, "");
+
+		t.patience = 5000;
+		assert_int_equal(timeline_add(&t, 4999500, &v), NEWS_STAGE);
+		assert_int_equal(timeline_add(&t, 4999600, &v), NEWS_NONE);
+		assert_false(timeline_now(&t)->stalled);
+	}
 	assert_int_equal(t.read, 50000);
 	assert_int_equal(t.peak_rss, 4999);
 	/* no peak is lost when points are joined */
@@ -472,10 +587,13 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_breath),
 		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_waiting),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_swapping),
 		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_asks_again),
 		cmocka_unit_test(test_limits),
 	};
 
