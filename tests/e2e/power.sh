@@ -72,6 +72,7 @@ put() { on_disk install "$@" --model-dir "$DISK/models"; }
 job() { # JOB [again]
 	case $1 in
 	full | update) put "$T/B.tar" ;;
+	shared) put "$DISK/B.tar" ;; # nothing is copied where blocks can be shared
 	thin) put "$T/thin.tar" ;;
 	# at first one volume lacks: status 6
 	volumes) { [ -n "${2:-}" ] || put "$T/stick" >/dev/null || [ $? -eq 6 ]; } && put "$T/volumes" ;;
@@ -92,6 +93,7 @@ before() { # JOB: what is there before
 		;;
 	esac
 	case $1 in
+	shared) cp "$T/B.tar" "$DISK" ;;
 	gc) # and what no revision has
 		head -c 70000 /dev/zero >"$REPO/blobs/$(printf %064d 7).itts-part"
 		printf orphan >"$REPO/blobs/$(printf orphan | sha256sum | cut -c 1-64)"
@@ -114,6 +116,7 @@ prepare() { # ext4|xfs JOB: an image to begin each round with; whole: millisecon
 		job "$2" >"$T/out" 2>"$T/err" || { show; fail "$2 fails"; }
 		end=$((($(date +%s%N) - start) / 1000000))
 		power_umount
+		[ "$2" != shared ] || [ "$(jq .shared_bytes "$T/out")" -gt 3000000 ] || fail "nothing is shared"
 		[ $end -ge $whole ] || whole=$end
 	done
 }
@@ -209,6 +212,7 @@ power_run() { # ext4|xfs
 	local what
 	power_probe "$1" >"$T/log/probe.txt" 2>&1 || skip_all "no loop device with $1 that can be shut down"
 	must power_make_bundles
+	[ "$1" != xfs ] || [ -n "${ITTS_POWER:-}" ] || JOBS="$JOBS shared"
 	for what in $JOBS; do
 		check "$CUTS power cuts on $1: $what" cuts "$1" "$what"
 	done
