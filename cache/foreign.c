@@ -8,6 +8,7 @@
 void foreign_release(struct foreign *f)
 {
 	free_ptr(&f->items);
+	free_ptr(&f->unread);
 	f->count = f->cap = 0;
 }
 
@@ -43,11 +44,15 @@ int foreign_read(struct foreign *f, struct hfcache *c,
 		return -1;
 	for (size_t i = 0; i < folders.count; i++) {
 		struct census repo CLEANUP(census_release) = { 0 };
+		const char *failed;
 
 		if (cancel_check(cancel, err))
 			return -1;
 		if (!census_repo(c, folders.items[i], CENSUS_FILES, &repo))
 			continue;
+		failed = census_failed(&repo);
+		if (failed && !f->unread)
+			f->unread = xstrdup(failed);
 		for (size_t k = 0; k < repo.revision_count; k++)
 			add_revision(f, &repo.revisions[k]);
 	}

@@ -15,6 +15,8 @@ struct foreign_file {
 struct foreign {
 	struct foreign_file *items; /* sorted */
 	size_t count, cap;
+	char *unread; /* or NULL: a place that could not be read, and why. What
+		       * seems foreign may be the repository's own then */
 };
 void foreign_release(struct foreign *f); /* CLEANUP */
 /* Of all repositories of the cache. ERR_IO, ERR_CANCELLED. */

@@ -191,20 +191,42 @@ static void plan_trash(struct planner *p, const char *path,
 		it->state = GC_PLANNED;
 }
 
+/* A snapshot leads to it; perhaps that of another repository. */
+static void leave_foreign(struct planner *p, struct gc_item *it,
+			  const char *blob)
+{
+	free_ptr(&it->detail);
+	it->state = p->foreign->unread ? GC_FAILED : GC_NEEDED;
+	it->detail = p->foreign->unread
+			     ? xasprintf("left alone, not all that may need it "
+					 "can be read: %s",
+					 p->foreign->unread)
+			     : xasprintf("a snapshot of another repository "
+					 "leads to blobs/%s",
+					 blob);
+}
+
 static void plan_blob(struct planner *p, size_t n)
 {
 	const struct census_blob *b = &p->repo->blobs[n];
 	char *path CLEANUP(free_ptr) = xasprintf("blobs/%s", b->name);
+	bool foreign = foreign_has(p->foreign, b->st.dev, b->st.ino);
+	struct gc_item *it;
 
+	/* that a blob is needed from elsewhere is nothing to report */
 	if (b->kind == CENSUS_OTHER || p->wanted[n] ||
-	    foreign_has(p->foreign, b->st.dev, b->st.ino))
+	    (foreign && (b->kind != CENSUS_BLOB || !p->foreign->unread)))
 		return;
-	if (b->kind == CENSUS_BLOB && (p->rules->garbage || p->touched[n]))
-		judge(p, add(p->out, GC_BLOB, p->repo->folder, path), &b->st);
-	else if (b->kind == CENSUS_PART && p->rules->garbage)
+	if (b->kind == CENSUS_BLOB && (p->rules->garbage || p->touched[n])) {
+		it = add(p->out, GC_BLOB, p->repo->folder, path);
+		judge(p, it, &b->st);
+		if (foreign)
+			leave_foreign(p, it, b->name);
+	} else if (b->kind == CENSUS_PART && p->rules->garbage) {
 		judge(p, add(p->out, GC_PART, p->repo->folder, path), &b->st);
-	else if (b->kind == CENSUS_TRASH && p->rules->garbage)
+	} else if (b->kind == CENSUS_TRASH && p->rules->garbage) {
 		plan_trash(p, path, &b->st);
+	}
 }
 
 /* "main.0a1b2c3d.tmp": Python's client, interrupted while it wrote a ref. */
@@ -284,11 +306,7 @@ static void plan_all(struct planner *p)
 			continue;
 		pid = inuse_by(p->inuse, st->dev, st->ino);
 		if (foreign_has(p->foreign, st->dev, st->ino)) {
-			it->state = GC_NEEDED;
-			it->detail = xasprintf(
-				"a snapshot of another repository leads to "
-				"blobs/%s",
-				c->blobs[i].name);
+			leave_foreign(p, it, c->blobs[i].name);
 			return;
 		}
 	}

@@ -328,52 +328,83 @@ static bool has_ref(const struct census *repo, const char *commit)
 	return false;
 }
 
-/* Is a file in this tree open? So is what cannot be looked at. NOLINTNEXTLINE(misc-no-recursion): see above */
 static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
-			unsigned depth)
+			unsigned depth, int *failed);
+
+/* An entry that is no directory. */
+static bool file_in_use(const struct inuse *inuse, int parent, const char *name,
+			int *failed)
+{
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (errno != ENOENT)
+			*failed = errno;
+		return false;
+	}
+	return inuse_by(inuse, st.st_dev, st.st_ino);
+}
+
+/* Is a file in this tree open? *failed: an errno where something could not be looked
+ * at, else it stays. NOLINTNEXTLINE(misc-no-recursion): see above */
+static bool tree_in_use(const struct inuse *inuse, int parent, const char *name,
+			unsigned depth, int *failed)
 {
 	DIR *dir = file_dir_open(parent, name);
 	struct dirent *d;
-	struct stat st;
 	bool found = false;
-	int failed = errno;
+	int broken = 0;
 
+	if (!dir && (errno == ENOTDIR || errno == ELOOP))
+		return file_in_use(inuse, parent, name, failed);
 	if (!dir) {
-		if (failed != ENOTDIR && failed != ELOOP)
-			return failed != ENOENT;
-		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW))
-			return errno != ENOENT;
-		return inuse_by(inuse, st.st_dev, st.st_ino);
+		if (errno != ENOENT)
+			*failed = errno;
+		return false;
 	}
-	while (!found && (d = file_dir_next(dir, &failed)))
+	while (!found && (d = file_dir_next(dir, &broken)))
 		if (depth < DEPTH_MAX)
 			found = tree_in_use(inuse, dirfd(dir), d->d_name,
-					    depth + 1);
+					    depth + 1, failed);
 	closedir(dir);
-	return found || failed;
+	if (broken)
+		*failed = broken;
+	return found;
 }
 
-/* The name that it had, if it must get it back. Caller frees. */
+/* The name that it had, if it must get it back; caller frees. *why (caller frees): it
+ * does so only because nobody can tell, and this is the reason; else it stays NULL. */
 static char *name_again(const struct runner *r, const struct gc_item *it,
-			const struct census *repo, const struct inuse *inuse)
+			const struct census *repo, const struct inuse *inuse,
+			char **why)
 {
 	char origin[512];
-	bool open = it->ino && inuse_by(inuse, it->dev, it->ino);
+	int failed = 0;
 
 	if (!strcmp(it->folder, ".locks"))
 		return NULL;
-	if (it->kind == GC_REPO)
-		return tree_in_use(inuse, r->cache->fd, it->trash, 0)
-			       ? xstrdup(it->folder)
-			       : NULL;
+	if (it->kind == GC_REPO) {
+		if (tree_in_use(inuse, r->cache->fd, it->trash, 0, &failed))
+			return xstrdup(it->folder);
+		if (failed)
+			*why = xasprintf("stays, not all of it can be looked "
+					 "at: %s",
+					 strerrordesc_np(failed));
+		return failed ? xstrdup(it->folder) : NULL;
+	}
 	/* what cannot be read any more may need it */
+	if (repo->unread)
+		*why = xasprintf("stays, not all that may need it can be read: "
+				 "%s",
+				 repo->unread);
 	if (it->kind == GC_REVISION)
 		return repo->unread || has_ref(repo, path_base(it->path))
 			       ? path_of(it)
 			       : NULL;
 	if (!gc_trash_origin(path_base(it->trash), origin, sizeof(origin)))
 		return NULL;
-	if (!open && !repo->unread && !wants(repo, origin))
+	if (!repo->unread && !wants(repo, origin) &&
+	    !(it->ino && inuse_by(inuse, it->dev, it->ino)))
 		return NULL;
 	return xasprintf("%s/blobs/%s", it->folder, origin);
 }
@@ -381,11 +412,16 @@ static char *name_again(const struct runner *r, const struct gc_item *it,
 static void finish(struct runner *r, struct gc_item *it,
 		   const struct census *repo, const struct inuse *inuse)
 {
-	char *name CLEANUP(free_ptr) = name_again(r, it, repo, inuse);
+	char *why CLEANUP(free_ptr) = NULL;
+	char *name CLEANUP(free_ptr) = name_again(r, it, repo, inuse, &why);
 	int failed;
 
 	if (name) {
 		put_back(r, it, name);
+		if (why && it->state == GC_NEEDED) {
+			it->state = GC_FAILED;
+			it->detail = take_ptr(why);
+		}
 		return;
 	}
 	it->state = GC_DELETED;
@@ -415,7 +451,7 @@ static void finish_all(struct runner *r)
 		}
 		finish(r, it, &repo, &inuse);
 		/* a snapshot that is back has links again */
-		if (it->kind == GC_REVISION && it->state == GC_NEEDED)
+		if (it->kind == GC_REVISION && it->state != GC_DELETED)
 			folder = "";
 	}
 }

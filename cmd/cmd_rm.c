@@ -121,6 +121,26 @@ static bool drop(void *ctx, const struct census *c,
 	return hit;
 }
 
+/* A revision that is meant, or the ref that means it, may be where the kernel does
+ * not let us look: then nobody knows whether it is there, and needed. A repo can go
+ * as a whole. */
+static int check_seen(const struct target *t, const struct census_all *all,
+		      const char *root, struct error *err)
+{
+	for (size_t i = 0; t->revision && i < all->count; i++) {
+		const struct census *c = &all->repos[i];
+
+		if (!c->failed || (t->id && (!c->id || c->type != t->type ||
+					     strcmp(c->id, t->id) != 0)))
+			continue;
+		err_set(err, ERR_IO, "%s/%s", root, c->failed);
+		return t->id ? -1
+			     : err_hint(err, "REPO@%s names a single one",
+					t->revision);
+	}
+	return 0;
+}
+
 /* What was meant, perhaps. */
 static int not_found(const struct target *t, const struct census_all *all,
 		     const char *root, struct error *err)
@@ -158,6 +178,10 @@ static int look(struct rm *rm, struct app *app, struct error *err)
 	if (app_open_store(app, false, &store, err) != 0 ||
 	    census_all(store, 0, (unsigned)app->options->jobs, &all, err) != 0)
 		return -1;
+	for (size_t i = 0; i < rm->count; i++)
+		if (check_seen(&rm->targets[i], &all, hfcache_root(store),
+			       err) != 0)
+			return -1;
 	for (size_t i = 0; i < all.count; i++) {
 		const struct census *c = &all.repos[i];
 

@@ -290,6 +290,31 @@ old_kernel() { # before 5.6: no openat2(); some filters of containers say EPERM
 		grep -q 'openat2(.*INJECTED' "$T/trace"
 	done
 }
+rm_unread() { # what cannot be read is neither absent nor needed by others
+	local codec=$T/x/hub/models--acme--codec what=() before
+	breaks() { # WHICH DIRECTORY: it breaks off at its WHICH reading
+		command strace -f -qq -o "$T/trace" -P "$2" -e trace=getdents64 -e inject=getdents64:error=EIO:when="$1" \
+			-e signal=none "$ITTS" rm "${what[@]}" --cache "$T/x/hub" --yes --progress none
+	}
+	fresh discard
+	before=$(picture "$T/x/hub/models--acme--codec")
+	for what in "acme/codec@$A" $A; do
+		expect 3 breaks 1 "$codec/snapshots"
+		one_error
+		says "$codec/snapshots: Input/output error"
+	done
+	what=(acme/codec@main) # it has none, but who knows
+	expect 3 breaks 1 "$codec/refs"
+	one_error
+	says "$codec/refs: Input/output error"
+	what=("acme/codec@$A") # each reading but the first, by the first look at all
+	expect 3 breaks 3+ "$codec/blobs"
+	prints "failed" "blobs: Input/output error"
+	same "$(picture "$T/x/hub/models--acme--codec")" "$before"
+	expect 0 "$ITTS" rm "${what[@]}" --cache "$T/x/hub" --yes --progress none
+	test ! -e "$codec"
+}
 check "kernels without openat2" old_kernel
+check "rm: what cannot be read" rm_unread
 sed "s/^/# /" "$T/faults"
 finish
