@@ -9,6 +9,8 @@
 #include <strings.h>
 
 #define ENDS " \t\r\n\"'&,;<>)]}"
+/* Of what stands before such a word: longer ones are no names. */
+#define LONGEST 64
 
 static void stars(char *from, size_t n)
 {
@@ -160,7 +162,8 @@ static void hide_named(char *text)
 		     p = strcasestr(p, names[i].name)) {
 			char *name = p, *word = p;
 
-			while (word > text && is_name(word[-1]))
+			while (word > text && name - word < LONGEST &&
+			       is_name(word[-1]))
 				word--;
 			p += strlen(names[i].name);
 			hide_behind(text, word, name, p, i);
