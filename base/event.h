@@ -17,6 +17,8 @@ enum event_type {
 			 * rate, connections in items */
 	EVENT_INFO, /* a message */
 	EVENT_WARN, /* a message that matters */
+	EVENT_STATUS, /* text: what is true now, name: numbers to that, where there is
+		       * room; the next one takes their place */
 };
 
 struct event {

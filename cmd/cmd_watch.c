@@ -60,6 +60,13 @@ static int check_rights(uint64_t pid, struct error *err)
 	return 0;
 }
 
+/* A program that is not ours writes elsewhere. */
+static int watch(struct watching *w, pid_t pid, struct error *err)
+{
+	w->live = true;
+	return watching_go(w, pid, err);
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct watching w CLEANUP(watching_release) = { .pidfd = -1 };
@@ -76,7 +83,7 @@ static int run(struct app *app, struct error *err)
 	read_words(pid, &words);
 	if (check_rights(pid, err) != 0 ||
 	    watching_init(&w, app, &words, err) != 0 ||
-	    watching_go(&w, (pid_t)pid, err) != 0)
+	    watch(&w, (pid_t)pid, err) != 0)
 		return -1;
 	w.line.outcome = xstrdup(cancel_is_set(&app->cancel)
 					 ? "it was still running"

@@ -181,6 +181,7 @@ void progress_event(struct progress *p, const struct event *ev, uint64_t now_ms)
 		break;
 	case EVENT_INFO:
 	case EVENT_WARN:
+	case EVENT_STATUS:
 		break;
 	}
 	sample(p, now_ms);

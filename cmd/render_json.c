@@ -38,6 +38,9 @@ static void json_event(void *state, const struct event *ev)
 	bool message = ev->type == EVENT_INFO || ev->type == EVENT_WARN;
 	bool source = ev->type == EVENT_SOURCE;
 
+	/* programs have the other events */
+	if (ev->type == EVENT_STATUS)
+		return;
 	if (io->quiet && ev->type != EVENT_WARN && ev->type != EVENT_FAIL)
 		return;
 	json_writer_init(&w, &text, JSON_COMPACT);

@@ -19,7 +19,8 @@ struct tty {
 	struct progress progress;
 	unsigned drawn; /* lines that stand above the cursor */
 	uint64_t last_ms;
-	bool ever; /* drawn at all */
+	bool ever;		/* drawn at all */
+	char *status, *details; /* a line instead of the block, or NULL */
 };
 
 static void *tty_open(const struct render_io *io)
@@ -170,6 +171,43 @@ static void add_block(struct tty *t, struct str *out, uint64_t now)
 	t->ever = true;
 }
 
+/* Those of "a, b, c" that have room, each whole. */
+static void add_details(struct str *out, const char *details, size_t room)
+{
+	size_t end = strlen(details);
+
+	while (end + 2 > room) {
+		while (end && details[end - 1] != ',')
+			end--;
+		if (!end)
+			return;
+		end--;
+	}
+	str_adds(out, "; ");
+	str_add(out, details, end);
+}
+
+/* The last line, where no files are counted. */
+static void add_status(struct tty *t, struct str *out, uint64_t now)
+{
+	unsigned columns = 80, rows = 24;
+	struct str line CLEANUP(str_release) = STR_INIT;
+	size_t used;
+
+	t->io->size(t->io->ctx, &columns, &rows);
+	columns = columns > 20 ? columns - 1 : 19;
+	text_clean(&line, t->status, strlen(t->status));
+	used = text_columns(line.ptr);
+	if (used + 2 < columns)
+		add_details(&line, t->details, columns - used);
+	used = text_columns(line.ptr);
+	text_fit(out, line.ptr, used < columns ? used : columns);
+	str_adds(out, "\x1b[K\n\x1b[J");
+	t->drawn = 1;
+	t->last_ms = now;
+	t->ever = true;
+}
+
 static void tty_hide(void *state)
 {
 	struct tty *t = state;
@@ -198,9 +236,15 @@ static void tty_event(void *state, const struct event *ev)
 	struct str text CLEANUP(str_release) = STR_INIT;
 
 	progress_event(&t->progress, ev, now);
+	if (ev->type == EVENT_STATUS) {
+		free(t->status);
+		free(t->details);
+		t->status = xstrdup(ev->text);
+		t->details = xstrdup(ev->name ? ev->name : "");
+	}
 	if (!message && t->ever && now - t->last_ms < DRAW_MS)
 		return;
-	if (!message && !t->progress.phase)
+	if (!message && !t->progress.phase && !t->status)
 		return;
 	add_home(t, &text);
 	if (message) {
@@ -210,6 +254,8 @@ static void tty_event(void *state, const struct event *ev)
 	}
 	if (t->progress.phase)
 		add_block(t, &text, now);
+	else if (t->status)
+		add_status(t, &text, now);
 	put(t, &text);
 }
 
@@ -218,6 +264,8 @@ static void tty_close(void *state)
 	struct tty *t = state;
 
 	progress_release(&t->progress);
+	free(t->status);
+	free(t->details);
 	free(t);
 }
 

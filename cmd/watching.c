@@ -167,6 +167,38 @@ static void show(struct watching *w, const struct watch_view *v,
 		event_emit(&w->app->sink, &ev);
 }
 
+/* What goes on now, for a line that is drawn again and again. */
+static void tell_live(struct watching *w, const struct watch_view *v,
+		      uint64_t took)
+{
+	const struct timeline *t = &w->line;
+	const struct timeline_span *s = timeline_now(t);
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str more CLEANUP(str_release) = STR_INIT;
+	struct event ev = { .type = EVENT_STATUS };
+	char a[HUMAN_MAX];
+
+	str_addf(&text, "%s ", human_time(t->end, a));
+	if (!watch_kind_moves(s->kind))
+		str_addf(&text, "for %s: ", human_time(t->end - t->since, a));
+	str_adds(&text, s->said);
+	if (v->read && took)
+		str_addf(&more, "%s/s, ", human_size(v->read * 1000 / took, a));
+	str_addf(&more, "%.1f cores, %s of memory", v->cores,
+		 human_size(v->rss, a));
+	if (t->has_gpu && v->gpu != SAMPLE_UNKNOWN)
+		str_addf(&more, ", %s of GPU memory", human_size(v->gpu, a));
+	str_addf(&more, ", %u process%s, %u thread%s", v->procs,
+		 v->procs == 1 ? "" : "es", v->threads,
+		 v->threads == 1 ? "" : "s");
+	if (v->connections)
+		str_addf(&more, ", %u connection%s", v->connections,
+			 v->connections == 1 ? "" : "s");
+	ev.text = text.ptr;
+	ev.name = more.ptr;
+	event_emit(&w->app->sink, &ev);
+}
+
 static bool has_proc(const struct sample *s, uint64_t pid)
 {
 	for (size_t i = 0; i < s->proc_count; i++)
@@ -231,6 +263,8 @@ static void look(struct watching *w, struct sample *before,
 	news = timeline_add(&w->line, now->ms, &v);
 	tell(w, news);
 	show(w, &v, news);
+	if (w->live)
+		tell_live(w, &v, now->ms - before->ms);
 }
 
 /* Processor time of this program until now. */

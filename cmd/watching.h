@@ -16,6 +16,7 @@ struct watching {
 	pid_t pid;
 	int pidfd;
 	uint64_t timeout; /* ms, 0: none */
+	bool live; /* a terminal is ours: what is true now may stand there */
 	bool timed_out;
 	bool oom_kills;		 /* the kernel has killed something meanwhile */
 	struct gpu_driver *gpus; /* or NULL */

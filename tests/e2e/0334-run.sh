@@ -148,4 +148,52 @@ check "a program that is killed" dies KILL 137
 check "a program that crashes" dies SEGV 139
 check "time that is over ends all that it has started" tree
 check "its streams, descriptors and signals" streams
+
+# --- a terminal ------------------------------------------------------------------
+screen() { # STATUS ARGS OF terminal.py...: record in $T/record
+	local status=$1
+	shift
+	expect "$status" env TERM=xterm python3 "$ROOT/tests/e2e/terminal.py" "$@"
+	jq -r .raw "$T/record" | cat -v
+}
+lines() { # JQ: about the lines that stood last on the screen while it watched
+	jq -e '[.raw | scan("\r\u001b\\[1A(?:\u001b\\[J)?([^\r\n]*)\u001b\\[K")[0]] | '"$1" "$T/record"
+}
+live() { # COLUMNS: a line that moves, that is never longer, and of which nothing stays
+	local pid
+	truncate -s 50M "$T/live.pth"
+	python3 -c '
+import sys, time
+f = open(sys.argv[1], "rb", buffering=0)
+while f.read(300000): time.sleep(0.1)' "$T/live.pth" &
+	pid=$!
+	PIDS="$PIDS $pid"
+	screen 0 --columns "$1" --type "^C@0:04 reading" "$T/record" "$PROGRAM" watch $pid
+	lines 'length > 2 and all(length < '"$1)"
+	lines 'any(test("reading .* [0-9]+ % of 50.00 MiB"))'
+	lines 'map(scan("([0-9]+) % of")[0] | tonumber) | . == sort and .[0] < .[-1]'
+	if [ "$1" -ge 120 ]; then lines 'any(test("MiB/s, [0-9.]+ cores, .* of memory, 1 process, 1 thread$"))'; fi
+	jq -e '.screen | join("\n") | test("thread") | not' "$T/record"
+}
+waits() { # how long it has stood still
+	sleep 600 &
+	PIDS="$PIDS $!"
+	screen 0 --columns 100 --type "^C@for 0:03: asleep" "$T/record" "$PROGRAM" watch $!
+}
+own_terminal() { # the program has it: what it reads and writes, Ctrl-C, nothing of ours between
+	screen 130 --columns 80 --type ^C@interrupt "$T/record" "$PROGRAM" run -- python3 -c '
+import os, sys, time
+assert os.isatty(0) and os.isatty(1) and os.isatty(2) and os.tcgetpgrp(0) == os.getpgrp()
+print("interrupt", flush=True)
+try: time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1) # a second signal would end this
+    print("tidied", flush=True)
+    import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGINT)'
+	jq -e '.raw | contains("tidied") and (test("cores,|\u001b\\[1A") | not)' "$T/record"
+}
+check "live on a terminal, 40 columns" live 40
+check "live on a terminal, 200 columns" live 200
+check "how long it stands still" waits
+check "the terminal is the program's" own_terminal
 finish
