@@ -527,6 +527,44 @@ static void read_maps(struct sampler *s, int fd)
 		fclose(f);
 }
 
+static struct sample_file *find_map(struct sampler *s, const char *path)
+{
+	for (size_t i = 0; i < s->map_count; i++)
+		if (!strcmp(s->maps[i].path, path))
+			return &s->maps[i];
+	return NULL;
+}
+
+/* How much of each mapped model has been looked at: a long text, that the kernel has to
+ * count together, for a process that has mapped one. */
+static void read_resident(struct sampler *s, int fd)
+{
+	int smaps = openat(fd, "smaps", O_RDONLY | O_CLOEXEC);
+	FILE *f = smaps < 0 ? NULL : fdopen(smaps, "r");
+	struct sample_file *at = NULL;
+	char *line = NULL;
+	size_t cap = 0;
+	uint64_t kib;
+
+	if (!f)
+		close_fd(&smaps);
+	while (f && getline(&line, &cap, f) > 0) {
+		char *path = strchr(line, '/');
+
+		if (path) { /* the only line of a mapping that has one */
+			path[strcspn(path, "\n")] = '\0';
+			at = find_map(s, path);
+		} else if (strchr("0123456789abcdef", *line)) {
+			at = NULL; /* a mapping of no file */
+		} else if (at && pparse_key(line, "Rss", &kib)) {
+			at->resident += kib * 1024;
+		}
+	}
+	free(line);
+	if (f)
+		fclose(f);
+}
+
 static void find_holders(struct sample *out)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
@@ -610,16 +648,22 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 		if (fd < 0)
 			continue;
 		read_fds(fd, out->procs[i].pid, out, &sockets);
-		if (maps)
+		if (maps) {
+			size_t had = s->map_count;
+
 			read_maps(s, fd);
+			if (s->map_count > had)
+				read_resident(s, fd);
+		}
 	}
 	for (size_t i = 0; i < s->map_count; i++) {
 		struct sample_file *f = find_file(out, s->maps[i].dev,
 						  s->maps[i].ino);
 
-		if (f)
+		if (f) {
 			f->mapped = true;
-		else
+			f->resident = s->maps[i].resident;
+		} else
 			add_file(out, &s->maps[i]);
 	}
 	read_sockets(s, root, &sockets, out);

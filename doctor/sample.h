@@ -30,10 +30,11 @@ struct sample_proc {
 struct sample_file {
 	char *path;
 	uint64_t dev, ino, size, pos;
-	bool mapped;   /* what is read so does not show in pos */
-	bool is_lock;  /* by its name */
-	bool writes;   /* open for writing */
-	pid_t held_by; /* another process that has locked it, or 0 */
+	bool mapped;	   /* what is read so does not show in pos */
+	uint64_t resident; /* of a mapped one: bytes that it has touched */
+	bool is_lock;	   /* by its name */
+	bool writes;	   /* open for writing */
+	pid_t held_by;	   /* another process that has locked it, or 0 */
 };
 
 struct sample_socket {

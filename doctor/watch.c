@@ -240,6 +240,8 @@ static bool is_reading(const struct sample *before, const struct sample *now,
 		     : WATCH_READ,
 	     best->path);
 	v->done = grows ? best->size : best->pos;
+	if (best->mapped && best->resident > v->done)
+		v->done = best->resident;
 	v->total = best->size;
 	return true;
 }

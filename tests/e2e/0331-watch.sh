@@ -230,7 +230,7 @@ check "paused" paused
 check "asleep" asleep
 check "Ctrl-C ends the watching" interrupted
 strangers() {
-	expect 3 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/itts-pack" watch $$
+	expect 3 timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/itts-pack" watch $$
 	one_error
 	says "another user's"
 	expect 0 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/itts-pack" run --quiet -- true
