@@ -153,11 +153,10 @@ static void tell(struct watching *w, enum timeline_news news)
 }
 
 /* How far the file is, for a bar. */
-static void show(struct watching *w, const struct watch_view *v,
-		 enum timeline_news news)
+static void show(struct watching *w, const struct watch_view *v)
 {
-	const struct event ev = { .type = news == NEWS_STAGE ? EVENT_START
-							     : EVENT_PROGRESS,
+	/* (no EVENT_START: the stage has been told) */
+	const struct event ev = { .type = EVENT_PROGRESS,
 				  .id = (unsigned)w->line.span_count,
 				  .name = timeline_now(&w->line)->what,
 				  .done = v->done,
@@ -262,7 +261,7 @@ static void look(struct watching *w, struct sample *before,
 	make_safe(v.mend, sizeof(v.mend));
 	news = timeline_add(&w->line, now->ms, &v);
 	tell(w, news);
-	show(w, &v, news);
+	show(w, &v);
 	if (w->live)
 		tell_live(w, &v, now->ms - before->ms);
 }

@@ -61,6 +61,8 @@ name() { # FILE ENDS: its name in the report
 	expect 0 itts run "${REPORTS[@]}" -- python3 "$T/slow.py" "$1"
 	clean
 	jq -e --arg tail "$2" '[.spans[] | select(.kind == "read") | .what] | any(endswith($tail))' "$T/r.json"
+	# one line for each stage
+	same "$(grep -c . "$T/err")" "$(jq '.spans | length' "$T/r.json")"
 	[ "$(wc -l <"$T/r.txt")" -eq "$(($(jq '.spans | length' "$T/r.json") + 2))" ]
 }
 deep=$(printf '深%.0s' {1..80})
