@@ -21,14 +21,35 @@ static int ask_once(struct hub *h, const char *url, struct http_response *res,
 	return http_get(h->http, &rq, delay_ms, NULL, res, err);
 }
 
+/* What retry_explain() advises is for hubs: here no token is sent, and nobody says
+ * what is missing. */
 static int explain(const char *url, const char *name,
 		   const struct http_response *res, struct error *err)
 {
 	char *origin CLEANUP(free_ptr) = NULL;
+	long s = res->status;
 
 	if (http_origin(url, &origin, err) < 0)
 		return -1;
-	return retry_explain(res, name, origin, err);
+	if (s != 401 && s != 403 && s != 404 && s != 410)
+		return retry_explain(res, name, origin, err);
+	if (s == 401 || s == 403)
+		err_set(err, ERR_AUTH, "%s: %s: access is refused (status %ld)",
+			origin, name, s);
+	else
+		err_set(err, ERR_NOT_FOUND, "%s: %s: not found (status %ld)",
+			origin, name, s);
+	return err_hint(err, "check the URL in the manifest; no token is sent "
+			     "there");
+}
+
+/* A login page in place of the file: its size must get into no lock. */
+static bool is_other_page(const struct http_response *res, const char *url)
+{
+	char *path CLEANUP(free_ptr) = xstrndup(url, strcspn(url, "?#"));
+
+	return strcasestr(res->content_type, "text/html") &&
+	       !str_ends(path, ".html") && !str_ends(path, ".htm");
 }
 
 int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
@@ -51,6 +72,8 @@ int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
 		err_clear(err);
 		delay_ms = d.delay_ms;
 	}
+	if (is_other_page(&res, url))
+		return explain(url, name, &res, err);
 	if (res.length == UINT64_MAX || res.encoded) {
 		err_set(err, ERR_HTTP, "%s: the server does not say its size",
 			name);

@@ -22,6 +22,7 @@ start_nginx "$PORT" '$request_method $request_uri $status "$http_authorization" 
 		root $T/www;
 		location /moved/ { rewrite ^/moved/(.*)\$ http://127.0.0.1:$PORT2/files/\$1?sig=s3cret redirect; }
 		location /gone/ { return 404; }
+		location /shut/ { return 401; }
 		location /page/ { default_type text/html; return 200 "<!doctype html>sorry"; }
 	}
 	server { listen 127.0.0.1:$PORT2; root $T/www; }
@@ -39,6 +40,8 @@ JSON
 manifest "$T/m.json" "$WEB/files/g.pth"
 manifest "$T/moved.json" "$WEB/moved/g.pth"
 manifest "$T/gone.json" "$WEB/gone/g.pth"
+manifest "$T/page.json" "$WEB/page/g.pth"
+manifest "$T/shut.json" "$WEB/shut/g.pth"
 
 whole_way() {
 	HF_TOKEN=hf_canary expect 0 itts lock -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" \
@@ -68,7 +71,25 @@ redirected() {
 gone() {
 	expect 6 itts lock -m "$T/gone.json" --lock "$T/gone.lock" --endpoint "$hub" --cache "$T/c4"
 	one_error
-	says g.pth "127.0.0.1:$PORT"
+	says g.pth "127.0.0.1:$PORT" "URL in the manifest"
+}
+page() { # a login page: its size gets into no lock
+	expect 4 itts lock -m "$T/page.json" --lock "$T/page.lock" --endpoint "$hub" --cache "$T/c4"
+	one_error
+	says my/vocoder g.pth "127.0.0.1:$PORT" "web page"
+	test ! -e "$T/page.lock"
+	# what is meant to be a page is one
+	echo '<p>terms' >"$T/www/files/terms.html"
+	sed "s|files/notes%20v1.txt|files/terms.html|; s|$SMALL\", \"size\": 6|$(sha256sum <"$T/www/files/terms.html" | cut -d' ' -f1)\"|" \
+		"$T/m.json" >"$T/terms.json"
+	expect 0 itts lock -m "$T/terms.json" --lock "$T/terms.lock" --endpoint "$hub" --cache "$T/c4"
+	same "$(jq -r '.repos[1].files[0].size' "$T/terms.lock")" 9
+}
+shut() { # no advice of a token, which nobody sends there
+	expect 5 itts lock -m "$T/shut.json" --lock "$T/shut.lock" --endpoint "$hub" --cache "$T/c4"
+	one_error
+	says my/vocoder g.pth "127.0.0.1:$PORT" "access is refused" "URL in the manifest"
+	same "$(grep -c HF_TOKEN "$T/err")" 0
 }
 changed() { # other bytes of the same length: never in the cache
 	cp "$T/www/files/g.pth" "$T/kept"
@@ -88,6 +109,8 @@ check "lock, fetch, pack, install" whole_way
 check "the commit follows from the files" again
 check "a redirect to a signed URL" redirected
 check "not there" gone
+check "a page in its place" page
+check "not for everybody" shut
 check "changed since: refused, then repaired" changed
 check "the hub is not asked for them" hub_as_source
 finish
