@@ -436,6 +436,8 @@ static int try_offer(struct transfer *t, struct error *err)
 		return -1;
 	event_info(t->job->sink, "%s: not taken from %s: %s", t->file->path,
 		   t->job->from, err->msg);
+	if (err->sys && !t->job->trouble.code)
+		t->job->trouble = *err;
 	err_clear(err);
 	return 0;
 }
@@ -474,6 +476,7 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 		 const struct lock_repo *repo, struct lock_file *file,
 		 unsigned id, struct error *err)
 {
+	err_clear(&job->trouble);
 	for (size_t i = 0; i < all->count; i++) {
 		bool more = true;
 
@@ -496,6 +499,9 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 				rc = offer.guess ? try_guess(&t, err) : 1;
 			if (rc > 0)
 				rc = try_offer(&t, err);
+			else if (offer.failed && !job->trouble.code)
+				err_sys(&job->trouble, offer.failed, "%s",
+					job->from);
 			close_fd(&offer.fd);
 			if (rc > 0)
 				file->size = mine.size;

@@ -70,6 +70,8 @@ struct supply_job {
 	uint64_t linked, shared, copied; /* files */
 	uint64_t bytes;			 /* of all of them */
 	const char *from; /* of the last file: name of the place; borrowed */
+	/* no place had it, but one may have: this could not be read; or ERR_NONE */
+	struct error trouble;
 };
 /* Tries one place after the other. 1: the blob is in the store and right; 0: no
  * place has it. A size DERIVE_NO_SIZE is filled in. ERR_IO, ERR_CANCELLED: the

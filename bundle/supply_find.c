@@ -35,7 +35,11 @@ static bool open_offer(int dirfd, const char *path, struct supply_offer *out)
 {
 	struct stat st;
 
-	if (beneath_open(dirfd, path, &out->fd, &st) != BENEATH_FILE)
+	enum beneath b = beneath_open(dirfd, path, &out->fd, &st);
+
+	if (b == BENEATH_FAILED)
+		out->failed = errno;
+	if (b != BENEATH_FILE)
 		return false;
 	out->size = (uint64_t)st.st_size;
 	return true;

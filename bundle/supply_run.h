@@ -24,6 +24,7 @@ struct supply_offer {
 	uint64_t offset, size;
 	bool immutable; /* nobody writes into it: a link does no harm */
 	bool edited;	/* small texts there are meant to be edited */
+	int failed;	/* errno: there is something that cannot be opened */
 	/* nothing but the size speaks for it: to be hashed before it is copied */
 	struct supply_file *guess;
 };

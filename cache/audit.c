@@ -27,6 +27,7 @@ const char *blob_state_name(enum blob_state s)
 		[BLOB_OK] = "right",
 		[BLOB_WRONG_SIZE] = "wrong size",
 		[BLOB_WRONG_DIGEST] = "wrong digest",
+		[BLOB_UNREADABLE] = "cannot be read",
 		[BLOB_NOT_FILE] = "not a regular file",
 	};
 
@@ -102,7 +103,9 @@ static void look(struct auditor *a, size_t i)
 	f->unlinked = !own &&
 		      (b != BENEATH_FILE || !leads_to_blob(a, snap, &st));
 	if (b != BENEATH_FILE) {
-		f->state = b == BENEATH_MISSING ? BLOB_MISSING : BLOB_NOT_FILE;
+		f->state = b == BENEATH_MISSING	 ? BLOB_MISSING
+			   : b == BENEATH_FAILED ? BLOB_UNREADABLE
+						 : BLOB_NOT_FILE;
 		return;
 	}
 	f->size = (uint64_t)st.st_size;
@@ -185,7 +188,8 @@ static void judge(struct auditor *a)
 
 		t += i && first;
 		if (!digest_equal(&t->got, &t->want))
-			p->file->state = BLOB_WRONG_DIGEST;
+			p->file->state = t->sys ? BLOB_UNREADABLE
+						: BLOB_WRONG_DIGEST;
 		else if (first)
 			remember(a, t, &p->stamp);
 	}

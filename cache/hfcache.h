@@ -39,6 +39,7 @@ enum blob_state {
 	BLOB_OK, /* there, digest and size right */
 	BLOB_WRONG_SIZE,
 	BLOB_WRONG_DIGEST,
+	BLOB_UNREADABLE, /* the kernel does not give it */
 	BLOB_NOT_FILE, /* a directory, device, link that leads nowhere or out */
 };
 /* Hashes what is there (only if the size is right). Follows the links of a

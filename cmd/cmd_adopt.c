@@ -199,9 +199,9 @@ static int adopt(struct app *app, const char *dir, struct error *err)
 	if (o->as)
 		add_suspects(&m, &d);
 	put(&m, &d);
-	if (m.counts[MENDING_NOWHERE] || d.doubt_count)
+	if (d.doubt_count)
 		app->status = err_exit_status(ERR_NOT_FOUND);
-	return 0;
+	return mending_end(&m, ERR_NOT_FOUND, err);
 }
 
 static int run(struct app *app, struct error *err)

@@ -134,9 +134,7 @@ static int import_cache(struct app *app, const char *place, struct error *err)
 	    mending_run(&m, &l, err) != 0)
 		return -1;
 	put(&m);
-	if (m.counts[MENDING_NOWHERE])
-		app->status = err_exit_status(ERR_INTEGRITY);
-	return 0;
+	return mending_end(&m, ERR_INTEGRITY, err);
 }
 
 /* --- some of a bundle --------------------------------------------------------------- */
@@ -162,15 +160,6 @@ static int pick(const struct options *o, const struct bundle_source *s,
 		if (picked[i])
 			l->repos[l->repo_count++] = all->repos[i];
 	return 0;
-}
-
-static void put_end(struct app *app, struct mending *m,
-		    const struct trusting *t, const struct bundle_source *s)
-{
-	trusting_say(t, app, s->name);
-	put(m);
-	if (m->counts[MENDING_NOWHERE])
-		app->status = err_exit_status(ERR_INTEGRITY);
 }
 
 static int import_some(struct app *app, const char *path, struct error *err)
@@ -217,8 +206,9 @@ static int import_some(struct app *app, const char *path, struct error *err)
 		return -1;
 	if (!o->dry_run)
 		serial_record(app, &s->manifest);
-	put_end(app, &m, &t, s);
-	return 0;
+	trusting_say(&t, app, s->name);
+	put(&m);
+	return mending_end(&m, ERR_INTEGRITY, err);
 }
 
 /* --- files ------------------------------------------------------------------------- */

@@ -385,9 +385,7 @@ static int run(struct app *app, struct error *err)
 	if ((o->model_dir ? mend_model_dir : mend_cache)(&m, err) != 0)
 		return -1;
 	put(&m);
-	if (m.counts[MENDING_NOWHERE])
-		app->status = err_exit_status(ERR_INTEGRITY);
-	return 0;
+	return mending_end(&m, ERR_INTEGRITY, err);
 }
 
 const struct command cmd_repair = {
@@ -407,7 +405,8 @@ const struct command cmd_repair = {
 		 "ones replace them in one step. Links of snapshots that lead "
 		 "nowhere and refs that are malformed are made anew. A bundle "
 		 "is read only where the wanted payloads are.\n\n"
-		 "Status 0: all is right now; 9: something could not be had.",
+		 "Status 0: all is right now; 9: something could not be had; "
+		 "3: nor could all places be read that may have it.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

@@ -20,6 +20,7 @@ void mending_release(struct mending *m)
 		free_ptr(&m->rows[i].repo);
 		free_ptr(&m->rows[i].path);
 		free_ptr(&m->rows[i].from);
+		free_ptr(&m->rows[i].why);
 	}
 	free_ptr(&m->rows);
 	supplies_release(&m->places);
@@ -74,9 +75,10 @@ static size_t *find_twins(const struct audit *a)
 	return first;
 }
 
-/* lacks: one a file; in: its bytes are not right; out: still not. */
+/* lacks: one a file; in: its bytes are not right; out: still not. whys: one a file,
+ * the caller frees those that are set. */
 static int get_all(struct mending *m, const struct audit *a, bool *lacks,
-		   struct error *err)
+		   char **whys, struct error *err)
 {
 	size_t *first CLEANUP(free_ptr) = find_twins(a);
 
@@ -107,9 +109,23 @@ static int get_all(struct mending *m, const struct audit *a, bool *lacks,
 		if (rc > 0) {
 			lacks[i] = false;
 			add_row(m, f, MENDING_GOT, m->job.from);
+		} else if (m->job.trouble.code) {
+			whys[i] = xstrdup(m->job.trouble.msg);
 		}
 	}
 	return 0;
+}
+
+/* What was not had at last. */
+static void add_lacking(struct mending *m, const struct audit *a,
+			const bool *lacks, char **whys)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (!lacks[i])
+			continue;
+		add_row(m, &a->files[i], MENDING_NOWHERE, NULL);
+		m->rows[m->row_count - 1].why = take_ptr(whys[i]);
+	}
 }
 
 /* What the endpoints have brought is in the store by now. */
@@ -139,6 +155,21 @@ static int fetch_rest(struct mending *m, const struct audit *a, bool *lacks,
 		add_row(m, f, MENDING_GOT, "the network");
 	}
 	return 0;
+}
+
+static int get_lacking(struct mending *m, const struct audit *a, bool *lacks,
+		       struct error *err)
+{
+	char **whys CLEANUP(free_ptr) = xcalloc(a->count + 1, sizeof(*whys));
+	int rc = get_all(m, a, lacks, whys, err);
+
+	if (rc == 0)
+		rc = fetch_rest(m, a, lacks, err);
+	if (rc == 0)
+		add_lacking(m, a, lacks, whys);
+	for (size_t i = 0; i < a->count; i++)
+		free_ptr(&whys[i]);
+	return rc;
 }
 
 /* --- names ---------------------------------------------------------------------- */
@@ -268,12 +299,8 @@ int mending_run(struct mending *m, struct lock *l, struct error *err)
 	lacks = xcalloc(a.count + 1, sizeof(*lacks));
 	for (size_t i = 0; i < a.count; i++)
 		lacks[i] = a.files[i].state != BLOB_OK;
-	if (get_all(m, &a, lacks, err) != 0 ||
-	    fetch_rest(m, &a, lacks, err) != 0)
+	if (get_lacking(m, &a, lacks, err) != 0)
 		return -1;
-	for (size_t i = 0; i < a.count; i++)
-		if (lacks[i])
-			add_row(m, &a.files[i], MENDING_NOWHERE, NULL);
 	return name_all(m, l, &a, lacks, err);
 }
 
@@ -303,6 +330,8 @@ void mending_put_json(const struct mending *m, struct json_writer *j)
 		json_put_kv(j, "result", results[r->result]);
 		if (r->from)
 			json_put_kv(j, "from", r->from);
+		if (r->why)
+			json_put_kv(j, "why", r->why);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -325,7 +354,7 @@ void mending_put_text(struct mending *m)
 		table_add(&t, r->state);
 		table_add(&t, r->repo);
 		table_add(&t, r->path);
-		table_add(&t, r->from ? r->from : "");
+		table_add(&t, r->from ? r->from : r->why ? r->why : "");
 	}
 	table_format(&t, &text);
 	app_print(m->app, &text);
@@ -336,4 +365,20 @@ void mending_put_text(struct mending *m)
 			 (unsigned long long)m->job.linked,
 			 (unsigned long long)m->job.shared,
 			 (unsigned long long)m->job.copied);
+}
+
+int mending_end(const struct mending *m, enum err_code lacking,
+		struct error *err)
+{
+	const struct mending_row *r = m->rows, *end = r + m->row_count;
+
+	if (!m->counts[MENDING_NOWHERE])
+		return 0;
+	while (r < end && !r->why)
+		r++;
+	m->app->status = err_exit_status(r < end ? ERR_IO : lacking);
+	if (r == end || m->app->options->json)
+		return 0;
+	return err_set(err, ERR_IO, "%s %s is not to be had: %s", r->repo,
+		       r->path, r->why);
 }

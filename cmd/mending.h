@@ -24,6 +24,7 @@ struct mending_row {
 	char *repo, *path;
 	const char *state; /* as it was; static storage */
 	char *from;	   /* or NULL */
+	char *why;	   /* NOWHERE: what could not be read; or NULL */
 	enum mending_result result;
 };
 
@@ -49,6 +50,11 @@ void mending_release(struct mending *m); /* CLEANUP */
 /* One lock after the other; what cannot be had is in the rows. */
 int mending_run(struct mending *m, struct lock *l, struct error *err)
 	MUST_CHECK;
+/* After the results: the exit status where something was not to be had, that of this
+ * class; or ERR_IO where it may only not have been read, with --json as the status
+ * alone: the results tell it. */
+int mending_end(const struct mending *m, enum err_code lacking,
+		struct error *err) MUST_CHECK;
 void mending_put_json(const struct mending *m, struct json_writer *j);
 void mending_put_text(struct mending *m);
 

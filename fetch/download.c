@@ -31,6 +31,7 @@ static const char *const state_words[] = {
 	[BLOB_OK] = "right",
 	[BLOB_WRONG_SIZE] = "of the wrong size",
 	[BLOB_WRONG_DIGEST] = "damaged",
+	[BLOB_UNREADABLE] = "unreadable",
 	[BLOB_NOT_FILE] = "not a file",
 };
 

@@ -314,7 +314,29 @@ rm_unread() { # what cannot be read is neither absent nor needed by others
 	expect 0 "$ITTS" rm "${what[@]}" --cache "$T/x/hub" --yes --progress none
 	test ! -e "$codec"
 }
+repair_unread() { # a place that has it and cannot be read is told as such
+	local n
+	traced() { # WHEN COMMAND OPTIONS...
+		command strace -f -qq -o "$T/trace" -P "$T/b.tar" -e trace=pread64 -e inject=pread64:error=EIO:when="$1" \
+			-e signal=none "$ITTS" repair --from "$T/b.tar" --lock "$T/lock.json" --cache "$T/x/hub" --offline \
+			--progress none "${@:2}"
+	}
+	fresh repair
+	expect 0 traced 60000
+	# the last of the thread that copies is of a payload; strace counts for each
+	n=$(awk '/pread64\(/ { if (++n[$1] > max) max = n[$1] } END { print max }' "$T/trace")
+	fresh repair
+	expect 3 traced "$n"
+	one_error
+	says "is not to be had: $T/b.tar: Input/output error"
+	fresh repair
+	expect 3 traced "$n" --json
+	jq -e '.lacking == 1 and (.items | map(select(.why)) | length == 1)' "$T/out"
+	expect 0 repair
+	repaired_check
+}
 check "kernels without openat2" old_kernel
+check "repair: what cannot be read" repair_unread
 check "rm: what cannot be read" rm_unread
 sed "s/^/# /" "$T/faults"
 finish
