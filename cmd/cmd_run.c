@@ -133,7 +133,8 @@ static char *outcome(const struct watching *w, int status, int sig)
 	return xasprintf("ended by signal %d%s%s%s", sig, name ? ", SIG" : "",
 			 name ? name : "",
 			 sig == SIGKILL && w->oom_kills
-				 ? ": the kernel had no memory left"
+				 ? "; meanwhile the kernel has ended a program "
+				   "for lack of memory"
 				 : "");
 }
 

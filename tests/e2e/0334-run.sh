@@ -111,7 +111,7 @@ hears() {
 stopped() { [ "$(ps -o state= -p "$1")" = T ]; }
 dies() { # SIGNAL STATUS: of its own
 	expect "$2" itts run --report "$T/r.json" -- sh -c "kill -$1 \$\$"
-	jq -e --arg s "SIG$1" '.outcome | startswith("ended by signal") and endswith($s)' "$T/r.json"
+	jq -e --arg s "SIG$1" '.outcome | startswith("ended by signal") and contains($s)' "$T/r.json"
 }
 tree() { # what does not hear it, what is stopped, what has a session of its own
 	local begin=$SECONDS
