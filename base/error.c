@@ -2,6 +2,7 @@
 #undef err_set
 #undef err_sys
 #undef err_wrap
+#undef err_name
 #undef err_hint
 
 #include "base/utf8.h"
@@ -122,6 +123,11 @@ int err_wrap(struct error *err, const char *fmt, ...)
 	finish(err, appendf(err, format(err, fmt, args), ": %s", old));
 	va_end(args);
 	return -1;
+}
+
+int err_name(struct error *err, const char *name)
+{
+	return strstr(err->msg, name) ? -1 : err_wrap(err, "%s", name);
 }
 
 int err_hint(struct error *err, const char *fmt, ...)

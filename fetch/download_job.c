@@ -125,8 +125,7 @@ void job_end(struct job *j, const struct error *err)
 	if (err->code != ERR_CANCELLED)
 		job_tell(j, EVENT_FAIL, why, 0);
 	/* what the engine says names the host only */
-	if (!strstr(err->msg, j->name))
-		err_wrap(&named, "%s", j->name);
+	err_name(&named, j->name);
 	end_with(j, &named, false);
 }
 

@@ -447,8 +447,8 @@ void endpoint_blame(const struct hub_endpoint *e, struct error *err)
 	bool known = err->code == ERR_NET || err->code == ERR_HTTP ||
 		     err->code == ERR_AUTH || err->code == ERR_FORMAT;
 
-	if (known && !strstr(err->msg, e->name))
-		err_wrap(err, "%s", e->name);
+	if (known)
+		err_name(err, e->name);
 }
 
 /* --- listing -------------------------------------------------------------------- */

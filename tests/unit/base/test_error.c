@@ -45,6 +45,18 @@ static void test_wrap_and_hint(void **state)
 				     "expected 9; run fetch again");
 }
 
+static void test_name(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	err_set(&err, ERR_IO, "model.pt: size 7");
+	assert_int_equal(err_name(&err, "model.pt"), -1);
+	assert_string_equal(err.msg, "model.pt: size 7");
+	assert_int_equal(err_name(&err, "100% a/b"), -1);
+	assert_string_equal(err.msg, "100% a/b: model.pt: size 7");
+}
+
 static void test_controls(void **state)
 {
 	static const struct {
@@ -130,6 +142,7 @@ int run_error_tests(void)
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_sys),
 		cmocka_unit_test(test_wrap_and_hint),
+		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_controls),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_classes),
