@@ -188,8 +188,14 @@ static int prove(struct app *app, struct work *w, struct error *err)
 		return 0;
 	if (git_source_prove(&w->net.hub, w->store, &w->lock, &files, err) != 0)
 		return -1;
-	app_note(app, "git proves the %zu files of the lock by their commits",
-		 files);
+	if (files)
+		app_note(app,
+			 "git proves the %zu files of the lock by their "
+			 "commits",
+			 files);
+	else
+		app_note(app, "nothing in the lock is from a hub's listing: "
+			      "git has nothing to prove");
 	return 0;
 }
 

@@ -259,6 +259,13 @@ full() { # no room for what is in it
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c7" --endpoint $NOBODY
 	right "$T/c7"
 }
+unproven() { # its digest stands in the manifest: git has no say in it
+	lock 0 voc.tar.gz
+	expect 0 itts lock --prove -m "$T/m.json" --lock "$T/proof.json" --endpoint $NOBODY --cache "$T/c8"
+	cat "$T/out" "$T/err" >"$T/said"
+	grep -q "nothing to prove" "$T/said"
+	cmp "$T/proof.json" "$T/lock.json"
+}
 dry() {
 	lock 0 voc.tar.gz
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c8" --endpoint $NOBODY --dry-run
@@ -274,5 +281,6 @@ check "locked again: the archive does not come again" locked_again
 check "another archive there" changed
 check "an archive that is gone fails alone" others_first
 check "no room" full
+check "--prove has nothing to do" unproven
 check "--dry-run names the host" dry
 finish
