@@ -195,12 +195,14 @@ static int import_some(struct app *app, const char *path, struct error *err)
 	if (policy_check_bundle(m.policy, &part, err) != 0)
 		return err_wrap(err, "%s", s->name);
 	if (app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
-	    serial_check(app, &s->manifest, hfcache_root(m.store), err) != 0)
+	    serial_check(app, &s->manifest, s->name, hfcache_root(m.store),
+			 err) != 0)
 		return -1;
 	/* until the serial is recorded nobody else installs an older one */
-	if (!o->dry_run && (install_lock(m.store, &app->cancel, &app->sink,
-					 &lockfd, err) != 0 ||
-			    serial_check_again(app, &s->manifest, err) != 0))
+	if (!o->dry_run &&
+	    (install_lock(m.store, &app->cancel, &app->sink, &lockfd, err) !=
+		     0 ||
+	     serial_check_again(app, &s->manifest, s->name, err) != 0))
 		return -1;
 	if (mending_run(&m, &part.lock, err) != 0)
 		return -1;
@@ -231,9 +233,9 @@ static bool is_archive(const char *path)
 		struct bundle_source s CLEANUP(
 			bundle_source_close) = BUNDLE_SOURCE_INIT;
 
-		/* only what is in it tells */
+		/* only what is in it tells: that of a bundle begins as one */
 		return bundle_source_open(&s, path, &ignored) != 0 &&
-		       ignored.code == ERR_FORMAT;
+		       ignored.code == ERR_FORMAT && s.ahead.len == 0;
 	}
 	return kind == SNIFF_ARCHIVE;
 }

@@ -224,21 +224,22 @@ static int import(struct app *app, const char *path,
 
 struct serial_turn {
 	struct app *app;
-	const struct bundle_manifest *manifest;
+	const struct bundle_source *source;
 };
 
 static int check_serial_again(void *ctx, struct error *err)
 {
 	const struct serial_turn *t = ctx;
 
-	return serial_check_again(t->app, t->manifest, err);
+	return serial_check_again(t->app, &t->source->manifest, t->source->name,
+				  err);
 }
 
 static void record_serial(void *ctx)
 {
 	const struct serial_turn *t = ctx;
 
-	serial_record(t->app, t->manifest);
+	serial_record(t->app, &t->source->manifest);
 }
 
 static int install(struct app *app, const char *path,
@@ -249,7 +250,7 @@ static int install(struct app *app, const char *path,
 	struct strlist more CLEANUP(strlist_release) = { 0 };
 	struct trusting t CLEANUP(trusting_release) = TRUSTING_INIT;
 	struct install_stats stats = { 0 };
-	struct serial_turn serial = { app, &s.manifest };
+	struct serial_turn serial = { app, &s };
 	const struct install_turn turn = { check_serial_again, record_serial,
 					   &serial };
 	struct install_options mine = *o;
@@ -275,7 +276,7 @@ static int install(struct app *app, const char *path,
 	if (bundle_source_open(&s, path, err) != 0)
 		return kind_hint(path, "itts-bundle", err);
 	trusting_say(&t, app, s.name);
-	if (serial_check(app, &s.manifest, o->cache_root, err) != 0 ||
+	if (serial_check(app, &s.manifest, s.name, o->cache_root, err) != 0 ||
 	    install_bundle(&s, &mine, &stats, err) != 0)
 		return -1;
 	if (app->options->json)

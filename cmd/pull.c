@@ -365,7 +365,7 @@ int pull_install(struct app *app, const char *path,
 	    install_lock(p.store, &app->cancel, &app->sink, &lockfd, err) != 0)
 		return -1;
 	if (!o->dry_run && p.bundle.known &&
-	    serial_check_again(app, &p.bundle.source.manifest, err) != 0)
+	    serial_check_again(app, &p.bundle.source.manifest, path, err) != 0)
 		return -1;
 	if ((!first && survey(&p, lacks, err) != 0) ||
 	    (!o->dry_run && get_all(&p, lacks, err) != 0))

@@ -152,7 +152,7 @@ int pull_bundle_get(struct pull_bundle *b, struct app *app, struct registry *r,
 	if (policy_check_bundle(o->policy, &b->source.manifest, err) != 0)
 		return err_wrap(err, "%s", path);
 	b->known = true;
-	return serial_check(app, &b->source.manifest, o->cache_root, err);
+	return serial_check(app, &b->source.manifest, path, o->cache_root, err);
 }
 
 /* --- what is made of it --------------------------------------------------------- */

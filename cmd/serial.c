@@ -56,15 +56,17 @@ static void tell(struct app *app, const struct serials *s,
 }
 
 static int compare(const struct serials *s, const struct serial_claim *c,
-		   const struct str *dir, struct error *err)
+		   const char *path, const struct str *dir, struct error *err)
 {
 	if (!serials_check(s, c, err))
 		return 0;
-	return dir->len ? err_wrap(err, "%s/%s", dir->ptr, SERIALS_NAME) : -1;
+	if (dir->len)
+		err_wrap(err, "%s/%s", dir->ptr, SERIALS_NAME);
+	return err_wrap(err, "%s", path);
 }
 
 int serial_check_again(struct app *app, const struct bundle_manifest *m,
-		       struct error *err)
+		       const char *path, struct error *err)
 {
 	struct serials s CLEANUP(serials_release) = { 0 };
 	struct str dir CLEANUP(str_release) = STR_INIT;
@@ -73,11 +75,11 @@ int serial_check_again(struct app *app, const struct bundle_manifest *m,
 
 	if (state_dir(app, &dir) && serials_load(&s, dir.ptr, &found, err))
 		return -1;
-	return compare(&s, &c, &dir, err);
+	return compare(&s, &c, path, &dir, err);
 }
 
 int serial_check(struct app *app, const struct bundle_manifest *m,
-		 const char *root, struct error *err)
+		 const char *path, const char *root, struct error *err)
 {
 	struct serials s CLEANUP(serials_release) = { 0 };
 	struct str dir CLEANUP(str_release) = STR_INIT;
@@ -95,7 +97,7 @@ int serial_check(struct app *app, const struct bundle_manifest *m,
 			"into before: whether %s is older than what was "
 			"there is not known",
 			dir.len ? dir.ptr : "a home directory", root, c.name);
-	if (compare(&s, &c, &dir, err))
+	if (compare(&s, &c, path, &dir, err))
 		return -1;
 	tell(app, &s, &c);
 	return 0;
