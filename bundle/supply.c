@@ -100,15 +100,8 @@ enum supply_kind supply_kind_of(const char *path)
 		return SUPPLY_CACHE;
 	if (stat(path, &st) || !S_ISDIR(st.st_mode))
 		return SUPPLY_BUNDLE;
-	/* a directory with a card of volumes */
-	{
-		struct volumes *v = NULL;
-		struct error no_card = { 0 };
-		bool is_set = !volumes_open(&v, path, NULL, &no_card);
-
-		volumes_close(&v);
-		return is_set ? SUPPLY_BUNDLE : SUPPLY_FILES;
-	}
+	/* what is wrong with a card is found when it is opened */
+	return volumes_in(path) ? SUPPLY_BUNDLE : SUPPLY_FILES;
 }
 
 static int add_cache(struct supplies *all, const char *dir, bool self,

@@ -105,6 +105,14 @@ static int card_in_dir(const char *dir, char **out, struct error *err)
 	return *out ? 0 : -1;
 }
 
+bool volumes_in(const char *dir)
+{
+	char *card CLEANUP(free_ptr) = NULL;
+	struct error why = { .code = ERR_NONE };
+
+	return card_in_dir(dir, &card, &why) == 0 || why.code == ERR_USAGE;
+}
+
 static int find_card(const char *path, char **out, struct error *err)
 {
 	struct stat st;

@@ -33,6 +33,8 @@ struct volumes {
 
 /* Is this path a directory, a card or a volume with a card beside it? */
 bool volumes_is(const char *path);
+/* Has this directory a card, or several? */
+bool volumes_in(const char *dir);
 /* Such a path, and more directories to look into (may be NULL). ERR_FORMAT: no
  * card; ERR_USAGE: several. */
 int volumes_open(struct volumes **out, const char *path,

@@ -206,7 +206,8 @@ static int import_some(struct app *app, const char *path, struct error *err)
 		return -1;
 	if (mending_run(&m, &part.lock, err) != 0)
 		return -1;
-	if (!o->dry_run)
+	/* a bundle of which nothing was fit to be taken must not keep out others */
+	if (!o->dry_run && m.named)
 		serial_record(app, &s->manifest);
 	trusting_say(&t, app, s->name);
 	put(&m);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bundle/volumes.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -56,7 +57,7 @@ int kind_hint(const char *path, const char *wanted, struct error *err)
 	struct stat st;
 
 	if (err->code == ERR_FORMAT && stat(path, &st) == 0 &&
-	    S_ISDIR(st.st_mode))
+	    S_ISDIR(st.st_mode) && !volumes_in(path))
 		return err_hint(err, "itts-pack import takes from another "
 				     "cache, verify --cache checks one");
 	if (err->code != ERR_FORMAT || !(k = kind_of(path)) ||

@@ -243,12 +243,15 @@ static int name_all(struct mending *m, const struct lock *l,
 {
 	if (link_all(m, a, lacks, err) != 0)
 		return -1;
-	for (size_t i = 0; i < l->repo_count; i++)
-		if (is_complete(a, lacks, &l->repos[i]) &&
-		    name_repo(m, &l->repos[i],
+	for (size_t i = 0; i < l->repo_count; i++) {
+		if (!is_complete(a, lacks, &l->repos[i]))
+			continue;
+		if (name_repo(m, &l->repos[i],
 			      m->whole || has_changed(a, &l->repos[i]),
 			      err) != 0)
 			return -1;
+		m->named++;
+	}
 	hfcache_remember(m->store);
 	return 0;
 }

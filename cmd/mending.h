@@ -42,7 +42,8 @@ struct mending {
 	struct mending_row *rows;
 	size_t row_count, row_cap;
 	uint64_t counts[MENDING_RESULTS];
-	uint64_t files;		   /* of the locks */
+	uint64_t files; /* of the locks */
+	uint64_t named; /* repositories that are whole now, with their refs */
 	uint64_t placed, unplaced; /* in a model directory */
 	struct supply_job job;
 };
