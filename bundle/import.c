@@ -98,55 +98,6 @@ static int open_archive(struct import_run *run, const char *path,
 	return check_head(run, err);
 }
 
-/* --- space --------------------------------------------------------------------- */
-
-static void count_needs(struct import_run *run, struct space_need *need)
-{
-	for (size_t i = 0; i < run->count; i++) {
-		struct error ignored = { 0 };
-		int fd CLEANUP(close_fd) = -1;
-		struct lock_repo repo;
-		struct lock_file file;
-		size_t first;
-
-		need->inodes++; /* link or blob */
-		if (!run->entries[i].is_file || run->contents[i].copy ||
-		    import_uses(run, (uint32_t)i, &first) == 0)
-			continue;
-		import_blob_of(run, &run->entries[run->uses[first]], &repo,
-			       &file);
-		if (run->store &&
-		    !hfcache_blob_open(run->store, &repo, &file, &fd, &ignored))
-			continue;
-		need->bytes += file.size;
-		need->inodes++; /* lock file */
-		if (run->o->dry_run) {
-			run->st->blobs++;
-			run->st->bytes += file.size;
-		}
-	}
-}
-
-static int check_space(struct import_run *run, struct error *err)
-{
-	struct space_need needs[2] = {
-		{ .dir = run->o->cache_root, .option = "--cache" },
-		{ .dir = run->o->model_dir, .option = "--model-dir" },
-	};
-
-	count_needs(run, &needs[0]);
-	if (!run->o->model_dir)
-		return space_check(needs, 1, err);
-	if (!run->lock)
-		return err_set(err, ERR_USAGE,
-			       "a model directory needs a lock that says what "
-			       "belongs into it");
-	if (run->store && view_plan(run->store, run->lock, run->o->model_dir,
-				    &needs[1].bytes, &needs[1].inodes, err))
-		return -1;
-	return space_check(needs, 2, err);
-}
-
 /* --- snapshots, refs -------------------------------------------------------------- */
 
 static void release_entry(struct import_entry *e)
@@ -354,10 +305,10 @@ static int run_import(struct import_run *run, const char *path,
 	if (ask_policy(run, err))
 		return err_wrap(err, "%s", run->name);
 	if (!run->store &&
-	    ((install_makes_store(run->o) && check_space(run, err)) ||
+	    ((install_makes_store(run->o) && import_check_space(run, err)) ||
 	     install_open_store(&run->store, run->o, err)))
 		return -1;
-	if (check_space(run, err) || run->o->dry_run)
+	if (import_check_space(run, err) || run->o->dry_run)
 		return err->code ? -1 : 0;
 	if (install_lock(run->store, run->o->cancel, run->o->sink, &lockfd,
 			 err))

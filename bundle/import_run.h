@@ -98,6 +98,9 @@ void import_blob_of(const struct import_run *run,
 		    const struct import_entry *use, struct lock_repo *repo,
 		    struct lock_file *file);
 
+/* Is there room for what the store and the model directory lack? Counts it, too. */
+int import_check_space(struct import_run *run, struct error *err) MUST_CHECK;
+
 /* Pass 2: the bytes. */
 int import_load(struct import_run *run, struct error *err) MUST_CHECK;
 

@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/path.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -11,11 +10,6 @@
 #include <unistd.h>
 
 #define DISK_BLOCK 4096u
-/* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
-#define REPO_INODES  16
-#define STORE_INODES 8
-/* Of a file in a listing, but for its name. */
-#define TREE_ENTRY 256
 
 /* Can the store's file system share extents with the bundle? */
 static bool probe_clone(const struct install_run *run)
@@ -29,11 +23,6 @@ static bool probe_clone(const struct install_run *run)
 		    0600);
 	return fd >= 0 && run->s->file_size >= DISK_BLOCK &&
 	       file_clone_range(run->s->fd, 0, fd, 0, DISK_BLOCK);
-}
-
-static uint64_t on_disk(uint64_t size)
-{
-	return (size + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
 }
 
 static void count_blobs(struct install_run *run, struct space_need *need)
@@ -56,7 +45,7 @@ static void count_blobs(struct install_run *run, struct space_need *need)
 		/* its lock file, and its names: tmpfs counts hard links */
 		need->inodes += 1 + b->use_count;
 		if (!run->can_clone || b->size < m->align)
-			need->bytes += on_disk(b->size) -
+			need->bytes += space_on_disk(b->size) -
 				       install_part_on_disk(run, b);
 	}
 }
@@ -78,21 +67,16 @@ static void count_links(const struct install_run *run,
 	const char *before = "";
 
 	str_addf(&path, "%s/trees/%s.json", folder, r->commit);
-	if (!is_there(run, path.ptr)) {
-		need->inodes += REPO_INODES;
-		need->bytes += REPO_INODES * DISK_BLOCK;
-	}
+	if (!is_there(run, path.ptr))
+		space_add_repo(need);
 	for (size_t i = 0; i < r->file_count; i++) {
 		const char *p = r->files[i].path;
-		size_t dirs = path_new_dirs(p, before);
 
 		str_clear(&path);
 		str_addf(&path, "%s/snapshots/%s/%s", folder, r->commit, p);
 		if (is_there(run, path.ptr))
 			continue;
-		need->inodes += 1 + dirs;
-		/* ext4 gives a link that names a SHA-256 a block of its own */
-		need->bytes += (1 + dirs) * DISK_BLOCK + TREE_ENTRY + strlen(p);
+		space_add_link(need, p, before);
 		before = p;
 	}
 }
@@ -125,10 +109,8 @@ int install_plan(struct install_run *run, struct error *err)
 	    install_find_places(run, false, err))
 		return -1;
 	run->can_clone = probe_clone(run);
-	if (!run->store) { /* the directory itself, its tag, the lock file */
-		needs[0].bytes += STORE_INODES * DISK_BLOCK;
-		needs[0].inodes += STORE_INODES;
-	}
+	if (!run->store)
+		space_add_store(&needs[0]);
 	count_blobs(run, &needs[0]);
 	for (size_t i = 0; i < l->repo_count; i++)
 		count_links(run, &l->repos[i], &needs[0]);
@@ -136,7 +118,7 @@ int install_plan(struct install_run *run, struct error *err)
 	    install_view_needs(run->store, run->o, l, &needs[1], err))
 		return -1;
 	for (size_t i = 0; i < run->s->manifest.extras.count; i++) {
-		needs[0].bytes += on_disk(
+		needs[0].bytes += space_on_disk(
 			run->s->manifest.extras.items[i].size);
 		needs[0].inodes++;
 	}

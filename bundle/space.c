@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/human.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +12,43 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define DISK_BLOCK 4096u
+/* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
+#define REPO_INODES  16
+/* The directory itself, its tag, the lock file. */
+#define STORE_INODES 8
+/* Of a file in a listing, but for its name. */
+#define TREE_ENTRY 256
+
+static void add_small(struct space_need *need, uint64_t inodes)
+{
+	need->inodes += inodes;
+	need->bytes += inodes * DISK_BLOCK;
+}
+
+void space_add_store(struct space_need *need)
+{
+	add_small(need, STORE_INODES);
+}
+
+void space_add_repo(struct space_need *need)
+{
+	add_small(need, REPO_INODES);
+}
+
+void space_add_link(struct space_need *need, const char *path,
+		    const char *before)
+{
+	/* ext4 gives a link that names a SHA-256 a block of its own */
+	add_small(need, 1 + path_new_dirs(path, before));
+	need->bytes += TREE_ENTRY + strlen(path);
+}
+
+uint64_t space_on_disk(uint64_t size)
+{
+	return (size + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
+}
 
 int space_nearest(const char *dir, char **out, struct error *err)
 {
