@@ -78,6 +78,20 @@ void app_json_end(struct app *app, struct json_writer *w)
 	app_write(app, w->out);
 }
 
+void app_text(struct app *app, const struct str *text)
+{
+	struct str doc CLEANUP(str_release) = STR_INIT;
+	struct json_writer w;
+
+	if (!app->options->json) {
+		app_write(app, text);
+		return;
+	}
+	app_json_begin(app, &w, &doc);
+	json_put_kv(&w, "text", text->ptr);
+	app_json_end(app, &w);
+}
+
 int app_open_store(struct app *app, bool create, struct hfcache **out,
 		   struct error *err)
 {

@@ -40,6 +40,8 @@ void app_next(struct app *app, const char *why, const char *const *words);
 /* The JSON result: {"v":1,"command":NAME, ... }. */
 void app_json_begin(struct app *app, struct json_writer *w, struct str *text);
 void app_json_end(struct app *app, struct json_writer *w);
+/* A result that is a text: the very bytes, with --json as the key "text". */
+void app_text(struct app *app, const struct str *text);
 
 /* Opens the cache directory that options and environment name. */
 int app_open_store(struct app *app, bool create, struct hfcache **out,

@@ -30,7 +30,7 @@ static int run(struct app *app, struct error *err)
 		if (strcmp(shells[i].name, args->items[0]) != 0)
 			continue;
 		shells[i].make(&text);
-		app_write(app, &text);
+		app_text(app, &text);
 		return 0;
 	}
 	return err_set(err, ERR_USAGE, "which shell? bash, zsh or fish");

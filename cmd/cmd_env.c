@@ -59,7 +59,8 @@ static int run(struct app *app, struct error *err)
 	e = (struct envfile){ cache.ptr, config_no_proxy(app->env) };
 	if (app->options->json) {
 		app_json_begin(app, &j, &text);
-		envfile_json(&e, &j);
+		if (envfile_json(&e, &j, err) != 0)
+			return -1;
 		app_json_end(app, &j);
 		return 0;
 	}

@@ -38,7 +38,7 @@ static int run(struct app *app, struct error *err)
 		help_short(&text, width);
 	else if (!help_topic(&text, name, width))
 		return command_unknown(name, err);
-	app_write(app, &text);
+	app_text(app, &text);
 	return 0;
 }
 

@@ -218,17 +218,20 @@ static void zsh_option(struct str *out, const struct option *o, bool letter)
 	str_adds(out, "' \\\n");
 }
 
+static void zsh_group(struct str *out, const struct option_group *g)
+{
+	for (size_t k = 0; k < g->count; k++) {
+		zsh_option(out, &g->options[k], false);
+		if (g->options[k].letter)
+			zsh_option(out, &g->options[k], true);
+	}
+}
+
 static void zsh_command(struct str *out, const struct command *c)
 {
 	str_addf(out, "\t\t%s)\n\t\t\t_arguments -s \\\n", c->name);
 	for (size_t g = 0; c->groups[g]; g++)
-		for (size_t k = 0; k < c->groups[g]->count; k++) {
-			const struct option *o = &c->groups[g]->options[k];
-
-			zsh_option(out, o, false);
-			if (o->letter)
-				zsh_option(out, o, true);
-		}
+		zsh_group(out, c->groups[g]);
 	str_adds(out, "\t\t\t'*:argument:");
 	if (c->words == WORDS_FILES) {
 		str_adds(out, "_files");
@@ -254,9 +257,11 @@ void completion_zsh(struct str *out)
 		add_brief(out, command_at(i)->summary, ":\\", "'\\''");
 		str_adds(out, "'\n");
 	}
-	str_adds(out, "\t)\n"
-		      "\t_arguments -C '1:command:->command' "
-		      "'*::argument:->argument'\n"
+	str_adds(out, "\t)\n\t_arguments -C -s \\\n");
+	zsh_group(out, &group_common);
+	/* (-): behind the command the options are its own */
+	str_adds(out, "\t\t\t'(-):command:->command' "
+		      "'(-)*::argument:->argument'\n"
 		      "\tcase $state in\n"
 		      "\tcommand) _describe command commands ;;\n"
 		      "\targument)\n"
@@ -273,15 +278,14 @@ void completion_zsh(struct str *out)
 
 /* --- fish -------------------------------------------------------------------- */
 
-static void fish_option(struct str *out, const struct command *c,
+/* command: NULL for the options in front of it */
+static void fish_option(struct str *out, const char *command,
 			const struct option *o)
 {
 	enum value_kind kind = value_kind(o);
 
-	str_addf(out,
-		 "complete -c itts-pack -n '__fish_seen_subcommand_from %s' "
-		 "-l %s",
-		 c->name, o->name);
+	str_addf(out, "complete -c itts-pack -n '__itts_pack_in %s' -l %s",
+		 command ? command : "\"\"", o->name);
 	if (o->letter)
 		str_addf(out, " -s %c", o->letter);
 	if (kind == VALUE_DIR)
@@ -303,18 +307,16 @@ static void fish_option(struct str *out, const struct command *c,
 static void fish_command(struct str *out, const struct command *c)
 {
 	str_addf(out,
-		 "complete -c itts-pack -n __fish_use_subcommand -a %s -d '",
+		 "complete -c itts-pack -n '__itts_pack_in \"\"' -a %s -d '",
 		 c->name);
 	add_brief(out, c->summary, "\\", "\\'");
 	str_adds(out, "'\n");
 	for (size_t g = 0; c->groups[g]; g++)
 		for (size_t k = 0; k < c->groups[g]->count; k++)
-			fish_option(out, c, &c->groups[g]->options[k]);
+			fish_option(out, c->name, &c->groups[g]->options[k]);
 	if (c->words == WORDS_NONE)
 		return;
-	str_addf(out,
-		 "complete -c itts-pack -n '__fish_seen_subcommand_from %s'",
-		 c->name);
+	str_addf(out, "complete -c itts-pack -n '__itts_pack_in %s'", c->name);
 	if (c->words == WORDS_FILES) {
 		str_adds(out, " -F\n");
 		return;
@@ -324,10 +326,39 @@ static void fish_command(struct str *out, const struct command *c)
 	str_adds(out, "'\n");
 }
 
+/* fish's own __fish_use_subcommand takes the value of an option for a command, and
+ * __fish_seen_subcommand_from any word. */
+static void fish_function(struct str *out)
+{
+	str_adds(out, "function __itts_pack_in -d 'is this the command?'\n"
+		      "\tset -l words (commandline -opc)\n"
+		      "\tset -l i 2\n"
+		      "\tset -l command ''\n"
+		      "\twhile test $i -le (count $words)\n"
+		      "\t\tswitch $words[$i]\n"
+		      "\t\tcase");
+	for (size_t k = 0; k < group_common.count; k++)
+		if (group_common.options[k].value)
+			str_addf(out, " --%s", group_common.options[k].name);
+	str_adds(out, "\n\t\t\tset i (math $i + 1)\n"
+		      "\t\tcase '-*'\n"
+		      "\t\tcase '*'\n"
+		      "\t\t\tset command $words[$i]\n"
+		      "\t\t\tbreak\n"
+		      "\t\tend\n"
+		      "\t\tset i (math $i + 1)\n"
+		      "\tend\n"
+		      "\ttest \"$command\" = \"$argv[1]\"\n"
+		      "end\n");
+}
+
 void completion_fish(struct str *out)
 {
-	str_adds(out, "# fish completion for itts-pack\n"
-		      "complete -c itts-pack -f\n");
+	str_adds(out, "# fish completion for itts-pack\n");
+	fish_function(out);
+	str_adds(out, "complete -c itts-pack -f\n");
+	for (size_t k = 0; k < group_common.count; k++)
+		fish_option(out, NULL, &group_common.options[k]);
 	for (size_t i = 0; command_at(i); i++)
 		fish_command(out, command_at(i));
 }

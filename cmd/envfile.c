@@ -3,13 +3,14 @@
  *   sh       POSIX, section 2.2: single quotes
  *   fish     single quotes; backslash and quote are escaped
  *   systemd  systemd.exec(5) Environment=: C escapes in double quotes, '%' is a
- *            specifier; '$' means nothing
- *   docker   docker run --env-file: NAME=VALUE as it stands, to the line's end;
- *            nothing can be unset
+ *            specifier; '$' means nothing; a file that is not UTF-8 is refused
+ *   docker   docker run --env-file: NAME=VALUE as it stands, to the line's end (LF
+ *            or CR LF); not UTF-8 is refused; nothing can be unset
  */
 #include "cmd/envfile.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cmd/text.h"
 
 #include <string.h>
@@ -88,11 +89,12 @@ static const struct form {
 	void (*set)(struct str *out, const char *name, const char *value);
 	void (*unset)(struct str *out, const char *name);
 	bool elsewhere; /* not for the environment that it is written in */
+	bool lines;	/* a value ends with its line */
 } forms[] = {
-	{ "sh", sh_set, sh_unset, false },
-	{ "fish", fish_set, fish_unset, false },
-	{ "systemd", systemd_set, systemd_unset, true },
-	{ "docker", docker_set, docker_unset, true },
+	{ "sh", sh_set, sh_unset, false, false },
+	{ "fish", fish_set, fish_unset, false, false },
+	{ "systemd", systemd_set, systemd_unset, true, false },
+	{ "docker", docker_set, docker_unset, true, true },
 };
 
 static const struct form *find_form(const char *name)
@@ -124,7 +126,7 @@ static char *no_proxy_with_local(const char *now)
 {
 	struct str s CLEANUP(str_release) = STR_INIT;
 
-	/* a form of one line cannot hold it, and no client reads it */
+	/* no client reads it, and not every form can hold it */
 	if (now && !strpbrk(now, "\r\n"))
 		str_adds(&s, now);
 	for (size_t i = 0; i < ARRAY_LEN(local); i++)
@@ -143,6 +145,17 @@ static char *value_of(const struct variable *v, const struct envfile *e)
 		       : no_proxy_with_local(e->no_proxy);
 }
 
+static int needs_utf8(const char *cache, const char *option, const char *value,
+		      struct error *err)
+{
+	if (utf8_valid(cache, strlen(cache)))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "%s%s cannot hold the path of the cache, which is not "
+		       "UTF-8: %s; rename the directory, or use --format sh",
+		       option, value, cache);
+}
+
 int envfile_format(const struct envfile *e, const char *format, struct str *out,
 		   struct error *err)
 {
@@ -151,11 +164,15 @@ int envfile_format(const struct envfile *e, const char *format, struct str *out,
 				 .no_proxy = f->elsewhere ? NULL
 							  : e->no_proxy };
 
-	if (strchr(e->cache, '\n'))
+	if (f->lines && strpbrk(e->cache, "\r\n"))
 		return err_set(err, ERR_USAGE,
-			       "the path of the cache has a line break, which "
-			       "not every shell and service can be given: %s",
-			       e->cache);
+			       "--format %s cannot hold the path of the cache, "
+			       "which has a line break: %s; rename the "
+			       "directory",
+			       f->name, e->cache);
+	if (f->elsewhere &&
+	    needs_utf8(e->cache, "--format ", f->name, err) != 0)
+		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
 		char *value CLEANUP(free_ptr) = value_of(&set[i], &there);
 
@@ -178,10 +195,13 @@ void envfile_lists(const struct envfile *e, struct strlist *sets,
 		strlist_add(unsets, unset[i]);
 }
 
-void envfile_json(const struct envfile *e, struct json_writer *w)
+int envfile_json(const struct envfile *e, struct json_writer *w,
+		 struct error *err)
 {
 	struct strlist names CLEANUP(strlist_release) = { 0 };
 
+	if (needs_utf8(e->cache, "--json", "", err) != 0)
+		return -1;
 	json_put_key(w, "set");
 	json_begin_object(w);
 	for (size_t i = 0; i < ARRAY_LEN(set); i++) {
@@ -193,4 +213,5 @@ void envfile_json(const struct envfile *e, struct json_writer *w)
 	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		strlist_add(&names, unset[i]);
 	json_put_kv_strings(w, "unset", &names);
+	return 0;
 }

@@ -18,8 +18,9 @@ struct envfile {
  * ERR_USAGE if a form cannot hold the path. */
 int envfile_format(const struct envfile *e, const char *format, struct str *out,
 		   struct error *err) MUST_CHECK;
-/* "set": {...}, "unset": [...] */
-void envfile_json(const struct envfile *e, struct json_writer *w);
+/* "set": {...}, "unset": [...]. ERR_USAGE if the path is not UTF-8. */
+int envfile_json(const struct envfile *e, struct json_writer *w,
+		 struct error *err) MUST_CHECK;
 /* The same variables as "NAME=VALUE" and as names that must not be set,
  * appended. */
 void envfile_lists(const struct envfile *e, struct strlist *sets,

@@ -31,18 +31,23 @@ struct row {
 static const struct row exit_rows[] = {
 	{ "0", "done" },
 	{ "1", "another failure; lock --check: the lock would change; "
-	       "doctor: the program will not start" },
+	       "doctor: the program will not start; scan: a file is not "
+	       "allow-listed" },
 	{ "2", "usage: the command line, a setting, a lock that does not fit" },
 	{ "3", "local files: cannot read or write, no space left" },
 	{ "4", "network: no answer, or one that does not help" },
 	{ "5", "credentials: token missing or refused, gated, proxy login" },
 	{ "6", "not found: repository, revision, file, local input" },
 	{ "7", "malformed: manifest, lock, bundle, server answer" },
-	{ "8", "unsafe path in an archive or listing" },
-	{ "9", "integrity: wrong size or digest; verify found damage" },
+	{ "8", "unsafe: a path that leads out, an old serial, what a policy "
+	       "refuses" },
+	{ "9", "integrity: wrong size or digest; verify found something "
+	       "damaged or missing" },
 	{ "10", "busy: locked by another process" },
 	{ "70", "out of memory" },
-	{ "130", "interrupted" },
+	{ "130", "interrupted; run it again to continue" },
+	{ "others", "run: the status of the program, 128 and the signal, 124: "
+		    "its time was over" },
 };
 
 static const struct row environment_rows[] = {
@@ -52,6 +57,7 @@ static const struct row environment_rows[] = {
 	{ "HF_ENDPOINT", "hub to ask where no --endpoint is given" },
 	{ "HF_TOKEN", "access token; then HUGGING_FACE_HUB_TOKEN, then the "
 		      "file HF_TOKEN_PATH or HF_HOME/token" },
+	{ "MODELSCOPE_API_TOKEN", "access token for ModelScope" },
 	{ "HF_HUB_DISABLE_IMPLICIT_TOKEN", "1: use no token" },
 	{ "HF_HUB_OFFLINE",
 	  "1: open no connection (also TRANSFORMERS_OFFLINE)" },
@@ -67,6 +73,10 @@ static const struct row environment_rows[] = {
 	{ "SSL_CERT_FILE", "trusted certificates; then REQUESTS_CA_BUNDLE, "
 			   "CURL_CA_BUNDLE" },
 	{ "SSL_CERT_DIR", "directory of trusted certificates" },
+	{ "REGISTRY_AUTH_FILE", "login for a registry; then "
+				"XDG_RUNTIME_DIR/containers/auth.json, "
+				"DOCKER_CONFIG/config.json, "
+				"~/.docker/config.json" },
 	{ "SOURCE_DATE_EPOCH", "time that members of a bundle get, in seconds "
 			       "(default 0)" },
 	{ "INDEXTTS2_MODEL_DIR", "model directory that doctor looks at" },

@@ -219,15 +219,21 @@ static int print_help(struct app *app)
 		help_command(&text, app->command, width);
 	else
 		help_short(&text, width);
-	app_write(app, &text);
+	app->command = &cmd_help;
+	app_text(app, &text);
 	return 0;
 }
 
 /* With no command at all. */
-static int print_usage(void)
+static int print_usage(const struct app *app)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
 
+	if (app->options->json) {
+		err_set(&err, ERR_USAGE, "no command; see itts-pack help");
+		return fail(app, &err);
+	}
 	help_short(&text, help_width(STDERR_FILENO));
 	fwrite(text.ptr, 1, text.len, stderr);
 	return err_exit_status(ERR_USAGE);
@@ -270,7 +276,7 @@ static int dispatch(struct app *app, struct options *o, struct words *w)
 	if (o->version)
 		app->command = &cmd_version;
 	if (!app->command)
-		return print_usage();
+		return print_usage(app);
 	if (o->version)
 		strlist_release(&o->args);
 	if (run_command(app, &err) == 0)

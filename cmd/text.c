@@ -182,6 +182,11 @@ void quote_systemd(struct str *out, const char *name, const char *value)
 {
 	str_addf(out, "\"%s=", name);
 	for (; *value; value++) {
+		if ((unsigned char)*value <
+		    ' ') { /* an assignment is one line */
+			str_addf(out, "\\x%02x", (unsigned)*value);
+			continue;
+		}
 		if (*value == '"' || *value == '\\')
 			str_addc(out, '\\');
 		else if (*value == '%') /* a specifier else */

@@ -14,7 +14,7 @@ test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
 	openssl nginx-light squid microsocks skopeo docker-registry busybox
 	aria2 rclone libnginx-mod-stream
 	libarchive-tools xfsprogs btrfs-progs dar casync zstd zip unzip xz-utils strace time
-	nodejs npm git fcgiwrap bash-completion openssh-client chromium poppler-utils"
+	nodejs npm git fcgiwrap bash-completion zsh fish openssh-client chromium poppler-utils"
 
 # a package counts as there if dpkg has it, or (nodejs, nginx, ...) if something
 # else than Debian's package brought its program

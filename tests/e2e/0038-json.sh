@@ -79,6 +79,8 @@ error() { # STATUS COMMAND ARGS...: the same for an error; status and class are 
 
 main_job() {
 	document 0 version
+	document 0 help pack
+	document 0 completion bash
 	document 0 recipes
 	document 0 init -o m.json
 	document 0 lock acme/voice --lock "$L" --endpoint "$hub" --cache "$C"

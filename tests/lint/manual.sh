@@ -1,6 +1,7 @@
 #!/bin/sh
-# The manual has every command and option of the program's tables, every exit
-# status and variable that the program's help names, and no option besides.
+# The manual has every command and option of the program's tables, each option in the
+# section on its command (or in one on options that this names), every exit status and
+# variable that the program's help names, and no option besides.
 . "$(dirname "$0")/lib.sh"
 
 page=docs/itts-pack.1
@@ -30,6 +31,32 @@ sed -n 's/^[a-z]* //p' "$work/all" | sort -u > "$work/options"
 		sed "s|^|$page: lacks option |"
 	comm -23 "$work/described" "$work/options" |
 		sed "s|^|$page: the program has no option |"
+	awk -v page="$page" '
+		/^\.S[hs] / {
+			section = $0
+			sub(/^\.S[hs] (Nm Cm )?/, "", section)
+			if (/Nm Cm/)
+				sub(/ .*/, "", section)
+		}
+		FNR == NR {
+			for (i = 1; i < NF; i++)
+				if ($i == "Fl")
+					says[section, "-" $(i + 1)] = 1
+			for (i = 1; i <= NF; i++)
+				if ($i == "," && $(i + 1) ~ /^-/)
+					says[section, "-" $(i + 1)] = 1
+			text[section] = text[section] " " $0
+			next
+		}
+		NF == 2 {
+			if (says[$1, $2] || says["Common options", $2])
+				next
+			split("What to work on,Lock file,Network,SIGNATURES", named, ",")
+			for (i in named)
+				if (index(text[$1], named[i]) && says[named[i], $2])
+					next
+			print page ": the section on " $1 " lacks " $2
+		}' "$page" "$work/all"
 	while read -r status; do
 		grep -q "^\.It $status\$" "$page" ||
 			echo "$page: lacks exit status $status"

@@ -51,16 +51,37 @@ static void test_forms(void **state)
 	}
 }
 
-static void test_line_break(void **state)
+/* What a form cannot hold is refused; the others have it. */
+static void test_bounds(void **state)
 {
-	struct str s CLEANUP(str_release) = STR_INIT;
-	struct error err = { 0 };
+	static const struct {
+		const char *form, *cache, *has; /* NULL: refused */
+	} rows[] = {
+		{ "sh", "/a\nb", "HF_HUB_CACHE='/a\nb'\n" },
+		{ "fish", "/a\nb", "HF_HUB_CACHE '/a\nb'\n" },
+		{ "systemd", "/a\nb\r", "HF_HUB_CACHE=/a\\x0ab\\x0d\"\n" },
+		{ "docker", "/a\nb", NULL },
+		{ "docker", "/a\r", NULL },
+		{ "docker", "/a\t", "HF_HUB_CACHE=/a\t\n" },
+		{ "sh", "/a\xff", "HF_HUB_CACHE='/a\xff'\n" },
+		{ "fish", "/a\xff", "HF_HUB_CACHE '/a\xff'\n" },
+		{ "systemd", "/a\xff", NULL },
+		{ "docker", "/a\xff", NULL },
+	};
 
 	(void)state;
-	assert_int_equal(envfile_format(&(struct envfile){ "/a\nb", NULL },
-					"sh", &s, &err),
-			 -1);
-	assert_int_equal(err.code, ERR_USAGE);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str s CLEANUP(str_release) = STR_INIT;
+		struct error err = { 0 };
+		const struct envfile e = { rows[i].cache, NULL };
+		int rc = envfile_format(&e, rows[i].form, &s, &err);
+
+		assert_int_equal(rc, rows[i].has ? 0 : -1);
+		if (!rows[i].has)
+			assert_int_equal(err.code, ERR_USAGE);
+		else if (!strstr(s.ptr, rows[i].has))
+			fail_msg("%s lacks %s", s.ptr, rows[i].has);
+	}
 }
 
 /* A shell that reads it has the very path. */
@@ -92,7 +113,8 @@ static void test_json(void **state)
 	(void)state;
 	json_writer_init(&w, &s, JSON_COMPACT);
 	json_begin_object(&w);
-	envfile_json(&(struct envfile){ HARD, NULL }, &w);
+	assert_int_equal(
+		envfile_json(&(struct envfile){ HARD, NULL }, &w, &err), 0);
 	json_end_object(&w);
 	assert_int_equal(json_parse(&doc, s.ptr, s.len, &err), 0);
 	assert_string_equal(json_string_or(json_member(json_member(doc, "set"),
@@ -100,6 +122,9 @@ static void test_json(void **state)
 					   ""),
 			    HARD);
 	assert_int_equal(json_count(json_member(doc, "unset")), 3);
+	assert_int_equal(
+		envfile_json(&(struct envfile){ "/\xff", NULL }, &w, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
 }
 
 /* What the user has stays; nothing twice, so it may be evaluated again. */
@@ -137,10 +162,8 @@ static void test_no_proxy(void **state)
 int run_envfile_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_line_break),
-		cmocka_unit_test(test_shell),
-		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_forms),	 cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_shell),	 cmocka_unit_test(test_json),
 		cmocka_unit_test(test_no_proxy),
 	};
 

@@ -113,8 +113,9 @@ static void test_quote(void **state)
 	quote_fish(&s, "it's \\ $x");
 	assert_string_equal(s.ptr, "'it\\'s \\\\ $x'");
 	str_clear(&s);
-	quote_systemd(&s, "A", "x \"y\" \\ 100% $z");
-	assert_string_equal(s.ptr, "\"A=x \\\"y\\\" \\\\ 100%% $z\"");
+	quote_systemd(&s, "A", "x \"y\" \\ 100% $z\n\xc3\xbc");
+	assert_string_equal(s.ptr,
+			    "\"A=x \\\"y\\\" \\\\ 100%% $z\\x0a\xc3\xbc\"");
 }
 
 int run_text_tests(void)
