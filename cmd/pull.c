@@ -121,6 +121,31 @@ static int judge(struct pull *p, const struct lock_file *f, int fd,
 	return policy_scan_fd(p->o->policy, fd, f->size, f->path, label, err);
 }
 
+static int hint_damaged(struct error *err)
+{
+	if (err->code != ERR_INTEGRITY)
+		return -1;
+	return err_hint(err,
+			"what the registry has is damaged: copy the bundle "
+			"there again with skopeo copy (docs/fleet.md)");
+}
+
+/* Its name; from the beginning once, if what an earlier run has
+ * left of it was wrong. */
+static int finish_part(struct pull *p, const struct lock_file *f,
+		       struct hfcache_part *part, bool resumed,
+		       struct error *err)
+{
+	if (hfcache_part_commit(part, NULL, err) == 0)
+		return 0;
+	if (!resumed || err->code != ERR_INTEGRITY || part->offset > 0)
+		return -1;
+	err_clear(err);
+	if (registry_blob(&p->registry, f, part, err) != 0)
+		return -1;
+	return hfcache_part_commit(part, NULL, err);
+}
+
 static int get_file(struct pull *p, size_t i, struct error *err)
 {
 	const struct lock_repo *r = p->repo;
@@ -128,23 +153,25 @@ static int get_file(struct pull *p, size_t i, struct error *err)
 	struct hfcache_part part CLEANUP(
 		hfcache_part_close) = HFCACHE_PART_INIT;
 	int lockfd CLEANUP(close_fd) = -1;
+	bool resumed;
 
 	if (hfcache_blob_lock(p->store, r, &f->etag, LOCK_WAIT_MS, &lockfd,
 			      err) != 0 ||
 	    hfcache_part_open(&part, p->store, r, f, true, take_fd(&lockfd),
 			      err) != 0)
 		return -1;
+	resumed = part.offset > 0;
 	emit(p, EVENT_START, i, part.offset);
 	if (registry_blob(&p->registry, f, &part, err) != 0)
-		return -1;
+		return hint_damaged(err);
 	if (policy_wants_bytes(p->o->policy)) {
 		if (judge(p, f, part.fd, err) == 0)
 			return 0; /* closing keeps it; name_file() */
 		hfcache_part_drop(&part);
 		return -1;
 	}
-	if (hfcache_part_commit(&part, NULL, err) != 0)
-		return -1;
+	if (finish_part(p, f, &part, resumed, err) != 0)
+		return hint_damaged(err);
 	emit(p, EVENT_DONE, i, f->size);
 	return 0;
 }
@@ -356,7 +383,7 @@ int pull_install(struct app *app, const char *path,
 	bool first = install_makes_store(o);
 
 	if (connect_to(&p, path, err) != 0)
-		return -1;
+		return err->code == ERR_CANCELLED ? -1 : err_name(err, path);
 	lacks = xcalloc(p.repo->file_count + 1, 1);
 	if ((first && survey(&p, lacks, err) != 0) ||
 	    install_open_store(&p.store, o, err) != 0)
@@ -369,7 +396,7 @@ int pull_install(struct app *app, const char *path,
 		return -1;
 	if ((!first && survey(&p, lacks, err) != 0) ||
 	    (!o->dry_run && get_all(&p, lacks, err) != 0))
-		return -1;
+		return err->code == ERR_CANCELLED ? -1 : err_name(err, path);
 	say(&p);
 	return 0;
 }

@@ -310,6 +310,8 @@ static void forget_hop(struct http_response *res)
 	res->encoded = false;
 	res->content_type[0] = '\0';
 	res->etag[0] = '\0';
+	res->challenge[0] = '\0';
+	res->content_digest[0] = '\0';
 	res->error_code[0] = '\0';
 	res->error_message[0] = '\0';
 	res->retry_after_ms = UINT64_MAX;

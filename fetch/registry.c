@@ -8,6 +8,7 @@
 #include "fetch/http_response.h"
 #include "fetch/retry.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,7 +98,75 @@ int registry_ref_parse(struct registry_ref *out, const char *text,
 	return 0;
 }
 
+/* --- what went wrong ------------------------------------------------------------ */
+
+/* Meanings of a registry's own; the first that fits speaks. */
+static const struct meaning {
+	long low, high; /* status */
+	enum err_code code;
+	const char *text, *hint, *rest; /* between them: the host */
+} meanings[] = {
+	{ 401, 401, ERR_AUTH, "the log-in is refused", "`skopeo login ",
+	  "` stores a name and a password" },
+	{ 403, 403, ERR_AUTH, "access is refused", "`skopeo login ",
+	  "` stores the name and password of an account that may pull it" },
+	{ 404, 404, ERR_NOT_FOUND, "not found", "copy the bundle to ",
+	  " again with skopeo copy (docs/fleet.md)" },
+	{ 429, 429, ERR_HTTP, "too many requests",
+	  "wait some minutes, give more --retries, or an account that may ask "
+	  "more often: `skopeo login ",
+	  "`" },
+	{ 500, 599, ERR_HTTP, "the server has a fault",
+	  "run it again later or with more --retries; else ask who runs ", "" },
+};
+
+/* Instead of retry_explain(), whose advice is for hubs. */
+static int explain(const struct registry *r, const struct http_response *res,
+		   const char *what, struct error *err)
+{
+	long s = res->status;
+
+	for (size_t i = 0; i < ARRAY_LEN(meanings) && !res->proxy_refused;
+	     i++) {
+		const struct meaning *m = &meanings[i];
+
+		if (s < m->low || s > m->high)
+			continue;
+		/* who only stores bytes for it has no log-in */
+		if (s < 404 && res->redirected) {
+			err_set(err, m->code,
+				"%s: the host that %s redirects to has refused "
+				"it (status %ld)",
+				what, r->ref->host, s);
+			return err_hint(err, "run it again; else ask who runs "
+					     "the registry");
+		}
+		err_set(err, m->code, "%s: %s (status %ld)", what, m->text, s);
+		err->http = s;
+		return err_hint(err, "%s%s%s", m->hint, r->ref->host, m->rest);
+	}
+	return retry_explain(res, what, r->ref->host, err);
+}
+
+static int web_page(const char *what, struct error *err)
+{
+	err_set(err, ERR_FORMAT, "%s: came as a web page", what);
+	return err_hint(err,
+			"is this the address of a registry, and does a proxy "
+			"or login page stand before it?");
+}
+
+static bool is_web_page(const struct http_response *res)
+{
+	return strcasestr(res->content_type, "text/html") != NULL;
+}
+
 /* --- who asks ------------------------------------------------------------------ */
+
+static unsigned attempts(const struct registry *r)
+{
+	return r->max_attempts ? r->max_attempts : RETRY_ATTEMPTS;
+}
 
 static char *base_url(const struct registry *r)
 {
@@ -165,6 +234,29 @@ static int take_token(struct registry *r, const struct str *body,
 	return 0;
 }
 
+/* As patiently as the registry itself. */
+static int ask_token(struct registry *r, const struct http_request *rq,
+		     struct str *body, struct http_response *res,
+		     const char *what, struct error *err)
+{
+	unsigned most = attempts(r), delay_ms = 0;
+
+	for (unsigned attempt = 1;; attempt++) {
+		struct retry_decision d;
+		int rc;
+
+		http_response_release(res);
+		str_clear(body);
+		rc = http_get(r->http, rq, delay_ms, body, res, err);
+		d = retry_decide(res, err, attempt, most, clock_jitter());
+		if (d.verdict != RETRY_AGAIN)
+			return rc;
+		err_clear(err);
+		delay_ms = d.delay_ms;
+		event_info(r->sink, "%s: trying again", what);
+	}
+}
+
 static int get_token(struct registry *r, const struct registry_challenge *c,
 		     struct error *err)
 {
@@ -184,12 +276,15 @@ static int get_token(struct registry *r, const struct registry_challenge *c,
 		add_query(&url, "scope", c->scope);
 	if (r->user_pass)
 		basic_line(r->user_pass, &lines);
+	r->basic = false;
 	rq.url = url.ptr;
 	rq.lines = &lines;
-	if (http_get(r->http, &rq, 0, &body, &res, err) < 0)
-		return -1;
+	if (ask_token(r, &rq, &body, &res, what, err) < 0)
+		return err_wrap(err, "%s", what);
 	if (res.status != 200)
-		return retry_explain(&res, what, r->ref->host, err);
+		return explain(r, &res, what, err);
+	if (is_web_page(&res))
+		return web_page(what, err);
 	return take_token(r, &body, err);
 }
 
@@ -229,6 +324,7 @@ static void sign_request(struct registry *r, struct http_request *rq,
 struct exchange {
 	struct registry *r;
 	const char *what;
+	const char *absent; /* what a 404 means, or NULL */
 	/* a blob */
 	struct hfcache_part *part;
 	uint64_t from;
@@ -240,16 +336,38 @@ struct exchange {
 	struct error err;
 };
 
+/* What the server itself says, before bytes are taken that can only be wrong. */
+static int check_size(const struct exchange *x, const struct http_response *res,
+		      struct error *err)
+{
+	uint64_t size = res->status == 206 ? res->range_total : res->length;
+
+	if (size == UINT64_MAX || size == x->part->size)
+		return 0;
+	return err_set(err, ERR_INTEGRITY,
+		       "%s: the registry has %" PRIu64
+		       " bytes, expected %" PRIu64,
+		       x->what, size, x->part->size);
+}
+
 static int on_headers(void *ctx, const struct http_response *res,
 		      struct error *err)
 {
 	struct exchange *x = ctx;
 
-	if (!x->part || (res->status != 200 && res->status != 206))
+	if (res->status != 200 && res->status != 206)
 		return 0;
 	if (res->encoded)
 		return err_set(err, ERR_FORMAT, "%s: comes compressed",
 			       x->what);
+	/* some files of models are pages */
+	if (is_web_page(res) && !str_ends(x->what, ".html") &&
+	    !str_ends(x->what, ".htm"))
+		return web_page(x->what, err);
+	if (!x->part)
+		return 0;
+	if (check_size(x, res, err) < 0)
+		return -1;
 	if (res->status == 200 && x->from > 0)
 		return hfcache_part_restart(x->part, err);
 	if (res->status == 206 && res->range_start != x->from)
@@ -319,20 +437,33 @@ static int give_up(const struct exchange *x, struct error *err)
 {
 	if (x->err.code != ERR_NONE) {
 		*err = x->err;
-		return err_wrap(err, "%s", x->what);
+		err_name(err, x->what);
+		if (err->code == ERR_NET)
+			err_hint(err, "run it again to continue, or with more "
+				      "--retries");
+		if (err->code == ERR_HTTP ||
+		    (err->code == ERR_FORMAT && !is_web_page(&x->res)))
+			err_hint(err, "ask who runs %s", x->r->ref->host);
+		return -1;
 	}
 	if (x->res.status == 200 || x->res.status == 206)
 		return err_set(err, ERR_NET, "%s: %s sends less than it should",
 			       x->what, x->r->ref->host);
-	return retry_explain(&x->res, x->what, x->r->ref->host, err);
+	if (x->res.status == 404 && x->absent) {
+		err_set(err, ERR_NOT_FOUND, "%s (status 404)", x->absent);
+		return err_hint(
+			err,
+			"`skopeo list-tags docker://%s/%s` says what is there",
+			x->r->ref->host, x->r->ref->name);
+	}
+	return explain(x->r, &x->res, x->what, err);
 }
 
 static int exchange(struct exchange *x, const char *url,
 		    const struct strlist *extra, struct error *err)
 {
 	unsigned delay_ms = 0, attempt = 0, logins = 0;
-	unsigned most = x->r->max_attempts ? x->r->max_attempts
-					   : RETRY_ATTEMPTS;
+	unsigned most = attempts(x->r);
 
 	for (;;) {
 		struct retry_decision d;
@@ -341,8 +472,9 @@ static int exchange(struct exchange *x, const char *url,
 			return -1;
 		if (is_whole(x))
 			return 0;
+		/* who is behind a redirect has no claim to the password */
 		if (x->err.code == ERR_NONE && x->res.status == 401 &&
-		    logins++ < 2) {
+		    !x->res.redirected && logins++ < 2) {
 			if (log_in(x->r, x->res.challenge, err) < 0)
 				return -1;
 			delay_ms = 0;
@@ -367,8 +499,7 @@ static int exchange(struct exchange *x, const char *url,
 int registry_manifest(struct registry *r, struct registry_image *out,
 		      struct error *err)
 {
-	char *what CLEANUP(free_ptr) = xasprintf("%s %s", r->ref->name,
-						 r->ref->reference);
+	static const char what[] = "the manifest of the image";
 	char *base CLEANUP(free_ptr) = base_url(r);
 	char *url CLEANUP(free_ptr) = xasprintf(
 		"%s/v2/%s/manifests/%s", base, r->ref->name, r->ref->reference);
@@ -376,6 +507,7 @@ int registry_manifest(struct registry *r, struct registry_image *out,
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct exchange x = { .r = r,
 			      .what = what,
+			      .absent = "no such image",
 			      .text = &text,
 			      .limit = REGISTRY_MANIFEST_LIMIT };
 	char hex[DIGEST_HEX_MAX], name[DIGEST_HEX_MAX + 8];
@@ -396,8 +528,13 @@ int registry_manifest(struct registry *r, struct registry_image *out,
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: came with digest %s, the registry says %s",
 			       what, name, x.res.content_digest);
-	if (registry_parse_manifest(text.ptr, text.len, out, err) < 0)
-		return err_wrap(err, "%s: %s", r->ref->host, what);
+	if (retry_foreign_body(text.ptr, text.len))
+		return web_page(what, err);
+	if (registry_parse_manifest(text.ptr, text.len, out, err) < 0) {
+		err_wrap(err, "%s", what);
+		return err_hint(err, "images are those that skopeo has copied "
+				     "from a bundle (docs/fleet.md)");
+	}
 	out->text = text;
 	text = (struct str)STR_INIT;
 	return 0;

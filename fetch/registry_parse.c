@@ -148,10 +148,14 @@ static int read_notes(struct lock_repo *repo, const struct json *doc,
 static int read_head(void *ctx, const struct json *doc, struct error *err)
 {
 	struct registry_image *image = ctx;
-	const char *type = "";
+	const char *type = "", *media = "";
 
-	if (json_opt_string(doc, "artifactType", &type, "", err))
+	if (json_opt_string(doc, "artifactType", &type, "", err) ||
+	    json_opt_string(doc, "mediaType", &media, "", err))
 		return -1;
+	if (strstr(media, ".image.index.") || strstr(media, ".manifest.list."))
+		return err_set(err, ERR_FORMAT,
+			       "not a model but an index of several images");
 	if (strcmp(type, artifact_type) != 0)
 		return err_set(err, ERR_FORMAT,
 			       "not a model but something else (artifact type "

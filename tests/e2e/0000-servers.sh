@@ -6,5 +6,6 @@ need python3
 cd "$SERVERS" || exit 1
 check "local hub" python3 -m unittest test_hub
 check "fault server" python3 -m unittest test_fault
+check "local registry" python3 -m unittest test_registry
 check "local ModelScope" python3 -m unittest test_modelscope
 finish

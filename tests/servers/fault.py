@@ -26,7 +26,7 @@ is how many answers were under way when this one began, itself counted.
     no-range                                   Range ignored: 200 and all
     wrong-range  lie                           206 from byte 0; lie: says otherwise
     gzip                                       compressed though nobody asked
-    redirect to, status                        "self": a loop
+    redirect to, status, headers {}            "self": a loop
     headers  drop [], set {}                   answer with other headers
 
 Python standard library only."""
@@ -307,7 +307,8 @@ class FaultHandler(Handler):
 
     def fault_redirect(self, rule, body):
         to = self.server.url + self.path if rule["to"] == "self" else rule["to"]
-        self.deliver(Answer(rule.get("status", 302), [("Location", to)], b""), "redirect")
+        headers = [("Location", to), *rule.get("headers", {}).items()]
+        self.deliver(Answer(rule.get("status", 302), headers, b""), "redirect")
 
     def fault_headers(self, rule, body):
         answer = self.right(body)

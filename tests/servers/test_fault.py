@@ -172,6 +172,8 @@ class Fault(unittest.TestCase):
         self.rule("redirect", to="file:///etc/passwd", status=307)
         res = self.get()
         self.assertEqual((res.status, res.getheader("Location")), (307, "file:///etc/passwd"))
+        self.rule("redirect", to="self", headers={"X-New": "1"})
+        self.assertEqual(self.get().getheader("X-New"), "1")
 
     def test_headers(self):
         self.rule("headers", drop=["ETag"], set={"X-New": "1"})

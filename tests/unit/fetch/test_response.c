@@ -70,6 +70,8 @@ static void hops(void **state)
 	     "HTTP/2 302\r\nX-Repo-Commit: " COMMIT "\r\n"
 	     "X-Linked-Size: 70000\r\nX-Linked-Etag: \"linked\"\r\n"
 	     "ETag: \"first\"\r\nContent-Length: 1000\r\n"
+	     "WWW-Authenticate: Basic\r\n"
+	     "Docker-Content-Digest: sha256:1\r\n"
 	     "Retry-After: 7\r\n\r\n");
 	http_response_next(&r, &p);
 	feed(&r, &p,
@@ -83,6 +85,8 @@ static void hops(void **state)
 	assert_string_equal(r.linked_etag, "\"linked\"");
 	assert_int_equal(r.linked_size, 70000);
 	assert_string_equal(r.etag, "\"cdn\"");
+	assert_string_equal(r.challenge, "");
+	assert_string_equal(r.content_digest, "");
 	assert_int_equal(r.length, UINT64_MAX);
 	assert_int_equal(r.retry_after_ms, UINT64_MAX);
 }

@@ -1,0 +1,132 @@
+"""Tests of the local registry over real sockets: what is right, and each wrong."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from test_hub import request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = bytes(range(256)) * 40
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Registry(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        cls.layout = os.path.join(cls.dir, "layout")
+        os.makedirs(os.path.join(cls.layout, "blobs", "sha256"))
+        cls.manifest = json.dumps({"layers": [{"digest": "sha256:" + digest(DATA)}]}).encode()
+        for data in (DATA, cls.manifest):
+            cls.put(os.path.join("layout", "blobs", "sha256", digest(data)), data)
+        note = {"org.opencontainers.image.ref.name": "one"}
+        index = {"manifests": [{"digest": "sha256:" + digest(cls.manifest), "annotations": note}]}
+        cls.put("layout/index.json", json.dumps(index).encode())
+        cls.log = os.path.join(cls.dir, "log")
+        ready = os.path.join(cls.dir, "ready")
+        process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "registry.py"), "--ready", ready, "--log", cls.log,
+             "--image", "a/b:v1=%s:one" % cls.layout], stdout=subprocess.DEVNULL)
+        cls.addClassCleanup(process.wait)
+        cls.addClassCleanup(process.kill)
+        deadline = time.monotonic() + 10
+        while not os.path.exists(ready) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with open(ready, encoding="utf-8") as f:
+            cls.url = json.load(f)["registry"]
+
+    @classmethod
+    def put(cls, path, data):
+        path = os.path.join(cls.dir, path)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def setUp(self):
+        self.rules()
+
+    def rules(self, *rules, **more):
+        request(self.url + "/setup", "POST", json.dumps(dict(more, rules=rules)))
+
+    def get(self, path, **headers):
+        return request(self.url + "/v2/a/b/" + path, **headers)
+
+    def blob(self, **headers):
+        return self.get("blobs/sha256:" + digest(DATA), **headers)
+
+    def last(self):
+        """The log's last line, which may come a moment after the answer."""
+        time.sleep(0.1)
+        with open(self.log, encoding="utf-8") as f:
+            return json.loads(f.readlines()[-1])
+
+    def test_manifest(self):
+        for reference in ("v1", "sha256:" + digest(self.manifest)):
+            res = self.get("manifests/" + reference)
+            self.assertEqual((res.status, res.body), (200, self.manifest))
+            self.assertEqual(res.getheader("Docker-Content-Digest"),
+                             "sha256:" + digest(self.manifest))
+            self.assertEqual(res.getheader("Content-Type"),
+                             "application/vnd.oci.image.manifest.v1+json")
+        self.assertEqual(request(self.url + "/v2/").status, 200)
+
+    def test_absent(self):
+        for path in ("manifests/v2", "manifests/sha256:" + "0" * 64, "blobs/sha256:" + "0" * 64):
+            res = self.get(path)
+            self.assertEqual(res.status, 404)
+            self.assertIn("UNKNOWN", json.loads(res.body)["errors"][0]["code"])
+        self.assertEqual(request(self.url + "/v2/a/c/manifests/v1").status, 404)
+
+    def test_ranges(self):
+        self.assertEqual(self.blob().body, DATA)
+        res = self.blob(Range="bytes=100-")
+        self.assertEqual((res.status, res.body), (206, DATA[100:]))
+        self.assertEqual(res.getheader("Content-Range"), "bytes 100-10239/10240")
+        self.assertEqual(self.blob(Range="bytes=10240-").status, 416)
+
+    def test_login(self):
+        basic = "Basic " + base64.b64encode(b"eva:canary").decode()
+        self.rules({"path": "manifests", "fault": "login", "scheme": "Bearer",
+                    "realm": "https://else/token", "accept": [basic]}, canaries=["canary"])
+        res = self.get("manifests/v1", Authorization="Bearer x")
+        self.assertEqual(res.status, 401)
+        self.assertEqual(res.getheader("WWW-Authenticate"),
+                         'Bearer realm="https://else/token",service="test"')
+        self.assertEqual((self.last()["auth"], self.last()["canary"]), (True, False))
+        self.assertEqual(self.get("manifests/v1", Authorization=basic).body, self.manifest)
+        self.assertTrue(self.last()["canary"])
+        self.blob(X_Other="a canary it is")
+        self.assertTrue(self.last()["canary"])
+
+    def test_replace(self):
+        other = json.dumps({"mediaType": "a/b", "layers": []}).encode()
+        path = self.put("other", other)
+        self.rules({"path": "manifests", "fault": "replace", "file": path},
+                   {"path": "blobs", "fault": "blob", "file": path})
+        res = self.get("manifests/v1")
+        self.assertEqual((res.body, res.getheader("Content-Type")), (other, "a/b"))
+        self.assertEqual(res.getheader("Docker-Content-Digest"), "sha256:" + digest(other))
+        self.assertEqual(self.blob().body, other)
+        self.assertEqual(self.blob(Range="bytes=3-").body, other[3:])
+
+    def test_rules_of_fault(self):
+        self.rules({"path": "blobs", "fault": "flip", "at": 7},
+                   {"path": "manifests", "fault": "status", "status": 429})
+        self.assertEqual(self.blob().body[7], DATA[7] ^ 1)
+        self.assertEqual(self.get("manifests/v1").status, 429)
+
+
+if __name__ == "__main__":
+    unittest.main()
