@@ -286,6 +286,20 @@ static int name_archive(const struct import_run *run, struct error *err)
 					       : err_wrap(err, "%s", run->name);
 }
 
+static int no_cache(const struct import_run *run, struct error *err)
+{
+	err_set(err, ERR_FORMAT,
+		"%s: no Hub cache in it (models--*/blobs, "
+		"models--*/snapshots)",
+		run->name);
+	return run->inside
+		       ? err_hint(err, "it has what lies inside a repository's "
+				       "folder; which one, only the folder's "
+				       "name tells: archive the folder itself "
+				       "(tar -cf FILE models--OWNER--NAME)")
+		       : -1;
+}
+
 static int run_import(struct import_run *run, const char *path,
 		      struct error *err)
 {
@@ -297,10 +311,7 @@ static int run_import(struct import_run *run, const char *path,
 	if (import_scan(run, err) || import_plan(run, err))
 		return name_archive(run, err);
 	if (run->use_count == 0)
-		return err_set(err, ERR_FORMAT,
-			       "%s: no Hub cache in it (models--*/blobs, "
-			       "models--*/snapshots)",
-			       run->name);
+		return no_cache(run, err);
 	run->st->repos = count_repos(&run->found);
 	if (ask_policy(run, err))
 		return err_wrap(err, "%s", run->name);

@@ -86,6 +86,14 @@ void import_name_parse(struct import_name *out, const char *path)
 	}
 }
 
+bool import_name_lacks_folder(const char *path)
+{
+	struct import_name n = { .kind = IMPORT_OTHER };
+
+	parse_inside(&n, path, path);
+	return n.kind == IMPORT_BLOB || n.kind == IMPORT_FILE;
+}
+
 static int leads_out(const char *path, const char *target, struct error *err)
 {
 	return err_set(err, ERR_UNSAFE, "%s: leads out of the cache, to %s",

@@ -2,6 +2,7 @@
 #ifndef ITTS_IMPORT_NAME_H
 #define ITTS_IMPORT_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,5 +31,8 @@ void import_name_parse(struct import_name *out, const char *path);
  * leaves the first hub_len bytes of path. *out: caller frees. */
 int import_follow(char **out, const char *path, const char *target,
 		  size_t hub_len, struct error *err) MUST_CHECK;
+
+/* Would it be part of a repo if a folder stood before it? */
+bool import_name_lacks_folder(const char *path);
 
 #endif

@@ -66,6 +66,7 @@ struct import_run {
 	size_t use_count;
 	struct import_listing *listings;
 	size_t listing_count, listing_cap;
+	bool inside;	   /* it has what lies in a repo's folder, without it */
 	bool guessed;	   /* it was said that a name may be another */
 	struct lock found; /* repos (commit "") and snapshots */
 };

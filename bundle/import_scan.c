@@ -184,6 +184,8 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 	if (!e.path)
 		return 0;
 	import_name_parse(&e.name, e.path);
+	run->inside |= e.name.kind == IMPORT_OTHER &&
+		       import_name_lacks_folder(e.path);
 	e.is_file = m->type == TAR_FILE;
 	e.composed = m->composed;
 	*names += strlen(e.path) * 2;

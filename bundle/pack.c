@@ -143,7 +143,10 @@ static int open_blob(struct pack *p, size_t blob, int *fd, struct error *err)
 			first = one;
 	}
 	*err = first;
-	return err_hint(err, "`itts-pack fetch` completes the store");
+	/* a disk or a right that fails, no download mends */
+	return first.code == ERR_NOT_FOUND || first.code == ERR_INTEGRITY
+		       ? err_hint(err, "`itts-pack fetch` completes the store")
+		       : -1;
 }
 
 static void emit(const struct pack *p, size_t blob, const char *label,

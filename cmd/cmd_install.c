@@ -161,6 +161,13 @@ static void put_text(struct app *app, const struct bundle_source *s,
 	placed_say_next(app, o);
 }
 
+static void put_skipped(struct app *app, const struct import_stats *i)
+{
+	if (i->skipped)
+		app_note(app, "%llu entries were no part of a cache",
+			 (unsigned long long)i->skipped);
+}
+
 static void put_import(struct app *app, const struct install_options *o,
 		       const struct import_stats *i)
 {
@@ -168,6 +175,17 @@ static void put_import(struct app *app, const struct install_options *o,
 	struct json_writer j;
 	char size[HUMAN_MAX];
 
+	if (!app->options->json && o->dry_run) {
+		app_note(app,
+			 "would import %llu repositories into %s: %llu blobs, "
+			 "%s (%llu there already); there is room for them",
+			 (unsigned long long)i->repos, o->cache_root,
+			 (unsigned long long)i->blobs,
+			 human_size(i->bytes, size),
+			 (unsigned long long)i->had_blobs);
+		put_skipped(app, i);
+		return;
+	}
 	if (!app->options->json) {
 		app_note(app,
 			 "imported %llu repositories into %s: %llu blobs, %s "
@@ -178,9 +196,7 @@ static void put_import(struct app *app, const struct install_options *o,
 			 (unsigned long long)i->had_blobs,
 			 (unsigned long long)i->snapshots,
 			 (unsigned long long)i->refs);
-		if (i->skipped)
-			app_note(app, "%llu entries were no part of a cache",
-				 (unsigned long long)i->skipped);
+		put_skipped(app, i);
 		placed_say_next(app, o);
 		return;
 	}

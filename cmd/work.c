@@ -71,6 +71,15 @@ int work_hint_lock(const struct app *app, struct error *err)
 	struct strlist words CLEANUP(strlist_release) = { 0 };
 	struct str line CLEANUP(str_release) = STR_INIT;
 
+	/* offline no lock can be made; what the cache has, export knows */
+	if (config_offline(app->env, app->options) &&
+	    app->options->args.count && !strcmp(app->command->name, "pack")) {
+		for (size_t i = 0; i < app->options->args.count; i++) {
+			str_addc(&line, ' ');
+			quote_sh(&line, app->options->args.items[i]);
+		}
+		return err_hint(err, "run itts-pack export%s", line.ptr);
+	}
 	select_words(app->options, &words);
 	for (size_t i = 0; i < words.count; i++) {
 		str_addc(&line, ' ');

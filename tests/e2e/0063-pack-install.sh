@@ -87,6 +87,47 @@ deep() { # directories take inodes as well, each of them
 	expect 0 itts install "$T/deep.tar" --cache "$T/disk/hub" --model-dir "$T/disk/m"
 }
 
+# --- archives as users make them ------------------------------------------------
+dry_import() { # says what would be done, and does nothing
+	tar -C "$T/store" -cf "$T/hub.tar" $R
+	expect 0 itts install --import "$T/hub.tar" --cache "$T/dry" --dry-run
+	prints "would import 1 repositories into $T/dry"
+	same "$(wc -l <"$T/out")" 1 # no next step: nothing was done
+	test ! -e "$T/dry"
+}
+inside() { # the folder's own name is what is missing
+	tar -C "$T/store/$R" -cf "$T/inside.tar" blobs refs snapshots
+	expect 7 itts install --import "$T/inside.tar" --cache "$T/none"
+	one_error
+	says "archive the folder itself"
+	tar -C "$T" -cf "$T/other.tar" lock.json
+	expect 7 itts install --import "$T/other.tar" --cache "$T/none"
+	! grep "folder itself" "$T/err" || fail "wrong advice"
+	test ! -e "$T/none"
+}
+pack_hints() { # advice that works
+	(
+		cd "$T"
+		expect 2 itts pack acme/voice --offline --cache "$T/store"
+		says "run itts-pack export acme/voice"
+		expect 0 itts export acme/voice --cache "$T/store" -o "$T/exported.tar"
+	)
+	rm -rf "$T/away"
+	cp -r "$T/store" "$T/away"
+	rm "$(readlink -f "$T/away/$R/snapshots/$A/big.bin")"
+	expect 6 itts pack --offline --lock "$T/lock.json" --cache "$T/away" -o "$T/x.tar"
+	says "completes the store"
+	[ "$(id -u)" -eq 0 ] || return 0
+	cp -r "$T/store" "$T/shut"
+	chmod -R a+rX "$T/shut" && chmod a+rx "$T"
+	chmod 600 "$(readlink -f "$T/shut/$R/snapshots/$A/big.bin")"
+	mkdir -m 777 "$T/out-dir"
+	chmod a+r "$T/lock.json"
+	expect 3 $NOBODY "$PROGRAM" pack --offline --lock "$T/lock.json" --cache "$T/shut" -o "$T/out-dir/x.tar"
+	says "Permission denied"
+	! grep "completes the store" "$T/err" || fail "wrong advice"
+}
+
 if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
 	check "deep directories: inodes are known before" deep
@@ -94,4 +135,7 @@ if [ "$(id -u)" -eq 0 ]; then
 else
 	skip_one "room where links are refused" "not root"
 fi
+check "--import --dry-run" dry_import
+check "an archive of what is inside a repository's folder" inside
+check "what pack advises" pack_hints
 finish
