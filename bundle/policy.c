@@ -316,7 +316,8 @@ int policy_scan(const struct policy *p, const struct scan_input *in,
 	if (got == 4 && !memcmp(head, "\177ELF", 4))
 		return refuse(p, "no_code", label, "a program or library (ELF)",
 			      err);
-	if (got >= 3 && (!memcmp(head, "#!/", 3) || !memcmp(head, "#! ", 3)))
+	/* the kernel takes blanks, tabs and relative names behind it, too */
+	if (got >= 3 && !memcmp(head, "#!", 2) && head[2] != '\n')
 		return refuse(p, "no_code", label, "a script (#!)", err);
 	if (scan_file(in, name, &r, err))
 		return -1;

@@ -2,7 +2,7 @@
  * A line of allowed_signers: principals, options (may be missing), key type, key
  * in base64, comment. Options are comma-separated: namespaces="LIST",
  * valid-after="TIME", valid-before="TIME", cert-authority. TIME is
- * YYYYMMDD[HHMM[SS]] in local time, or with a Z behind it in UTC.
+ * YYYYMMDD[HHMM[SS]] in local time, or with Z (or UTC) behind it in UTC.
  *
  * ssh-keygen skips lines that it cannot read. Here they are errors: a typing
  * mistake in a line that should have limited a key must not go unseen.
@@ -77,6 +77,18 @@ bool signers_match(const char *identity, const char *patterns)
 	return found;
 }
 
+/* Patterns that are all negated fit no identity. */
+static bool stands_for_nobody(const char *patterns)
+{
+	while (*patterns) {
+		if (*patterns != '!' && *patterns != ',')
+			return false;
+		patterns += strcspn(patterns, ",");
+		patterns += *patterns == ',';
+	}
+	return true;
+}
+
 /* --- one line ---------------------------------------------------------------- */
 
 static size_t blanks(const char *p)
@@ -96,11 +108,12 @@ static int number(const char *p, size_t digits)
 static int parse_time(const char *text, time_t *out, struct error *err)
 {
 	size_t digits = strspn(text, "0123456789");
-	bool utc = text[digits] == 'Z' || text[digits] == 'z';
+	bool utc = !strcasecmp(text + digits, "Z") ||
+		   !strcasecmp(text + digits, "UTC");
 	struct tm tm = { .tm_isdst = -1 }, back;
 	time_t t;
 
-	if (text[digits + utc] || (digits != 8 && digits != 12 && digits != 14))
+	if ((text[digits] && !utc) || (digits != 8 && digits != 12 && digits != 14))
 		return err_set(err, ERR_FORMAT,
 			       "\"%s\" is no time as YYYYMMDD[HHMM[SS]][Z]",
 			       text);
@@ -288,6 +301,11 @@ static int judge(const struct line *l, const struct signers_query *q,
 		return err_set(err, ERR_INTEGRITY,
 			       "the key is there as cert-authority, which is "
 			       "for certificates; these are not supported");
+	if (stands_for_nobody(l->principals))
+		return err_set(err, ERR_INTEGRITY,
+			       "the key is there for \"%s\", which is nobody: "
+			       "a line needs a principal without '!'",
+			       l->principals);
 	if (l->namespaces && !signers_match(q->name_space, l->namespaces))
 		return err_set(
 			err, ERR_INTEGRITY,

@@ -190,6 +190,15 @@ refused() {
 	echo "c@d valid-after=\"20200101\",namespaces=\"itts-*\" $line" >>list
 	installs --allowed-signers list
 	says "signed by c@d"
+	# what is negated only is nobody; a time may end in UTC as in Z (ssh-keygen's words)
+	echo "!release@example.com,!a@b $line" >list
+	refuses --allowed-signers list
+	says "line 1" nobody
+	echo "!c@d,*@b valid-before=\"20990101UTC\" $line" >list
+	installs --allowed-signers list
+	echo "a@b valid-before=\"20200101utc\" $line" >list
+	refuses --allowed-signers list
+	says expired
 	ssh-keygen -q -k -f krl keys/other.pub
 	expect 7 itts install out.tar --cache "$T/none" --revoked krl
 	says KRL "not supported"

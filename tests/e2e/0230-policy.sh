@@ -18,9 +18,11 @@ open("files/old.bin", "wb").write(b"cos\nsystem\n(S'true'\ntR.")
 open("files/torn.pt", "wb").write(b"\x80\x02}")
 open("files/elf.dat", "wb").write(b"\177ELF\2\1\1" + bytes(5000))
 open("files/run.txt", "wb").write(b"#!/bin/sh\necho\n")
+open("files/tab.txt", "wb").write(b"#!\t/bin/sh\necho\n")
+open("files/rel.txt", "wb").write(b"#!sh\necho\n")
 PYTHON
 	local name
-	for name in good.pth evil.pth old.bin torn.pt elf.dat run.txt code.py libx.so.1; do
+	for name in good.pth evil.pth old.bin torn.pt elf.dat run.txt tab.txt rel.txt code.py libx.so.1; do
 		mkdir -p "top/models/acme/${name%%.*}/main"
 		[ -e "files/$name" ] || echo "$name" >"files/$name"
 		cp "files/$name" "top/models/acme/${name%%.*}/main/m.${name#*.}"
@@ -30,7 +32,7 @@ PYTHON
 	done
 	mv top/models/acme/libx/main/m.so.1 top/models/acme/libx/main/libx.so.1
 	start_hub hub "$T/top"
-	for name in good evil old torn elf run code libx; do
+	for name in good evil old torn elf run tab rel code libx; do
 		expect 0 itts lock acme/$name --endpoint "$hub" --cache "$T/store" --lock $name.json
 		# a lock written by hand would say it; the Hub's fixtures do not
 		jq '.repos[0].license = "mit"' $name.json >x && mv x $name.json
@@ -102,6 +104,8 @@ no_code() {
 	refuses '"no_code": true' torn.tar "acme/torn m.pt" malformed
 	refuses '"no_code": true' elf.tar "acme/elf m.dat" ELF
 	refuses '"no_code": true' run.tar "acme/run m.txt" "a script"
+	refuses '"no_code": true' tab.tar "acme/tab m.txt" "a script"
+	refuses '"no_code": true' rel.tar "acme/rel m.txt" "a script"
 	refuses '"no_code": true' code.tar "acme/code m.py" "a name"
 	refuses '"no_code": true' libx.tar "acme/libx libx.so.1" "a name"
 }
