@@ -135,8 +135,8 @@ texts() { # --json: a document of each, and of a command line without command
 
 check "env: shells" shells
 check "env: --json" as_json
-if command -v systemd-analyze >/dev/null; then check "env: systemd" systemd; else skip_one "env: systemd" "no systemd-analyze"; fi
-if type -P docker >/dev/null; then check "env: docker" docker; else skip_one "env: docker" "no docker"; fi
+if command -v systemd-analyze >/dev/null; then check "env: systemd" systemd; else echo "# env: systemd: no systemd-analyze here"; fi
+if type -P docker >/dev/null; then check "env: docker" docker; else echo "# env: docker: no docker here"; fi
 check "completion: bash, zsh, fish" completions
 check "help and completion with --json" texts
 finish
