@@ -113,7 +113,8 @@ static int parse_time(const char *text, time_t *out, struct error *err)
 	struct tm tm = { .tm_isdst = -1 }, back;
 	time_t t;
 
-	if ((text[digits] && !utc) || (digits != 8 && digits != 12 && digits != 14))
+	if ((text[digits] && !utc) ||
+	    (digits != 8 && digits != 12 && digits != 14))
 		return err_set(err, ERR_FORMAT,
 			       "\"%s\" is no time as YYYYMMDD[HHMM[SS]][Z]",
 			       text);
