@@ -100,7 +100,10 @@ static int match_copy(struct arrival *a, const struct digest *sha256,
 			e->etag = *sha256;
 		else if (has_blob(run, e, git))
 			e->etag = *git;
-		else {
+		else if (e->is_file && import_name_is_macos(e->path)) {
+			e->name.kind = IMPORT_OTHER;
+			run->st->macos++;
+		} else {
 			err_set(err, ERR_INTEGRITY,
 				"%s: %s: nothing proves what it is", run->name,
 				e->path);

@@ -94,6 +94,13 @@ bool import_name_lacks_folder(const char *path)
 	return n.kind == IMPORT_BLOB || n.kind == IMPORT_FILE;
 }
 
+bool import_name_is_macos(const char *path)
+{
+	const char *base = path_base(path);
+
+	return str_starts(base, "._") || !strcmp(base, ".DS_Store");
+}
+
 static int leads_out(const char *path, const char *target, struct error *err)
 {
 	return err_set(err, ERR_UNSAFE, "%s: leads out of the cache, to %s",

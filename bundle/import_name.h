@@ -35,4 +35,7 @@ int import_follow(char **out, const char *path, const char *target,
 /* Would it be part of a repo if a folder stood before it? */
 bool import_name_lacks_folder(const char *path);
 
+/* Does macOS add files of that name to archives and directories? */
+bool import_name_is_macos(const char *path);
+
 #endif

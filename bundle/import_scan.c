@@ -152,6 +152,14 @@ static int set_target(const struct tar_member *m, struct import_entry *e,
 	return 0;
 }
 
+/* No part of a cache even where a ref would lie: git has no such names. */
+static bool is_macos(const struct tar_member *m, const struct import_entry *e)
+{
+	return m->type == TAR_FILE &&
+	       (e->name.kind == IMPORT_OTHER || e->name.kind == IMPORT_REF) &&
+	       import_name_is_macos(e->path);
+}
+
 static bool is_kept(const struct tar_member *m, const struct import_entry *e)
 {
 	return m->type == TAR_SYMLINK ||
@@ -200,8 +208,11 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		free_ptr(&e.path);
 		return -1;
 	}
-	if (!is_kept(m, &e)) {
-		run->st->skipped += m->type != TAR_DIR;
+	if (is_macos(m, &e) || !is_kept(m, &e)) {
+		if (is_macos(m, &e))
+			run->st->macos++;
+		else
+			run->st->skipped += m->type != TAR_DIR;
 		free_ptr(&e.path);
 		return 0;
 	}

@@ -166,6 +166,9 @@ static void put_skipped(struct app *app, const struct import_stats *i)
 	if (i->skipped)
 		app_note(app, "%llu entries were no part of a cache",
 			 (unsigned long long)i->skipped);
+	if (i->macos)
+		app_note(app, "%llu files of macOS left out (._*, .DS_Store)",
+			 (unsigned long long)i->macos);
 }
 
 static void put_import(struct app *app, const struct install_options *o,
@@ -210,6 +213,7 @@ static void put_import(struct app *app, const struct install_options *o,
 	json_put_kv_u64(&j, "snapshots", i->snapshots);
 	json_put_kv_u64(&j, "refs", i->refs);
 	json_put_kv_u64(&j, "skipped", i->skipped);
+	json_put_kv_u64(&j, "macos", i->macos);
 	app_json_end(app, &j);
 }
 

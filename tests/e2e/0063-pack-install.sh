@@ -3,7 +3,7 @@
 # colleagues on other systems make them, caches that others have written before.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq
+need python3 jq zip
 A=1111111111111111111111111111111111111111
 R=models--acme--voice
 make_store "$T/store" "$T/lock.json" <<SPEC
@@ -127,6 +127,37 @@ pack_hints() { # advice that works
 	says "Permission denied"
 	! grep "completes the store" "$T/err" || fail "wrong advice"
 }
+mac() { # what macOS adds is left out, unless it is proved to be a file of the repository
+	local h=$T/mac/hub/$R kind
+	mkdir -p "$T/mac/hub"
+	cp -r "$T/store/$R" "$T/mac/hub"
+	(cd "$T/mac" && zip -qry mac.zip hub && mkdir -p __MACOSX/hub/$R/snapshots/$A __MACOSX/hub/$R/refs &&
+		head -c 163 /dev/urandom | tee __MACOSX/hub/$R/snapshots/$A/._config.yaml >__MACOSX/hub/$R/refs/._main &&
+		zip -qr mac.zip __MACOSX)
+	head -c 163 /dev/urandom | tee "$T/mac/hub/._$R" "$h/snapshots/$A/._big.bin" "$h/snapshots/$A/deep/._er" >"$h/refs/._main"
+	head -c 6148 /dev/urandom | tee "$h/snapshots/$A/.DS_Store" "$h/.DS_Store" >"$h/refs/.DS_Store"
+	tar -C "$T/mac" -cf "$T/mac/mac.tar" hub
+	tar -C "$T/mac" -chf "$T/mac/plain.tar" hub
+	for kind in mac.zip mac.tar plain.tar; do
+		rm -rf "$T/mac/c"
+		expect 0 itts install --import "$T/mac/$kind" --cache "$T/mac/c"
+		prints "files of macOS left out"
+		expect 0 itts verify --cache "$T/mac/c" --lock "$T/lock.json"
+		test -z "$(find "$T/mac/c" -name '._*' -o -name .DS_Store)"
+	done
+	expect 0 itts install --import "$T/mac/mac.tar" --cache "$T/mac/c2" --json
+	jq -e '.macos == 7' "$T/out"
+	# nothing proves what only looks like a file of the user's, as before
+	echo mine >"$h/snapshots/$A/mine.txt"
+	tar -C "$T/mac" -cf "$T/mac/mine.tar" hub
+	expect 9 itts install --import "$T/mac/mine.tar" --cache "$T/mac/c3"
+	says "mine.txt: nothing proves"
+	make_store "$T/mac/s" "$T/mac/l.json" <<<'{"name": "m", "repos": [{"files": [{"path": "._x", "size": 99}, {"path": ".DS_Store", "text": "x", "git": true}]}]}'
+	tar -C "$T/mac/s" -chf "$T/mac/real.tar" --exclude blobs --exclude trees .
+	expect 0 itts install --import "$T/mac/real.tar" --cache "$T/mac/c4" --lock "$T/mac/l.json"
+	same "$(find "$T/mac/c4" -name ._x -o -name .DS_Store | wc -l)" 2
+	expect 0 itts verify --cache "$T/mac/c4" --lock "$T/mac/l.json"
+}
 
 if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
@@ -138,4 +169,5 @@ fi
 check "--import --dry-run" dry_import
 check "an archive of what is inside a repository's folder" inside
 check "what pack advises" pack_hints
+check "what macOS adds to archives" mac
 finish
