@@ -143,12 +143,12 @@ static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
 /* --- the whole -------------------------------------------------------------------- */
 
 /* Bytes without any mark: protocols 0 and 1 have none. */
-static int try_pickle(const struct scan_input *in, struct scan_result *r,
-		      struct error *err)
+static int try_pickle(const struct scan_input *in, uint64_t at,
+		      struct scan_result *r, struct error *err)
 {
 	struct scan_result t CLEANUP(scan_result_release) = { 0 };
 
-	if (scan_pickles(in, 0, in->size, &t, err))
+	if (scan_pickles(in, at, in->size, &t, err))
 		return -1;
 	/* it broke off before anything was called: Python would, too */
 	if (t.word == SCAN_MALFORMED && t.notes.count == 1 && !t.limit)
@@ -156,6 +156,29 @@ static int try_pickle(const struct scan_input *in, struct scan_result *r,
 	*r = t;
 	t = (struct scan_result){ 0 };
 	return 0;
+}
+
+/* An array of objects is a pickle behind numpy's header: magic, version (with 1 a
+ * length of two bytes follows, else of four), type. What type it is stands there as
+ * Python, which can be written in many ways: the bytes behind it are tried. */
+static int scan_numpy(const struct scan_input *in, struct scan_result *r,
+		      struct error *err)
+{
+	unsigned char head[12];
+	uint64_t at;
+	size_t got = 0;
+
+	if (in->pread(in->ctx, head, sizeof(head), 0, &got, err))
+		return -1;
+	if (got < sizeof(head))
+		return 0;
+	at = head[8] | (uint64_t)head[9] << 8;
+	if (head[6] == 1)
+		at += 10;
+	else
+		at += 12 +
+		      ((uint64_t)head[10] << 16 | (uint64_t)head[11] << 24);
+	return at < in->size ? try_pickle(in, at, r, err) : 0;
 }
 
 static bool is_zip(const unsigned char *head, size_t got,
@@ -191,6 +214,8 @@ int scan_file(const struct scan_input *in, const char *name,
 		return zip_walk(in, scan_member, &z, r, err);
 	if (is_proto(head, got))
 		return scan_pickles(in, 0, in->size, r, err);
+	if (got >= 6 && !memcmp(head, "\x93NUMPY", 6))
+		return scan_numpy(in, r, err);
 	if (!scan_is_suspect(name))
 		return 0;
 	if (got == HEAD && !memcmp(head + 257, "ustar", 5)) {
@@ -210,7 +235,7 @@ int scan_file(const struct scan_input *in, const char *name,
 			  "compressed, which is not looked into");
 		return 0;
 	}
-	return try_pickle(in, r, err);
+	return try_pickle(in, 0, r, err);
 }
 
 int scan_window_pread(void *ctx, void *buf, size_t n, uint64_t offset,

@@ -27,6 +27,19 @@ for proto in (2, 3, 4, 5):
     write(f"good/two{proto}.pt", pickle.dumps(1, proto) + pickle.dumps([2], proto))
 write("good/bytearray.pt", pickle.dumps(list(range(1000)), 4))
 
+# numpy's arrays: of objects they are pickles behind a header, in any of its versions
+def array(path, descr, data, version=1):
+    text = ("{'descr': %s, 'fortran_order': False, 'shape': (1,), }" % descr).encode() + b"\n"
+    write(path, b"\x93NUMPY" + bytes([version, 0]) +
+          struct.pack("<H" if version == 1 else "<I", len(text)) + text + data)
+for version in (1, 2, 3):
+    array(f"good/objects{version}.npy", "'|O'", pickle.dumps([{"a": 1}], 4), version)
+    array(f"bad/objects{version}.npy", "'ob' 'ject'", pickle.dumps(os.system, version), version)
+array("bad/old.npy", "'|O'", b"cos\nsystem\n(S'true'\ntR.")
+array("plain/numbers.npy", "'<f4'", struct.pack("<1000f", *range(1000)))
+array("plain/bytes.npy", "'|u1'", b"\x80\x04" + bytes(500))
+array("plain/empty.npy", "'<f4'", b"")
+
 # a state_dict as torch.save() writes it
 def tensor(key):
     return (b"ctorch._utils\n_rebuild_tensor_v2\nq\x02((X\x07\x00\x00\x00storageq\x03"
