@@ -9,6 +9,7 @@ repo "$TOP" acme/voice $A big.safetensors=20000000 config.json=300
 repo "$TOP" acme/thrift $A weights.bin=5500000
 mapfile -t crumbs < <(seq -f 'crumb-%g.json=300' 150)
 repo "$TOP" acme/crumbs $A "${crumbs[@]}"
+# shellcheck disable=SC2034 # of fetch_big
 SRC=$TOP/models/acme/voice/$A
 start_hub hub "$TOP"
 start_hub near "$TOP" --rate 3000000
@@ -30,15 +31,6 @@ faults "$drip" '[{"path": "big.safetensors", "fault": "slow", "rate": 1}]'
 DRIP=$!
 PIDS="$PIDS $DRIP"
 
-fetch() { # ARGS...: into a new cache; all is right
-	local cache=$T/cache-$BASHPID
-	rm -rf "$cache"
-	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --json "$@"
-	cache_is_honest "$cache"
-	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
-	same "$(find "$cache" -name '*.itts-part' | wc -l)" 0
-	rm -rf "$cache"
-}
 few_descriptors() { # fewer files at a time, then
 	expect 0 itts lock acme/crumbs --lock "$T/crumbs.json" --endpoint "$hub" --cache "$T/c0"
 	(
@@ -51,7 +43,7 @@ few_descriptors() { # fewer files at a time, then
 both() { # each by what it can; small files from the first
 	: >"$T/log/far.requests"
 	# shellcheck disable=SC2154
-	fetch --endpoint "$near" --endpoint "$far" --connections 4
+	fetch_big --endpoint "$near" --endpoint "$far" --connections 4
 	jq -e '.sources[0].received_bytes > .sources[1].received_bytes' "$T/out"
 	jq -e '.sources[1].received_bytes > 500000' "$T/out"
 	# at the end a block of each slow connection may have been asked for twice, and
@@ -65,7 +57,7 @@ both() { # each by what it can; small files from the first
 liar() { # found out by the digest, named, not asked any more; the rest was right
 	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000},
 		{"path": "big.safetensors", "fault": "flip", "at": 9700000}]'
-	fetch --endpoint "$bad" --endpoint "$hub" --connections 2
+	fetch_big --endpoint "$bad" --endpoint "$hub" --connections 2
 	jq -e '.sources[0].received_bytes > 0' "$T/out"
 	if jq -e '.sources[0].dropped' "$T/out"; then
 		says "$bad" "wrong bytes in" "is not asked any more"
@@ -86,30 +78,30 @@ liar_alone() { # all of it came from the liar before the other could
 fails_midway() { # costs its own blocks
 	faults "$bad" '[{"path": "big.safetensors", "fault": "none", "count": 2},
 		{"path": "big.safetensors", "fault": "drop"}]'
-	fetch --endpoint "$bad" --endpoint "$near"
+	fetch_big --endpoint "$bad" --endpoint "$near"
 	jq -e '.wasted_bytes < 4194304' "$T/out"
 }
 stalls() { # its block comes from the other
 	faults "$bad" '[{"path": "big.safetensors", "fault": "stall", "after": 300000, "seconds": 50}]'
-	fetch --endpoint "$near" --endpoint "$bad"
+	fetch_big --endpoint "$near" --endpoint "$bad"
 	jq -e '.sources[0].received_bytes > 15000000' "$T/out"
 }
 once() { # the redirect of a file is resolved once
 	: >"$T/log/hub.requests"
-	fetch --endpoint "$hub"
+	fetch_big --endpoint "$hub"
 	same "$(jq -r 'select(.origin == "hub") | .path' "$T/log/hub.requests" |
 		grep -c big.safetensors)" 1
 	test "$(jq -r 'select(.origin == "cdn") | .range' "$T/log/hub.requests" | sort -u | wc -l)" -ge 3
 }
 keeps_connections() { # few peers for many requests
 	: >"$T/log/near.requests"
-	fetch --endpoint "$near" --connections 3
+	fetch_big --endpoint "$near" --connections 3
 	test "$(jq -r 'select(.origin == "cdn") | .peer' "$T/log/near.requests" | sort -u | wc -l)" -le 6
 }
 expires() { # signed URLs that live for a second
 	start_hub brief "$TOP" --rate 1500000 --url-life 1
 	# shellcheck disable=SC2154
-	fetch --endpoint "$brief" --connections 2
+	fetch_big --endpoint "$brief" --connections 2
 	test "$(jq -r 'select(.origin == "hub") | .path' "$T/log/brief.requests" |
 		grep -c big.safetensors)" -ge 2
 	stop brief
@@ -137,10 +129,10 @@ deadline() { # gives up in time; what came is kept
 only() { # some of the endpoints, in their order; a name that means none
 	start_hub third "$TOP" # nothing of an earlier row is on its way to its log
 	# shellcheck disable=SC2154
-	fetch --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "${near#http://}"
+	fetch_big --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "${near#http://}"
 	jq -e --arg near "$near" '[.sources[].origin] == [$near]' "$T/out"
 	same "$(wc -l <"$T/log/third.requests")" 0
-	fetch --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "$hub" --only-mirror "$near/"
+	fetch_big --endpoint "$third" --endpoint "$near" --endpoint "$hub" --only-mirror "$hub" --only-mirror "$near/"
 	jq -e --arg near "$near" --arg hub "$hub" '[.sources[].origin] == [$near, $hub]' "$T/out"
 	same "$(wc -l <"$T/log/third.requests")" 0
 	expect 2 itts fetch --lock "$T/lock.json" --cache "$T/c9" --endpoint "$near" --only-mirror hf-mirror.com
@@ -154,14 +146,14 @@ only() { # some of the endpoints, in their order; a name that means none
 	says https://huggingface.co
 }
 per_mirror() { # on the way and at the end, of each that sent something
-	fetch --endpoint "$near" --endpoint "$far" --connections 2 --per-mirror --progress=json
+	fetch_big --endpoint "$near" --endpoint "$far" --connections 2 --per-mirror --progress=json
 	jq -sec --arg near "$near" --arg far "$far" '[.[] | select(.type == "source")] |
 		([.[].source] | unique) == ([$near, $far] | sort) and
 		(map(select(.source == $near).done) | . == sort and last > 1000000) and
 		any(.connections > 1) and any(.rate > 0) and length >= 4' "$T/err"
 	jq -e --arg done "$(jq -s "[.[] | select(.type == \"source\" and .source == \"$near\").done] | last" "$T/err")" \
 		'.sources[0].received_bytes == ($done | tonumber)' "$T/out"
-	fetch --endpoint "$near" --progress=json
+	fetch_big --endpoint "$near" --progress=json
 	same "$(grep -c '"type":"source"' "$T/err")" 0
 	rm -rf "$T/c10"
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c10" --endpoint "$near" --endpoint "$far" \

@@ -17,15 +17,6 @@ start_hub steady "$TOP" --rate 6000000
 start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
-fetch() { # ARGS...: into a new cache; all is right
-	local cache=$T/cache-$BASHPID
-	rm -rf "$cache"
-	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --json "$@"
-	cache_is_honest "$cache"
-	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
-	rm -rf "$cache"
-}
-
 # Each byte is read back once, by the thread behind the writer; when the last byte has
 # come, little is left to hash; nothing is read afterwards or by mapping it.
 one_pass() {
@@ -82,14 +73,14 @@ grows() {
 	: >"$T/log/bad.requests"
 	# shellcheck disable=SC2154
 	faults "$bad" "[$(slow_all 1500000)]"
-	fetch --endpoint "$bad"
+	fetch_big --endpoint "$bad"
 	opens | tr -d '\n '
 	# (a busy machine looks at them a little late)
 	test "$(opens | jq '.[:3] | max')" -le 6
 	test "$(opens | jq max)" -ge 12
 	test "$(opens | jq max)" -le 18 # a server may see the next before the last has gone
 	: >"$T/log/bad.requests"
-	fetch --endpoint "$bad" --connections 3
+	fetch_big --endpoint "$bad" --connections 3
 	test "$(opens | jq max)" -le 4
 }
 # Refused in the middle: half as many from then on, and all is right in the end.
@@ -122,18 +113,18 @@ halves() { # RULE FAULT COUNT: what it refuses with, and how often
 thrifty() {
 	local i
 	for i in 4 12; do
-		fetch --endpoint "$even" --connections $i
+		fetch_big --endpoint "$even" --connections $i
 		jq -c '[.wasted_bytes, .retries, .elapsed_ms]' "$T/out"
 		jq -e ".retries == 0 and .wasted_bytes <= 1048576 and
 			([.sources[].received_bytes] | add) <= $SIZE * 1.026" "$T/out"
 	done
-	fetch --endpoint "$hub"
+	fetch_big --endpoint "$hub"
 	jq -e ".retries == 0 and .wasted_bytes <= 1048576" "$T/out"
 }
 # One answer crawls: its block comes from another connection, that block alone.
 helped() {
 	faults "$bad" '[{"path": "big.safetensors", "fault": "slow", "rate": 1000, "count": 1}]'
-	fetch --endpoint "$bad"
+	fetch_big --endpoint "$bad"
 	jq -e '.wasted_bytes <= 1048576 and .retries == 0' "$T/out"
 }
 timed() { # COMMAND...: how many ms it took, in MS
@@ -145,7 +136,7 @@ timed() { # COMMAND...: how many ms it took, in MS
 limited() { # exact to a twentieth, from one connection or many
 	local n
 	for n in 1 8; do
-		timed fetch --endpoint "$hub" --limit-rate 10M --connections $n
+		timed fetch_big --endpoint "$hub" --limit-rate 10M --connections $n
 		test $MS -ge $((SIZE * 95 / 100 / 10486))
 		# a busy machine takes longer
 		test $MS -le $((SIZE * 125 / 100 / 10486))

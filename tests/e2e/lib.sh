@@ -201,6 +201,18 @@ content() {
 # every snapshot link leads to one, no temporary file in a snapshot.
 cache_is_honest() { python3 "$ROOT/tests/e2e/honest.py" "$@"; }
 
+# The file big.safetensors of $SRC, which $T/lock.json has of commit $A, into a new
+# cache: all is right, and nothing is left beside it.
+fetch_big() { # OPTIONS of fetch...
+	local cache=$T/cache-$BASHPID
+	rm -rf "$cache"
+	expect 0 itts fetch --lock "$T/lock.json" --cache "$cache" --json "$@"
+	cache_is_honest "$cache"
+	cmp "$SRC/big.safetensors" "$cache/models--acme--voice/snapshots/$A/big.safetensors"
+	same "$(find "$cache" -name '*.itts-part' | wc -l)" 0
+	rm -rf "$cache"
+}
+
 # One bit of a file: content in which the damage is one, whatever stands there.
 flip() { # FILE OFFSET
 	local old
