@@ -191,6 +191,49 @@ static int place_refs(struct import_run *run, const struct lock_repo *r,
 	return install_refs(run->store, r, run->o, err);
 }
 
+/* The refs of a lock, last of all: they win over those of the archive. Only where
+ * all that the lock lists came along. */
+static int place_lock_refs(struct import_run *run, const struct lock_repo *r,
+			   struct error *err)
+{
+	const struct lock_repo *own = NULL;
+
+	for (size_t i = 0; i < run->found.repo_count && !own; i++)
+		if (run->found.repos[i].type == r->type &&
+		    !strcmp(run->found.repos[i].id, r->id) &&
+		    !strcmp(run->found.repos[i].commit, r->commit))
+			own = &run->found.repos[i];
+	if (!own || r->refs.count == 0)
+		return 0;
+	for (size_t i = 0; i < r->file_count; i++) {
+		if (lock_find_file(own, r->files[i].path))
+			continue;
+		event_warn(run->o->sink,
+			   "%s: %s of the lock is not in the archive; the "
+			   "lock's refs are not set",
+			   r->id, r->files[i].path);
+		return 0;
+	}
+	for (size_t i = 0; i < r->refs.count; i++)
+		run->st->refs += !strlist_has(&own->refs, r->refs.items[i]);
+	return install_refs(run->store, r, run->o, err);
+}
+
+static int place_all_refs(struct import_run *run, const size_t *missing,
+			  struct error *err)
+{
+	const struct lock *found = &run->found;
+
+	for (size_t i = 0; i < found->repo_count; i++)
+		if (found->repos[i].commit[0] != '\0' && missing[i] == 0 &&
+		    place_refs(run, &found->repos[i], err))
+			return -1;
+	for (size_t i = 0; run->lock && i < run->lock->repo_count; i++)
+		if (place_lock_refs(run, &run->lock->repos[i], err))
+			return -1;
+	return 0;
+}
+
 static int place_all(struct import_run *run, struct error *err)
 {
 	const struct lock *found = &run->found;
@@ -212,10 +255,8 @@ static int place_all(struct import_run *run, struct error *err)
 			       run->o->cancel, run->o->sink, &views, err))
 			return -1;
 	}
-	for (size_t i = 0; i < found->repo_count; i++)
-		if (found->repos[i].commit[0] != '\0' && missing[i] == 0 &&
-		    place_refs(run, &found->repos[i], err))
-			return -1;
+	if (place_all_refs(run, missing, err))
+		return -1;
 	hfcache_remember(run->store);
 	return 0;
 }

@@ -21,8 +21,8 @@ static void count_repos(const struct import_run *run, struct space_need *need)
 	for (size_t i = 0; i < run->found.repo_count; i++) {
 		const struct lock_repo *r = &run->found.repos[i];
 		char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
-		char *tree CLEANUP(free_ptr) = xasprintf(
-			"%s/trees/%s.json", folder, r->commit);
+		char *tree CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json",
+							 folder, r->commit);
 
 		if (!is_there(run, tree))
 			space_add_repo(need);

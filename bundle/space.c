@@ -15,7 +15,7 @@
 
 #define DISK_BLOCK 4096u
 /* Directories and small files of one repo: blobs/, refs/, trees/ and so on. */
-#define REPO_INODES  16
+#define REPO_INODES 16
 /* The directory itself, its tag, the lock file. */
 #define STORE_INODES 8
 /* Of a file in a listing, but for its name. */

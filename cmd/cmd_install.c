@@ -72,7 +72,8 @@ static const struct option options[] = {
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, lock),
 	  .value = "FILE",
-	  .help = "check what is imported against this lock, and place it in "
+	  .help = "check what is imported against this lock, set its refs, and "
+		  "place it in "
 		  "the model directory as it says (with --import)" },
 };
 

@@ -158,6 +158,26 @@ mac() { # what macOS adds is left out, unless it is proved to be a file of the r
 	same "$(find "$T/mac/c4" -name ._x -o -name .DS_Store | wc -l)" 2
 	expect 0 itts verify --cache "$T/mac/c4" --lock "$T/mac/l.json"
 }
+lock_refs() { # the refs that a lock names are set, whatever the archive has
+	local B=2222222222222222222222222222222222222222 ref=$T/lr/$R/refs/main
+	tar -C "$T/store" -cf "$T/norefs.tar" --exclude refs $R
+	expect 0 itts install --import "$T/norefs.tar" --cache "$T/lr" --lock "$T/lock.json" --json
+	jq -e '.refs == 1' "$T/out"
+	same "$(cat "$ref")" $A
+	expect 0 itts verify --cache "$T/lr" --lock "$T/lock.json"
+	printf %s $B >"$ref"
+	expect 0 itts install --import "$T/norefs.tar" --cache "$T/lr" --lock "$T/lock.json" --keep-refs
+	says "kept at $B, not $A"
+	same "$(cat "$ref")" $B
+	expect 0 itts install --import "$T/norefs.tar" --cache "$T/lr" --lock "$T/lock.json"
+	says "refs/main of acme/voice: $B -> $A"
+	same "$(cat "$ref")" $A
+	# not of a snapshot that lacks files
+	tar -C "$T/store" -cf "$T/part.tar" --exclude refs --exclude config.yaml $R
+	expect 0 itts install --import "$T/part.tar" --cache "$T/lr2" --lock "$T/lock.json"
+	says "config.yaml of the lock is not in the archive"
+	test ! -e "$T/lr2/$R/refs/main"
+}
 
 if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
@@ -170,4 +190,5 @@ check "--import --dry-run" dry_import
 check "an archive of what is inside a repository's folder" inside
 check "what pack advises" pack_hints
 check "what macOS adds to archives" mac
+check "--import: the refs of the lock" lock_refs
 finish
