@@ -183,13 +183,13 @@ elsewhere() { # bytes on another host, which is told nothing
 	done
 	# nor when it asks for it: a challenge counts only where the request was for
 	set_up "$reg" "[{$on_blob, \"fault\": \"redirect\", \"to\": \"$other/v2/models/voice/blobs/sha256:$BIG\"}]"
-	for rule in "$(login Basic x)" "$(login Bearer "$secure/token")"; do
+	for rule in "$(login Bearer "$secure/token")" "$(login Basic x)"; do
 		set_up "$other" "[$rule]"
 		set_up "$secure" "[$answer_token]"
 		expect 5 as_eva "$HOST" pull "$T/asked"
+		same "$(told other) $(told secure)" "0 0"
 		clear_error big.bin "refused"
 		untouched "$T/asked"
-		same "$(told other) $(told secure)" "0 0"
 	done
 	all_well
 	expect 0 as_eva "$HOST" pull "$T/asked"
