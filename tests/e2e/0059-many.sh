@@ -29,6 +29,18 @@ PYTHON
 	within 0 "$PROGRAM" verify --cache "$X/hub" --lock "$T/many.json"
 	[ -z "${ITTS_LONG:-}" ] || within 0 "$PROGRAM" verify --cache "$X/hub"
 }
+every() { # of the other commands that see all files
+	local hub=$X/hub
+	within 0 "$PROGRAM" ls --cache "$hub"
+	within 0 "$PROGRAM" inventory --cache "$hub"
+	within 0 "$PROGRAM" sbom --lock "$T/many.json"
+	within 0 "$PROGRAM" scan "$hub"
+	within 0 "$PROGRAM" gc --cache "$hub"
+	within 0 "$PROGRAM" export acme/many --cache "$hub" -o "$X/e.tar"
+	within 0 "$PROGRAM" import "$X/e.tar" --cache "$X/taken"
+	within 0 "$PROGRAM" repair --cache "$X/taken"
+	rm -r "$X/e.tar" "$X/taken"
+}
 registry() { # of which an image of two files carries the manifest of all
 	local at=$X/www/v2/acme/few
 	mkdir -p "$at/manifests" "$at/blobs"
@@ -52,6 +64,7 @@ one_more() { # pack says so before it writes anything
 	test ! -e "$X/more.tar"
 }
 check "50,000 files" many
+check "every command" every
 check "a registry" registry
 check "one file more" one_more
 finish
