@@ -1,12 +1,15 @@
 #include "base/file.h"
+#include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
 #include "cmd/select.h"
 #include "cmd/work.h"
 #include "fetch/git_source.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct option options[] = {
 	{ .name = "check",
@@ -135,12 +138,18 @@ static bool same_lock(const struct lock *a, const struct lock *b)
  * its bytes and their digest are no longer the lock's. */
 static int is_canonical(const struct work *w, bool *out, struct error *err)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	int fd CLEANUP(close_fd) = -1;
 	struct digest is, want;
+	struct stat st;
 
-	if (file_read_all(AT_FDCWD, w->path, LOCK_LIMIT, &text, err) != 0)
+	/* not read whole: two locks are in memory already */
+	if (file_open(AT_FDCWD, w->path, 0, &fd, err) != 0)
 		return -1;
-	digest_buf(DIGEST_SHA256, text.ptr, text.len, &is);
+	if (fstat(fd, &st) != 0)
+		return err_sys(err, errno, "%s", w->path);
+	if (digest_fd(DIGEST_SHA256, fd, 0, (uint64_t)st.st_size, &is, err) !=
+	    0)
+		return err_wrap(err, "%s", w->path);
 	lock_digest(&w->lock, &want);
 	*out = digest_equal(&is, &want);
 	return 0;
