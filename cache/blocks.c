@@ -155,7 +155,9 @@ static int no_journal(const struct blocks *b, struct error *err)
 	err_wrap(err, "%s: journal of the download", b->part.label);
 	return err->sys == ENOSPC || err->sys == EDQUOT
 		       ? err_hint(err,
-				  "free some space and run the command again")
+				  "free some space where the cache is (%s) "
+				  "and run the command again",
+				  b->part.cache->root)
 		       : -1;
 }
 
@@ -250,7 +252,9 @@ int blocks_write(struct blocks *b, uint64_t offset, const void *p, size_t n,
 		return 0;
 	return err->sys == ENOSPC || err->sys == EDQUOT
 		       ? err_hint(err,
-				  "free some space and run the command again")
+				  "free some space where the cache is (%s) "
+				  "and run the command again",
+				  b->part.cache->root)
 		       : -1;
 }
 

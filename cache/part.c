@@ -30,10 +30,13 @@
 /* Adopted files up to this size are read back for their git SHA-1, too. */
 #define READ_BACK_MAX ((uint64_t)16 << 20)
 
-static int no_space(struct error *err)
+static int no_space(const struct hfcache *c, struct error *err)
 {
 	if (err->sys == ENOSPC || err->sys == EDQUOT)
-		err_hint(err, "free some space and run the command again");
+		err_hint(err,
+			 "free some space where the cache is (%s) and run the "
+			 "command again",
+			 c->root);
 	if (err->sys == EFBIG)
 		err_hint(err, "the file system does not take files this large");
 	return -1;
@@ -87,7 +90,7 @@ static int open_named(struct hfcache_part *p, struct error *err)
 	if (fd < 0) {
 		err_sys(err, errno, "%s: cannot create %s/%s" PART_SUFFIX,
 			p->label, p->cache->root, p->path);
-		return no_space(err);
+		return no_space(p->cache, err);
 	}
 	p->fd = take_fd(&fd);
 	p->named = true;
@@ -257,7 +260,7 @@ int store_part_reserve(const struct hfcache_part *p, uint64_t offset,
 		return 0;
 	err_sys(err, errno, "%s: no room for %" PRIu64 " bytes in %s", p->label,
 		p->size, p->cache->root);
-	return no_space(err);
+	return no_space(p->cache, err);
 }
 
 int hfcache_part_reserve(struct hfcache_part *p, struct error *err)
@@ -279,7 +282,7 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 	if (p->size >= RESERVE_MIN && hfcache_part_reserve(p, err))
 		return -1;
 	if (file_pwrite_all(p->fd, buf, n, p->offset, p->label, err))
-		return no_space(err);
+		return no_space(p->cache, err);
 	feed(p, buf, n);
 	if (p->offset - p->flushed >= FLUSH_STEP) {
 		/* only a beginning; what fails is seen by fsync() */
@@ -444,7 +447,7 @@ int hfcache_part_commit(struct hfcache_part *p, struct digest *sha256,
 		/* a second fsync() would say yes to bytes that are lost */
 		err_sys(err, errno, "%s: fsync", p->label);
 		discard(p);
-		return no_space(err);
+		return no_space(p->cache, err);
 	}
 	if (give_name(p, err))
 		return -1;
@@ -507,7 +510,7 @@ static int name_all(struct hfcache_batch *b, struct error *err)
 	if (syncfs(dirfd)) {
 		err_sys(err, errno, "%s: writing to disk",
 			b->parts[0].cache->root);
-		return no_space(err);
+		return no_space(b->parts[0].cache, err);
 	}
 	for (size_t i = 0; i < b->count; i++) {
 		b->parts[i].dirfd = dirfd;

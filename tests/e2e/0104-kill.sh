@@ -182,6 +182,7 @@ full_disk() { # of every tenth of what is needed
 		same $got 3
 		one_error
 		says "failed: acme/voice big.safetensors: No space left" "itts-pack: acme/voice big.safetensors: No space left"
+		says "free some space where the cache is ($T/disk/c)"
 		hits=$((hits + 1))
 	done
 	test $hits -ge 6
