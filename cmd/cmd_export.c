@@ -72,7 +72,9 @@ static int run(struct app *app, struct error *err)
 	if (o->args.count == 0)
 		return err_set(err, ERR_USAGE,
 			       "which repository? itts-pack ls lists them");
-	if (app_open_store(app, false, &store, err) != 0 ||
+	/* before hours of reading */
+	if (pack_spare_cache(app, o->output, err) != 0 ||
+	    app_open_store(app, false, &store, err) != 0 ||
 	    derive_lock(store, &want, &l, &unknown, err) != 0)
 		return -1;
 	if (unknown)

@@ -261,7 +261,8 @@ static int choose_output(struct app *app, struct made *m, const char *name,
 	}
 	if (!m->path && name)
 		m->path = m->name = xasprintf("%s.tar", name);
-	if (spare_inputs(app, m->path, err) != 0)
+	if (spare_inputs(app, m->path, err) != 0 ||
+	    pack_spare_cache(app, m->path, err) != 0)
 		return -1;
 	return app_check_output(m->path, err);
 }

@@ -2,15 +2,19 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "bundle/record.h"
 #include "bundle/source.h"
 #include "bundle/volumes.h"
+#include "cmd/config.h"
 #include "cmd/kind.h"
+#include "manifest/repo.h"
 
 #include <elf.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -181,6 +185,37 @@ int pack_choose(struct pack_choice *out, struct app *app, struct error *err)
 	if (choose_installer(out, o->installer, err) != 0)
 		return err_wrap(err, "--installer");
 	return 0;
+}
+
+int pack_spare_cache(struct app *app, const char *path, struct error *err)
+{
+	struct str cache CLEANUP(str_release) = STR_INIT;
+	char *dir CLEANUP(free_ptr) = NULL;
+	char *at CLEANUP(free_ptr) = NULL;
+	char *root CLEANUP(free_ptr) = NULL;
+	char *folder CLEANUP(free_ptr) = NULL;
+	char *id CLEANUP(free_ptr) = NULL;
+	enum repo_type type;
+	size_t len;
+
+	if (!path || !strcmp(path, "-"))
+		return 0;
+	if (config_cache(app->env, app->options, &cache, err) != 0)
+		return -1;
+	dir = xasprintf("%.*s.", (int)(path_base(path) - path), path);
+	at = realpath(dir, NULL);
+	root = realpath(cache.ptr, NULL);
+	len = root ? strlen(root) : 0;
+	/* a directory that is not there is said elsewhere */
+	if (!at || !root || strncmp(at, root, len) != 0 || at[len] != '/')
+		return 0;
+	folder = xstrndup(at + len + 1, strcspn(at + len + 1, "/"));
+	if (repo_folder_parse(folder, &type, &id) != 0)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "-o %s: lies in the cache, in %s/%s, whose files it "
+		       "could replace; give another directory",
+		       path, cache.ptr, folder);
 }
 
 /* --- what was installed ---------------------------------------------------------- */

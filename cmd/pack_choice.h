@@ -24,6 +24,11 @@ void pack_choice_release(struct pack_choice *c); /* CLEANUP */
 int pack_choose(struct pack_choice *out, struct app *app, struct error *err)
 	MUST_CHECK;
 
+/* ERR_USAGE if path (NULL, "-": none) lies in a repository's folder of the cache,
+ * where it would replace a blob or a ref. */
+int pack_spare_cache(struct app *app, const char *path, struct error *err)
+	MUST_CHECK;
+
 /* Writes the bundle of a lock that the store has all files of, as the options of
  * pack say (-o, --for, --installer, --volume-size), and the result; in cmd_pack.c. */
 int pack_store_lock(struct app *app, struct hfcache *store,

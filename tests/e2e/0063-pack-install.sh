@@ -178,6 +178,30 @@ lock_refs() { # the refs that a lock names are set, whatever the archive has
 	says "config.yaml of the lock is not in the archive"
 	test ! -e "$T/lr2/$R/refs/main"
 }
+into_cache() { # -o never replaces what the cache is made of
+	local to before
+	cp -r "$T/store" "$T/own"
+	ln -s "own/$R" "$T/way"
+	before=$(picture "$T/own")
+	for to in "own/$R/refs/main" "own/$R/blobs/new.tar" "way/snapshots/$A/x.tar" "own/$R/x.tar"; do
+		expect 2 itts pack --offline --cache "$T/own" --lock "$T/lock.json" -o "$T/$to"
+		one_error
+		says "lies in the cache"
+		expect 2 itts export acme/voice --cache "$T/own" -o "$T/$to"
+		says "lies in the cache"
+		(cd "$T/$(dirname "$to")" && expect 2 itts export acme/voice --cache "$T/own" -o "$(basename "$to")")
+	done
+	same "$(picture "$T/own")" "$before"
+	# a link is replaced, what it leads to stays
+	echo mine >"$T/target"
+	ln -s target "$T/link.tar"
+	expect 0 itts export acme/voice --cache "$T/own" -o "$T/link.tar"
+	test ! -L "$T/link.tar"
+	same "$(cat "$T/target")" mine
+	# beside the repositories, and in another's folder of that name, it is a file as others
+	expect 0 itts export acme/voice --cache "$T/own" -o "$T/own/x.tar"
+	expect 0 itts export acme/voice --cache "$T/store" -o "$T/own/$R/x.tar"
+}
 
 if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
@@ -191,4 +215,5 @@ check "an archive of what is inside a repository's folder" inside
 check "what pack advises" pack_hints
 check "what macOS adds to archives" mac
 check "--import: the refs of the lock" lock_refs
+check "-o into a repository's folder of the cache" into_cache
 finish
