@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #define TREE_LIMIT ((size_t)64 << 20)
@@ -377,16 +378,19 @@ static int write_listing(struct merge *m, int dirfd, const char *name,
 	return atomic_commit(&m->file, err);
 }
 
-/* A listing that is malformed or cannot be read counts as none. */
+/* A listing that is malformed counts as none. One that is another user's alone may
+ * say more than we know: it stays, as a foreign one does. */
 static void read_old(struct merge *m, int dirfd, const char *name)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct error ignored = { 0 };
 	struct stat st;
 
-	if (beneath_stat(dirfd, name, &st) == BENEATH_FILE &&
-	    !file_read_all(dirfd, name, TREE_LIMIT, &text, &ignored) &&
-	    tree_parse(&m->old, text.ptr, text.len, &ignored))
+	if (beneath_stat(dirfd, name, &st) != BENEATH_FILE)
+		return;
+	if (file_read_all(dirfd, name, TREE_LIMIT, &text, &ignored))
+		m->old.foreign = ignored.sys == EACCES;
+	else if (tree_parse(&m->old, text.ptr, text.len, &ignored))
 		err_clear(&ignored);
 }
 

@@ -202,9 +202,21 @@ into_cache() { # -o never replaces what the cache is made of
 	expect 0 itts export acme/voice --cache "$T/own" -o "$T/own/x.tar"
 	expect 0 itts export acme/voice --cache "$T/store" -o "$T/own/$R/x.tar"
 }
+closed_listing() { # Python writes 0600: what another user cannot read is not replaced
+	local tree=$T/cl/$R/trees/$A.json before
+	expect 0 itts install "$T/b.tar" --cache "$T/cl"
+	chmod 755 "$T"
+	chmod 644 "$T/b.tar"
+	chmod -R a+rwX "$T/cl"
+	chmod 600 "$tree"
+	before=$(stat -c '%i %a %U' "$tree")
+	expect 0 $NOBODY "$PROGRAM" install "$T/b.tar" --cache "$T/cl"
+	same "$(stat -c '%i %a %U' "$tree")" "$before"
+}
 
 if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
+	check "a listing that only another user can read stays" closed_listing
 	check "deep directories: inodes are known before" deep
 	if command -v mkfs.xfs >/dev/null; then check "extents that are shared take no room" clones; fi
 else
