@@ -86,7 +86,8 @@ names() { # spaces, quotes, a line break; the commands that are shown can be pas
 	cache_is_honest "$d/c"
 	expect 0 itts verify --model-dir "$d/m"
 	refused 6 itts verify $'no\nthing\e[31m' :: "no?thing?[31m"
-	refused 2 itts env --cache "$d/c" :: "line break"
+	refused 2 itts env --format docker --cache "$d/c" :: "line break"
+	(eval "$("$PROGRAM" env --cache "$d/c")" && [ "$HF_HUB_CACHE" = "$T/$d/c" ])
 	expect 0 itts install b.tar --cache "$e/c" --model-dir "$e/m"
 	tail -n 1 "$T/out" | sed "s|itts-pack|'$PROGRAM'|" >pasted
 	(. ./pasted && [ "$HF_HUB_CACHE" = "$T/$e/c" ])

@@ -6,7 +6,7 @@ zpty -w z "compadd() { if [[ \$@[1,(i)(-|--)] == *-(O|A|D)\ * ]]; then builtin c
 zpty -w z "bindkey '^I' complete-word; zstyle ':completion:*' verbose no; zstyle ':completion:*' list-prompt ''; echo READY"
 zpty -r z out '*READY*READY*'
 zpty -w -n z "$2"$'\t'
-sleep 0.8
+sleep 1.5
 zpty -w -n z $'\C-u'
 zpty -w z "print END''MARK"
 zpty -r z out '*ENDMARK*'
