@@ -194,12 +194,12 @@ static int place_refs(struct import_run *run, const struct lock_repo *r,
 /* The refs of a lock, last of all: they win over those of the archive. Only where
  * all that the lock lists came along. */
 static int place_lock_refs(struct import_run *run, const struct lock_repo *r,
-			   struct error *err)
+			   const size_t *missing, struct error *err)
 {
 	const struct lock_repo *own = NULL;
 
 	for (size_t i = 0; i < run->found.repo_count && !own; i++)
-		if (run->found.repos[i].type == r->type &&
+		if (missing[i] == 0 && run->found.repos[i].type == r->type &&
 		    !strcmp(run->found.repos[i].id, r->id) &&
 		    !strcmp(run->found.repos[i].commit, r->commit))
 			own = &run->found.repos[i];
@@ -229,7 +229,7 @@ static int place_all_refs(struct import_run *run, const size_t *missing,
 		    place_refs(run, &found->repos[i], err))
 			return -1;
 	for (size_t i = 0; run->lock && i < run->lock->repo_count; i++)
-		if (place_lock_refs(run, &run->lock->repos[i], err))
+		if (place_lock_refs(run, &run->lock->repos[i], missing, err))
 			return -1;
 	return 0;
 }
