@@ -61,6 +61,32 @@ links_refused() { # by a mount in between, by the kernel for files of others: co
 	same "$(stat -c %U "$T/disk/theirs/m/big.bin")" "$(id -nu 65534)"
 	expect 0 itts verify --model-dir "$T/disk/theirs/m"
 }
+import_room() { # of an archive: small files, their directories; a model directory before there is a cache
+	local files= i args
+	trap at_end EXIT
+	for ((i = 0; i < 300; i++)); do files="$files${files:+,}{\"path\": \"d$i/e/f.bin\", \"size\": 100, \"views\": [\"f$i.bin\"]}"; done
+	echo "{\"name\": \"small\", \"repos\": [{\"files\": [$files]}]}" |
+		python3 "$ROOT/tests/e2e/store.py" "$T/small" "$T/small.json"
+	tar -C "$T/small" -cf "$T/small.tar" .
+	args=(install --import "$T/small.tar" --lock "$T/small.json" --cache "$T/disk/hub")
+	disk disk 30m
+	expect 0 itts "${args[@]}" --model-dir "$T/disk/m"
+	same "$(find "$T/disk/m" -name 'f*.bin' | wc -l)" 300
+	# half of what that took
+	i=$(($(df --output=used -B1 "$T/disk" | tail -n 1) / 2))
+	disk disk $i
+	expect 3 itts "${args[@]}"
+	one_error
+	says needs --cache
+	same "$(find "$T/disk" | wc -l)" 1
+	disk disk 30m
+	disk models 40k
+	expect 3 itts "${args[@]}" --model-dir "$T/models/m" --dry-run
+	says needs --model-dir
+	expect 3 itts "${args[@]}" --model-dir "$T/models/m"
+	one_error
+	same "$(find "$T/disk" "$T/models" | wc -l)" 2
+}
 clones() { # across mounts of one file system that shares extents: no room for copies
 	local args=(install "$T/b.tar" --cache "$T/disk/hub" --model-dir "$T/again/m")
 	trap at_end EXIT
@@ -218,6 +244,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	check "links that are refused: room for copies is known before" links_refused
 	check "a listing that only another user can read stays" closed_listing
 	check "deep directories: inodes are known before" deep
+	check "room for an archive is known before" import_room
 	if command -v mkfs.xfs >/dev/null; then check "extents that are shared take no room" clones; fi
 else
 	skip_one "room where links are refused" "not root"
