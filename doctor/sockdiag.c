@@ -119,9 +119,14 @@ static bool receive(int fd, char *buf, struct sockdiag_flow **out,
 	ssize_t got = recv(fd, buf, ANSWER_MAX, 0);
 	size_t left = got > 0 ? (size_t)got : 0;
 
-	for (const struct nlmsghdr *h = (const void *)buf; NLMSG_OK(h, left);
-	     h = NLMSG_NEXT(h, left)) {
+	/* (NLMSG_NEXT() casts to what need not be aligned) */
+	for (size_t at = 0, step; at < left; at += step) {
+		const struct nlmsghdr *h = (const void *)(buf + at);
 		struct sockdiag_flow f;
+
+		if (!NLMSG_OK(h, left - at))
+			break;
+		step = NLMSG_ALIGN(h->nlmsg_len);
 
 		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || *count >= FLOWS_MAX)
 			return false;

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # run and watch as programs around a program: what it is called, with secrets and strange
 # names in it; signals, statuses and terminals go through; time that is over ends all.
+# What is ignored where these are started (nohup) stays so, and no shell can change that.
+[ -n "${ITTS_SIGNALS:-}" ] || ITTS_SIGNALS=usual exec env --default-signal bash "$0"
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/watch.sh"
 
