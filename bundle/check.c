@@ -96,16 +96,14 @@ static void passing_release(struct passing *p)
 /* A piece never crosses a step: both are powers of two. */
 static void pass(struct passing *p, const void *buf, size_t n, uint64_t size)
 {
-	uint64_t index;
-
 	digest_update(p->ctx, buf, n);
 	p->done += n;
 	if (p->done % BUNDLE_STATE_STEP != 0 || p->done == size)
 		return;
-	index = p->done / BUNDLE_STATE_STEP - 1;
-	p->states = xgrow(p->states, &p->states_cap, (size_t)index + 1,
+	p->states = xgrow(p->states, &p->states_cap,
+			  (size_t)(p->done / BUNDLE_STATE_STEP),
 			  DIGEST_STATE_LEN);
-	digest_get_state(p->ctx, p->states + index * DIGEST_STATE_LEN);
+	bundle_keep_state(p->states, p->ctx, p->done, size);
 }
 
 static void emit(const struct check_run *run, enum event_type type,

@@ -8,14 +8,15 @@
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
 
 /* Divides BUNDLE_STATE_STEP, and stays in a core's own cache. */
 #define SLICE ((size_t)256 << 10)
-/* Time stamps are coarse: a change right after one may bear the same. */
-#define SETTLED_S 2
+/* More than a file system's clock needs: it may also be set. */
+#define SETTLED_NS 2000000000LL
 
 /*
  * Making the clone writes back what is dirty in src and takes away the right to
@@ -23,28 +24,31 @@
  * systems, where it comes late. One that was changed just now cannot be told from
  * one that is changed once more.
  */
-static bool keeps_time(int fd, struct stat *st)
+static bool keeps_time(int fd, struct stamp *before)
 {
 	struct timespec now;
 	struct statfs fs;
+	struct stat st;
 
-	if (fstatfs(fd, &fs) || fstat(fd, st) ||
+	if (fstatfs(fd, &fs) || fstat(fd, &st) ||
 	    clock_gettime(CLOCK_REALTIME, &now))
 		return false;
 	if (fs.f_type != XFS_SUPER_MAGIC && fs.f_type != BTRFS_SUPER_MAGIC)
 		return false;
-	return st->st_ctim.tv_sec + SETTLED_S < now.tv_sec;
+	stamp_read(before, &st);
+	return !stamp_is_racy(before, (int64_t)now.tv_sec * 1000000000 +
+					      now.tv_nsec - SETTLED_NS);
 }
 
 static bool is_unchanged(const struct clone *c)
 {
-	struct stat now;
+	struct stamp now;
+	struct stat st;
 
-	return !fstat(c->src_fd, &now) && now.st_size == c->before.st_size &&
-	       now.st_ctim.tv_sec == c->before.st_ctim.tv_sec &&
-	       now.st_ctim.tv_nsec == c->before.st_ctim.tv_nsec &&
-	       now.st_mtim.tv_sec == c->before.st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == c->before.st_mtim.tv_nsec;
+	if (fstat(c->src_fd, &st))
+		return false;
+	stamp_read(&now, &st);
+	return stamp_same(&now, &c->before);
 }
 
 bool clone_make(struct clone *c)

@@ -12,19 +12,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/attr.h"
 #include "base/cancel.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "cache/stamps.h"
 
 /* As many as a caller should let wait: each may keep files open. */
 #define CLONES_MAX 32
 
 struct clone {
-	int src_fd,
-		dst_fd; /* borrowed; both readable until clone_hash() has ended */
+	/* borrowed; both readable until clone_hash() has ended */
+	int src_fd, dst_fd;
 	uint64_t src_offset, dst_offset, size; /* bytes */
 	const char *dst_name;		       /* for messages; borrowed */
 	/* NULL, or room for bundle_state_count(size) times DIGEST_STATE_LEN */
@@ -32,12 +32,12 @@ struct clone {
 
 	/* results of clone_hash() */
 	struct digest sha256; /* of what stands in dst */
-	struct error
-		err; /* ERR_IO, ERR_INTEGRITY (dst ends early), ERR_CANCELLED */
+	/* ERR_IO, ERR_INTEGRITY (dst ends early), ERR_CANCELLED */
+	struct error err;
 
 	/* private to clone.c */
-	struct stat before; /* of src */
-	bool proven;	    /* src can be told to be unchanged */
+	struct stamp before; /* of src */
+	bool proven;	     /* src can be told to be unchanged */
 	_Atomic uint64_t done;
 };
 

@@ -257,6 +257,7 @@ static int run_big(struct copy_job *job, struct digest_ctx *ctx,
 			  .moved = PTHREAD_COND_INITIALIZER };
 	pthread_t thread;
 	int rc = pthread_create(&thread, NULL, move_pieces, &r);
+
 	if (rc)
 		return err_sys(err, rc, "no thread for copying");
 	rc = hash_pieces(&r, ctx, err);

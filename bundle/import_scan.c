@@ -186,6 +186,7 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		      struct error *err)
 {
 	struct import_entry e = { .content = IMPORT_NONE, .size = m->size };
+	bool macos;
 
 	if (path_of_entry(&e.path, m->path, err))
 		return err_wrap(err, "%s", run->name);
@@ -208,11 +209,10 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		free_ptr(&e.path);
 		return -1;
 	}
-	if (is_macos(m, &e) || !is_kept(m, &e)) {
-		if (is_macos(m, &e))
-			run->st->macos++;
-		else
-			run->st->skipped += m->type != TAR_DIR;
+	macos = is_macos(m, &e);
+	if (macos || !is_kept(m, &e)) {
+		run->st->macos += macos;
+		run->st->skipped += !macos && m->type != TAR_DIR;
 		free_ptr(&e.path);
 		return 0;
 	}

@@ -5,17 +5,6 @@
 #include "base/mem.h"
 #include "bundle/install_run.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-static bool is_there(const struct import_run *run, const char *path)
-{
-	struct stat st;
-
-	return run->store &&
-	       !fstatat(hfcache_fd(run->store), path, &st, AT_SYMLINK_NOFOLLOW);
-}
-
 static void count_repos(const struct import_run *run, struct space_need *need)
 {
 	for (size_t i = 0; i < run->found.repo_count; i++) {
@@ -24,7 +13,7 @@ static void count_repos(const struct import_run *run, struct space_need *need)
 		char *tree CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json",
 							 folder, r->commit);
 
-		if (!is_there(run, tree))
+		if (!install_has(run->store, tree))
 			space_add_repo(need);
 	}
 }
@@ -39,7 +28,7 @@ static void count_links(const struct import_run *run, struct space_need *need)
 		const char *path = e->path + e->name.folder;
 
 		if (e->name.kind != IMPORT_FILE || e->content == IMPORT_NONE ||
-		    is_there(run, path))
+		    install_has(run->store, path))
 			continue;
 		space_add_link(need, path, before);
 		before = path;

@@ -50,12 +50,12 @@ static void count_blobs(struct install_run *run, struct space_need *need)
 	}
 }
 
-static bool is_there(const struct install_run *run, const char *path)
+bool install_has(const struct hfcache *store, const char *path)
 {
 	struct stat st;
 
-	return run->store &&
-	       !fstatat(hfcache_fd(run->store), path, &st, AT_SYMLINK_NOFOLLOW);
+	return store &&
+	       !fstatat(hfcache_fd(store), path, &st, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Snapshot links that lack, and the directories they stand in. */
@@ -67,14 +67,14 @@ static void count_links(const struct install_run *run,
 	const char *before = "";
 
 	str_addf(&path, "%s/trees/%s.json", folder, r->commit);
-	if (!is_there(run, path.ptr))
+	if (!install_has(run->store, path.ptr))
 		space_add_repo(need);
 	for (size_t i = 0; i < r->file_count; i++) {
 		const char *p = r->files[i].path;
 
 		str_clear(&path);
 		str_addf(&path, "%s/snapshots/%s/%s", folder, r->commit, p);
-		if (is_there(run, path.ptr))
+		if (install_has(run->store, path.ptr))
 			continue;
 		space_add_link(need, p, before);
 		before = p;

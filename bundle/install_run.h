@@ -71,6 +71,8 @@ int install_recheck_thin(struct install_run *run, struct error *err) MUST_CHECK;
 /* --- install_plan.c -----------------------------------------------------------
  * Fills places, can_clone, had_*, new_*, need_*; ERR_IO where space lacks. */
 int install_plan(struct install_run *run, struct error *err) MUST_CHECK;
+/* Does the store (NULL: there is none yet) have that name? */
+bool install_has(const struct hfcache *store, const char *path);
 
 /* --- install_name.c -----------------------------------------------------------
  * Gives a part its name, now or with the batch. */

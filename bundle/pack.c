@@ -251,6 +251,7 @@ static bool put_clone(struct pack *p, int *fd, uint64_t size, size_t states_at)
 	w->states_at = states_at;
 	w->begun = false;
 	p->waiting_count++;
+	p->offset += size;
 	p->stats.cloned_bytes += size;
 	return true;
 }
@@ -295,9 +296,10 @@ static int put_copy(struct pack *p, int fd, uint64_t size, size_t states_at,
 		.states = (unsigned char *)p->states.ptr + states_at,
 	};
 
-	return copy_run(&job, err)
-		       ? hint_pipe(err)
-		       : check_digest(p, p->blob, p->label, &job.sha256, err);
+	if (copy_run(&job, err))
+		return hint_pipe(err);
+	p->offset += size;
+	return check_digest(p, p->blob, p->label, &job.sha256, err);
 }
 
 static int put_payload(struct pack *p, const struct segment *s,
@@ -314,17 +316,14 @@ static int put_payload(struct pack *p, const struct segment *s,
 		str_fill(&p->states, '\0',
 			 (size_t)bundle_state_count(s->size) *
 				 DIGEST_STATE_LEN);
-	if (!small && p->clone && put_clone(p, &fd, s->size, states_at)) {
-		p->offset += s->size;
+	if (!small && p->clone && put_clone(p, &fd, s->size, states_at))
 		return p->waiting_count == CLONES_MAX ? hash_waiting(p, err)
 						      : 0;
-	}
 	if (!s->again)
 		emit(p, p->blob, p->label, EVENT_START, 0);
 	if (small ? put_small(p, fd, (size_t)s->size, err)
 		  : put_copy(p, fd, s->size, states_at, err))
 		return -1;
-	p->offset += small ? 0 : s->size;
 	if (!s->again)
 		emit(p, p->blob, p->label, EVENT_DONE, s->size);
 	return 0;

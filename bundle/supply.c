@@ -268,9 +268,9 @@ static void see_clone(void *ctx, size_t index, uint64_t done)
 	see_progress(ctx, done);
 }
 
-/* false: cannot be. Else what is to be copied is there, and is hashed, or err is set. */
-static bool clone_offer(struct transfer *t, struct copy_job *copy,
-			struct error *err)
+/* 1: what is to be copied is there, and hashed; 0: it cannot be shared. */
+static int clone_offer(struct transfer *t, struct copy_job *copy,
+		       struct error *err)
 {
 	struct clone clone = { .src_fd = copy->src_fd,
 			       .src_offset = copy->src_offset,
@@ -284,12 +284,13 @@ static bool clone_offer(struct transfer *t, struct copy_job *copy,
 				       .progress = see_clone,
 				       .ctx = t };
 
-	if (!clone_make(&clone))
-		return false;
+	if (t->job->mode == SUPPLY_COPY || copy->read ||
+	    copy->src_offset % BUNDLE_ALIGN != 0 || !clone_make(&clone))
+		return 0;
 	clone_hash(&job);
 	copy->sha256 = clone.sha256;
 	*err = clone.err;
-	return true;
+	return err->code ? -1 : 1;
 }
 
 /* Bytes into a part that gets its name when they are right. 0 or -1. */
@@ -298,7 +299,8 @@ static int copy_offer(struct transfer *t, struct error *err)
 	struct hfcache_part part CLEANUP(
 		hfcache_part_close) = HFCACHE_PART_INIT;
 	int lockfd CLEANUP(close_fd) = -1;
-	bool whole = !t->offer->source || !t->offer->source->volumes, cloned;
+	bool whole = !t->offer->source || !t->offer->source->volumes;
+	int cloned;
 	struct copy_job copy = {
 		.src_fd = t->offer->source ? t->offer->source->fd
 					   : t->offer->fd,
@@ -322,10 +324,8 @@ static int copy_offer(struct transfer *t, struct error *err)
 		     err))
 		return -1;
 	copy.dst_fd = part.fd;
-	cloned = whole && t->job->mode != SUPPLY_COPY &&
-		 t->offer->offset % BUNDLE_ALIGN == 0 &&
-		 clone_offer(t, &copy, err);
-	if ((cloned && err->code) ||
+	cloned = clone_offer(t, &copy, err);
+	if (cloned < 0 ||
 	    (!cloned && (of_store(t, hfcache_part_reserve(&part, err), err) ||
 			 copy_run(&copy, err))) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||

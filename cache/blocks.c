@@ -153,12 +153,7 @@ const struct journal *blocks_journal(const struct blocks *b)
 static int no_journal(const struct blocks *b, struct error *err)
 {
 	err_wrap(err, "%s: journal of the download", b->part.label);
-	return err->sys == ENOSPC || err->sys == EDQUOT
-		       ? err_hint(err,
-				  "free some space where the cache is (%s) "
-				  "and run the command again",
-				  b->part.cache->root)
-		       : -1;
+	return store_hint_space(b->part.cache, err);
 }
 
 /* Anew, with nothing in it that was not seen to hold. */
@@ -250,12 +245,7 @@ int blocks_write(struct blocks *b, uint64_t offset, const void *p, size_t n,
 {
 	if (!file_pwrite_all(b->part.fd, p, n, offset, b->part.label, err))
 		return 0;
-	return err->sys == ENOSPC || err->sys == EDQUOT
-		       ? err_hint(err,
-				  "free some space where the cache is (%s) "
-				  "and run the command again",
-				  b->part.cache->root)
-		       : -1;
+	return store_hint_space(b->part.cache, err);
 }
 
 static int note(struct blocks *b, uint32_t i, struct error *err)

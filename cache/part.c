@@ -30,13 +30,19 @@
 /* Adopted files up to this size are read back for their git SHA-1, too. */
 #define READ_BACK_MAX ((uint64_t)16 << 20)
 
-static int no_space(const struct hfcache *c, struct error *err)
+int store_hint_space(const struct hfcache *c, struct error *err)
 {
 	if (err->sys == ENOSPC || err->sys == EDQUOT)
 		err_hint(err,
 			 "free some space where the cache is (%s) and run the "
 			 "command again",
 			 c->root);
+	return -1;
+}
+
+static int no_space(const struct hfcache *c, struct error *err)
+{
+	store_hint_space(c, err);
 	if (err->sys == EFBIG)
 		err_hint(err, "the file system does not take files this large");
 	return -1;

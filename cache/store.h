@@ -61,6 +61,8 @@ int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 int store_part_open(struct hfcache_part *out, struct hfcache *c,
 		    const struct lock_repo *repo, const struct lock_file *file,
 		    int lockfd, struct error *err) MUST_CHECK;
+/* Where the disk is full: adds what to do, and where. -1 */
+int store_hint_space(const struct hfcache *c, struct error *err);
 /* Space for n bytes of it (or to its end), from any thread. ERR_IO. */
 int store_part_reserve(const struct hfcache_part *p, uint64_t offset,
 		       uint64_t n, struct error *err) MUST_CHECK;

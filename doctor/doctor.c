@@ -93,6 +93,21 @@ void remedy_install(const struct doctor *d, struct finding *f)
 	finding_remedy(f, "%s", text);
 }
 
+void remedy_link(const struct doctor *d, struct finding *f, const char *from,
+		 const char *more, const char *to)
+{
+	struct str after CLEANUP(str_release) = STR_INIT;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	str_adds(&after, " && ln -f ");
+	add_shell(&after, from);
+	str_addf(&after, "%s ", more);
+	add_shell(&after, to);
+	text = model_command(d, "itts-pack install BUNDLE --model-dir ",
+			     after.ptr);
+	finding_remedy(f, "%s", text);
+}
+
 void remedy_verify(const struct doctor *d, struct finding *f)
 {
 	char *text CLEANUP(free_ptr) = model_command(

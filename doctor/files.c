@@ -84,26 +84,16 @@ static bool is_cached(const char *path)
 	return strstr(path, "/snapshots/") != NULL;
 }
 
-/* install puts files where its bundle says; where a node of ComfyUI looks, they are
- * linked from there. */
+/* A node of ComfyUI looks elsewhere than install puts it. */
 static void remedy_place(const struct doctor *d, struct finding *f,
 			 const struct known_file *k, const char *path)
 {
 	char *usual CLEANUP(free_ptr) = model_path(d, k->path);
-	struct str after CLEANUP(str_release) = STR_INIT;
-	char *text CLEANUP(free_ptr) = NULL;
 
-	if (strcmp(usual, path) == 0 || is_cached(path)) {
+	if (strcmp(usual, path) == 0 || is_cached(path))
 		remedy_install(d, f);
-		return;
-	}
-	str_adds(&after, " && ln -f ");
-	add_shell(&after, usual);
-	str_addc(&after, ' ');
-	add_shell(&after, path);
-	text = model_command(d, "itts-pack install BUNDLE --model-dir ",
-			     after.ptr);
-	finding_remedy(f, "%s", text);
+	else
+		remedy_link(d, f, usual, "", path);
 }
 
 static void found_wrong(struct doctor *d, const char *id,

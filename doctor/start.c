@@ -238,8 +238,6 @@ static void say_partial(struct doctor *d, const struct run *r)
 {
 	char *flat CLEANUP(free_ptr) = model_path(d, "hf_cache/w2v-bert-2.0");
 	char *own CLEANUP(free_ptr) = model_path(d, "w2v-bert-2.0");
-	struct str after CLEANUP(str_release) = STR_INIT;
-	char *text CLEANUP(free_ptr) = NULL;
 	struct finding *f;
 
 	if (!r->comfy || !r->partial)
@@ -251,13 +249,7 @@ static void say_partial(struct doctor *d, const struct run *r)
 	finding_meaning(f, "the node takes any directory of that name for "
 			   "complete: \"Can't load feature extractor\" or "
 			   "\"does not appear to have a file named\"");
-	str_adds(&after, " && ln -f ");
-	add_shell(&after, flat);
-	str_adds(&after, "/* ");
-	add_shell(&after, own);
-	text = model_command(d, "itts-pack install BUNDLE --model-dir ",
-			     after.ptr);
-	finding_remedy(f, "%s", text);
+	remedy_link(d, f, flat, "/*", own);
 }
 
 static void start_one(struct doctor *d)

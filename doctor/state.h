@@ -74,6 +74,10 @@ char *model_command(const struct doctor *d, const char *before,
 		    const char *after);
 /* The commands that mend most. */
 void remedy_install(const struct doctor *d, struct finding *f);
+/* install puts files where its bundle says; where something else looks, they are linked
+ * from there. more: what follows `from` as it stands ("", or a pattern for a shell). */
+void remedy_link(const struct doctor *d, struct finding *f, const char *from,
+		 const char *more, const char *to);
 void remedy_verify(const struct doctor *d, struct finding *f);
 void remedy_readable(const struct doctor *d, struct finding *f);
 void remedy_env(const struct doctor *d, struct finding *f);

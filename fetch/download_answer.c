@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "fetch/download_repair.h"
 #include "fetch/endpoint.h"
+#include "fetch/http_response.h"
 #include "fetch/retry.h"
 
 #include <string.h>
@@ -294,7 +295,7 @@ static void explain_foreign(const struct lane *l,
 	char *message CLEANUP(free_ptr) = endpoint_message(l->endpoint, l->head,
 							   l->head_len);
 
-	if (!kind && strcasestr(res->content_type, "text/html"))
+	if (!kind && http_is_page(res))
 		kind = "a web page";
 	err_clear(err);
 	if (message)

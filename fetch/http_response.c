@@ -381,3 +381,14 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 		read_field(res, copy, p->now);
 	return 0;
 }
+
+bool http_is_page(const struct http_response *res)
+{
+	return strcasestr(res->content_type, "text/html") != NULL;
+}
+
+bool http_is_page_for(const struct http_response *res, const char *name)
+{
+	return http_is_page(res) && !str_ends(name, ".html") &&
+	       !str_ends(name, ".htm");
+}

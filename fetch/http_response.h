@@ -25,4 +25,9 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 		       const char *line, size_t len, struct error *err)
 	MUST_CHECK;
 
+/* Does it say that it is a web page? */
+bool http_is_page(const struct http_response *res);
+/* A web page in place of a file of this name, which is no page itself. */
+bool http_is_page_for(const struct http_response *res, const char *name);
+
 #endif

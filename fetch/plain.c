@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fetch/http_response.h"
 #include "fetch/retry.h"
 
 #include <string.h>
@@ -48,8 +49,7 @@ static bool is_other_page(const struct http_response *res, const char *url)
 {
 	char *path CLEANUP(free_ptr) = xstrndup(url, strcspn(url, "?#"));
 
-	return strcasestr(res->content_type, "text/html") &&
-	       !str_ends(path, ".html") && !str_ends(path, ".htm");
+	return http_is_page_for(res, path);
 }
 
 int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,

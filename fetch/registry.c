@@ -156,11 +156,6 @@ static int web_page(const char *what, struct error *err)
 			"or login page stand before it?");
 }
 
-static bool is_web_page(const struct http_response *res)
-{
-	return strcasestr(res->content_type, "text/html") != NULL;
-}
-
 /* --- who asks ------------------------------------------------------------------ */
 
 static unsigned attempts(const struct registry *r)
@@ -283,7 +278,7 @@ static int get_token(struct registry *r, const struct registry_challenge *c,
 		return err_wrap(err, "%s", what);
 	if (res.status != 200)
 		return explain(r, &res, what, err);
-	if (is_web_page(&res))
+	if (http_is_page(&res))
 		return web_page(what, err);
 	return take_token(r, &body, err);
 }
@@ -361,8 +356,7 @@ static int on_headers(void *ctx, const struct http_response *res,
 		return err_set(err, ERR_FORMAT, "%s: comes compressed",
 			       x->what);
 	/* some files of models are pages */
-	if (is_web_page(res) && !str_ends(x->what, ".html") &&
-	    !str_ends(x->what, ".htm"))
+	if (http_is_page_for(res, x->what))
 		return web_page(x->what, err);
 	if (!x->part)
 		return 0;
@@ -442,7 +436,7 @@ static int give_up(const struct exchange *x, struct error *err)
 			err_hint(err, "run it again to continue, or with more "
 				      "--retries");
 		if (err->code == ERR_HTTP ||
-		    (err->code == ERR_FORMAT && !is_web_page(&x->res)))
+		    (err->code == ERR_FORMAT && !http_is_page(&x->res)))
 			err_hint(err, "ask who runs %s", x->r->ref->host);
 		return -1;
 	}

@@ -6,6 +6,8 @@
  */
 #include "fetch/retry.h"
 
+#include "fetch/http_response.h"
+
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -189,7 +191,7 @@ static bool is_range(const struct http_response *res)
 
 static bool is_page(const struct http_response *res)
 {
-	return res->status == 200 && contains(res->content_type, "text/html");
+	return res->status == 200 && http_is_page(res);
 }
 
 static bool is_server_fault(const struct http_response *res)

@@ -5,15 +5,13 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
+from starting import start
 from test_hub import request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = bytes(range(256)) * 40
 
 
@@ -29,16 +27,7 @@ class Fault(unittest.TestCase):
 
     @classmethod
     def start(cls, *options):
-        ready = os.path.join(cls.dir, "ready-%d" % time.monotonic_ns())
-        process = subprocess.Popen([sys.executable, os.path.join(HERE, "fault.py"),
-                                    "--ready", ready, *options], stdout=subprocess.DEVNULL)
-        cls.addClassCleanup(process.wait)
-        cls.addClassCleanup(process.kill)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(ready) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        with open(ready, encoding="utf-8") as f:
-            return json.load(f)["fault"]
+        return start(cls, "fault.py", *options)["fault"]
 
     def rule(self, fault, **more):
         rules = [dict(more, path="^/f", fault=fault)]

@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from urllib.parse import urlsplit
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from starting import HERE, start
+
 JUDGES = os.path.abspath(os.environ.get("JUDGES", os.path.join(HERE, "../../build/judges")))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -40,17 +40,8 @@ class HubCase(unittest.TestCase):
         cls.dir = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.dir)
         cls.make_repos()
-        ready = os.path.join(cls.dir, "ready")
-        cls.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "hub.py"), "--root", cls.dir, "--ready", ready,
-             "--log", os.path.join(cls.dir, "log"), *cls.options], stdout=subprocess.DEVNULL)
-        cls.addClassCleanup(cls.process.wait)
-        cls.addClassCleanup(cls.process.kill)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(ready) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        with open(ready, encoding="utf-8") as f:
-            cls.hub = json.load(f)["hub"]
+        cls.hub = start(cls, "hub.py", "--root", cls.dir, "--log", os.path.join(cls.dir, "log"),
+                        *cls.options)["hub"]
 
     @classmethod
     def make_repos(cls):

@@ -4,13 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 import unittest
 
-from test_hub import COMMIT, HERE, request
+from starting import start
+from test_hub import COMMIT, request
 
 
 class ModelScopeCase(unittest.TestCase):
@@ -29,18 +27,8 @@ class ModelScopeCase(unittest.TestCase):
             with open(os.path.join(cls.dir, "models", repo, "hub.json"), "w",
                       encoding="utf-8") as f:
                 json.dump(settings, f)
-        ready = os.path.join(cls.dir, "ready")
-        cls.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "modelscope.py"), "--root", cls.dir, "--ready",
-             ready, "--name", "acme/tiny=other/mini", "--token", "ms-1"],
-            stdout=subprocess.DEVNULL)
-        cls.addClassCleanup(cls.process.wait)
-        cls.addClassCleanup(cls.process.kill)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(ready) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        with open(ready, encoding="utf-8") as f:
-            cls.url = json.load(f)["modelscope"]
+        cls.url = start(cls, "modelscope.py", "--root", cls.dir, "--name",
+                        "acme/tiny=other/mini", "--token", "ms-1")["modelscope"]
         cls.api = cls.url + "/api/v1/models/other/mini"
         cls.commit = hashlib.sha1(b"modelscope" + COMMIT.encode()).hexdigest()
 

@@ -5,15 +5,13 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
+from starting import start
 from test_hub import request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = bytes(range(256)) * 40
 
 
@@ -35,17 +33,8 @@ class Registry(unittest.TestCase):
         index = {"manifests": [{"digest": "sha256:" + digest(cls.manifest), "annotations": note}]}
         cls.put("layout/index.json", json.dumps(index).encode())
         cls.log = os.path.join(cls.dir, "log")
-        ready = os.path.join(cls.dir, "ready")
-        process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "registry.py"), "--ready", ready, "--log", cls.log,
-             "--image", "a/b:v1=%s:one" % cls.layout], stdout=subprocess.DEVNULL)
-        cls.addClassCleanup(process.wait)
-        cls.addClassCleanup(process.kill)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(ready) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        with open(ready, encoding="utf-8") as f:
-            cls.url = json.load(f)["registry"]
+        cls.url = start(cls, "registry.py", "--log", cls.log,
+                        "--image", "a/b:v1=%s:one" % cls.layout)["registry"]
 
     @classmethod
     def put(cls, path, data):
