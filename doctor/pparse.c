@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#define PF_EXITING 4 /* of the kernel's sched.h; do_exit() begins with it */
+
 /* The next word of a line; *len 0 at its end. Moves *p behind it. */
 static const char *word(const char **p, size_t *len)
 {
@@ -33,6 +35,7 @@ bool pparse_stat(const char *text, struct pparse_stat *out)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	struct pparse_stat s = { .state = 0 };
+	uint64_t flags;
 	size_t len;
 
 	/* between the first and the last parenthesis: any name */
@@ -43,13 +46,15 @@ bool pparse_stat(const char *text, struct pparse_stat *out)
 		len = sizeof(s.comm) - 1;
 	memcpy(s.comm, open + 1, len);
 	s.state = close[2];
-	/* fields 4, 12, 14, 15, 20, 22, 24 of proc(5) */
+	/* fields 4, 9, 12, 14, 15, 20, 22, 24 of proc(5) */
 	text = close + 3;
-	if (!number_at(text, 0, &s.ppid) || !number_at(text, 8, &s.majflt) ||
-	    !number_at(text, 10, &s.utime) || !number_at(text, 11, &s.stime) ||
+	if (!number_at(text, 0, &s.ppid) || !number_at(text, 5, &flags) ||
+	    !number_at(text, 8, &s.majflt) || !number_at(text, 10, &s.utime) ||
+	    !number_at(text, 11, &s.stime) ||
 	    !number_at(text, 16, &s.threads) ||
 	    !number_at(text, 18, &s.start) || !number_at(text, 20, &s.rss))
 		return false;
+	s.ending = flags & PF_EXITING;
 	*out = s;
 	return true;
 }

@@ -9,7 +9,8 @@
 
 struct pparse_stat {
 	char comm[32];
-	char state; /* R S D T t Z I ... */
+	char state;  /* R S D T t Z I ... */
+	bool ending; /* in exit: its memory and files are going or gone */
 	uint64_t ppid, majflt, utime, stime, threads, start, rss;
 };
 /* /proc/PID/stat. comm may hold spaces and parentheses. */

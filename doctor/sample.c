@@ -180,6 +180,15 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 	p->runs = p->runs && ran;
 }
 
+/* false: it has ended, or is about to and has let go of what it had. */
+static bool read_stat(int fd, struct pparse_stat *out)
+{
+	char text[ONCE_MAX];
+
+	return read_once(fd, "stat", text) && pparse_stat(text, out) &&
+	       out->state != 'Z' && !out->ending;
+}
+
 static bool add_proc(struct sampler *s, pid_t pid, bool again,
 		     struct sample *out)
 {
@@ -188,8 +197,7 @@ static bool add_proc(struct sampler *s, pid_t pid, bool again,
 	char text[ONCE_MAX];
 	uint64_t kib;
 
-	if (fd < 0 || !read_once(fd, "stat", text) ||
-	    !pparse_stat(text, &p.stat) || p.stat.state == 'Z')
+	if (fd < 0 || !read_stat(fd, &p.stat))
 		return false;
 	p.stat.rss *= s->page;
 	if (!read_once(fd, "io", text) || !pparse_io(text, &p.io))
@@ -625,6 +633,7 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	int root CLEANUP(close_fd) = open_proc(s, s->root);
 	bool maps = s->turns % MAPS_EVERY == 0;
 	bool tree = s->turns++ % TREE_EVERY == 0;
+	struct pparse_stat end;
 
 	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
 	if (root < 0 || !add_proc(s, s->root, tree, out))
@@ -670,5 +679,9 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	read_flows(s, root, out);
 	find_holders(out);
 	find_stale_lock(s, root, out);
-	return true;
+	/* did it end meanwhile? then what was read is half of what it had */
+	if (read_stat(root, &end))
+		return true;
+	sample_release(out);
+	return false;
 }

@@ -108,14 +108,9 @@ static void compare(const struct sample *before, const struct sample *now,
 	for (size_t i = 0; i < now->proc_count; i++) {
 		const struct sample_proc *p = &now->procs[i];
 		const struct sample_proc *q = find_proc(before, p);
-		/* one that is ending has no memory any more, and its last moments
-		 * are not what it waited for */
-		const struct sample_proc *had = q && !p->stat.rss && !p->swap
-							? q
-							: p;
 
-		out->rss += had->stat.rss;
-		out->swap += had->swap;
+		out->rss += p->stat.rss;
+		out->swap += p->swap;
 		out->threads += (unsigned)p->stat.threads;
 		d->disk_threads += p->disk_threads;
 		d->all_stopped &= p->stat.state == 'T' || p->stat.state == 't';

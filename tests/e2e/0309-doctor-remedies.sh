@@ -280,7 +280,7 @@ while f.read(100000): time.sleep(0.2)' "$C/gpt.pth"
 	jq -e '[.spans[] | select(.kind == "read") | .what] | any(endswith("gpt.pth"))' "$T/run.json"
 	sleep 100 &
 	PIDS="$PIDS $!"
-	expect 0 timeout --preserve-status -s INT 4 "$PROGRAM" watch $! --patience 1
+	expect 0 timeout --foreground --preserve-status -s INT 4 "$PROGRAM" watch $! --patience 1
 	says "nothing moves" "asleep"
 	echo ">> GPT weights restored from: checkpoints/gpt.pth" >"$T/server.log"
 	doctor --model-dir "$C" --log "$T/server.log"

@@ -19,7 +19,7 @@ PYTHON
 start many python3 "$T/many.py"
 watch_many() {
 	local TIMEFORMAT="%R %U %S"
-	time timeout --preserve-status -s INT 20 "$PROGRAM" watch "$many_PID" --quiet
+	time timeout --foreground --preserve-status -s INT 20 "$PROGRAM" watch "$many_PID" --quiet
 }
 # and one that has more of everything than anybody should have
 cat >"$T/heavy.py" <<'PYTHON'
@@ -34,7 +34,7 @@ start heavy python3 "$T/heavy.py" "$T/gpt.pth"
 (
 	sleep 1
 	TIMEFORMAT="%R %U %S"
-	time timeout --preserve-status -s INT 20 "$PROGRAM" watch "$heavy_PID" --quiet
+	time timeout --foreground --preserve-status -s INT 20 "$PROGRAM" watch "$heavy_PID" --quiet
 ) >"$T/cost.out" 2>"$T/heavy" &
 PIDS="$PIDS $!"
 (sleep 1; watch_many) >"$T/cost.out" 2>"$T/cost" &

@@ -42,7 +42,7 @@ secrets_run() {
 secrets_watch() {
 	python3 -c 'import time; time.sleep(600)' x "${WORDS[@]}" model=gpt.pth &
 	PIDS="$PIDS $!"
-	expect 0 timeout --preserve-status -s INT 2 "$PROGRAM" watch $! "${REPORTS[@]}" --json
+	expect 0 timeout --foreground --preserve-status -s INT 2 "$PROGRAM" watch $! "${REPORTS[@]}" --json
 	python3 -m json.tool "$T/out" >/dev/null
 	clean
 	jq -e '.title | contains("model=gpt.pth")' "$T/r.json"

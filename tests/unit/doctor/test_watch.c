@@ -11,7 +11,9 @@
 
 /* --- texts of /proc ------------------------------------------------------------ */
 
-#define AFTER " 1 2 3 4 -1 6 7 8 77 10 500 50 14 15 20 0 12 0 4242 9999 31 0\n"
+#define AFTER                                                                \
+	" 1 2 3 4 -1 4194560 7 8 77 10 500 50 14 15 20 0 12 0 4242 9999 31 " \
+	"0\n"
 
 static void test_stat(void **state)
 {
@@ -32,6 +34,12 @@ static void test_stat(void **state)
 	assert_int_equal(s.threads, 12);
 	assert_int_equal(s.start, 4242);
 	assert_int_equal(s.rss, 31);
+	assert_false(s.ending);
+	assert_true(pparse_stat(
+		"12 (py) S 1 2 3 4 -1 4194564 7 8 77 10 500 50 14 15 "
+		"20 0 12 0 4242 9999 31 0\n",
+		&s));
+	assert_true(s.ending);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_false(pparse_stat(bad[i], &s));
 }
