@@ -303,6 +303,16 @@ static bool differs(const struct blocks *b, const struct digest *got,
 	return true;
 }
 
+/* A second fsync() would say yes to bytes that are lost, and memory still has those
+ * that the journal vouches for: no later run may see them. */
+static int not_on_disk(struct blocks *b, struct error *err)
+{
+	for (uint32_t i = 0; i < b->journal.count; i++)
+		b->journal.blocks[i].have = false;
+	err_wrap(err, "%s", b->part.label);
+	return store_hint_space(b->part.cache, err);
+}
+
 int blocks_verdict(struct blocks *b, enum blocks_verdict *out,
 		   struct error *why, struct error *err)
 {
@@ -313,7 +323,8 @@ int blocks_verdict(struct blocks *b, enum blocks_verdict *out,
 		return 0;
 	if (r.err.code != ERR_NONE) {
 		*err = r.err;
-		return err_wrap(err, "%s", b->part.label);
+		return r.unsynced ? not_on_disk(b, err)
+				  : err_wrap(err, "%s", b->part.label);
 	}
 	if (b->missing)
 		return 0;

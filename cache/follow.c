@@ -142,9 +142,10 @@ static void finish(struct follow *f, struct follow_result *r)
 		digest_end(&f->sha256, &r->sha256);
 	else
 		r->sha256 = r->etag;
-	/* a second fsync() would say yes to bytes that are lost */
-	if (fsync(f->fd))
+	if (fsync(f->fd)) {
 		err_sys(&r->err, errno, "fsync");
+		r->unsynced = true;
+	}
 }
 
 /* Waits for something to do: false at the end. */

@@ -19,6 +19,7 @@ struct follow;
 struct follow_result {
 	struct digest etag, sha256; /* of all bytes */
 	struct error err;	    /* what went wrong instead */
+	bool unsynced; /* that was fsync(): of no byte is known where it is */
 };
 
 struct follow_hooks {

@@ -4,7 +4,7 @@
 # ITTS_KILLS: how often the first is killed.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq curl
+need python3 jq curl strace
 A=1111111111111111111111111111111111111111
 SIZE=12345678
 TOP=$T/repos
@@ -207,6 +207,23 @@ filled() { # on the way: files may not grow beyond a limit
 		finish_it "$T/limit"
 	done
 }
+# What could not be brought to disk may have left memory or not: nobody can tell by
+# reading it back, so it is fetched again.
+unsynced() {
+	local part=$T/u1/$BLOBS/$SUM.itts-part error
+	for error in EIO ENOSPC; do
+		rm -rf "$T/u1"
+		expect 3 strace -f -qq -o "$T/trace" -P "$part" -e trace=fsync -e "inject=fsync:error=$error:when=1" \
+			"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/u1"
+		grep -q INJECTED "$T/trace"
+		one_error
+		says "acme/voice big.safetensors: fsync"
+		[ $error = EIO ] || says "free some space where the cache is ($T/u1)"
+		test ! -e "$T/u1/$BLOBS/$SUM"
+		finish_it "$T/u1"
+		jq -e '.resumed_bytes == 0' "$T/out"
+	done
+}
 
 check "killed $KILLS times at random" killed
 check "journal lost" harmed h1 'rm $JOURNAL'
@@ -232,4 +249,5 @@ else
 	skip_one "disk full at every tenth" "not root"
 fi
 check "no room on the way" filled
+check "fsync fails: nothing of it is believed" unsynced
 finish
