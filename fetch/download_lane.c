@@ -111,7 +111,8 @@ void lane_abandon(struct lane *l)
 	/* what came of its request came, if in vain; a request that ends says it
 	 * itself */
 	l->endpoint->bytes += l->got;
-	if (j->blocks && l->got > 0)
+	/* the last block is whole at the end of the file */
+	if (j->blocks && l->got > 0 && l->pos < j->blob->file->size)
 		j->common->stats->wasted_bytes +=
 			l->pos % blocks_journal(j->blocks)->block_size;
 	lane_release(l);

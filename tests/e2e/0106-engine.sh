@@ -127,6 +127,13 @@ helped() {
 	fetch_big --endpoint "$bad"
 	jq -e '.wasted_bytes <= 1048576 and .retries == 0' "$T/out"
 }
+# The last byte is there before its answer has ended: nothing of it was in vain.
+all_there() {
+	faults "$bad" '[{"path": "big.safetensors", "fault": "unended", "seconds": 5}]'
+	fetch_big --endpoint "$bad" --connections 1
+	jq -c '[.wasted_bytes, .retries, [.sources[].received_bytes]]' "$T/out"
+	jq -e ".wasted_bytes == 0 and .retries == 0 and .sources[0].received_bytes == $SIZE" "$T/out"
+}
 timed() { # COMMAND...: how many ms it took, in MS
 	local before=$EPOCHREALTIME
 	"$@"
@@ -160,6 +167,7 @@ check "503 halves them" halves '"fault": "status", "status": 503' status 6
 check "resets halve them" halves '"fault": "drop"' drop 24
 check "a server in order: nothing much twice" thrifty
 check "a connection that crawls: one block twice" helped
+check "the last byte comes before the end: nothing in vain" all_there
 check "--limit-rate, exactly" limited
 late_listing() { # the time of the listing and of small files counts
 	local where

@@ -21,6 +21,8 @@ is how many answers were under way when this one began, itself counted.
     other                                      the bytes of another file, and its ETag
     length   delta                             so many bytes more (or less)
     endless                                    bytes without end, no length
+    unended  seconds                           the end of the file comes in chunks, and
+                                               that there are no more, late
     html     same_length, type                 200 and a page for people
     pointer                                    a Git LFS pointer
     no-range                                   Range ignored: 200 and all
@@ -171,12 +173,15 @@ class FaultHandler(Handler):
         headers.append(("Content-Range", "bytes %d-%d/%d" % (*wanted, len(data))))
         return Answer(206, headers, data[wanted[0]:wanted[1] + 1])
 
-    def send(self, answer, length=None):
-        """Status and headers; returns whether a body is to follow."""
+    def send_head(self, answer):
         self.send_response(answer.status)
         for name, value in answer.headers:
             if name.lower() not in HOP:
                 self.send_header(name, value)
+
+    def send(self, answer, length=None):
+        """Status and headers; returns whether a body is to follow."""
+        self.send_head(answer)
         real = answer.get("Content-Length") if self.command == "HEAD" else None
         if length is None:
             length = real if real is not None else len(answer.body)
@@ -266,6 +271,19 @@ class FaultHandler(Handler):
                 sent += 0x10000
         finally:
             self.note(200, sent, fault="endless")
+
+    def fault_unended(self, rule, body):
+        answer = self.right(body)
+        total = re.search(r"/(\d+)$", answer.get("Content-Range") or "")
+        if total and offset(answer) + len(answer.body) < int(total[1]):
+            return self.deliver(answer, None)
+        self.note(answer.status, len(answer.body), fault="unended")
+        self.send_head(answer)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(answer.body), answer.body))
+        time.sleep(rule.get("seconds", 60))
+        return self.wfile.write(b"0\r\n\r\n")
 
     def fault_html(self, rule, body):
         page = b"<!DOCTYPE html><html><body>Please log in to the network</body></html>\n"
