@@ -105,7 +105,7 @@ int net_advise(const struct net *n, struct error *err)
 		const struct hub_endpoint *e = &n->hub.endpoints[i];
 
 		if (e->kind == ENDPOINT_HUGGINGFACE &&
-		    !endpoint_token(&n->hub, e))
+		    strstr(err->msg, e->name) && !endpoint_token(&n->hub, e))
 			return err_hint(err,
 					"the token from %s was not sent to %s: "
 					"that takes --token-for",

@@ -37,9 +37,10 @@ static int refusal(const struct question *q, int rc,
 		   const struct http_response *res, struct error *err)
 {
 	if (rc == 0)
-		return retry_explain(res, q->what, q->endpoint->name, err);
+		return endpoint_explain(q->hub, q->endpoint, NULL, res, q->what,
+					err);
 	endpoint_blame(q->endpoint, err);
-	return -1;
+	return err_name(err, q->what);
 }
 
 int ask(const struct question *q, const struct http_request *rq,

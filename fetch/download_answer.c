@@ -331,7 +331,8 @@ void answer_judge(const struct lane *l, const struct http_response *res,
 	if (l->foreign)
 		explain_foreign(l, res, err);
 	else if (err->code == ERR_NONE && !delivered)
-		retry_explain(res, l->job->name, l->endpoint->name, err);
+		endpoint_explain(l->job->common->hub, l->endpoint,
+				 l->job->blob->file, res, l->job->name, err);
 	else if (err->code == ERR_CANCELLED && l->pos == l->end && l->got > 0)
 		err_clear(err); /* stopped because it was enough */
 	else if (err->code == ERR_NONE && l->pos < l->end)

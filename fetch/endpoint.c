@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "fetch/modelscope.h"
+#include "fetch/retry.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -440,6 +441,22 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq)
 	rq->token = f->token;
 	rq->cookie = f->cookie;
 	rq->lines = f->lines;
+}
+
+int endpoint_explain(const struct hub *h, const struct hub_endpoint *e,
+		     const struct lock_file *file,
+		     const struct http_response *res, const char *what,
+		     struct error *err)
+{
+	const struct hub_link *link = file ? endpoint_link(h, e, &file->sha256)
+					   : NULL;
+	enum retry_asker asker = RETRY_HUB;
+
+	if (e->kind == ENDPOINT_MODELSCOPE)
+		asker = RETRY_MODELSCOPE;
+	else if (e->kind == ENDPOINT_DIRECT)
+		asker = link && link->batch ? RETRY_LFS : RETRY_LINK;
+	return retry_explain_as(asker, res, what, e->name, err);
 }
 
 void endpoint_blame(const struct hub_endpoint *e, struct error *err)

@@ -39,6 +39,13 @@ void endpoint_request(const struct endpoint_file *f, struct http_request *rq);
  * several endpoints or of a redirect: puts the endpoint's name in front. */
 void endpoint_blame(const struct hub_endpoint *e, struct error *err);
 
+/* retry_explain() in the words of this kind of endpoint. file: that was asked for,
+ * or NULL. */
+int endpoint_explain(const struct hub *h, const struct hub_endpoint *e,
+		     const struct lock_file *file,
+		     const struct http_response *res, const char *what,
+		     struct error *err);
+
 /* Adds the links of a lock's files that have a URL of their own, and endpoints
  * for their hosts. No pointers to endpoints may be held. ERR_USAGE: too many. */
 int endpoint_add_links(struct hub *h, const struct lock *l, struct error *err)

@@ -18,9 +18,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define TICK_MS	   100
-#define IDLE_MS	   1000
-#define DROP_LIMIT (64u << 10) /* bytes of a body that nobody wants */
+#define TICK_MS	    100
+#define IDLE_MS	    1000
+#define DROP_LIMIT  (64u << 10) /* bytes of a body that nobody wants */
+#define WORDS_LIMIT 4096	/* of it: no message is longer */
 
 /* --- transfers ------------------------------------------------------------ */
 
@@ -32,6 +33,7 @@ static void transfer_free(struct transfer *t)
 	free_ptr(&t->rq.cookie);
 	free_ptr(&t->rq.post);
 	strlist_release(&t->extra);
+	str_release(&t->refusal);
 	free_ptr(&t->url);
 	free_ptr(&t->origin);
 	free_ptr(&t->home);
@@ -99,6 +101,8 @@ size_t http_on_body(char *p, size_t size, size_t n, void *transfer)
 	http_rate_spend(t, n);
 	if (delivers(t))
 		return deliver(t, p, n) == 0 ? n : 0;
+	if (t->refusal.len + n <= WORDS_LIMIT)
+		str_add(&t->refusal, p, n);
 	if (t->res.body_bytes > DROP_LIMIT) {
 		t->enough = true;
 		return 0;
@@ -123,10 +127,17 @@ static CURL *take_easy(struct http *h)
 	return easy;
 }
 
-static void give_easy(struct http *h, struct transfer *t)
+/* For the next one, if all went well: after a failure libcurl 7.88 may keep a
+ * buffer, whose size it then neither changes nor minds. */
+static void give_easy(struct http *h, struct transfer *t, bool good)
 {
 	if (!t->easy)
 		return;
+	if (!good) {
+		curl_easy_cleanup(t->easy);
+		t->easy = NULL;
+		return;
+	}
 	/* nothing in it may point into the transfer any more */
 	curl_easy_reset(t->easy);
 	h->idle = xgrow(h->idle, &h->idle_cap, h->idle_count + 1,
@@ -160,10 +171,11 @@ static void unlink_active(struct http *h, const struct transfer *t)
 }
 
 /* The transfer is over, whatever became of it. */
-static void conclude(struct http *h, struct transfer *t)
+static void conclude(struct http *h, struct transfer *t, bool good)
 {
-	give_easy(h, t);
+	give_easy(h, t, good);
 	unlink_active(h, t);
+	http_response_refusal(&t->res, t->refusal.ptr, t->refusal.len);
 	free_ptr(&t->res.location);
 	t->res.location = http_redact(t->url);
 	t->res.url = t->url;
@@ -180,7 +192,7 @@ static void start(struct http *h, struct transfer *t)
 	if (!t->easy)
 		err_set(&t->err, ERR_OTHER, "libcurl: out of memory");
 	if (!t->easy || begin_hop(h, t) < 0)
-		conclude(h, t);
+		conclude(h, t, false);
 }
 
 static void start_due(struct http *h)
@@ -253,6 +265,7 @@ static bool next_hop(struct http *h, struct transfer *t)
 	t->res.redirected = true;
 	t->paused = false;
 	http_response_next(&t->res, &t->parser);
+	str_clear(&t->refusal);
 	return begin_hop(h, t) == 0;
 }
 
@@ -277,7 +290,7 @@ static void end(struct http *h, struct transfer *t, CURLcode rc)
 		t->res.proxy_refused = true;
 	if (t->err.code == ERR_NONE)
 		(void)ask_headers(t);
-	conclude(h, t);
+	conclude(h, t, rc == CURLE_OK);
 }
 
 static void end_finished(struct http *h)
@@ -308,7 +321,7 @@ static void drop_from(struct http *h, struct transfer **list, const void *ctx)
 		*list = t->next;
 		if (t->easy) {
 			curl_multi_remove_handle(h->multi, t->easy);
-			give_easy(h, t);
+			give_easy(h, t, false);
 			h->active_count--;
 		}
 		transfer_free(t);
@@ -344,6 +357,7 @@ int http_submit(struct http *h, const struct http_request *rq,
 	struct transfer *t CLEANUP(free_transfer) = xcalloc(1, sizeof(*t));
 	struct transfer **place = &h->waiting;
 
+	t->refusal = (struct str)STR_INIT;
 	t->rq = *rq;
 	t->rq.url = xstrdup(rq->url);
 	t->rq.token = copy_or_null(rq->token);

@@ -54,8 +54,8 @@ struct http_response {
 	char challenge[1024];	 /* WWW-Authenticate of the last hop */
 	char content_digest[96]; /* Docker-Content-Digest of the last hop */
 	char error_code[64];	 /* X-Error-Code of the last hop */
-	char error_message[256];
-	char *link_next; /* URL of Link: rel="next", or NULL */
+	char error_message[256]; /* or what the body says in its place */
+	char *link_next;	 /* URL of Link: rel="next", or NULL */
 	char *location; /* where the last hop was (effective URL), query cut off */
 	const char *url; /* the same with its query, which may be a secret;
 			  * during callbacks only */
@@ -105,8 +105,8 @@ struct http_request {
 	 * err goes to done(). May be NULL. */
 	int (*headers)(void *ctx, const struct http_response *res,
 		       struct error *err);
-	/* May be NULL (body dropped). Called for 200 and 206 only; bodies of other
-	 * answers go nowhere. */
+	/* May be NULL (body dropped). Called for 200 and 206 only; of other
+	 * answers' bodies only error_message is made. */
 	int (*body)(void *ctx, const void *p, size_t n, struct error *err);
 	/* Always called once. err is ERR_NONE for any complete answer, whatever its
 	 * status; else ERR_NET (message: host, cause, proxy used), ERR_FORMAT, or

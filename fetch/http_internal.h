@@ -70,9 +70,11 @@ struct transfer {
 	struct http_response res;
 	struct header_parser parser;
 	struct error err; /* what a callback failed with */
-	bool asked;	  /* rq.headers() was called */
-	bool enough;	  /* stopped on purpose: only the status matters */
-	bool paused;	  /* until there is credit again */
+	struct str
+		refusal; /* what came of a body that is none of the request's */
+	bool asked;	 /* rq.headers() was called */
+	bool enough;	 /* stopped on purpose: only the status matters */
+	bool paused;	 /* until there is credit again */
 };
 
 /* http_setup.c: all options of this hop. */

@@ -25,6 +25,11 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 		       const char *line, size_t len, struct error *err)
 	MUST_CHECK;
 
+/* What the body of a refusal says goes into error_message, if the header had
+ * none. */
+void http_response_refusal(struct http_response *res, const char *text,
+			   size_t len);
+
 /* Does it say that it is a web page? */
 bool http_is_page(const struct http_response *res);
 /* A web page in place of a file of this name, which is no page itself. */

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "fetch/ask.h"
-#include "fetch/retry.h"
+#include "fetch/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,8 @@ static int ask_info(const struct query *q, const char *revision, bool files,
 	if (ask_url(&q->q, url, &body, &res, err) < 0)
 		return -1;
 	if (ask_first_byte(&body) == '<')
-		return retry_explain(&res, q->q.what, q->q.endpoint->name, err);
+		return endpoint_explain(q->q.hub, q->q.endpoint, NULL, &res,
+					q->q.what, err);
 	if (hub_parse_info(body.ptr, body.len, files, names, repo, err) < 0)
 		return err_wrap(err, "%s: %s", q->q.endpoint->name, q->q.what);
 	if (is_commit_id(revision) && strcmp(repo->commit, revision) != 0)

@@ -178,7 +178,7 @@ static void on_done(void *ctx, const struct http_response *res,
 
 	e->bytes += res->body_bytes;
 	if (err.code == ERR_NONE && res->status != 200)
-		retry_explain(res, s->what, e->name, &err);
+		endpoint_explain(s->all->hub, e, NULL, res, s->what, &err);
 	else if (err.code == ERR_NONE)
 		(void)judge(s, &err);
 	if (err.code == ERR_NONE)

@@ -44,7 +44,7 @@ static bool is_version(const char *value, size_t len)
 {
 	static const char *const known[] = {
 		"https://git-lfs.github.com/spec/v1",
-		"https://hawser.github.com/spec/v1"
+		"https://hawser.github.com/spec/v1", "http://git-media.io/v/2"
 	};
 
 	for (size_t i = 0; value && i < ARRAY_LEN(known); i++)

@@ -21,6 +21,7 @@ void measure_release(struct measure *m)
 /* One request and what is known of it. */
 struct probe {
 	struct measure *m;
+	const struct hub *hub;
 	struct hub_endpoint *e;
 	const char *what;
 	bool file;
@@ -114,7 +115,7 @@ static void on_done(void *ctx, const struct http_response *res,
 	if (p->err.code != ERR_NONE)
 		return;
 	if (!answered)
-		retry_explain(res, p->what, p->e->name, &p->err);
+		endpoint_explain(p->hub, p->e, NULL, res, p->what, &p->err);
 	else if (p->file)
 		judge_file(p, res);
 }
@@ -140,7 +141,7 @@ static int ask(struct hub *h, struct hub_endpoint *e,
 {
 	char *url CLEANUP(free_ptr) = endpoint_question(e, like,
 							like->revision);
-	struct probe p = { .m = m, .e = e, .what = like->id };
+	struct probe p = { .m = m, .hub = h, .e = e, .what = like->id };
 	struct http_request rq = { .url = url,
 				   .token = endpoint_token(h, e),
 				   .cookie = endpoint_cookie(e),
@@ -165,7 +166,12 @@ static int fetch(struct hub *h, struct hub_endpoint *e,
 {
 	struct endpoint_file file CLEANUP(endpoint_file_release) = { 0 };
 	struct probe p = {
-		.m = m, .e = e, .what = f->path, .file = true, .size = f->size
+		.m = m,
+		.hub = h,
+		.e = e,
+		.what = f->path,
+		.file = true,
+		.size = f->size,
 	};
 	struct http_request rq = { .range_to = f->size < MEASURE_BYTES
 						       ? f->size

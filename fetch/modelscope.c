@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "fetch/ask.h"
 #include "fetch/endpoint.h"
-#include "fetch/retry.h"
 
 #include <string.h>
 
@@ -45,7 +44,8 @@ static int ask_site(const struct site *s, const char *url, struct str *body,
 	if (ask_url(&s->q, url, body, &res, err) < 0)
 		return -1;
 	if (ask_first_byte(body) == '<')
-		return retry_explain(&res, s->q.what, s->q.endpoint->name, err);
+		return endpoint_explain(s->q.hub, s->q.endpoint, NULL, &res,
+					s->q.what, err);
 	return 0;
 }
 

@@ -22,26 +22,15 @@ static int ask_once(struct hub *h, const char *url, struct http_response *res,
 	return http_get(h->http, &rq, delay_ms, NULL, res, err);
 }
 
-/* What retry_explain() advises is for hubs: here no token is sent, and nobody says
- * what is missing. */
+/* The host of a URL and what it did. */
 static int explain(const char *url, const char *name,
 		   const struct http_response *res, struct error *err)
 {
 	char *origin CLEANUP(free_ptr) = NULL;
-	long s = res->status;
 
 	if (http_origin(url, &origin, err) < 0)
 		return -1;
-	if (s != 401 && s != 403 && s != 404 && s != 410)
-		return retry_explain(res, name, origin, err);
-	if (s == 401 || s == 403)
-		err_set(err, ERR_AUTH, "%s: %s: access is refused (status %ld)",
-			origin, name, s);
-	else
-		err_set(err, ERR_NOT_FOUND, "%s: %s: not found (status %ld)",
-			origin, name, s);
-	return err_hint(err, "check the URL in the manifest; no token is sent "
-			     "there");
+	return retry_explain_as(RETRY_LINK, res, name, origin, err);
 }
 
 /* A login page in place of the file: its size must get into no lock. */
@@ -68,7 +57,8 @@ int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
 		if (d.verdict == RETRY_OK)
 			break;
 		if (d.verdict != RETRY_AGAIN)
-			return rc < 0 ? -1 : explain(url, name, &res, err);
+			return rc < 0 ? err_wrap(err, "%s", name)
+				      : explain(url, name, &res, err);
 		err_clear(err);
 		delay_ms = d.delay_ms;
 	}

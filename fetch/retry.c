@@ -169,6 +169,11 @@ static bool is_missing(const struct http_response *res)
 	return res->status == 404 || res->status == 410;
 }
 
+static bool is_said_missing(const struct http_response *res)
+{
+	return is_missing(res) && res->error_message[0];
+}
+
 static bool is_proxy(const struct http_response *res)
 {
 	return res->proxy_refused;
@@ -204,45 +209,58 @@ static const struct meaning {
 	bool (*fits)(const struct http_response *res);
 	enum err_code code;
 	const char *text, *hint;
+	bool token; /* the variable of the token belongs behind the hint */
 } meanings[] = {
 	{ is_proxy, ERR_AUTH, "the proxy refuses the request",
-	  "give its user name and password as http://USER:PASSWORD@HOST:PORT" },
+	  "give its user name and password as http://USER:PASSWORD@HOST:PORT",
+	  false },
 	{ is_gated, ERR_AUTH, "access is restricted",
 	  "accept the conditions on the model's page with your account, then "
-	  "give its token (HF_TOKEN)" },
-	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL },
+	  "give its token",
+	  true },
+	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL,
+	  false },
 	{ is_bad_token, ERR_AUTH, "the token or password is not accepted",
-	  "renew the token, or unset HF_TOKEN for public models; correct the "
-	  "user:password@ of the endpoint if it has one" },
+	  "correct the user:password@ of the endpoint if it has one; renew the "
+	  "token, or unset it for public models",
+	  true },
 	{ is_no_repo, ERR_NOT_FOUND, "no such repository",
-	  "check the name; a private one needs a token that may read it" },
+	  "check the name; a private one needs a token that may read it",
+	  false },
 	{ is_no_revision, ERR_NOT_FOUND, "no such revision",
-	  "check the name of the branch or tag, or the commit" },
-	{ is_no_entry, ERR_NOT_FOUND, "no such file at this revision", NULL },
-	{ is_expired, ERR_AUTH, "the link to the file was refused", NULL },
+	  "check the name of the branch or tag, or the commit", false },
+	{ is_no_entry, ERR_NOT_FOUND, "no such file at this revision", NULL,
+	  false },
+	{ is_expired, ERR_AUTH, "the link to the file was refused", NULL,
+	  false },
 	{ is_hidden, ERR_AUTH, "the repository does not exist or is private",
-	  "check the name, or give a token (HF_TOKEN)" },
+	  "check the name, or give a token", true },
 	{ is_forbidden, ERR_AUTH, "access is refused",
-	  "give a token that may read it (HF_TOKEN)" },
+	  "give a token that may read it", true },
+	{ is_said_missing, ERR_NOT_FOUND, "not found",
+	  "check the name and the revision, and the address of the endpoint",
+	  false },
 	{ is_missing, ERR_NOT_FOUND, "not found",
 	  "a hub would say what: check the address of the endpoint, with its "
-	  "path" },
+	  "path",
+	  false },
 	{ is_too_many, ERR_HTTP, "too many requests",
-	  "wait some minutes, use fewer --jobs, or give a token" },
-	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL },
+	  "wait some minutes, use fewer --jobs, or give a token", false },
+	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL, false },
 	{ is_range, ERR_HTTP, "the file there is shorter than the part here",
-	  NULL },
+	  NULL, false },
 	{ is_page, ERR_HTTP, "sent a web page",
 	  "is this the address of a hub, and does a proxy or login page stand "
-	  "before it?" },
-	{ is_server_fault, ERR_HTTP, "the server has a fault", NULL },
+	  "before it?",
+	  false },
+	{ is_server_fault, ERR_HTTP, "the server has a fault", NULL, false },
 };
 
 static const struct meaning *find_meaning(const struct http_response *res)
 {
 	static const struct meaning other = { NULL, ERR_HTTP,
 					      "an answer that is of no use",
-					      NULL };
+					      NULL, false };
 
 	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
 		if (meanings[i].fits(res))
@@ -250,24 +268,71 @@ static const struct meaning *find_meaning(const struct http_response *res)
 	return &other;
 }
 
-int retry_explain(const struct http_response *res, const char *what,
-		  const char *from, struct error *err)
+/* What is to be done about a refusal depends on who was asked. */
+static const struct {
+	const char *token; /* the variable that it is in; NULL: none is sent */
+	const char *hint;  /* where no token can help */
+} askers[] = {
+	[RETRY_HUB] = { "HF_TOKEN", NULL },
+	[RETRY_MODELSCOPE] = { "MODELSCOPE_API_TOKEN", NULL },
+	[RETRY_LINK] = { NULL, "check the URL in the manifest; no token is "
+			       "sent there" },
+	[RETRY_LFS] = { NULL, "Git LFS has given out this address; no token "
+			      "is sent there" },
+};
+
+static void add_words(const struct http_response *res, struct error *err)
 {
-	const struct meaning *m = find_meaning(res);
 	size_t len = strlen(res->error_message);
 
 	/* it goes into the middle of a sentence */
 	while (len > 0 && strchr(". ", res->error_message[len - 1]))
 		len--;
-	err_set(err, m->code, "%s: %s: %s (status %ld)", from, what, m->text,
-		res->status);
-	if (len > 0 && m->code != ERR_NOT_FOUND)
+	if (len > 0)
 		err_hint(err, "the server says: %.*s", (int)len,
 			 res->error_message);
-	if (m->hint)
+}
+
+static int explain_link(const struct http_response *res, const char *what,
+			const char *from, const char *hint, struct error *err)
+{
+	bool missing = is_missing(res);
+
+	err_set(err, missing ? ERR_NOT_FOUND : ERR_AUTH,
+		"%s: %s: %s (status %ld)", from, what,
+		missing ? "not found" : "access is refused", res->status);
+	add_words(res, err);
+	err_hint(err, "%s", hint);
+	err->http = res->status;
+	return -1;
+}
+
+int retry_explain_as(enum retry_asker asker, const struct http_response *res,
+		     const char *what, const char *from, struct error *err)
+{
+	const char *token = askers[asker].token;
+	const struct meaning *m = find_meaning(res);
+
+	if (!token && !res->proxy_refused &&
+	    (is_hidden(res) || is_forbidden(res) || is_missing(res)))
+		return explain_link(res, what, from, askers[asker].hint, err);
+	err_set(err, m->code, "%s: %s: %s (status %ld)", from, what, m->text,
+		res->status);
+	/* what a code of the Hub means, it only says again */
+	if (m->code != ERR_NOT_FOUND || !res->error_code[0])
+		add_words(res, err);
+	if (m->hint && m->token)
+		err_hint(err, "%s (%s)", m->hint, token ? token : "HF_TOKEN");
+	else if (m->hint)
 		err_hint(err, "%s", m->hint);
 	err->http = res->status;
 	return -1;
+}
+
+int retry_explain(const struct http_response *res, const char *what,
+		  const char *from, struct error *err)
+{
+	return retry_explain_as(RETRY_HUB, res, what, from, err);
 }
 
 const char *retry_meaning(const struct http_response *res)
@@ -289,6 +354,7 @@ const char *retry_foreign_body(const char *start, size_t len)
 	} kinds[] = {
 		{ "version https://git-lfs", "a Git LFS pointer" },
 		{ "version https://hawser", "a Git LFS pointer" },
+		{ "version http://git-media", "a Git LFS pointer" },
 		{ "<!doctype html", "a web page" },
 		{ "<html", "a web page" },
 		{ "<?xml", "an XML message" },

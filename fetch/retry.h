@@ -35,6 +35,15 @@ struct retry_decision retry_decide(const struct http_response *res,
  * "facebook/w2v-bert-2.0 config.json", from: endpoint. Returns -1. */
 int retry_explain(const struct http_response *res, const char *what,
 		  const char *from, struct error *err);
+enum retry_asker {
+	RETRY_HUB,
+	RETRY_MODELSCOPE,
+	RETRY_LINK, /* a URL that the manifest names: no token is sent there */
+	RETRY_LFS,  /* one that Git LFS has given out: likewise */
+};
+/* As it is to be said of one that is not the Hub. */
+int retry_explain_as(enum retry_asker asker, const struct http_response *res,
+		     const char *what, const char *from, struct error *err);
 /* The same in two or three words, for a message that it is tried again. */
 const char *retry_meaning(const struct http_response *res);
 /* What the first bytes of a body are, if they are not what a file of a model

@@ -165,4 +165,20 @@ check "wrong digest: status 9" refused 9 "$(on_big '"fault": "flip", "at": 5')" 
 check "pointer: status 9" refused 9 "$(on_big '"fault": "pointer"')" big.safetensors pointer
 check "--retries" retries
 check "nobody answers: status 4" no_gain
+no_name() { # a host that no name server knows is asked for again, as others are
+	expect 4 no_network "$PROGRAM" lock acme/voice --lock "$T/none.json" --endpoint http://hub.example \
+		--retries 2 --cache "$T/c-none"
+	one_error
+	says "acme/voice@main: http://hub.example: cannot find the host"
+	same "$(grep -c "asking again" "$T/err")" 2
+	expect 4 no_network "$PROGRAM" fetch --lock "$T/lock.json" --endpoint http://hub.example \
+		--retries 2 --cache "$T/c-none"
+	one_error
+	says "acme/voice " "http://hub.example: cannot find the host"
+}
+if can_unshare; then
+	check "a host without a name, again and again" no_name
+else
+	skip_one "a host without a name, again and again" "no namespaces"
+fi
 finish

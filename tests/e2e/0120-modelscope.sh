@@ -98,7 +98,7 @@ refused() { # 200 with a message in place of the file: the other endpoint has it
 unknown_repo() {
 	expect 6 itts lock acme/none --lock "$T/none.json" --endpoint "$MS" --cache "$T/c1"
 	one_error
-	says acme/none
+	says "$site: acme/none@master" "the server says: namespace acme name none is not exists" "check the name"
 	test ! -e "$T/none.json"
 }
 unknown_revision() {
@@ -106,6 +106,20 @@ unknown_revision() {
 	expect 6 itts lock -m "$T/m9.json" --lock "$T/none.json" --endpoint "$MS" --cache "$T/c1"
 	one_error
 	says "the server says" "other/mini@v9"
+}
+refused_with_status() { # its words stand in the body, whatever the status; its own token is what may help
+	faults "$relay" '[{"path": "/commits", "fault": "status", "status": 401, "body":
+		"{\"Code\": 10010101004, \"Success\": false, \"Message\": \"log in first\\nhere\"}"}]'
+	expect 5 itts lock acme/voice --lock "$T/none.json" --endpoint "modelscope=$relay" --cache "$T/c1"
+	one_error
+	says "$relay: acme/voice@master" "the server says: log in first; " "(MODELSCOPE_API_TOKEN)"
+	faults "$relay" '[{"path": "/repo\\?.*config.json", "fault": "status", "status": 404, "body":
+		"{\"Code\": 1, \"Success\": false, \"Message\": \"not here any more\"}"}]'
+	rm -rf "$T/c-$BASHPID"
+	expect 6 itts fetch --lock "$T/hub.json" --endpoint "modelscope=$relay" --cache "$T/c-$BASHPID"
+	one_error
+	says "$relay: acme/voice config.json" "the server says: not here any more"
+	cache_is_honest "$T/c-$BASHPID"
 }
 pinned() { # the manifest can name a commit there
 	sed "s|other/mini|other/mini@$(jq -r '.repos[0].commit' "$T/ms.json")|" "$T/m.json" >"$T/mp.json"
@@ -185,6 +199,7 @@ check "a lock from ModelScope is filled from the Hub" fill "$T/ms.json" "$hub"
 check "status 200 with a refusal is no file" refused
 check "no such repository" unknown_repo
 check "no such revision" unknown_revision
+check "a refusal with its status" refused_with_status
 check "a commit of ModelScope in the manifest" pinned
 check "the first kind of hub that answers names the commit" hub_first
 check "a file that differs there comes from elsewhere" one_moved

@@ -23,6 +23,7 @@ start_nginx "$PORT" '$request_method $request_uri $status "$http_authorization" 
 		location /moved/ { rewrite ^/moved/(.*)\$ http://127.0.0.1:$PORT2/files/\$1?sig=s3cret redirect; }
 		location /gone/ { return 404; }
 		location /shut/ { return 401; }
+		location /forbidden/ { default_type text/plain; return 403 "ask Eve\n"; }
 		location /page/ { default_type text/html; return 200 "<!doctype html>sorry"; }
 	}
 	server { listen 127.0.0.1:$PORT2; root $T/www; }
@@ -91,6 +92,26 @@ shut() { # no advice of a token, which nobody sends there
 	says my/vocoder g.pth "127.0.0.1:$PORT" "access is refused" "URL in the manifest"
 	same "$(grep -c HF_TOKEN "$T/err")" 0
 }
+closed_later() { # fetch has the same words as lock, in place of advice for hubs
+	local place status=5
+	for place in shut forbidden gone; do
+		[ $place != gone ] || status=6
+		sed "s|files/g.pth|$place/g.pth|" "$T/lock.json" >"$T/later.json"
+		HF_TOKEN=hf_canary expect $status itts fetch --lock "$T/later.json" --endpoint "$hub" --cache "$T/c-$place"
+		one_error
+		says "$WEB: my/vocoder g.pth: " "check the URL in the manifest; no token is sent there"
+		same "$(grep -c "HF_TOKEN\|token-for\|a hub would" "$T/err")" 0
+		cache_is_honest "$T/c-$place"
+		[ $place != forbidden ] || says "the server says: ask Eve"
+	done
+}
+dead() { # nobody there: the file is named, and the host
+	manifest "$T/dead.json" "http://127.0.0.1:$(free_port)/g.pth"
+	expect 4 itts lock -m "$T/dead.json" --lock "$T/dead.lock" --endpoint "$hub" --cache "$T/c4" --retries 0
+	one_error
+	says my/vocoder g.pth "http://127.0.0.1:" "cannot connect"
+	test ! -e "$T/dead.lock"
+}
 changed() { # other bytes of the same length: never in the cache
 	cp "$T/www/files/g.pth" "$T/kept"
 	flip "$T/www/files/g.pth" 99
@@ -111,6 +132,8 @@ check "a redirect to a signed URL" redirected
 check "not there" gone
 check "a page in its place" page
 check "not for everybody" shut
+check "closed since the lock was made" closed_later
+check "a host that is gone" dead
 check "changed since: refused, then repaired" changed
 check "the hub is not asked for them" hub_as_source
 finish

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "fetch/http_response.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
@@ -215,12 +216,55 @@ static void limits(void **state)
 	assert_string_equal(r.etag, "");
 }
 
+static void refusals(void **state)
+{
+	static const struct {
+		const char *type, *header, *body, *says;
+	} table[] = {
+		{ "application/json", "", "{\"error\":\"a\"}", "a" },
+		{ "", "", "{\"Code\":1,\"Message\":\"b\\nc\"}", "b" },
+		{ "", "", "{\"error\":{\"message\":\"d\"}}", "d" },
+		{ "", "", "{\"detail\":\"e\"}", "e" },
+		{ "", "", "{\"error\":\"\",\"message\":\"f\"}", "f" },
+		{ "", "said", "{\"error\":\"a\"}", "said" },
+		{ "", "", "{\"error\":7}", "" },
+		{ "", "", "[\"error\"]", "" },
+		{ "", "", "{\"error\":\"cut", "" },
+		{ "", "", "in plain words", "" },
+		{ "text/plain; charset=utf-8", "", "in plain words\r\nmore",
+		  "in plain words" },
+		{ "text/plain", "", "<html>", "" },
+		{ "text/html", "", "words", "" },
+		{ "text/plain", "", "", "" },
+	};
+	char *longer CLEANUP(free_ptr) = xmalloc(1001);
+	struct http_response r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		http_response_init(&r);
+		snprintf(r.content_type, sizeof(r.content_type), "%s",
+			 table[i].type);
+		snprintf(r.error_message, sizeof(r.error_message), "%s",
+			 table[i].header);
+		http_response_refusal(&r, table[i].body, strlen(table[i].body));
+		assert_string_equal(r.error_message, table[i].says);
+	}
+	memset(longer, 'x', 1000);
+	longer[1000] = '\0';
+	http_response_init(&r);
+	memcpy(r.content_type, "text/plain", 11);
+	http_response_refusal(&r, longer, 1000);
+	assert_int_equal(strlen(r.error_message), sizeof(r.error_message) - 1);
+}
+
 int run_response_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_answer), cmocka_unit_test(hops),
 		cmocka_unit_test(bad_values),	cmocka_unit_test(waits),
 		cmocka_unit_test(links),	cmocka_unit_test(limits),
+		cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests_name("response", tests, NULL, NULL);

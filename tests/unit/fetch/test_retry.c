@@ -203,6 +203,42 @@ static void words(void **state)
 	}
 }
 
+/* Advice is good only where it can help. */
+static void advice(void **state)
+{
+	static const struct {
+		enum retry_asker asker;
+		long status;
+		const char *message, *says, *not ;
+	} table[] = {
+		{ RETRY_HUB, 401, "", "(HF_TOKEN)", "MODELSCOPE" },
+		{ RETRY_MODELSCOPE, 401, "", "(MODELSCOPE_API_TOKEN)", "HF_" },
+		{ RETRY_MODELSCOPE, 403, "", "(MODELSCOPE_API_TOKEN)", "HF_" },
+		{ RETRY_HUB, 404, "", "a hub would say what", "says" },
+		{ RETRY_HUB, 404, "gone", "the server says: gone; check",
+		  "hub" },
+		{ RETRY_LINK, 401, "", "URL in the manifest", "TOKEN" },
+		{ RETRY_LINK, 403, "no", "says: no; check", "TOKEN" },
+		{ RETRY_LINK, 404, "", "not found (status 404)", "hub" },
+		{ RETRY_LFS, 403, "", "Git LFS has given out", "manifest" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct http_response r = answer_of(table[i].status);
+		struct error err = { .code = ERR_NONE };
+
+		set(r.error_message, sizeof(r.error_message), table[i].message);
+		retry_explain_as(table[i].asker, &r, "org/name file",
+				 "https://x", &err);
+		assert_contains(err.msg, "https://x: org/name file: ");
+		assert_contains(err.msg, table[i].says);
+		assert_null(
+			strstr(err.msg + strlen("https://x"), table[i].not ));
+		assert_int_equal(err.http, table[i].status);
+	}
+}
+
 static void foreign_bodies(void **state)
 {
 	static const struct {
@@ -211,6 +247,7 @@ static void foreign_bodies(void **state)
 		{ "version https://git-lfs.github.com/spec/v1\noid",
 		  "pointer" },
 		{ "version https://hawser.github.com/spec/v1", "pointer" },
+		{ "version http://git-media.io/v/2", "pointer" },
 		{ "<!DOCTYPE html><html>", "web page" },
 		{ "\n  <html lang=en>", "web page" },
 		{ "<?xml version=\"1.0\"?><Error>", "XML" },
@@ -237,11 +274,9 @@ static void foreign_bodies(void **state)
 int run_retry_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statuses),
-		cmocka_unit_test(failures),
-		cmocka_unit_test(signed_links),
-		cmocka_unit_test(delays),
-		cmocka_unit_test(words),
+		cmocka_unit_test(statuses),	  cmocka_unit_test(failures),
+		cmocka_unit_test(signed_links),	  cmocka_unit_test(delays),
+		cmocka_unit_test(words),	  cmocka_unit_test(advice),
 		cmocka_unit_test(foreign_bodies),
 	};
 
