@@ -103,9 +103,10 @@ int net_advise(const struct net *n, struct error *err)
 		return -1;
 	for (size_t i = 0; i < n->hub.count; i++) {
 		const struct hub_endpoint *e = &n->hub.endpoints[i];
+		char *blamed CLEANUP(free_ptr) = xasprintf("%s: ", e->name);
 
 		if (e->kind == ENDPOINT_HUGGINGFACE &&
-		    strstr(err->msg, e->name) && !endpoint_token(&n->hub, e))
+		    strstr(err->msg, blamed) && !endpoint_token(&n->hub, e))
 			return err_hint(err,
 					"the token from %s was not sent to %s: "
 					"that takes --token-for",

@@ -61,9 +61,10 @@ static int judge(struct lane *l, const struct http_response *res,
 		return lfs_take_link(r->link, r->answer.ptr, r->answer.len,
 				     err);
 	if (d.verdict != RETRY_AGAIN)
-		return err->code != ERR_NONE ? -1
-					     : retry_explain(res, l->job->name,
-							     "Git LFS", err);
+		return err->code != ERR_NONE
+			       ? -1
+			       : retry_explain_as(RETRY_GIT, res, l->job->name,
+						  "Git LFS", err);
 	err_clear(err);
 	return ask(l, d.delay_ms, err) < 0 ? -1 : 1;
 }

@@ -4,6 +4,11 @@
  *   POST URL/git-upload-pack  command=ls-refs        -> names and commits
  *   POST URL/git-upload-pack  command=fetch          -> sections, the last of
  *        which is "packfile": band 1 the pack, 2 progress, 3 an error
+ *
+ * gitprotocol-pack(5), versions 0 and 1, where the server does not know 2:
+ *   GET  URL/info/refs?service=git-upload-pack       -> all names and commits, what
+ *        annotated tags stand for as NAME^{}; capabilities behind a NUL of the first
+ *   POST URL/git-upload-pack  want, deepen, done     -> "shallow" lines, NAK, bands
  */
 #include "fetch/git.h"
 
@@ -16,13 +21,14 @@
 
 #define REFS_QUERY "/info/refs?service=git-upload-pack"
 #define REFS_PATH  "/info/refs"
-#define ADVERT_MAX (1u << 20)
+#define ADVERT_MAX (16u << 20) /* older servers name all of their refs */
 #define SLACK	   (64u << 20) /* framing and progress beside a pack */
 
 void git_remote_release(struct git_remote *g)
 {
 	free_ptr(&g->base);
 	free_ptr(&g->origin);
+	free_ptr(&g->name);
 }
 
 /* --- one exchange ------------------------------------------------------------------ */
@@ -67,7 +73,7 @@ static void on_done(void *ctx, const struct http_response *res,
 					       : RETRY_ATTEMPTS,
 			       clock_jitter());
 	if (err->code == ERR_NONE && x->next.verdict != RETRY_OK)
-		retry_explain(res, "git", x->g->origin, &x->err);
+		retry_explain_as(x->g->asker, res, "git", x->g->name, &x->err);
 	else if (err->code == ERR_NONE && pkt_finish(x->reader, &x->err) < 0)
 		x->next.verdict = RETRY_ELSEWHERE;
 	free_ptr(&x->location);
@@ -99,9 +105,9 @@ static int exchange(struct exchange *x, struct error *err)
 		delay_ms = x->next.delay_ms;
 	}
 	*err = x->err;
-	return strstr(err->msg, x->g->origin)
+	return strstr(err->msg, x->g->name)
 		       ? -1
-		       : err_wrap(err, "%s: git", x->g->origin);
+		       : err_wrap(err, "%s: git", x->g->name);
 }
 
 /* The words of a packet that says what went wrong. */
@@ -121,25 +127,74 @@ static bool packet_is(const char *p, size_t n, const char *text)
 /* --- what it can ---------------------------------------------------------------------- */
 
 struct advert {
-	bool version2, can_fetch;
+	bool service, version2, can_fetch, sha256;
 	struct git_remote *g;
 };
+
+/* Among words that are set apart by what stands between capabilities. */
+static bool has_word(const char *p, size_t n, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < n;) {
+		size_t end = i;
+
+		while (end < n && p[end] && !strchr(" =\n", p[end]))
+			end++;
+		if (end - i == len && memcmp(p + i, word, len) == 0)
+			return true;
+		i = end + 1;
+	}
+	return false;
+}
+
+static void note_features(struct advert *a, const char *p, size_t n)
+{
+	a->g->can_filter = has_word(p, n, "filter");
+	a->g->can_shallow = has_word(p, n, "shallow");
+	a->g->can_sideband = has_word(p, n, "side-band-64k");
+}
 
 static int on_advert(void *ctx, enum pkt_kind kind, const char *p, size_t n,
 		     struct error *err)
 {
+	static const char sha256[] = "object-format=sha256";
 	struct advert *a = ctx;
+	const char *features = kind == PKT_DATA ? memchr(p, '\0', n) : NULL;
 
 	if (kind != PKT_DATA)
 		return 0;
 	if (packet_is(p, n, "ERR "))
 		return refused(p + 4, n - 4, err);
+	a->service |= packet_is(p, n, "# service=git-upload-pack");
 	a->version2 |= packet_is(p, n, "version 2");
+	a->sha256 |= packet_is(p, n, sha256) ||
+		     (features && memmem(p, n, sha256, strlen(sha256)) != NULL);
 	if (packet_is(p, n, "fetch")) {
 		a->can_fetch = true;
-		a->g->can_filter = memmem(p, n, "filter", 6) != NULL;
+		note_features(a, p, n);
+	} else if (features && !a->version2) {
+		note_features(a, features + 1, n - (size_t)(features + 1 - p));
 	}
 	return 0;
+}
+
+static int judge_advert(struct advert *a, struct error *err)
+{
+	struct git_remote *g = a->g;
+
+	if (a->sha256)
+		return err_set(err, ERR_FORMAT,
+			       "%s: git: names its objects by SHA-256, which "
+			       "cannot be read; give the URL of a repository "
+			       "with SHA-1 names",
+			       g->name);
+	g->old = !a->version2;
+	if (a->version2 ? a->can_fetch : a->service)
+		return 0;
+	err_set(err, ERR_FORMAT,
+		"%s: git: the answer is not that of a git server", g->name);
+	return err_hint(err, "is this the address of a repository?");
 }
 
 static int take_base(struct git_remote *g, const char *location,
@@ -150,8 +205,7 @@ static int take_base(struct git_remote *g, const char *location,
 
 	if (n <= m || strcmp(location + n - m, REFS_PATH) != 0)
 		return err_set(err, ERR_FORMAT,
-			       "%s: git: redirects to something else",
-			       g->origin);
+			       "%s: git: redirects to something else", g->name);
 	free_ptr(&g->base);
 	g->base = xstrndup(location, n - m);
 	if (http_origin(g->base, &origin, err) < 0)
@@ -161,11 +215,14 @@ static int take_base(struct git_remote *g, const char *location,
 		g->token = NULL;
 	free_ptr(&g->origin);
 	g->origin = take_ptr(origin);
+	free_ptr(&g->name);
+	g->name = http_redact(g->base);
 	return 0;
 }
 
 int git_remote_open(struct git_remote *g, struct hub *h, const char *url,
-		    const char *token, struct error *err)
+		    const char *token, enum retry_asker asker,
+		    struct error *err)
 {
 	char *refs CLEANUP(free_ptr) = xasprintf("%s" REFS_QUERY, url);
 	struct advert a = { .g = g };
@@ -177,13 +234,13 @@ int git_remote_open(struct git_remote *g, struct hub *h, const char *url,
 
 	x.reader->packet = on_advert;
 	x.reader->ctx = &a;
-	*g = (struct git_remote){ .hub = h, .token = token };
-	if (http_origin(url, &g->origin, err) < 0 || exchange(&x, err) < 0)
+	*g = (struct git_remote){ .hub = h,
+				  .token = token,
+				  .asker = asker,
+				  .name = http_redact(url) };
+	if (http_origin(url, &g->origin, err) < 0 || exchange(&x, err) < 0 ||
+	    judge_advert(&a, err) < 0)
 		return -1;
-	if (!a.version2 || !a.can_fetch)
-		return err_set(err, ERR_FORMAT,
-			       "%s: git: does not speak protocol version 2",
-			       g->origin);
 	return take_base(g, x.location, err);
 }
 
@@ -218,6 +275,7 @@ static const char *const places[] = { "", "refs/", "refs/tags/",
 struct refs {
 	const char *revision;
 	char commits[ARRAY_LEN(places)][41];
+	bool peeled[ARRAY_LEN(places)]; /* commits has the tag's */
 };
 
 static int on_ref(void *ctx, enum pkt_kind kind, const char *p, size_t n,
@@ -232,17 +290,48 @@ static int on_ref(void *ctx, enum pkt_kind kind, const char *p, size_t n,
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		char *name CLEANUP(free_ptr) = xasprintf("%s%s", places[i],
 							 r->revision);
+		char *peeled CLEANUP(free_ptr) = xasprintf("%s^{}", name);
 
-		pkt_ref_is(p, n, name, r->commits[i]);
+		if (pkt_ref_is(p, n, peeled, r->commits[i]))
+			r->peeled[i] = true;
+		else if (!r->peeled[i])
+			pkt_ref_is(p, n, name, r->commits[i]);
 	}
 	return 0;
+}
+
+static int list_refs(struct exchange *x, const char *revision,
+		     struct error *err)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	char *url CLEANUP(free_ptr) = NULL;
+
+	if (x->g->old) {
+		url = xasprintf("%s" REFS_QUERY, x->g->base);
+		x->rq.url = url;
+		x->rq.max_body = ADVERT_MAX;
+		return exchange(x, err);
+	}
+	begin_command(&text, "ls-refs");
+	pkt_put(&text, "peel\n");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		pkt_put(&text, "ref-prefix %s%s\n", places[i], revision);
+	str_adds(&text, PKT_FLUSH_TEXT);
+	return ask_command(x, &text, err);
+}
+
+/* Digits of a commit, but not all? */
+static bool is_short_id(const char *revision)
+{
+	size_t n = strspn(revision, "0123456789abcdef");
+
+	return n >= 4 && n < 40 && !revision[n];
 }
 
 int git_remote_resolve(struct git_remote *g, const char *revision,
 		       char commit[41], struct error *err)
 {
 	struct refs r = { .revision = revision };
-	struct str text CLEANUP(str_release) = STR_INIT;
 	struct exchange x CLEANUP(exchange_release) = {
 		.g = g,
 		.reader = xcalloc(1, sizeof(*x.reader)),
@@ -252,22 +341,20 @@ int git_remote_resolve(struct git_remote *g, const char *revision,
 		memcpy(commit, revision, 41);
 		return 0;
 	}
-	begin_command(&text, "ls-refs");
-	pkt_put(&text, "peel\n");
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		pkt_put(&text, "ref-prefix %s%s\n", places[i], revision);
-	str_adds(&text, PKT_FLUSH_TEXT);
 	x.reader->packet = on_ref;
 	x.reader->ctx = &r;
-	if (ask_command(&x, &text, err) < 0)
+	if (list_refs(&x, revision, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (r.commits[i][0]) {
 			memcpy(commit, r.commits[i], 41);
 			return 0;
 		}
-	return err_set(err, ERR_NOT_FOUND, "%s: git: no such revision: %s",
-		       g->base, revision);
+	err_set(err, ERR_NOT_FOUND, "%s: git: no such revision: %s", g->name,
+		revision);
+	return err_hint(err, is_short_id(revision)
+				     ? "give all 40 digits of the commit"
+				     : "check the name of the branch or tag");
 }
 
 /* --- the pack ---------------------------------------------------------------------------- */
@@ -275,7 +362,7 @@ int git_remote_resolve(struct git_remote *g, const char *revision,
 struct download {
 	const char *dir;
 	struct git_pack *pack;
-	bool in_pack;
+	bool old, in_pack;
 };
 
 static int begin_pack(struct exchange *x, struct error *err)
@@ -297,7 +384,7 @@ static int on_section(void *ctx, enum pkt_kind kind, const char *p, size_t n,
 	if (!d->in_pack) {
 		if (packet_is(p, n, "ERR "))
 			return refused(p + 4, n - 4, err);
-		d->in_pack = packet_is(p, n, "packfile");
+		d->in_pack = packet_is(p, n, d->old ? "NAK" : "packfile");
 		return 0;
 	}
 	if (n > 1 && *p == 1)
@@ -310,10 +397,43 @@ static void download_release(struct download *d)
 	git_pack_close(&d->pack);
 }
 
+/* What both ways of asking have in common: how much of it. */
+static void put_limits(struct str *out, const struct git_remote *g,
+		       bool names_only)
+{
+	if (g->can_shallow)
+		pkt_put(out, "deepen 1\n");
+	if (names_only && g->can_filter)
+		pkt_put(out, "filter blob:limit=1024\n");
+}
+
+static void put_old_question(struct str *out, const struct git_remote *g,
+			     const char *commit, bool names_only)
+{
+	pkt_put(out, "want %s side-band-64k no-progress%s%s\n", commit,
+		g->can_shallow ? " shallow" : "",
+		names_only && g->can_filter ? " filter" : "");
+	put_limits(out, g, names_only);
+	str_adds(out, PKT_FLUSH_TEXT);
+	pkt_put(out, "done\n");
+}
+
+static void put_question(struct str *out, const struct git_remote *g,
+			 const char *commit, bool names_only)
+{
+	begin_command(out, "fetch");
+	pkt_put(out, "no-progress\n");
+	put_limits(out, g, names_only);
+	pkt_put(out, "want %s\n", commit);
+	pkt_put(out, "done\n");
+	str_adds(out, PKT_FLUSH_TEXT);
+}
+
 int git_remote_fetch(struct git_remote *g, const char *commit, bool names_only,
 		     const char *dir, struct git_pack **out, struct error *err)
 {
-	struct download d CLEANUP(download_release) = { .dir = dir };
+	struct download d CLEANUP(download_release) = { .dir = dir,
+							.old = g->old };
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct exchange x CLEANUP(exchange_release) = {
 		.g = g,
@@ -323,20 +443,25 @@ int git_remote_fetch(struct git_remote *g, const char *commit, bool names_only,
 		.reader = xcalloc(1, sizeof(*x.reader)),
 	};
 
-	begin_command(&text, "fetch");
-	pkt_put(&text, "no-progress\n");
-	pkt_put(&text, "deepen 1\n");
-	if (names_only && g->can_filter)
-		pkt_put(&text, "filter blob:limit=1024\n");
-	pkt_put(&text, "want %s\n", commit);
-	pkt_put(&text, "done\n");
-	str_adds(&text, PKT_FLUSH_TEXT);
+	if (g->old && !g->can_sideband)
+		return err_set(err, ERR_FORMAT,
+			       "%s: git: the server is too old (it has no "
+			       "side-band-64k)",
+			       g->name);
+	if (g->old)
+		put_old_question(&text, g, commit, names_only);
+	else
+		put_question(&text, g, commit, names_only);
 	x.reader->packet = on_section;
 	x.reader->ctx = &d;
 	if (ask_command(&x, &text, err) < 0)
-		return -1;
+		/* a refusal in Git's own words */
+		return err->code == ERR_NOT_FOUND && !err->http
+			       ? err_hint(err, "is this commit one that a "
+					       "branch or tag leads to?")
+			       : -1;
 	if (git_pack_finish(d.pack, err) < 0)
-		return err_wrap(err, "%s", g->base);
+		return err_wrap(err, "%s: git: commit %s", g->name, commit);
 	*out = take_ptr(d.pack);
 	return 0;
 }

@@ -38,15 +38,16 @@ int git_source_list(struct hub *h, struct hfcache *store,
 	struct git_pack *pack CLEANUP(git_pack_close) = NULL;
 	char commit[41];
 
-	if (git_remote_open(&g, h, m->git, NULL, err) < 0 ||
-	    git_remote_resolve(&g, m->revision, commit, err) < 0 ||
+	if (git_remote_open(&g, h, m->git, NULL, RETRY_GIT, err) == 0 &&
+	    git_remote_resolve(&g, m->revision, commit, err) == 0 &&
 	    git_remote_fetch(&g, commit, false, hfcache_root(store), &pack,
-			     err) < 0)
-		return -1;
-	if (git_pack_list(pack, commit, repo, err) < 0 ||
-	    hash_blobs(pack, repo, err) < 0)
-		return err_wrap(err, "%s", m->id);
-	return 0;
+			     err) == 0) {
+		if (git_pack_list(pack, commit, repo, err) == 0 &&
+		    hash_blobs(pack, repo, err) == 0)
+			return 0;
+		err_name(err, g.name);
+	}
+	return err_wrap(err, "%s", m->id);
 }
 
 /* --- filling ------------------------------------------------------------------------- */
@@ -139,15 +140,14 @@ static int fill_repo(struct hub *h, struct hfcache *store,
 		return -1;
 	if (m.small_count + m.large_count == 0)
 		return 0;
-	if (git_remote_open(&g, h, repo->git, NULL, err) < 0)
-		return -1;
-	if (m.small_count && fill_small(&g, store, repo, &m, err) < 0)
-		return -1;
+	if (git_remote_open(&g, h, repo->git, NULL, RETRY_GIT, err) < 0 ||
+	    (m.small_count && fill_small(&g, store, repo, &m, err) < 0))
+		return err_name(err, repo->id);
 	lfs = xasprintf("%s%s", g.base, str_ends(g.base, ".git") ? "" : ".git");
 	if (lfs_find(h, lfs, NULL, m.large, m.large_count, err) == 0)
 		return 0;
 	if (!strstr(err->msg, g.origin))
-		err_wrap(err, "%s", g.base);
+		err_wrap(err, "%s", g.name);
 	return err_wrap(err, "%s", repo->id);
 }
 
@@ -185,11 +185,14 @@ static int ask_tree(struct hub *h, struct hfcache *store, const char *url,
 	struct git_remote g CLEANUP(git_remote_release) = { 0 };
 	struct git_pack *pack CLEANUP(git_pack_close) = NULL;
 
-	if (git_remote_open(&g, h, url, token, err) < 0 ||
+	if (git_remote_open(&g, h, url, token,
+			    r->hub ? RETRY_MODELSCOPE : RETRY_HUB, err) < 0 ||
 	    git_remote_fetch(&g, r->commit, true, hfcache_root(store), &pack,
 			     err) < 0)
 		return -1;
-	return git_pack_list(pack, r->commit, tree, err);
+	if (git_pack_list(pack, r->commit, tree, err) == 0)
+		return 0;
+	return err_name(err, g.name);
 }
 
 static int compare(const struct lock_repo *r, const struct lock_repo *tree,

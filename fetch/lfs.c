@@ -287,8 +287,9 @@ static int post(struct hub *h, const struct http_request *rq, struct str *body,
 			return 0;
 		if (d.verdict != RETRY_AGAIN)
 			return rc < 0 ? -1
-				      : retry_explain(&res, "Git LFS", origin,
-						      err);
+				      : retry_explain_as(RETRY_GIT, &res,
+							 "Git LFS", origin,
+							 err);
 		err_clear(err);
 		delay_ms = d.delay_ms;
 	}

@@ -279,6 +279,8 @@ static const struct {
 			       "sent there" },
 	[RETRY_LFS] = { NULL, "Git LFS has given out this address; no token "
 			      "is sent there" },
+	[RETRY_GIT] = { NULL, "check the URL of the repository in the "
+			      "manifest; no token is sent there" },
 };
 
 static void add_words(const struct http_response *res, struct error *err)

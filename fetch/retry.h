@@ -40,6 +40,7 @@ enum retry_asker {
 	RETRY_MODELSCOPE,
 	RETRY_LINK, /* a URL that the manifest names: no token is sent there */
 	RETRY_LFS,  /* one that Git LFS has given out: likewise */
+	RETRY_GIT,  /* a git repository that the manifest names: likewise */
 };
 /* As it is to be said of one that is not the Hub. */
 int retry_explain_as(enum retry_asker asker, const struct http_response *res,

@@ -49,6 +49,15 @@ pointer() {
 	git branch other
 	cd "$T/git/acme" && git clone -q --bare "$W" voice.git && git clone -q --bare "$W" plain.git
 	git -C voice.git config uploadpack.allowFilter true
+	# refs that look alike, a tag of a tag; a repository without commits, one of other names
+	cd "$T/git/acme" && git -C voice.git tag twin main~1 && git -C voice.git branch twin main
+	git -C voice.git tag -a -m nested nested v1.0
+	git -C voice.git update-ref refs/pr/7 main
+	git -C voice.git branch feature/näme main
+	git init -q --bare -b main empty.git
+	git init -q --object-format=sha256 -b main "$T/sha256" && cp "$T/content/config.json" "$T/sha256"
+	git -C "$T/sha256" add -A && git -C "$T/sha256" commit -q -m now
+	git clone -q --bare "$T/sha256" longer.git
 ) >"$T/log/git.txt" 2>&1
 C=$(git -C "$W" rev-parse HEAD)
 TOP=$T/repos
@@ -101,6 +110,9 @@ $(git_location /hider "\$http_git_protocol")
 $(git_location /brief "\$http_git_protocol")
 $(git_location /never "\$http_git_protocol")
 $(git_location /old '""')
+$(git_location /older "version=1")
+		location /shut/ { return 401 '{"error":"who are you"}'; }
+		location /page/ { default_type text/html; return 200 "<!doctype html>sorry"; }
 		location ~ ^/moved(/acme/.*)\$ { return 301 $AT\$1\$is_args\$args; }
 		location /cdn/ { proxy_pass $hub_CDN/; }
 		location /brief-cdn/ { proxy_pass $brief_CDN/; }
@@ -172,11 +184,30 @@ by_git() { # REVISION: the same files and names as the Hub says
 }
 revisions() {
 	local r
-	for r in main v1.0 other refs/heads/other "$C"; do by_git "$r"; done
+	for r in main v1.0 other refs/heads/other nested refs/heads/twin refs/pr/7 pr/7 feature/näme HEAD "$C"; do
+		by_git "$r"
+	done
+	# git's own order: the tag before the branch
+	manifest "$T/g.json" "$AT/acme/voice.git" twin
+	expect 0 itts lock -m "$T/g.json" --lock "$T/twin.lock" --endpoint "$AT" --cache "$T/c2"
+	same "$(jq -r '.repos[0].commit' "$T/twin.lock")" "$(git -C "$W" rev-parse HEAD~1)"
 	manifest "$T/g.json" "$AT/acme/voice.git" nothing
 	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
 	one_error
-	says "no such revision: nothing"
+	says "acme/voice: $AT/acme/voice.git: " "no such revision: nothing" "check the name"
+	manifest "$T/g.json" "$AT/acme/voice.git" "${C:0:8}"
+	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	says "acme/voice: " "no such revision: ${C:0:8}" "all 40 digits"
+	manifest "$T/g.json" "$AT/acme/voice.git" 1111111111111111111111111111111111111111
+	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	says "acme/voice: $AT/acme/voice.git: " "not our ref 1111" "branch or tag leads to"
+	manifest "$T/g.json" "$AT/acme/empty.git" main
+	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+	one_error
+	says "acme/voice: $AT/acme/empty.git: " "no such revision: main"
+	clean "$T/c2"
 }
 filled() {
 	by_git main
@@ -227,14 +258,47 @@ redirected() {
 	expect 0 itts lock -m "$T/r.json" --lock "$T/r.lock" --endpoint "$AT" --cache "$T/c2"
 	same "$(rows "$T/r.lock")" "$(rows "$T/g.lock")"
 }
-not_git() { # a server of the old protocol; a page; nothing there
-	manifest "$T/o.json" "$AT/old/acme/voice.git" main
-	expect 7 itts lock -m "$T/o.json" --lock "$T/o.lock" --endpoint "$AT" --cache "$T/c2"
-	one_error
-	says "protocol version 2"
-	manifest "$T/o.json" "$AT/acme/none.git" main
-	expect 6 itts lock -m "$T/o.json" --lock "$T/o.lock" --endpoint "$AT" --cache "$T/c2"
-	one_error
+old_protocols() { # versions 0 and 1 name all refs at once, and know depth as well
+	local at r
+	by_git main
+	for at in old older; do
+		for r in main v1.0 nested refs/pr/7 HEAD; do
+			manifest "$T/o.json" "$AT/$at/acme/voice.git" "$r"
+			rm -f "$T/o.lock"
+			expect 0 itts lock -m "$T/o.json" --lock "$T/o.lock" --endpoint "$AT" --cache "$T/c2"
+			same "$(rows "$T/o.lock")" "$(rows "$T/g.lock")"
+		done
+		manifest "$T/o.json" "$AT/$at/acme/voice.git" twin
+		expect 0 itts lock -m "$T/o.json" --lock "$T/twin.lock" --endpoint "$AT" --cache "$T/c2"
+		same "$(jq -r '.repos[0].commit' "$T/twin.lock")" "$(git -C "$W" rev-parse HEAD~1)"
+		: >"$T/log/nginx.access"
+		rm -rf "$T/c12"
+		# the weights are there: Git LFS is another server's business
+		cp -r "$T/c4" "$T/c12"
+		rm "$(readlink -f "$T/c12/models--acme--voice/snapshots/$C/config.json")"
+		expect 0 itts fetch --lock "$T/o.lock" --cache "$T/c12" --endpoint http://127.0.0.1:1
+		right "$T/c12"
+		test "$(awk '$1 == "POST" {print $4}' "$T/log/nginx.access")" -lt 200000 # no history
+		manifest "$T/o.json" "$AT/$at/acme/voice.git" nothing
+		expect 6 itts lock -m "$T/o.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+		one_error
+		says "acme/voice: $AT/$at/acme/voice.git: " "no such revision: nothing"
+	done
+	clean "$T/c2"
+}
+not_git() { # nothing there; not for everybody; a page; names that cannot be read
+	local row status path words
+	for row in "6|acme/none.git|not found" "5|shut/voice.git|who are you" "7|page/voice.git|not Git's protocol" \
+		"7|acme/longer.git|SHA-256" "7|old/acme/longer.git|SHA-256"; do
+		IFS='|' read -r status path words <<<"$row"
+		manifest "$T/o.json" "$AT/$path" main
+		HF_TOKEN=hf_canary expect "$status" itts lock -m "$T/o.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
+		one_error
+		says "acme/voice: $AT/$path: git: " "$words"
+		# no token is sent there: there is no use in one
+		same "$(grep -c "HF_TOKEN\|token-for" "$T/err")" 0
+		test ! -e "$T/none.lock"
+	done
 	clean "$T/c2"
 }
 no_object() { # the LFS server has lost one
@@ -287,7 +351,8 @@ check "URLs of Git LFS that are never good" expired_for_good
 check "through squid" through_squid
 check "through a SOCKS proxy" through_socks
 check "a redirect of the repository" redirected
-check "old protocol; no repository" not_git
+check "older protocols" old_protocols
+check "no repository, or none for us" not_git
 leftovers() { # of a process that was killed: gone with the next pack, a running one's are not
 	mkdir -p "$T/c9/.itts-git-old" "$T/c9/.itts-git-new"
 	echo x >"$T/c9/.itts-git-old/pack_1"
