@@ -1,10 +1,12 @@
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/help.h"
 #include "cmd/text.h"
 #include "manifest/manifest.h"
 #include "manifest/recipes.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const struct option_group *const groups[] = { &group_common, NULL };
 
@@ -40,10 +42,12 @@ static void put_json_one(struct json_writer *j, const struct manifest *m)
 
 static void put_text_one(struct str *out, const struct manifest *m)
 {
+	size_t width = help_width(STDOUT_FILENO);
+
 	str_addf(out, "%s%s\n", m->name,
 		 strcmp(m->name, RECIPE_DEFAULT) == 0 ? " (default)" : "");
 	if (m->about)
-		text_wrap(out, m->about, 4, 80, 0);
+		text_wrap(out, m->about, 4, width, 0);
 	for (size_t i = 0; i < m->model_count; i++)
 		str_addf(out, "    %s\n", m->models[i].id);
 	for (size_t i = 0; i < m->group_count; i++) {
@@ -53,7 +57,7 @@ static void put_text_one(struct str *out, const struct manifest *m)
 			 m->groups[i].on ? "on" : "off");
 		if (m->groups[i].about)
 			str_addf(&line, ": %s", m->groups[i].about);
-		text_wrap(out, line.ptr, 4, 80, 0);
+		text_wrap(out, line.ptr, 4, width, 0);
 	}
 }
 

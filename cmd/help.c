@@ -6,10 +6,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define COLUMN 26 /* where the second column begins */
-
-/* Long lines are hard to read, and narrow columns cannot be filled. */
-#define WIDTH_MIN     60
+/* Long lines are hard to read. */
+#define WIDTH_MIN     20
 #define WIDTH_MAX     100
 #define WIDTH_DEFAULT 80
 
@@ -22,6 +20,12 @@ size_t help_width(int fd)
 	return ws.ws_col < WIDTH_MIN   ? WIDTH_MIN
 	       : ws.ws_col > WIDTH_MAX ? WIDTH_MAX
 				       : ws.ws_col;
+}
+
+/* Where the second column begins; a narrow one cannot be filled. */
+static size_t second_column(size_t width)
+{
+	return width < 60 ? 8 : 26;
 }
 
 struct row {
@@ -88,14 +92,14 @@ static const struct row environment_rows[] = {
 static void add_row(struct str *out, const char *name, const char *text,
 		    size_t width)
 {
-	size_t used = 2 + strlen(name);
+	size_t used = 2 + strlen(name), column = second_column(width);
 
 	str_addf(out, "  %s", name);
-	if (used + 2 > COLUMN) {
+	if (used + 2 > column) {
 		str_addc(out, '\n');
 		used = 0;
 	}
-	text_wrap(out, text, COLUMN, width, used);
+	text_wrap(out, text, column, width, used);
 }
 
 static void add_option(struct str *out, const struct option *o, size_t width)
@@ -167,8 +171,13 @@ void help_short(struct str *out, size_t width)
 
 void help_command(struct str *out, const struct command *c, size_t width)
 {
-	str_addf(out, "usage: itts-pack %s [options]%s%s\n\n", c->name,
+	struct str usage CLEANUP(str_release) = STR_INIT;
+
+	str_addf(&usage, "itts-pack %s [options]%s%s", c->name,
 		 *c->args ? " " : "", c->args);
+	str_adds(out, "usage: ");
+	text_wrap(out, usage.ptr, 7, width, 7);
+	str_addc(out, '\n');
 	text_wrap(out, c->about, 0, width, 0);
 	str_adds(out, "\nExamples:\n");
 	for (size_t i = 0; c->examples[i]; i += 2) {

@@ -4,7 +4,12 @@
 #include "cmd/text.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define TABLE_INDENT 4 /* of a row's further lines */
 
 void report_download(struct json_writer *w, const struct download_stats *s)
 {
@@ -45,9 +50,38 @@ void table_add(struct table *t, const char *cell)
 	strlist_add(&t->cells, clean.ptr);
 }
 
-void table_format(const struct table *t, struct str *out)
+static void end_line(struct str *out)
+{
+	while (out->len > 0 && out->ptr[out->len - 1] == ' ')
+		str_truncate(out, out->len - 1);
+	str_addc(out, '\n');
+}
+
+/* Which columns begin a line of their own, so that none is wider than room. */
+static void find_breaks(const struct table *t, const size_t *width, size_t room,
+			bool *breaks)
+{
+	size_t at = 0;
+
+	for (size_t c = 0; c < t->columns; c++) {
+		breaks[c] = c > 0 && at + width[c] > room;
+		at = (breaks[c] ? TABLE_INDENT : at) + width[c] + 2;
+	}
+}
+
+static bool any_left(const struct table *t, size_t i)
+{
+	do {
+		if (*t->cells.items[i])
+			return true;
+	} while (++i % t->columns != 0);
+	return false;
+}
+
+void table_lay(const struct table *t, size_t room, struct str *out)
 {
 	size_t width[TABLE_COLUMNS] = { 0 };
+	bool breaks[TABLE_COLUMNS] = { false };
 
 	assert(t->columns > 0 && t->columns <= TABLE_COLUMNS);
 	for (size_t i = 0; i < t->cells.count; i++) {
@@ -57,16 +91,29 @@ void table_format(const struct table *t, struct str *out)
 		if (n > width[c])
 			width[c] = n;
 	}
+	find_breaks(t, width, room, breaks);
 	for (size_t i = 0; i < t->cells.count; i++) {
 		size_t c = i % t->columns;
 
+		if (breaks[c] && any_left(t, i)) {
+			end_line(out);
+			str_fill(out, ' ', TABLE_INDENT);
+		}
 		if (c + 1 < t->columns) {
 			text_fit(out, t->cells.items[i], width[c] + 2);
 			continue;
 		}
 		str_adds(out, t->cells.items[i]);
-		while (out->len > 0 && out->ptr[out->len - 1] == ' ')
-			str_truncate(out, out->len - 1);
-		str_addc(out, '\n');
+		end_line(out);
 	}
+}
+
+void table_format(const struct table *t, struct str *out)
+{
+	struct winsize ws = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0)
+		table_lay(t, SIZE_MAX, out);
+	else
+		table_lay(t, ws.ws_col, out);
 }

@@ -13,7 +13,8 @@ void report_download(struct json_writer *w, const struct download_stats *s);
 /* The notice of a repository, behind its id if it does not name it; appended.
  * false: there is none. */
 bool report_notice(const struct lock_repo *r, struct str *out);
-/* A table: columns as wide as their longest cell. The last is not padded. */
+/* A table: columns as wide as their longest cell. The last is not padded. Rows that
+ * are wider than a terminal go on in a second line, all at the same column. */
 #define TABLE_COLUMNS 8
 struct table {
 	size_t columns;
@@ -21,6 +22,8 @@ struct table {
 };
 void table_release(struct table *t); /* CLEANUP */
 void table_add(struct table *t, const char *cell);
+void table_lay(const struct table *t, size_t room, struct str *out);
+/* For standard output: as wide as its terminal, or as all needs. */
 void table_format(const struct table *t, struct str *out);
 
 #endif

@@ -62,6 +62,18 @@ narrow() { # what does not fit is left out, not cut in two
 	terminal 0 fetch --columns 10 --rows 2
 	seen '.raw | test("fetch")'
 }
+texts() { # break at words, and tables at columns
+	R=$T/record-texts
+	expect 0 env TERM=xterm python3 "$ROOT/tests/e2e/terminal.py" --columns 40 "$R" "$PROGRAM" recipes
+	seen '.wrapped == 0'
+	expect 0 env TERM=xterm python3 "$ROOT/tests/e2e/terminal.py" --columns 40 "$R" "$PROGRAM" help verify
+	seen '[.raw | split("\r\n")[] | select(startswith("      ") and (startswith("        ") | not) | not) | select(length > 40)] == []'
+	expect 0 env TERM=xterm python3 "$ROOT/tests/e2e/terminal.py" --columns 60 "$R" "$PROGRAM" inspect b.tar
+	seen '.screen | any(test("^acme/voice +1{40}$"))'
+	seen '.screen | any(test("^    2 +5.72 MiB +main$"))'
+	expect 0 itts inspect b.tar
+	grep -qE "^acme/voice +1{40} +2 +5.72 MiB +main$" "$T/out"
+}
 resized() {
 	terminal 0 install --resize 40@MiB/s
 	seen '.widest > 60'
@@ -215,6 +227,7 @@ check "terminal: pack" moving pack "standard output: acme-voice"
 check "terminal: install" moving install "installed "
 check "terminal: verify" moving verify "all right: 2 files"
 check "terminal: narrow" narrow
+check "terminal: texts and tables on a narrow one" texts
 check "terminal: another size meanwhile" resized
 check "terminal: colours, NO_COLOR" colours
 check "terminal: TERM=dumb, none" dumb

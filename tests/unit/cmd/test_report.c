@@ -22,6 +22,33 @@ static void test_table(void **state)
 				   "wrong digest  a?b?[0m\n");
 }
 
+/* A terminal that is too narrow: rows go on in a second line, at a column. */
+static void test_narrow_table(void **state)
+{
+	static const char *const cells[] = {
+		"NAME", "COMMIT", "SIZE", "NOTE", "a", "0123456789",
+		"5 B",	"",	  "b",	  "",	  "",  "a note",
+	};
+	struct table t CLEANUP(table_release) = { .columns = 4 };
+	struct str s CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++)
+		table_add(&t, cells[i]);
+	table_lay(&t, 30, &s);
+	assert_string_equal(s.ptr, "NAME  COMMIT      SIZE  NOTE\n"
+				   "a     0123456789  5 B\n"
+				   "b                       a note\n");
+	str_clear(&s);
+	table_lay(&t, 16, &s);
+	assert_string_equal(s.ptr, "NAME  COMMIT\n"
+				   "    SIZE  NOTE\n"
+				   "a     0123456789\n"
+				   "    5 B\n"
+				   "b\n"
+				   "          a note\n");
+}
+
 static void test_notice(void **state)
 {
 	struct lock_repo r = { .id = (char[]){ "org/name" } };
@@ -41,6 +68,7 @@ static void test_notice(void **state)
 int run_report_tests(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_table),
+					    cmocka_unit_test(test_narrow_table),
 					    cmocka_unit_test(test_notice) };
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
