@@ -333,8 +333,11 @@ void answer_judge(const struct lane *l, const struct http_response *res,
 	else if (err->code == ERR_NONE && !delivered)
 		endpoint_explain(l->job->common->hub, l->endpoint,
 				 l->job->blob->file, res, l->job->name, err);
-	else if (err->code == ERR_CANCELLED && l->pos == l->end && l->got > 0)
-		err_clear(err); /* stopped because it was enough */
+	else if ((err->code == ERR_CANCELLED || err->code == ERR_NET) &&
+		 l->pos == l->end && l->got > 0)
+		/* all of it has come: stopped because it was enough, or the
+		 * connection broke behind the last byte */
+		err_clear(err);
 	else if (err->code == ERR_NONE && l->pos < l->end)
 		explain_short(l, err);
 	else

@@ -179,10 +179,17 @@ static bool compare(struct job *j, size_t k)
 
 static bool small(struct job *j, size_t k)
 {
+	struct error err = { .code = ERR_NONE };
 	struct lane *l;
 
 	if (j->state != JOB_SMALL || j->lanes > 0 || k != job_first(j))
 		return false;
+	/* somebody sent all of it and then more: that is another file */
+	if (j->part.offset == j->blob->file->size &&
+	    job_restart_part(j, &err) < 0) {
+		job_end(j, &err);
+		return true;
+	}
 	l = lane_take(j, k, LANE_SMALL);
 	if (!l)
 		return false;

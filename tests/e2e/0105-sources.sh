@@ -86,6 +86,32 @@ stalls() { # its block comes from the other
 	fetch_big --endpoint "$near" --endpoint "$bad"
 	jq -e '.sources[0].received_bytes > 15000000' "$T/out"
 }
+# Without a length, in chunks: what ends too late is found out, and what breaks behind
+# the last byte has come.
+chunks() {
+	local where
+	bounded() { timeout -k 1 60 "$PROGRAM" fetch --lock "$T/lock.json" --cache "$T/c12" --json "$@"; }
+	for where in big.safetensors config.json; do
+		rm -rf "$T/c12"
+		faults "$bad" "[{\"path\": \"$where\", \"fault\": \"chunked\"}]"
+		expect 0 bounded --endpoint "$bad"
+		jq -e '.retries == 0' "$T/out"
+		cache_is_honest "$T/c12"
+		rm -rf "$T/c12"
+		faults "$bad" "[{\"path\": \"$where\", \"fault\": \"chunked\", \"last\": false}]"
+		expect 0 bounded --endpoint "$bad"
+		jq -e '.retries == 0' "$T/out"
+		cache_is_honest "$T/c12"
+		rm -rf "$T/c12"
+		faults "$bad" "[{\"path\": \"$where\", \"fault\": \"chunked\", \"more\": 5}]"
+		expect 0 bounded --endpoint "$bad" --endpoint "$hub"
+		cache_is_honest "$T/c12"
+	done
+	rm -rf "$T/c12"
+	expect 7 bounded --endpoint "$bad"
+	one_error
+	says "acme/voice config.json" "$bad" "longer than 300 bytes"
+}
 once() { # the redirect of a file is resolved once
 	: >"$T/log/hub.requests"
 	fetch_big --endpoint "$hub"
@@ -193,6 +219,7 @@ check "one of two endpoints lies" liar
 check "the only endpoint lies, the next run has another" liar_alone
 check "one of two endpoints dies" fails_midway
 check "one of two endpoints falls silent" stalls
+check "no length, but chunks" chunks
 check "a redirect is resolved once" once
 check "connections are kept" keeps_connections
 check "signed URLs that expire" expires

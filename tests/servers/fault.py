@@ -23,6 +23,9 @@ is how many answers were under way when this one began, itself counted.
     endless                                    bytes without end, no length
     unended  seconds                           the end of the file comes in chunks, and
                                                that there are no more, late
+    chunked  more, last                        in chunks, and a trailer that says otherwise;
+                                               more: so many bytes too many, in a chunk of
+                                               their own; last: false: ends before the last
     html     same_length, type                 200 and a page for people
     pointer                                    a Git LFS pointer
     no-range                                   Range ignored: 200 and all
@@ -284,6 +287,21 @@ class FaultHandler(Handler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(answer.body), answer.body))
         time.sleep(rule.get("seconds", 60))
         return self.wfile.write(b"0\r\n\r\n")
+
+    def fault_chunked(self, rule, body):
+        answer = self.right(body)
+        self.send_head(answer)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "ETag, Content-Range, Content-Encoding")
+        self.end_headers()
+        for chunk in answer.body, b"m" * rule.get("more", 0):
+            if chunk:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        self.note(answer.status, len(answer.body), fault="chunked")
+        if not rule.get("last", True):
+            return self.cut()
+        return self.wfile.write(b'0\r\nETag: "trailer"\r\nContent-Range: bytes 0-0/1\r\n'
+                                b"Content-Encoding: gzip\r\n\r\n")
 
     def fault_html(self, rule, body):
         page = b"<!DOCTYPE html><html><body>Please log in to the network</body></html>\n"

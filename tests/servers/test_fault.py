@@ -124,6 +124,18 @@ class Fault(unittest.TestCase):
         self.assertIsNone(res.getheader("Content-Length"))
         link.close()
 
+    def test_chunked(self):
+        self.rule("chunked")
+        res = self.get(Range="bytes=10-")
+        self.assertEqual((res.status, res.body), (206, DATA[10:]))
+        self.assertIsNone(res.getheader("Content-Length"))
+        self.rule("chunked", more=5)
+        self.assertEqual(self.get().body, DATA + b"mmmmm")
+        self.rule("chunked", last=False)
+        with self.assertRaises(http.client.IncompleteRead) as e:
+            self.get()
+        self.assertEqual(e.exception.partial, DATA)
+
     def test_html(self):
         self.rule("html")
         self.assertEqual(self.get().getheader("Content-Type"), "text/html")
