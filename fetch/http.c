@@ -71,6 +71,7 @@ size_t http_on_header(char *p, size_t size, size_t n, void *transfer)
 {
 	struct transfer *t = transfer;
 
+	t->parser.now = time(NULL);
 	if (http_response_line(&t->res, &t->parser, p, size * n, &t->err) < 0) {
 		err_wrap(&t->err, "%s", t->origin);
 		return 0;
@@ -377,7 +378,6 @@ int http_submit(struct http *h, const struct http_request *rq,
 	t->http = h;
 	t->url = xstrdup(rq->url);
 	t->home = xstrdup(t->origin);
-	t->parser.now = time(NULL);
 	t->due_ms = clock_ms() + delay_ms;
 	while (*place && (*place)->due_ms <= t->due_ms)
 		place = &(*place)->next;

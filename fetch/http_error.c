@@ -27,6 +27,8 @@ static const struct cause {
 	{ CURLE_WEIRD_SERVER_REPLY, ERR_FORMAT, "malformed answer" },
 	{ CURLE_BAD_CONTENT_ENCODING, ERR_FORMAT, "malformed answer" },
 	{ CURLE_URL_MALFORMAT, ERR_USAGE, "malformed URL" },
+	/* what it says of a line of header beyond its own limit */
+	{ CURLE_OUT_OF_MEMORY, ERR_FORMAT, "a header line without end" },
 };
 
 /* A SOCKS server that wants a user and password, or others. */

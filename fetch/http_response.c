@@ -95,7 +95,7 @@ static void set_range(struct http_response *res, const char *value)
 
 static void set_encoding(struct http_response *res, const char *value)
 {
-	res->encoded = *value && strcasecmp(value, "identity") != 0;
+	res->encoded |= *value && strcasecmp(value, "identity") != 0;
 }
 
 static void set_commit(struct http_response *res, const char *value)
@@ -121,20 +121,30 @@ static void wait_at_least(struct http_response *res, uint64_t seconds)
 		res->retry_after_ms = ms;
 }
 
-static void set_retry_after(struct http_response *res, const char *value,
-			    time_t now)
+static void set_retry_after(struct http_response *res, struct header_parser *p,
+			    const char *value)
 {
 	uint64_t seconds = UINT64_MAX;
-	time_t date;
 
 	parse_whole_number(value, &seconds);
-	if (seconds != UINT64_MAX) {
+	if (seconds != UINT64_MAX)
 		wait_at_least(res, seconds);
-		return;
-	}
-	date = curl_getdate(value, NULL);
-	if (date != -1)
-		wait_at_least(res, date > now ? (uint64_t)(date - now) : 0);
+	else
+		p->retry_at = curl_getdate(value, NULL);
+}
+
+/* A date to wait for is of the server's clock, and so is the Date that it sends:
+ * ours may be wrong. */
+static void end_header(struct http_response *res, struct header_parser *p)
+{
+	time_t now = p->date > 0 ? p->date : p->now;
+
+	if (p->retry_at > 0)
+		wait_at_least(res, p->retry_at > now
+					   ? (uint64_t)(p->retry_at - now)
+					   : 0);
+	/* 1xx answers are only the prelude */
+	p->ended = res->status >= 200;
 }
 
 /* One policy: `"api";r=0;t=55`. Counts only when nothing remains. */
@@ -271,8 +281,8 @@ static const struct field {
 	{ "Link", set_link },
 };
 
-static void set_field(struct http_response *res, const char *name,
-		      const char *value, time_t now)
+static void set_field(struct http_response *res, struct header_parser *p,
+		      const char *name, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		if (strcasecmp(name, fields[i].name) == 0)
@@ -285,10 +295,13 @@ static void set_field(struct http_response *res, const char *name,
 			copy_value(text, f->size, value);
 	}
 	if (strcasecmp(name, "Retry-After") == 0)
-		set_retry_after(res, value, now);
+		set_retry_after(res, p, value);
+	else if (strcasecmp(name, "Date") == 0)
+		p->date = curl_getdate(value, NULL);
 }
 
-static void read_field(struct http_response *res, char *line, time_t now)
+static void read_field(struct http_response *res, struct header_parser *p,
+		       char *line)
 {
 	char *colon = strchr(line, ':'), *value, *end;
 
@@ -299,7 +312,7 @@ static void read_field(struct http_response *res, char *line, time_t now)
 	end = value + strlen(value);
 	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
 		*--end = '\0';
-	set_field(res, line, value, now);
+	set_field(res, p, line, value);
 }
 
 static void forget_hop(struct http_response *res)
@@ -346,6 +359,7 @@ static int read_status(struct http_response *res, struct header_parser *p,
 
 	forget_hop(res);
 	p->ended = false;
+	p->date = p->retry_at = 0;
 	s = s ? parse_number(s + 1, &status) : NULL;
 	if (!s || (*s && *s != ' ') || status < 100 || status > 999)
 		return err_set(err, ERR_FORMAT, "malformed status line");
@@ -373,12 +387,11 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 	if (strncmp(copy, "HTTP/", 5) == 0)
 		return read_status(res, p, copy, err);
 	if (len == 0) {
-		/* 1xx answers are only the prelude */
-		p->ended = res->status >= 200;
+		end_header(res, p);
 		return 0;
 	}
 	if (!p->ended)
-		read_field(res, copy, p->now);
+		read_field(res, p, copy);
 	return 0;
 }
 

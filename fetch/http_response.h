@@ -11,9 +11,10 @@
 #include "fetch/http.h"
 
 struct header_parser {
-	time_t now;   /* for Retry-After dates */
-	size_t total; /* bytes of header so far, over all hops */
-	bool ended;   /* the blank line came: what follows are trailers */
+	time_t now;	       /* for Retry-After dates where no Date is said */
+	time_t date, retry_at; /* of the running hop; 0: not said */
+	size_t total;	       /* bytes of header so far, over all hops */
+	bool ended; /* the blank line came: what follows are trailers */
 };
 
 void http_response_init(struct http_response *res);

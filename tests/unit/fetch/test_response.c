@@ -133,6 +133,17 @@ static void waits(void **state)
 		{ "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n", 30000 },
 		{ "Retry-After: Sun, 06 Nov 1994 08:00:00 GMT\r\n", 0 },
 		{ "Retry-After: soon\r\n", UINT64_MAX },
+		/* by the server's clock, wherever it says what that is */
+		{ "Retry-After: Thu, 26 Nov 2099 00:00:05 GMT\r\n"
+		  "Date: Thu, 26 Nov 2099 00:00:00 GMT\r\n",
+		  5000 },
+		{ "Date: Sun, 06 Nov 1994 08:50:05 GMT\r\n"
+		  "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n",
+		  2000 },
+		{ "Date: yesterday\r\n"
+		  "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n",
+		  30000 },
+		{ "Date: Thu, 26 Nov 2099 00:00:00 GMT\r\n", UINT64_MAX },
 		{ "Retry-After: 999999999999999\r\n", UINT32_MAX * 1000ull },
 		{ "RateLimit: \"api\";r=0;t=55\r\n", 56000 },
 		{ "RateLimit: \"api\"; r=0; t=55\r\n", 56000 },
