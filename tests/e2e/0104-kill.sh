@@ -132,6 +132,19 @@ damaged() { # the block that is not what it was, and no other
 	finish_it "$T/d1"
 	jq -e ".resumed_bytes <= ($before - 1) * 1048576 and .wasted_bytes == 0" "$T/out"
 }
+# It is never written over: the new one is on disk before it takes the old one's name,
+# and lines are added to that.
+replaced() {
+	local journal=$SUM.journal.itts-part
+	half "$T/r1"
+	expect 0 strace -f -qq -o "$T/trace" -y -s 300 -e trace=openat,fsync,renameat,renameat2,ftruncate "$PROGRAM" fetch \
+		--lock "$T/lock.json" --endpoint "$hub" --cache "$T/r1" --json
+	jq -e '.resumed_bytes > 0' "$T/out"
+	grep "$SUM" "$T/trace"
+	same "$(grep -cE "openat.*\"$journal\", .*(O_WRONLY|O_RDWR|O_TRUNC)|truncate.*$journal" "$T/trace")" 0
+	grep -oE "fsync\(.*$SUM.journal-new.itts-part|renameat.*$journal" "$T/trace" | sed 's/(.*//' | xargs >"$T/order"
+	same "$(cat "$T/order")" "fsync renameat"
+}
 changed() { # between two runs the endpoint has got another file under that name
 	local before
 	# shellcheck disable=SC2154
@@ -242,6 +255,7 @@ check "a set: one journal lost, the other of use" set_harmed s4 \
 check "a set: parts longer than the files" set_harmed s5 '.resumed_bytes == 0' \
 	'for p in ????????????????????????????????????????????????????????????????.itts-part; do truncate -s 99999999 $p; done'
 check "one block damaged" damaged
+check "the journal is replaced, not written over" replaced
 check "another file there in the next run" changed
 if [ "$(id -u)" -eq 0 ]; then
 	check "disk full at every tenth" full_disk

@@ -134,6 +134,20 @@ all_there() {
 	jq -c '[.wasted_bytes, .retries, [.sources[].received_bytes]]' "$T/out"
 	jq -e ".wasted_bytes == 0 and .retries == 0 and .sources[0].received_bytes == $SIZE" "$T/out"
 }
+# Who ignores ranges sends the file once, however many connections there are when that
+# shows.
+one_stream() {
+	local honest
+	for honest in 0 3; do
+		: >"$T/log/bad.requests"
+		faults "$bad" "[{\"path\": \"big.safetensors\", \"fault\": \"none\", \"count\": $honest},
+			{\"path\": \"big.safetensors\", \"fault\": \"no-range\"}]"
+		fetch_big --endpoint "$bad"
+		# what is cut short is no whole answer
+		same "$(jq -r 'select(.fault == "no-range") | .sent' "$T/log/bad.requests")" $SIZE
+		jq -e '.retries <= 1' "$T/out"
+	done
+}
 timed() { # COMMAND...: how many ms it took, in MS
 	local before=$EPOCHREALTIME
 	"$@"
@@ -168,6 +182,7 @@ check "resets halve them" halves '"fault": "drop"' drop 24
 check "a server in order: nothing much twice" thrifty
 check "a connection that crawls: one block twice" helped
 check "the last byte comes before the end: nothing in vain" all_there
+check "ranges ignored: one stream" one_stream
 check "--limit-rate, exactly" limited
 late_listing() { # the time of the listing and of small files counts
 	local where

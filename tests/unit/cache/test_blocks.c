@@ -314,6 +314,25 @@ static void test_mended(void **state)
 	}
 }
 
+/* Of a file whose name is not its SHA-256 both digests count. */
+static void test_either_digest(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		struct fixture x;
+		struct digest *d;
+
+		set_up(&x, false);
+		d = k ? &x.file->sha256 : &x.file->etag;
+		d->bytes[0] ^= 1;
+		begin(&x);
+		for (uint32_t i = 0; i < COUNT; i++)
+			put(&x, i, true);
+		assert_int_equal(verdict(&x), BLOCKS_WRONG);
+		tear_down(&x);
+	}
+}
+
 /* Wrong bytes never get the name, and a later run starts from what they are. */
 static void test_wrong_kept(void **state)
 {
@@ -364,6 +383,7 @@ int run_blocks_tests(void)
 		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_unsound),
 		cmocka_unit_test(test_mended),
+		cmocka_unit_test(test_either_digest),
 		cmocka_unit_test(test_wrong_kept),
 		cmocka_unit_test(test_lost),
 	};

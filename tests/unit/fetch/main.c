@@ -79,6 +79,7 @@ int main(void)
 	failed += run_plan_tests();
 	failed += run_download_tests();
 	failed += run_resume_tests();
+	failed += run_ranges_tests();
 	failed += run_registry_tests();
 	failed += run_failover_tests();
 	failed += run_resolve_tests();

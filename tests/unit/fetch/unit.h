@@ -42,6 +42,7 @@ int run_reach_tests(void);
 int run_plan_tests(void);
 int run_download_tests(void);
 int run_resume_tests(void);
+int run_ranges_tests(void);
 int run_registry_tests(void);
 int run_failover_tests(void);
 int run_resolve_tests(void);
