@@ -36,15 +36,6 @@ static void say_settings(struct app *app, const struct net *n)
 					     : c->http.ca_dir);
 }
 
-/* One that is given twice is one. */
-static bool is_repeated(const struct strlist *urls, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (!strcmp(urls->items[k], urls->items[i]))
-			return true;
-	return false;
-}
-
 int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	     struct error *err)
 {
@@ -58,8 +49,6 @@ int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	for (size_t i = 0; i < c->endpoints.count; i++) {
 		const char *url = c->endpoints.items[i];
 
-		if (is_repeated(&c->endpoints, i))
-			continue;
 		if (hub_add_endpoint(&n->hub, url, strlist_has(&c->named, url),
 				     err) != 0)
 			return err_wrap(err, "%s", c->endpoints_from);

@@ -126,13 +126,55 @@ static void endpoint_release(struct hub_endpoint *e)
 	free_ptr(&e->name);
 }
 
+/* "user:password@" of a URL, or "". */
+static size_t userinfo(const char *url, const char **out)
+{
+	const char *host = strstr(url, "://") + 3;
+	const char *at = memrchr(host, '@', strcspn(host, "/"));
+
+	*out = host;
+	return at ? (size_t)(at - host) : 0;
+}
+
+/* However its host, port or last slashes are written. */
+static bool is_same(const struct hub_endpoint *a, const struct hub_endpoint *b)
+{
+	const char *x, *y;
+	size_t n = userinfo(a->url, &x);
+
+	return a->kind == b->kind && strcmp(a->name, b->name) == 0 &&
+	       userinfo(b->url, &y) == n && memcmp(x, y, n) == 0;
+}
+
+/* Takes what e owns. One that is given twice is one. */
+static int put_endpoint(struct hub *h, struct hub_endpoint *e,
+			struct error *err)
+{
+	struct hub_endpoint own CLEANUP(endpoint_release) = *e;
+
+	*e = (struct hub_endpoint){ 0 };
+	for (size_t i = 0; i < h->count; i++)
+		if (is_same(&h->endpoints[i], &own)) {
+			h->endpoints[i].send_token |= own.send_token;
+			return 0;
+		}
+	if (h->count == HUB_MAX_ENDPOINTS)
+		return err_set(err, ERR_USAGE, "more than %d endpoints",
+			       HUB_MAX_ENDPOINTS);
+	h->endpoints = xgrow(h->endpoints, &h->cap, h->count + 1,
+			     sizeof(*h->endpoints));
+	h->endpoints[h->count++] = own;
+	own = (struct hub_endpoint){ 0 };
+	return 0;
+}
+
 int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		     struct error *err)
 {
 	char *origin CLEANUP(free_ptr) = NULL;
 	enum endpoint_kind kind = ENDPOINT_HUGGINGFACE;
 	bool said = take_kind(&url, &kind);
-	struct hub_endpoint *e;
+	struct hub_endpoint e;
 	size_t len = strlen(url);
 
 	if (http_origin(url, &origin, err) < 0)
@@ -145,21 +187,15 @@ int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		return err_set(err, ERR_USAGE,
 			       "%s: more than %d bytes for an endpoint", origin,
 			       URL_LIMIT);
-	if (h->count == HUB_MAX_ENDPOINTS)
-		return err_set(err, ERR_USAGE, "more than %d endpoints",
-			       HUB_MAX_ENDPOINTS);
 	if (!said && is_of_kind(origin, ENDPOINT_MODELSCOPE))
 		kind = ENDPOINT_MODELSCOPE;
 	while (len > 0 && url[len - 1] == '/')
 		len--;
-	h->endpoints = xgrow(h->endpoints, &h->cap, h->count + 1,
-			     sizeof(*h->endpoints));
-	e = &h->endpoints[h->count++];
-	*e = (struct hub_endpoint){ .kind = kind, .url = xstrndup(url, len) };
-	e->send_token = named || is_token_home(origin, kind);
-	e->name = name_of(origin, e->url);
-	e->origin = take_ptr(origin);
-	return 0;
+	e = (struct hub_endpoint){ .kind = kind, .url = xstrndup(url, len) };
+	e.send_token = named || is_token_home(origin, kind);
+	e.name = name_of(origin, e.url);
+	e.origin = take_ptr(origin);
+	return put_endpoint(h, &e, err);
 }
 
 static void link_release(struct hub_link *l)
@@ -299,19 +335,13 @@ struct hub_link *endpoint_link(const struct hub *h,
 
 static int add_host(struct hub *h, const char *url, struct error *err)
 {
-	char *origin CLEANUP(free_ptr) = NULL;
+	struct hub_endpoint e = { .kind = ENDPOINT_DIRECT };
 
-	if (http_origin(url, &origin, err) < 0)
+	if (http_origin(url, &e.origin, err) < 0)
 		return -1;
-	for (size_t i = 0; i < h->count; i++)
-		if (h->endpoints[i].kind == ENDPOINT_DIRECT &&
-		    strcmp(h->endpoints[i].origin, origin) == 0)
-			return 0;
-	if (hub_add_endpoint(h, origin, false, err) < 0)
-		return -1;
-	h->endpoints[h->count - 1].kind = ENDPOINT_DIRECT;
-	h->endpoints[h->count - 1].send_token = false;
-	return 0;
+	e.url = xstrdup(e.origin);
+	e.name = xstrdup(e.origin);
+	return put_endpoint(h, &e, err);
 }
 
 int endpoint_add_link(struct hub *h, struct hub_link *link, struct error *err)

@@ -65,7 +65,9 @@ struct hub {
 
 /* url may have its kind in front ("modelscope=https://..."), else the host tells.
  * A token goes to its own hub's hosts over https and to endpoints of that kind
- * that are added with named = true; to nobody else. ERR_USAGE for a bad URL. */
+ * that are added with named = true; to nobody else. One that is there already, in
+ * whatever spelling of host, port and last slashes, is not added again. ERR_USAGE
+ * for a bad URL. */
 int hub_add_endpoint(struct hub *h, const char *url, bool named,
 		     struct error *err) MUST_CHECK;
 void hub_release(struct hub *h); /* CLEANUP; not http */

@@ -103,7 +103,8 @@ useless() { # the status tells
 	expect 4 itts mirrors acme/voice --endpoint "$DEAD" --endpoint "http://127.0.0.1:$PAGE_PORT"
 	expect 5 itts mirrors acme/none --endpoint "$plain"
 	# one that is given twice is one
-	expect 0 itts mirrors acme/voice --endpoint "$plain" --endpoint "$plain" --json
+	expect 0 itts mirrors acme/voice --endpoint "$plain" --endpoint "$plain" --endpoint "$plain//" \
+		--endpoint "huggingface=HTTP${plain#http}" --json
 	jq -e '.endpoints | length == 1' "$T/out"
 	expect 2 itts mirrors acme/voice --offline
 	one_error

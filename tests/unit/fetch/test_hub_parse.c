@@ -247,21 +247,61 @@ static void endpoints(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		assert_ok(hub_add_endpoint(&h, table[i].url, table[i].named,
+		struct hub one CLEANUP(hub_release) = { 0 };
+
+		assert_ok(hub_add_endpoint(&one, table[i].url, table[i].named,
 					   &err),
 			  &err);
-		assert_string_equal(h.endpoints[i].url, table[i].kept);
-		assert_string_equal(h.endpoints[i].origin, table[i].origin);
-		assert_int_equal(h.endpoints[i].send_token, table[i].token);
+		assert_string_equal(one.endpoints[0].url, table[i].kept);
+		assert_string_equal(one.endpoints[0].origin, table[i].origin);
+		assert_int_equal(one.endpoints[0].send_token, table[i].token);
 	}
 	assert_fails(hub_add_endpoint(&h, "huggingface.co", false, &err), &err,
 		     ERR_USAGE, "not a http");
 	assert_fails(hub_add_endpoint(&h, "https://h/?x=1", false, &err), &err,
 		     ERR_USAGE, "query");
-	while (h.count < HUB_MAX_ENDPOINTS)
-		assert_ok(hub_add_endpoint(&h, "http://h", false, &err), &err);
+	for (unsigned i = 0; i < HUB_MAX_ENDPOINTS; i++) {
+		char *url CLEANUP(free_ptr) = xasprintf("http://h%u", i);
+
+		assert_ok(hub_add_endpoint(&h, url, false, &err), &err);
+	}
+	assert_ok(hub_add_endpoint(&h, "http://h0/", false, &err), &err);
+	assert_int_equal(h.count, HUB_MAX_ENDPOINTS);
 	assert_fails(hub_add_endpoint(&h, "http://h", false, &err), &err,
 		     ERR_USAGE, "more than");
+}
+
+/* One that is there already, however it is written; or another. */
+static void endpoints_twice(void **state)
+{
+	static const struct {
+		const char *url;
+		bool same;
+	} table[] = {
+		{ "https://hub.example", true },
+		{ "https://hub.example//", true },
+		{ "HTTPS://Hub.Example:443/", true },
+		{ "huggingface=https://hub.example", true },
+		{ "http://hub.example", false },
+		{ "https://hub.example:8443", false },
+		{ "https://hub.example./", false },
+		{ "https://hub.example/hf", false },
+		{ "https://anna:s3cret@hub.example", false },
+		{ "modelscope=https://hub.example", false },
+	};
+	struct error err = { .code = ERR_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct hub h CLEANUP(hub_release) = { 0 };
+
+		assert_ok(hub_add_endpoint(&h, "https://hub.example/", false,
+					   &err),
+			  &err);
+		assert_ok(hub_add_endpoint(&h, table[i].url, true, &err), &err);
+		assert_int_equal(h.count, table[i].same ? 1 : 2);
+		assert_int_equal(h.endpoints[0].send_token, table[i].same);
+	}
 }
 
 /* What messages call an endpoint: one host may have several. */
@@ -358,10 +398,15 @@ static void resolve_urls(void **state)
 int run_hub_parse_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),		  cmocka_unit_test(bad_trees),
-		cmocka_unit_test(bad_infos),	  cmocka_unit_test(too_many),
-		cmocka_unit_test(rehosting),	  cmocka_unit_test(endpoints),
-		cmocka_unit_test(endpoint_names), cmocka_unit_test(blamed),
+		cmocka_unit_test(good),
+		cmocka_unit_test(bad_trees),
+		cmocka_unit_test(bad_infos),
+		cmocka_unit_test(too_many),
+		cmocka_unit_test(rehosting),
+		cmocka_unit_test(endpoints),
+		cmocka_unit_test(endpoints_twice),
+		cmocka_unit_test(endpoint_names),
+		cmocka_unit_test(blamed),
 		cmocka_unit_test(resolve_urls),
 	};
 
