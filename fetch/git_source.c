@@ -195,36 +195,62 @@ static int ask_tree(struct hub *h, struct hfcache *store, const char *url,
 	return err_name(err, g.name);
 }
 
-static int compare(const struct lock_repo *r, const struct lock_repo *tree,
-		   struct error *err)
+static int compare_file(const struct lock_repo *r, const struct lock_file *f,
+			const struct lock_file *t, struct error *err)
 {
 	char want[DIGEST_HEX_MAX], got[DIGEST_HEX_MAX];
 
-	for (size_t i = 0; i < r->file_count; i++) {
-		const struct lock_file *f = &r->files[i];
-		const struct lock_file *t = lock_find_file(tree, f->path);
+	if (!t)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s %s: commit %s has no such file", r->id,
+			       f->path, r->commit);
+	if (!digest_equal(&f->etag, &t->etag))
+		return err_set(err, ERR_INTEGRITY,
+			       "%s %s: commit %s has %s there, the lock has %s",
+			       r->id, f->path, r->commit,
+			       digest_hex(&t->etag, got),
+			       digest_hex(&f->etag, want));
+	if (t->size != UINT64_MAX && t->size != f->size)
+		return err_set(err, ERR_INTEGRITY,
+			       "%s %s: commit %s has %llu bytes there, the "
+			       "lock has %llu",
+			       r->id, f->path, r->commit,
+			       (unsigned long long)t->size,
+			       (unsigned long long)f->size);
+	return 0;
+}
 
-		if (!t)
-			return err_set(err, ERR_INTEGRITY,
-				       "%s %s: commit %s has no such file",
-				       r->id, f->path, r->commit);
-		if (!digest_equal(&f->etag, &t->etag) ||
-		    (t->size != UINT64_MAX && t->size != f->size))
+static int compare(const struct lock_repo *r, const struct lock_repo *tree,
+		   struct error *err)
+{
+	for (size_t i = 0; i < r->file_count; i++)
+		if (compare_file(r, &r->files[i],
+				 lock_find_file(tree, r->files[i].path),
+				 err) < 0)
+			return -1;
+	for (size_t i = 0; r->complete && i < tree->file_count; i++)
+		if (!lock_find_file(r, tree->files[i].path))
 			return err_set(
 				err, ERR_INTEGRITY,
-				"%s %s: commit %s has %s there, the lock "
-				"has %s",
-				r->id, f->path, r->commit,
-				digest_hex(&t->etag, got),
-				digest_hex(&f->etag, want));
-	}
-	if (r->complete && r->file_count != tree->file_count)
-		return err_set(
-			err, ERR_INTEGRITY,
-			"%s: commit %s has %zu files, the lock says that "
-			"its %zu are all",
-			r->id, r->commit, tree->file_count, r->file_count);
+				"%s: commit %s has %zu files, the lock says "
+				"that its %zu are all: %s is not among them",
+				r->id, r->commit, tree->file_count,
+				r->file_count, tree->files[i].path);
 	return 0;
+}
+
+static int compare_by(const char *url, const struct lock_repo *r,
+		      const struct lock_repo *tree, struct error *err)
+{
+	char *shown CLEANUP(free_ptr) = NULL;
+
+	if (compare(r, tree, err) == 0)
+		return 0;
+	shown = http_redact(url);
+	return err_hint(err,
+			"so says git at %s: take the listing from another "
+			"endpoint",
+			shown);
 }
 
 /* The first endpoint whose git server answers; what it says cannot be a lie. */
@@ -244,7 +270,7 @@ static int prove(struct hub *h, struct hfcache *store,
 			continue;
 		if (ask_tree(h, store, url, endpoint_token(h, e), r, tree,
 			     &silence) == 0)
-			return compare(r, tree, err);
+			return compare_by(url, r, tree, err);
 		if (silence.code == ERR_CANCELLED || silence.code == ERR_IO) {
 			*err = silence;
 			return -1;
@@ -256,7 +282,11 @@ static int prove(struct hub *h, struct hfcache *store,
 		return err_set(err, ERR_NET,
 			       "%s: no endpoint has its git repository", r->id);
 	*err = first;
-	return err_wrap(err, "%s is not proven", r->id);
+	err_wrap(err, "%s is not proven", r->id);
+	return err->code == ERR_NOT_FOUND && err->http
+		       ? err_hint(err, "not every mirror has git: add an "
+				       "endpoint that has")
+		       : -1;
 }
 
 int git_source_prove(struct hub *h, struct hfcache *store, const struct lock *l,

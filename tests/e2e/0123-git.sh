@@ -151,7 +151,7 @@ lied() { # the lock would be made from it, but for the proof
 	expect 0 itts lock acme/voice --lock "$T/liar.json" --endpoint "$AT/liar" --cache "$T/c1"
 	prove 9 acme/voice "$AT/liar"
 	one_error
-	says config.json "$C"
+	says "acme/voice config.json: " "$C" "so says git at $AT/liar/acme/voice.git" "another endpoint"
 	prove 9 acme/plain "$AT/liar"
 	one_error
 	says big.safetensors "$C"
@@ -159,7 +159,38 @@ lied() { # the lock would be made from it, but for the proof
 hidden() { # a listing that lacks a file says that it is whole
 	prove 9 acme/voice "$AT/hider"
 	one_error
-	says "8 files"
+	says "8 files" "sub/numbers.txt is not among them" "so says git at $AT/hider/acme/voice.git"
+}
+rows_lie() { # of big files nothing but the listing says what they are
+	local row filter words
+	start_fault relay --upstream "$AT"
+	curl -sS --noproxy '*' --cacert "$T/ca.pem" "$AT/api/models/acme/voice/tree/$C?recursive=true" >"$T/tree.json"
+	# shellcheck disable=SC2016
+	for row in 'map(if .lfs then .size += 1 | .lfs.size += 1 else . end)|000 bytes there, the lock has ' \
+		'map(if .path == "big.safetensors" then .lfs.oid |= "\(explode | .[0] = 48 + (.[0] + 1) % 10 | implode)" else . end)|big.safetensors: commit' \
+		'. + [.[] | select(.path == "big.safetensors") | .path = "more.safetensors"]|more.safetensors: commit' \
+		'map(select(.path != "big.safetensors"))|is not in the listing'; do
+		filter=${row%|*} words=${row##*|}
+		jq -c "$filter" "$T/tree.json" >"$T/lie.json"
+		faults "$relay" "[{\"path\": \"/tree/\", \"fault\": \"status\", \"status\": 200,
+			\"headers\": {\"Content-Type\": \"application/json\"}, \"body\": $(jq -Rs . "$T/lie.json")}]"
+		rm -f "$T/row.json"
+		expect "$([ "$words" = "is not in the listing" ] && echo 4 || echo 9)" itts lock acme/voice --prove \
+			--lock "$T/row.json" --endpoint "$relay" --cache "$T/c0"
+		one_error
+		says "acme/voice" "$words" "$relay"
+		test ! -e "$T/row.json"
+	done
+	# the truth goes through, and where git is not to be had, nothing is proven
+	faults "$relay" '[]'
+	expect 0 itts lock acme/voice --prove --lock "$T/row.json" --endpoint "$relay" --cache "$T/c0"
+	rm "$T/row.json"
+	faults "$relay" '[{"path": "info/refs", "fault": "status", "status": 404, "body": ""}]'
+	expect 6 itts lock acme/voice --prove --lock "$T/row.json" --endpoint "$relay" --cache "$T/c0"
+	one_error
+	says "acme/voice is not proven: $relay/acme/voice.git: " "add an endpoint that has"
+	# one that has, behind it, will do
+	expect 0 itts lock acme/voice --prove --lock "$T/row.json" --endpoint "$relay" --endpoint "$AT" --cache "$T/c0"
 }
 manifest() { # FILE URL REVISION
 	cat >"$1" <<JSON
@@ -329,6 +360,7 @@ through_squid() { # nothing of git or LFS goes around the proxy
 check "a listing is proven by its commit" proven
 check "a mirror that has other bytes under a commit is found out" lied
 check "a mirror that leaves a file out is found out" hidden
+check "a listing that lies of big files is found out" rows_lie
 check "branch, tag, ref and commit of a git repository" revisions
 check "filled by pack and Git LFS" filled
 through_socks() {
