@@ -51,10 +51,13 @@ static int check_limits(struct walk *w, const struct tar_member *m,
 			struct error *err)
 {
 	w->name_bytes += strlen(m->path) + 1;
-	if (++w->entries > ARCHIVE_MAX_ENTRIES ||
-	    w->name_bytes > ARCHIVE_MAX_NAMES)
+	if (++w->entries > ARCHIVE_MAX_ENTRIES)
 		return err_set(err, ERR_FORMAT, "more than %d entries",
 			       ARCHIVE_MAX_ENTRIES);
+	if (w->name_bytes > ARCHIVE_MAX_NAMES)
+		return err_set(err, ERR_FORMAT,
+			       "the names alone have more than %zu bytes",
+			       ARCHIVE_MAX_NAMES);
 	if (m->size > w->limit - w->bytes)
 		return err_set(err, ERR_FORMAT,
 			       "%s: more than %llu bytes unpacked, which is "

@@ -20,7 +20,7 @@ cp "$T/src/voc-1.2/config.json" "$T/src/voc-1.2/sub/deep/same.json"
 )
 # What people with bad intentions, or bad luck, put into archives.
 python3 - "$T/www" <<'PYTHON'
-import io, sys, tarfile, zipfile
+import io, struct, sys, tarfile, zipfile, zlib
 top = sys.argv[1]
 def tar(name, *members):
     with tarfile.open("%s/%s.tar.gz" % (top, name), "w:gz", format=tarfile.GNU_FORMAT) as t:
@@ -47,6 +47,69 @@ tar("case", ok, ("A.TXT", FILE, b"other\n"))
 tar("below", ok, ("a.txt/b", FILE, b"other\n"))
 tar("bomb", ok, ("zeros", FILE, bytes(80 << 20)))
 tar("nothing")
+tar("directories", ("d/", tarfile.DIRTYPE, ""), ("d/e/", tarfile.DIRTYPE, ""))
+tar("dots", ok, ("d/./b.txt", FILE, b"x"))
+tar("backslash", ok, ("d\\b.txt", FILE, b"x"))
+tar("escape", ok, ("\x1b[2Jb.txt", FILE, b"x"))
+# Holes: what is between the two pieces is zeros.
+def sparse(name, size):
+    rows = [(0, 512), (size - 512, 512)]
+    text = ("%d\n" % len(rows) + "".join("%d\n%d\n" % r for r in rows)).encode()
+    body = text.ljust(512, b"\0") + b"A" * 512 + b"B" * 512
+    with tarfile.open("%s/%s.tar.gz" % (top, name), "w:gz", format=tarfile.PAX_FORMAT) as t:
+        m = tarfile.TarInfo("GNUSparseFile.0/holes.bin")
+        m.size, m.pax_headers = len(body), {
+            "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes.bin",
+            "GNU.sparse.realsize": str(size)}
+        t.addfile(m, io.BytesIO(body))
+sparse("holes", 1000000)
+sparse("abyss", 1 << 41)
+# So many entries, by hand: tarfile and zipfile take minutes for them.
+def many_tar(name, make, count):
+    first = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    first[148:156], first[156:157] = b" " * 8, b"5"
+    total, pump = sum(first), zlib.compressobj(1, zlib.DEFLATED, 31)
+    with open("%s/%s.tar.gz" % (top, name), "wb") as out:
+        for i in range(count):
+            path, prefix = make(i)
+            first[:100], first[345:500] = path.ljust(100, b"\0"), prefix.ljust(155, b"\0")
+            first[148:156] = b"%06o\0 " % (total + sum(path) + sum(prefix))
+            out.write(pump.compress(bytes(first)))
+        out.write(pump.compress(bytes(1024)) + pump.flush())
+many_tar("many", lambda i: (b"d%d/" % i, b""), 300001)
+many_tar("names", lambda i: (b"d%d/" % i + b"x" * 80, b"y" * 150), 250000)
+def many_zip(name, count):
+    local, central, at = [], [], 0
+    for i in range(count):
+        path = b"d%d/" % i
+        local.append(struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 33, 0, 0, 0, len(path), 0) + path)
+        central.append(struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 33, 0, 0, 0, len(path),
+                                   0, 0, 0, 0, 16, at) + path)
+        at += len(local[-1])
+    size = sum(map(len, central))
+    end = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, at) + \
+        struct.pack("<4sIQI", b"PK\6\7", 0, at + size, 1) + \
+        struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 65535, 65535, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    open("%s/%s.zip" % (top, name), "wb").write(b"".join(local + central) + end)
+many_zip("many", 300001)
+def put_zip(name, *members):
+    with zipfile.ZipFile("%s/%s.zip" % (top, name), "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("a.txt", "right\n")
+        for path, mode, data in members:
+            m = zipfile.ZipInfo(path)
+            m.create_system, m.external_attr, m.compress_type = 3, mode << 16, zipfile.ZIP_DEFLATED
+            z.writestr(m, data)
+put_zip("link", ("link", 0o120777, "/etc/passwd"))
+put_zip("case", ("A.TXT", 0o100644, "other"))
+put_zip("absolute", ("/etc/escape.txt", 0o100644, "x"))
+put_zip("bomb", ("zeros", 0o100644, bytes(80 << 20)))
+put_zip("sizes", ("zeros", 0o100644, bytes(1 << 20)))
+data = bytearray(open(top + "/sizes.zip", "rb").read())
+for head, at in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+    where = data.rindex(head) + at
+    assert data[where:where + 4] == struct.pack("<I", 1 << 20)
+    data[where:where + 4] = struct.pack("<I", 10)
+open(top + "/sizes.zip", "wb").write(data)
 with zipfile.ZipFile(top + "/up.zip", "w") as z:
     z.writestr("a.txt", "right\n")
     z.writestr("../escape.txt", "x")
@@ -160,6 +223,31 @@ hostile() {
 	refused twice.tar.gz 8 a.txt
 	refused case.tar.gz 8 a.txt A.TXT
 	refused below.tar.gz 8 a.txt
+	refused dots.tar.gz 8 "d/./b.txt"
+	refused backslash.tar.gz 8 "backslash"
+	refused escape.tar.gz 8 "control character"
+	same "$(tr -d '\n\t -~' <"$T/err" | wc -c)" 0
+	refused link.zip 8 link "symbolic link" "plain files"
+	refused case.zip 8 a.txt A.TXT
+	refused absolute.zip 8 "/etc/escape.txt"
+}
+limits() { # count, names, size and ratio: before anything of it is unpacked
+	refused many.tar.gz 7 "more than 300000 entries"
+	refused many.zip 7 "more than 300000 entries"
+	refused names.tar.gz 7 "names alone"
+	refused abyss.tar.gz 7 holes.bin "too much"
+	refused bomb.zip 7 zeros "too much"
+	refused sizes.zip 7 zeros "size that it says"
+	refused directories.tar.gz 7 "no files"
+	(cd "$T/src/voc-1.2" && zip -q -P secret "$T/www/locked.zip" config.json)
+	refused locked.zip 7 passphrase
+}
+holes() { # a sparse file is what it reads as
+	lock 0 holes.tar.gz ""
+	same "$(jq -r '.repos[0].files[] | "\(.path) \(.size)"' "$T/lock.json")" "holes.bin 1000000"
+	expect 0 itts fetch --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c-holes"
+	cache_is_honest "$T/c-holes"
+	same "$(tr -d '\0' <"$(echo "$T"/c-holes/models--my--vocoder/snapshots/*/holes.bin)" | wc -c)" 1024
 }
 damaged() {
 	refused bomb.tar.gz 7 zeros "too much"
@@ -275,6 +363,8 @@ check "tar.gz, tar.zst, tar.xz, tar, zip: lock and fetch" whole_way
 check "pack, verify, install; fetched again only if needed" carried
 check "all names, or some" without_strip
 check "names and entries that are not taken" hostile
+check "limits of count, names, size and ratio" limits
+check "a file with holes" holes
 check "bombs, cut archives, pages" damaged
 check "a lock that lies of an archive" lying_lock
 check "locked again: the archive does not come again" locked_again

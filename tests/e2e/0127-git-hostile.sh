@@ -56,6 +56,38 @@ lfs() { # STATUS CASE WORDS...: listed, and not filled with anything wrong
 	same "$(find "$cache" -type f -path '*/blobs/*' -size +1k ! -name '*.itts-part')" ""
 }
 
+lfs_status() { # STATUS HTTP-STATUS WORDS...: the batch is refused as a whole
+	local status=$1 http=$2
+	shift 2
+	lfs "$status" "lfs-$http" "status $http" "the server says: no more of" "$@"
+	same "$(grep -c "HF_TOKEN" "$T/err")" 0
+	same "$(tr -d '\n\t -~' <"$T/err" | LC_ALL=C tr -d '\200-\377' | wc -c)" 0
+}
+lfs_right() { # CASE: filled
+	manifest "$T/l.json" "$1" main
+	rm -rf "$T/c3"
+	: >"$T/log/git.requests"
+	expect 0 itts lock -m "$T/l.json" --lock "$T/l.lock" --cache "$T/c3" --endpoint http://127.0.0.1:1
+	HF_TOKEN=hf_CaNaRy expect 0 itts fetch --lock "$T/l.lock" --cache "$T/c3" --endpoint http://127.0.0.1:1
+	cache_is_honest "$T/c3"
+}
+lfs_many() { # 250 objects: three questions
+	lfs_right lfs-many
+	same "$(jq '.repos[0].files | length' "$T/l.lock")" 250
+	same "$(requests git POST objects/batch)" 3
+}
+lfs_authorized() { # what the batch gives goes to the host of the link, and no further; of its verify no word
+	lfs_right lfs-verify
+	same "$(told)" /object/lfs-verify
+	same "$(requests git POST '/verify$')$(requests git GET '/verify$')" 00
+	lfs_right lfs-elsewhere
+	same "$(told)" /object/lfs-elsewhere
+	lfs_right lfs-redirect
+	same "$(told)" /object/lfs-redirect
+	test "$(requests git GET '/object/good$')" -ge 1
+}
+told() { jq -r 'select(.auth) | .path' "$T/log/git.requests" | sort -u; } # with credentials
+
 check "a git server that is right" good
 check "a blob of 1 GiB in 1 MiB" refused 7 zeros "Git LFS"
 check "a delta that makes 2 GiB" refused 7 swollen
@@ -93,5 +125,14 @@ check "Git LFS: a local file" lfs 8 lfs-file "$GIT"
 check "Git LFS: another object" lfs 6 lfs-oid "$GIT"
 check "Git LFS: other bytes" lfs 9 lfs-bytes "$GIT"
 check "Git LFS: no object" lfs 6 lfs-none "$GIT"
+check "Git LFS: another way of transfer" lfs 7 lfs-transfer "$GIT" '"basic"'
+check "Git LFS: an object that was taken away" lfs 6 lfs-gone weights.bin "taken away"
+check "Git LFS: not for us" lfs_status 5 401 "no token is sent there"
+check "Git LFS: forbidden" lfs_status 5 403 "no token is sent there"
+check "Git LFS: none there" lfs_status 6 404 "URL of the repository"
+check "Git LFS: more than it takes" lfs_status 4 413
+check "Git LFS: out of bandwidth" lfs_status 4 507
+check "Git LFS: 250 objects" lfs_many
+check "Git LFS: credentials of the batch" lfs_authorized
 check "Git LFS: a header with a line of its own" lfs 8 lfs-header "$GIT"
 finish

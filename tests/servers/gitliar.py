@@ -199,6 +199,12 @@ class Repository:
     def make_rubbish_tree(self):
         return self.pack.add(TREE, b"100644 config.json\0short")
 
+    def make_lfs_many(self):
+        rows = []
+        for i in range(250):
+            rows.append(file(b"w%03d.bin" % i, self.pack.add(BLOB, pointer(b"%d" % i))))
+        return self.root(*rows)
+
     def make_lfs_sizes(self):
         weights = self.pack.add(BLOB, pointer(WEIGHTS, 99))
         return self.root(file(b"weights.bin", weights))
@@ -219,12 +225,17 @@ class GitHandler(Handler):
 
     def do_GET(self):
         path = self.path.split("?")[0]
-        match = re.fullmatch(r"/(commit|object)/([a-z-]+)", path)
+        match = re.fullmatch(r"/(commit|object)/([a-z0-9-]+)", path)
         if match and match.group(1) == "commit":
             return self.answer(200, self.repository(match.group(2)).commit.encode())
         if match:
+            if match.group(2) == "lfs-redirect":
+                return self.answer(302, b"", [("Location", self.server.url.replace(
+                    "127.0.0.1", "localhost") + "/object/good")])
+            if match.group(2) == "lfs-many":
+                return self.answer(200, self.path.split("?n=")[1].encode())
             return self.answer(200, WEIGHTS[:-1] + (b"x" if match.group(2) == "lfs-bytes" else b"w"))
-        match = re.fullmatch(r"/([a-z-]+)/voice\.git/info/refs", path)
+        match = re.fullmatch(r"/([a-z0-9-]+)/voice\.git/info/refs", path)
         if not match:
             return self.answer(404, {"error": "no"})
         text = pkt(b"# service=git-upload-pack\n") + b"0000" + pkt(b"version 2\n")
@@ -237,7 +248,7 @@ class GitHandler(Handler):
 
     def do_POST(self):
         body = self.read_body()
-        match = re.fullmatch(r"/([a-z-]+)/voice\.git/(git-upload-pack|info/lfs/objects/batch)", self.path)
+        match = re.fullmatch(r"/([a-z0-9-]+)/voice\.git/(git-upload-pack|info/lfs/objects/batch)", self.path)
         case, what = match.groups()
         if what != "git-upload-pack":
             return self.batch(case, json.loads(body))
@@ -271,19 +282,36 @@ class GitHandler(Handler):
 
     def batch(self, case, wanted):
         rows = []
+        if re.fullmatch("lfs-[0-9]+", case):
+            return self.answer(int(case[4:]), {"message": "no more of " + ESCAPE.decode() + "it"})
+        if case == "lfs-many" and len(wanted["objects"]) > 100:
+            return self.answer(413, {"message": "too many objects"})
         for row in wanted["objects"]:
             href = self.server.url + "/object/" + case
             if case == "lfs-file":
                 href = "file:///etc/passwd"
             header = {"X-Own": "1"}
+            if case in ("lfs-redirect", "lfs-elsewhere", "lfs-verify"):
+                header["Authorization"] = "Bearer lfs_CaNaRy"
+            if case == "lfs-elsewhere":
+                href = href.replace("127.0.0.1", "localhost")
+            if case == "lfs-many":
+                href += "?n=" + next(str(i) for i in range(250) if hashlib.sha256(
+                    b"%d" % i).hexdigest() == row["oid"])
+            if case == "lfs-gone":
+                rows.append({"oid": row["oid"], "size": row["size"], "error": {
+                    "code": 410, "message": "taken away\nby us"}})
+                continue
             if case == "lfs-header":
                 header = {"X-Own": "1\r\nX-Evil: 1"}
             oid = "0" * 64 if case == "lfs-oid" else row["oid"]
-            rows.append({"oid": oid, "size": row["size"], "actions": {
-                "download": {"href": href, "header": header}}})
+            actions = {"download": {"href": href, "header": header}}
+            if case == "lfs-verify":
+                actions["verify"] = {"href": self.server.url + "/verify", "header": header}
+            rows.append({"oid": oid, "size": row["size"], "authenticated": True, "actions": actions})
         if case == "lfs-none":
             rows = []
-        return self.answer(200, {"transfer": "basic", "objects": rows},
+        return self.answer(200, {"transfer": "xet" if case == "lfs-transfer" else "basic", "objects": rows},
                            kind="application/vnd.git-lfs+json")
 
 
