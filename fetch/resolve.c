@@ -60,9 +60,10 @@ static int differ(const struct story *a, const struct lock_file *x,
 	assert(x || y);
 	describe_file(&first, a, x);
 	describe_file(&second, b, y);
-	return err_set(err, ERR_INTEGRITY,
-		       "endpoints disagree on %s %s: %s, %s", a->repo->id,
-		       x ? x->path : y->path, first.ptr, second.ptr);
+	err_set(err, ERR_INTEGRITY, "endpoints disagree on %s %s: %s, %s",
+		a->repo->id, x ? x->path : y->path, first.ptr, second.ptr);
+	return err_hint(err, "lock from one of them alone (--only-mirror) with "
+			     "--prove to see which is right");
 }
 
 /* Both listings are sorted: walks them side by side. */

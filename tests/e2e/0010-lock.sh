@@ -156,7 +156,7 @@ disagree() {
 	start_hub hides "$TOP" --hide acme/voice:new.txt
 	expect 9 itts lock acme/voice --lock "$T/no.json" --endpoint "$hub" --endpoint "$hides"
 	one_error
-	says "$hub" "$hides"
+	says "$hub" "$hides" new.txt "--only-mirror" "--prove"
 	# another commit behind the same name
 	refs $A
 	start_hub old "$TOP"
