@@ -195,6 +195,19 @@ late_listing() { # the time of the listing and of small files counts
 		test $MS -le 4000
 	done
 }
+# What is there has to be hashed first, and that takes much longer.
+late_check() {
+	local size=20000000000
+	jq --argjson size $size '.repos[0].files[0].size = $size' "$T/lock.json" >"$T/huge.json"
+	mkdir -p "$T/c5/models--acme--voice/blobs"
+	truncate -s $size "$T/c5/models--acme--voice/blobs/$SUM"
+	timed expect 4 itts fetch --lock "$T/huge.json" --endpoint "$hub" --cache "$T/c5" --deadline 1s
+	one_error
+	says deadline
+	test $MS -ge 900
+	test $MS -le 3500
+}
 check "--deadline, in time" late
 check "--deadline, while a listing comes" late_listing
+check "--deadline, while what is there is hashed" late_check
 finish
