@@ -177,6 +177,11 @@ static void conclude(struct http *h, struct transfer *t, bool good)
 	give_easy(h, t, good);
 	unlink_active(h, t);
 	http_response_refusal(&t->res, t->refusal.ptr, t->refusal.len);
+	http_response_hush(&t->res, t->rq.token);
+	for (size_t i = 0; i < t->extra.count; i++)
+		if (strncasecmp(t->extra.items[i], "Authorization:", 14) == 0)
+			http_response_hush(&t->res,
+					   strrchr(t->extra.items[i], ' '));
 	free_ptr(&t->res.location);
 	t->res.location = http_redact(t->url);
 	t->res.url = t->url;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -58,4 +59,18 @@ void http_response_refusal(struct http_response *res, const char *text,
 		   *text != '<') {
 		take(res, text);
 	}
+}
+
+void http_response_hush(struct http_response *res, const char *secret)
+{
+	char begin[9];
+
+	if (!secret)
+		return;
+	secret += *secret == ' ';
+	snprintf(begin, sizeof(begin), "%s", secret);
+	if (*begin && strstr(res->error_message, begin))
+		res->error_message[0] = '\0';
+	if (*begin && strstr(res->error_code, begin))
+		res->error_code[0] = '\0';
 }

@@ -31,6 +31,10 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 void http_response_refusal(struct http_response *res, const char *text,
 			   size_t len);
 
+/* Leaves the server's words out if they hold a secret that was sent to it (or as
+ * much of one as had room). secret: may be NULL; a space before it does not count. */
+void http_response_hush(struct http_response *res, const char *secret);
+
 /* Does it say that it is a web page? */
 bool http_is_page(const struct http_response *res);
 /* A web page in place of a file of this name, which is no page itself. */

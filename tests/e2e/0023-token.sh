@@ -81,6 +81,16 @@ redirected() { # a named endpoint that sends us to another host
 	same "$(auth other hub)" 0
 	test "$(auth mirror fault)" -gt 0
 }
+echoed() { # the words of a refusal are told, but not if the token is in them
+	local header
+	for header in '"headers": {"X-Error-Message": "'$CANARY'"}, "body": ""' '"body": "{\"error\": \"'$CANARY' it is not\"}"'; do
+		faults "$mirror" "[{\"path\": \"\", \"fault\": \"status\", \"status\": 401, $header}]"
+		HF_TOKEN=$CANARY expect 5 itts fetch acme/gated --endpoint "$mirror" --token-for "$mirror" \
+			--cache "$T/c-$BASHPID"
+		says "status 401"
+		! grep -qF "$CANARY" "$T/out" "$T/err"
+	done
+}
 in_bundle() {
 	HF_TOKEN=$CANARY expect 0 itts pack acme/gated --endpoint "$hub" --token-for "$hub" \
 		--cache "$T/cache" --lock "$T/lock.json" -o "$T/b.tar" --verbose
@@ -103,6 +113,7 @@ check "no other endpoint gets it" unnamed
 check "nor one that a manifest names" suggested
 check "from HF_HOME, HF_TOKEN_PATH" from_files
 check "not sent after a redirect to another host" redirected
+check "not told where a server tells it back" echoed
 check "lock, bundle and environment" in_bundle
 check "a token with a line break" bad_token
 check "the token is in no log, cache, lock or bundle" nowhere

@@ -269,13 +269,38 @@ static void refusals(void **state)
 	assert_int_equal(strlen(r.error_message), sizeof(r.error_message) - 1);
 }
 
+/* What was sent is not told again, also where the words were cut in its middle. */
+static void secrets_in_refusals(void **state)
+{
+	static const char secret[] = " hf_abcdefghijkl";
+	struct http_response r;
+
+	(void)state;
+	http_response_init(&r);
+	memcpy(r.content_type, "text/plain", 11);
+	http_response_refusal(&r, "no hf_abcdefghi", 15);
+	http_response_hush(&r, NULL);
+	http_response_hush(&r, "");
+	http_response_hush(&r, "hf_another_one");
+	assert_string_equal(r.error_message, "no hf_abcdefghi");
+	http_response_hush(&r, secret);
+	assert_string_equal(r.error_message, "");
+	memcpy(r.error_code, "hf_abcdefghijkl", 16);
+	http_response_hush(&r, secret + 1);
+	assert_string_equal(r.error_code, "");
+}
+
 int run_response_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_answer), cmocka_unit_test(hops),
-		cmocka_unit_test(bad_values),	cmocka_unit_test(waits),
-		cmocka_unit_test(links),	cmocka_unit_test(limits),
+		cmocka_unit_test(plain_answer),
+		cmocka_unit_test(hops),
+		cmocka_unit_test(bad_values),
+		cmocka_unit_test(waits),
+		cmocka_unit_test(links),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(secrets_in_refusals),
 	};
 
 	return cmocka_run_group_tests_name("response", tests, NULL, NULL);
