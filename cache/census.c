@@ -220,6 +220,12 @@ static void visit_blob(struct census_walk *w, int dirfd, const char *name,
 		b->there = what == BENEATH_FILE;
 		if (what == BENEATH_FAILED)
 			refused(w, rel, strerrordesc_np(errno));
+		/* not the cache's, but what is there is needed */
+		if (what == BENEATH_OUT && !fstatat(dirfd, name, &st, 0) &&
+		    S_ISREG(st.st_mode)) {
+			census_read_stat(&st, &b->st);
+			b->st.size = b->st.disk = 0;
+		}
 	} else {
 		b->there = S_ISREG(st.st_mode);
 	}
@@ -614,6 +620,9 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 		return false;
 	out->folder = xstrdup(folder);
 	repofd = beneath_open_dir(c->fd, folder);
+	if (repofd < 0 && errno == EXDEV && (flags & CENSUS_OUTSIDE))
+		repofd = openat(c->fd, folder,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (repofd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		census_release(out);
 		return false;

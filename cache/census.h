@@ -100,6 +100,8 @@ void census_release(struct census *c); /* CLEANUP */
 enum census_flag {
 	CENSUS_LISTINGS = 1, /* also read trees/ */
 	CENSUS_FILES = 2,    /* keep blobs and files, not only their sums */
+	/* also a folder that is a link out of the cache: only to see what is needed */
+	CENSUS_OUTSIDE = 4,
 };
 /* One repo; what cannot be read is in problems. false: no such folder. */
 bool census_repo(struct hfcache *c, const char *folder, unsigned flags,

@@ -4,8 +4,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "cache/held.h"
+#include "cache/lease.h"
 #include "cache/store.h"
-#include "cache/verify_priv.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -122,6 +123,16 @@ static void judge(struct planner *p, struct gc_item *it,
 	}
 }
 
+/* The same for what has a lock of Python's client. */
+static void judge_locked(struct planner *p, struct gc_item *it,
+			 const struct census_blob *b)
+{
+	judge(p, it, &b->st);
+	if (it->state == GC_PLANNED &&
+	    held_blob(p->cache, p->repo->folder, b->name))
+		it->state = GC_LOCKED;
+}
+
 /* Who has a file of it open, 0 if nobody. */
 static pid_t revision_user(const struct planner *p,
 			   const struct census_revision *r)
@@ -175,67 +186,91 @@ static void plan_revision(struct planner *p, size_t n)
 		it->detail = xasprintf("process %d", (int)pid);
 	} else if (r->changed > p->oldest) {
 		it->state = GC_YOUNG;
+	} else if (held_repo(p->cache, p->repo->folder)) {
+		/* what is being fetched may be for this snapshot */
+		it->state = GC_LOCKED;
 	}
 	p->dropped[n] = it->state == GC_PLANNED;
 	mark(r, p->dropped[n] ? p->touched : p->wanted);
 }
 
-/* However young: what it was taken from may be waiting for it. */
+bool gc_wants(const struct census *repo, const char *blob)
+{
+	for (size_t i = 0; i < repo->revision_count; i++)
+		for (size_t k = 0; k < repo->revisions[i].file_count; k++) {
+			const char *w = repo->revisions[i].files[k].wants;
+
+			if (w && !strcmp(w, blob))
+				return true;
+		}
+	return false;
+}
+
+/* However young or open: what it was taken from may be waiting for it. */
 static void plan_trash(struct planner *p, const char *path,
 		       const struct census_stat *st)
 {
 	struct gc_item *it = add(p->out, GC_TRASH, p->repo->folder, path);
+	char origin[512];
 
 	judge(p, it, st);
 	if (it->state == GC_YOUNG)
 		it->state = GC_PLANNED;
+	if (gc_trash_origin(path_base(path), origin, sizeof(origin)) &&
+	    gc_wants(p->repo, origin)) {
+		free_ptr(&it->detail);
+		it->state = GC_NEEDED;
+	}
 }
 
-/* A snapshot leads to it; perhaps that of another repository. */
-static void leave_foreign(struct planner *p, struct gc_item *it,
-			  const char *blob)
+/* Nothing that could be read needs it. */
+static void judge_blob(struct planner *p, struct gc_item *it,
+		       const struct census_blob *b)
 {
-	free_ptr(&it->detail);
-	it->state = p->foreign->unread ? GC_FAILED : GC_NEEDED;
-	it->detail = p->foreign->unread
-			     ? xasprintf("left alone, not all that may need it "
-					 "can be read: %s",
-					 p->foreign->unread)
-			     : xasprintf("a snapshot of another repository "
-					 "leads to blobs/%s",
-					 blob);
+	judge_locked(p, it, b);
+	if (b->is_link) {
+		/* what it leads to stays */
+		it->size = 0;
+		it->frees = false;
+	}
+	if (it->state != GC_PLANNED || !p->foreign->unread)
+		return;
+	it->state = GC_FAILED;
+	it->detail = xasprintf("left alone, not all that may need it can be "
+			       "read: %s",
+			       p->foreign->unread);
 }
 
 static void plan_blob(struct planner *p, size_t n)
 {
 	const struct census_blob *b = &p->repo->blobs[n];
 	char *path CLEANUP(free_ptr) = xasprintf("blobs/%s", b->name);
-	bool foreign = foreign_has(p->foreign, b->st.dev, b->st.ino);
+	bool foreign = b->st.ino && foreign_has(p->foreign, b, NULL);
 	struct gc_item *it;
 
 	/* that a blob is needed from elsewhere is nothing to report */
-	if (b->kind == CENSUS_OTHER || p->wanted[n] ||
-	    (foreign && (b->kind != CENSUS_BLOB || !p->foreign->unread)))
+	if (b->kind == CENSUS_OTHER || p->wanted[n] || foreign)
 		return;
 	if (b->kind == CENSUS_BLOB && (p->rules->garbage || p->touched[n])) {
 		it = add(p->out, GC_BLOB, p->repo->folder, path);
-		judge(p, it, &b->st);
-		if (foreign)
-			leave_foreign(p, it, b->name);
+		judge_blob(p, it, b);
 	} else if (b->kind == CENSUS_PART && p->rules->garbage) {
-		judge(p, add(p->out, GC_PART, p->repo->folder, path), &b->st);
+		it = add(p->out, GC_PART, p->repo->folder, path);
+		judge_locked(p, it, b);
 	} else if (b->kind == CENSUS_TRASH && p->rules->garbage) {
 		plan_trash(p, path, &b->st);
 	}
 }
 
-/* "main.0a1b2c3d.tmp": Python's client, interrupted while it wrote a ref. */
-static bool is_ref_temp(const char *name)
+/* "main.0a1b2c3d.tmp": Python's client, interrupted while it wrote a ref; or our
+ * own, store_temp_name(). Other names may be those of a repository's files. */
+static bool is_temp(const char *name, const char *suffix)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(name), tail = 1 + 8 + strlen(suffix);
 
-	return len > 13 && str_ends(name, ".tmp") && name[len - 13] == '.' &&
-	       strspn(name + len - 12, "0123456789abcdef") == 8;
+	return len > tail && str_ends(name, suffix) &&
+	       name[len - tail] == '.' &&
+	       strspn(name + len - tail + 1, "0123456789abcdef") == 8;
 }
 
 static void plan_link(struct planner *p, const char *path)
@@ -261,7 +296,7 @@ static void plan_temps(struct planner *p)
 			char *path CLEANUP(free_ptr) = NULL;
 
 			if (p->dropped[i] ||
-			    !verify_is_leftover(path_base(f->path)))
+			    !is_temp(path_base(f->path), PART_SUFFIX))
 				continue;
 			path = xasprintf("snapshots/%s/%s",
 					 c->revisions[i].commit, f->path);
@@ -271,7 +306,8 @@ static void plan_temps(struct planner *p)
 		char *path CLEANUP(free_ptr) = xasprintf("refs/%s",
 							 c->refs[i].name);
 
-		if (is_ref_temp(c->refs[i].name))
+		if (is_temp(c->refs[i].name, ".tmp") ||
+		    is_temp(c->refs[i].name, PART_SUFFIX))
 			plan_link(p, path);
 	}
 }
@@ -305,17 +341,22 @@ static void plan_all(struct planner *p)
 		if (!c->blobs[i].there)
 			continue;
 		pid = inuse_by(p->inuse, st->dev, st->ino);
-		if (foreign_has(p->foreign, st->dev, st->ino)) {
-			leave_foreign(p, it, c->blobs[i].name);
+		if (foreign_has(p->foreign, &c->blobs[i], c->folder)) {
+			it->state = GC_NEEDED;
+			it->detail = xasprintf("another repository leads to "
+					       "blobs/%s",
+					       c->blobs[i].name);
 			return;
 		}
 	}
 	for (size_t i = 0; i < c->revision_count && !pid; i++)
 		pid = revision_user(p, &c->revisions[i]);
-	if (!pid)
-		return;
-	it->state = GC_OPEN;
-	it->detail = xasprintf("process %d", (int)pid);
+	if (pid) {
+		it->state = GC_OPEN;
+		it->detail = xasprintf("process %d", (int)pid);
+	} else if (held_repo(p->cache, c->folder)) {
+		it->state = GC_LOCKED;
+	}
 }
 
 /* What seems unused may be needed by what could not be read. */
@@ -408,6 +449,19 @@ bool gc_trash_origin(const char *trash, char *out, size_t cap)
 	return true;
 }
 
+bool gc_is_due(const struct gc_item *it)
+{
+	return it->state == GC_PLANNED ||
+	       (it->state == GC_NEEDED && it->kind == GC_TRASH);
+}
+
+void gc_lock_out(struct gc_report *out, size_t from)
+{
+	for (size_t i = from; i < out->count; i++)
+		if (gc_is_due(&out->items[i]))
+			out->items[i].state = GC_LOCKED;
+}
+
 void gc_plan_trash(struct hfcache *c, const struct gc_rules *rules,
 		   struct gc_report *out)
 {
@@ -433,13 +487,17 @@ int gc_plan(struct hfcache *c, const struct gc_rules *rules,
 		return -1;
 	inuse_read(&inuse);
 	out->blind = inuse.blind;
-	for (size_t i = 0; i < folders.count; i++) {
+	for (size_t i = 0, from; i < folders.count; i++) {
 		struct census repo CLEANUP(census_release) = { 0 };
 
 		if (cancel_check(rules->cancel, err))
 			return -1;
-		if (census_repo(c, folders.items[i], CENSUS_FILES, &repo))
-			gc_plan_repo(c, &repo, rules, &inuse, &foreign, out);
+		if (!census_repo(c, folders.items[i], CENSUS_FILES, &repo))
+			continue;
+		from = out->count;
+		gc_plan_repo(c, &repo, rules, &inuse, &foreign, out);
+		if (from < out->count && lease_is_held(c, folders.items[i]))
+			gc_lock_out(out, from);
 	}
 	gc_plan_trash(c, rules, out);
 	return 0;

@@ -224,7 +224,7 @@ static void hide_revision(struct runner *r, struct gc_item *it,
 static void begin(struct runner *r, struct gc_item *it,
 		  const struct census *repo)
 {
-	if (it->state != GC_PLANNED)
+	if (!gc_is_due(it))
 		return;
 	switch (it->kind) {
 	case GC_BLOB:
@@ -251,13 +251,6 @@ static void begin(struct runner *r, struct gc_item *it,
 	}
 }
 
-static void lock_out(struct runner *r, size_t from)
-{
-	for (size_t i = from; i < r->out->count; i++)
-		if (r->out->items[i].state == GC_PLANNED)
-			r->out->items[i].state = GC_LOCKED;
-}
-
 static int begin_repo(struct runner *r, const char *folder,
 		      const struct inuse *inuse, struct error *err)
 {
@@ -277,7 +270,7 @@ static int begin_repo(struct runner *r, const char *folder,
 		return 0;
 	gc_plan_repo(r->cache, &repo, r->rules, inuse, &r->foreign, r->out);
 	if (!mine)
-		lock_out(r, from);
+		gc_lock_out(r->out, from);
 	for (size_t i = from; i < r->out->count; i++)
 		begin(r, &r->out->items[i], &repo);
 	return 0;
@@ -306,18 +299,6 @@ static void put_back(struct runner *r, struct gc_item *it, const char *name)
 	it->state = GC_DELETED;
 	if (delete_tree(root, it->trash, 0))
 		fail(it, errno);
-}
-
-static bool wants(const struct census *repo, const char *blob)
-{
-	for (size_t i = 0; i < repo->revision_count; i++)
-		for (size_t k = 0; k < repo->revisions[i].file_count; k++) {
-			const char *w = repo->revisions[i].files[k].wants;
-
-			if (w && !strcmp(w, blob))
-				return true;
-		}
-	return false;
 }
 
 static bool has_ref(const struct census *repo, const char *commit)
@@ -403,7 +384,7 @@ static char *name_again(const struct runner *r, const struct gc_item *it,
 			       : NULL;
 	if (!gc_trash_origin(path_base(it->trash), origin, sizeof(origin)))
 		return NULL;
-	if (!repo->unread && !wants(repo, origin) &&
+	if (!repo->unread && !gc_wants(repo, origin) &&
 	    !(it->ino && inuse_by(inuse, it->dev, it->ino)))
 		return NULL;
 	return xasprintf("%s/blobs/%s", it->folder, origin);

@@ -138,6 +138,18 @@ int lease_take(struct hfcache *c, const char *folder, struct error *err)
 	return locked < 0 ? -1 : 0;
 }
 
+bool lease_is_held(const struct hfcache *c, const char *folder)
+{
+	struct flock l = lock_of(folder, F_WRLCK);
+	int fd CLEANUP(close_fd) = -1;
+	int dirfd CLEANUP(close_fd) = beneath_open_dir(c->fd, ".locks");
+
+	if (dirfd >= 0)
+		fd = openat(dirfd, LEASE_NAME,
+			    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && !fcntl(fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK;
+}
+
 void lease_drop(struct hfcache *c, const char *folder)
 {
 	struct flock l = lock_of(folder, F_UNLCK);

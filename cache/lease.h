@@ -16,6 +16,8 @@ int lease_share(struct hfcache *c, const char *folder, struct error *err)
  * writing. */
 int lease_take(struct hfcache *c, const char *folder, struct error *err)
 	MUST_CHECK;
+/* Does another process share or have it? Makes nothing, waits for nothing. */
+bool lease_is_held(const struct hfcache *c, const char *folder);
 void lease_drop(struct hfcache *c, const char *folder);
 
 #endif

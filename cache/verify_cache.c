@@ -236,7 +236,7 @@ static void visit_snapshot(struct survey *s, const struct entry *e)
 	s->met += f != NULL;
 	if (e->is_link)
 		visit_link(s, e, f);
-	else if (verify_is_leftover(e->name))
+	else if (!f && verify_is_leftover(e->name))
 		note(s, VERIFY_LEFTOVER, e->path, NULL);
 	else if (!f)
 		note(s, VERIFY_EXTRA, e->path,

@@ -227,12 +227,108 @@ hand_made() { # links that no client makes: what is behind them is needed all th
 	expect 0 itts rm acme/voice --cache "$hand" --yes
 	test ! -e "$repo"
 }
+foretold() { # STATUS COMMAND...: of each thing the dry run says what the run then does
+	local status=$1 said
+	shift
+	expect 0 itts "$@" --json
+	said=$(jq -S '[.items[] | del(.detail) + {state: (.state | sub("to be deleted"; "deleted"))}], .bytes' "$T/out")
+	expect "$status" itts "$@" --json --yes
+	diff <(echo "$said") <(jq -S '[.items[] | del(.detail)], .bytes' "$T/out")
+}
+hold() { # FILE: its lock, as Python's filelock takes it
+	flock --no-fork "$1" sh -c ': >"$1"; exec sleep 60' sh "$T/held" &
+	PIDS="$PIDS $!"
+	await test -e "$T/held"
+	rm "$T/held"
+}
+linked_blobs() { # one repository's blob is a link to that of another, or to its own
+	local all=$T/c-linked repo=$T/c-linked/models--acme--voice other=$T/c-linked/models--acme--other
+	local e=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee
+	fill "$all"
+	ln -s ../../models--acme--voice/blobs/$e "$other/blobs/$e"
+	ln -s ../../blobs/$e "$other/snapshots/$A/linked.bin"
+	printf own >"$other/blobs/$B"
+	ln -s $B "$other/blobs/$D"
+	ln -s ../../blobs/$D "$other/snapshots/$A/own.bin"
+	gc c-linked --grace 0 --yes
+	same "$(cat "$other/snapshots/$A/linked.bin" "$other/snapshots/$A/own.bin")" unusedown
+	expect 10 itts rm acme/voice --cache "$all" --yes
+	prints "needed again" "another repository"
+	expect 0 itts rm acme/other --cache "$all" --yes
+	expect 0 itts rm acme/voice --cache "$all" --yes
+}
+own_names() { # files of a repository that are called like what clients leave
+	local own=$T/c-names repo=$T/c-names/models--acme--voice
+	fill "$own"
+	printf kept >"$repo/snapshots/$A/notes.incomplete"
+	printf kept >"$repo/snapshots/$A/x.itts-part"
+	ln -s ../../blobs/$D "$repo/snapshots/$A/data.incomplete"
+	ln -s ../../blobs/$D "$repo/snapshots/$A/ours.0a1b2c3d.itts-part"
+	gc c-names --grace 0 --yes
+	test -s "$repo/snapshots/$A/notes.incomplete"
+	test -s "$repo/snapshots/$A/x.itts-part"
+	test -s "$repo/snapshots/$A/data.incomplete"
+	test ! -L "$repo/snapshots/$A/ours.0a1b2c3d.itts-part"
+}
+neighbour() { # nobody knows what a repository needs that cannot be read
+	local all=$T/c-near repo=$T/c-near/models--acme--voice near=$T/c-near/models--acme--near
+	local as=() e=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee moved=$T/moved
+	fill "$all"
+	mkdir -p "$near/snapshots/$A" "$near/refs" "$near/blobs"
+	printf %s $A >"$near/refs/main"
+	ln -s ../../../models--acme--voice/blobs/$e "$near/snapshots/$A/hand.bin"
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	[ "$(id -u)" -ne 0 ] || chown -hR 65534:65534 "$all"
+	chmod a+x "$T"
+	chmod 000 "$near/snapshots"
+	expect 3 "${as[@]}" "$PROGRAM" gc --grace 0 --yes --cache "$all"
+	prints "blobs/$e" "not all that may need it can be read" "models--acme--near/snapshots"
+	test -s "$repo/blobs/$e"
+	chmod 755 "$near/snapshots"
+	# moved to another disk, a link in its place: what it needs can be seen
+	mv "$near" "$moved"
+	ln -sfn "$repo/blobs/$e" "$moved/snapshots/$A/hand.bin"
+	ln -s "$moved" "$near"
+	printf more >"$repo/blobs/$A"
+	expect 3 itts gc --grace 0 --yes --cache "$all"
+	test -s "$repo/blobs/$e"
+	test ! -e "$repo/blobs/$A"
+}
+held() { # a client that is at work in a repository, at any file of it
+	local all=$T/c-held repo=$T/c-held/models--acme--voice locks=$T/c-held/.locks/models--acme--voice
+	fill "$all"
+	foretold 0 gc --grace 0 --cache "$all"
+	printf part >"$repo/blobs/$A.0a1b2c3d.incomplete"
+	printf unused >"$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+	mkdir -p "$locks"
+	hold "$locks/$A.lock"
+	foretold 0 gc --grace 0 --detached --cache "$all"
+	jq -e '[.items[] | select(.state == "in use")] | length == 2' "$T/out"
+	test -e "$repo/snapshots/$B/old.bin" && test -e "$repo/blobs/$A.0a1b2c3d.incomplete"
+	foretold 10 rm $B --cache "$all"
+	foretold 10 rm acme/voice --cache "$all"
+	prints "in use"
+	test -e "$repo/snapshots/$A/big.bin"
+	# as Python's client did before 0.19: beside the blob
+	hold "$T/c-held/models--acme--other/blobs/$A.lock"
+	foretold 10 rm acme/other --cache "$all"
+	# what an interrupted gc has renamed goes back
+	fill "$T/c-back"
+	repo=$T/c-back/models--acme--voice
+	mv "$repo/blobs/$D" "$repo/blobs/$D.0badf00d.itts-trash"
+	sleep 60 <"$repo/blobs/$D.0badf00d.itts-trash" &
+	PIDS="$PIDS $!"
+	foretold 0 gc --grace 0 --cache "$T/c-back"
+	test -e "$repo/snapshots/$B/old.bin"
+}
 while_fetching() { # a fetch that is under way keeps its repository to itself
 	local repo=$T/c7/models--acme--voice pid
 	start_hub slow "$TOP" --rate 500000
 	"$PROGRAM" fetch --lock "$T/voice.json" --endpoint "$slow" --cache "$T/c7" 2>"$T/log/slow.err" &
 	pid=$!
 	await sh -c "ls '$repo'/blobs/*.itts-part"
+	gc c7 --grace 0 --json
+	jq -e '.items | length > 0 and all(.state == "in use" or .state == "open")' "$T/out"
 	gc c7 --grace 0 --yes --json
 	jq -e '[.items[] | select(.state == "deleted")] | length == 0' "$T/out"
 	wait $pid
@@ -242,6 +338,10 @@ while_fetching() { # a fetch that is under way keeps its repository to itself
 }
 
 check "links made by hand, absolute or from another repository" hand_made
+check "blobs that are links to other blobs" linked_blobs
+check "files that are called like leftovers" own_names
+check "a repository that cannot be read may need its neighbours" neighbour
+check "what clients hold locks of, and the dry run of it" held
 check "shown first" shown_first
 check "what is young stays" young
 check "unused blobs, parts, temporary refs" collects
