@@ -77,14 +77,14 @@ cmd_src += cmd_sign trust policy serial run cmd_scan cmd_sbom
 # why it does not start
 doctor_src := doctor finding redact look known content safetensors torchzip yamlscan layout \
 	files leftovers caches hublook environ version packages pins proc machine gpu nvml nvsmi gpufit \
-	build simulate start logtable logscan log online
+	build extensions simulate start logtable logscan log online
 cmd_src += hubprobe cmd_doctor
 
 # the keeper of the cache
 cache_src += forget census foreign held lease inuse gc_plan gc_run derive audit localdir
 cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_net cmd_repair cmd_adopt cmd_export cmd_import
 # watching a program
-doctor_src += pparse sockdiag sample watch timeline timeline_html launch parents endtree asking
+doctor_src += pparse sockdiag sample watch timeline timeline_html launch parents endtree asking retries
 cmd_src += offline procenv forward watching cmd_run cmd_watch
 
 -include $(wildcard */files.mk)

@@ -26,6 +26,7 @@ struct app {
 	bool stdout_taken; /* a bundle goes there: results go to stderr */
 	int write_error;   /* errno of the first write that failed, or 0 */
 	int status;	   /* exit status of a command that returns 0 */
+	bool is_others;	   /* it is that of the program that was started */
 };
 
 /* Results for people: printed as they are, but for control bytes. */

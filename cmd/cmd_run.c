@@ -1,19 +1,27 @@
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/envfile.h"
 #include "cmd/forward.h"
 #include "cmd/groups.h"
 #include "cmd/offline.h"
+#include "cmd/text.h"
 #include "cmd/watching.h"
 #include "doctor/endtree.h"
 #include "doctor/launch.h"
+#include "doctor/look.h"
+#include "doctor/parents.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TIMED_OUT 124 /* as timeout(1) */
-#define GRACE_MS  10000
+#define TIMED_OUT    124 /* as timeout(1) */
+#define GRACE_MS     10000
+#define LEFT_MS	     500
+#define LEFT_STEP_MS 20
 
 static const struct option options[] = {
 	{ .name = "model-dir",
@@ -114,6 +122,7 @@ static int start(struct app *app, const struct strlist *words, pid_t *pid,
 	envp = vector(&env);
 	*pid = 0;
 	forward_hold(&usual);
+	launch_adopt();
 	rc = cancel_check(&app->cancel, err);
 	if (rc == 0)
 		rc = launch(argv, envp, &usual, pid, err);
@@ -121,21 +130,57 @@ static int start(struct app *app, const struct strlist *words, pid_t *pid,
 	return rc;
 }
 
+/* What the program has started and not waited for: "python (12), sh (13)". */
+static void list_left(const struct watching *w, struct str *out)
+{
+	struct pids left CLEANUP(pids_release) = { .items = NULL };
+
+	launch_reap(0);
+	parents_own("/proc", &w->strangers, &left);
+	for (size_t i = 0; i < left.count; i++) {
+		struct str name CLEANUP(str_release) = STR_INIT;
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/comm",
+			 (int)left.items[i]);
+		if (!look_line(path, &name))
+			continue;
+		str_adds(out, out->len ? ", " : "; it has left running: ");
+		text_clean(out, name.ptr, name.len);
+		str_addf(out, " (%d)", (int)left.items[i]);
+	}
+}
+
+/* Helpers of Python's see a moment later that it has ended. */
+static void find_left(const struct watching *w, struct str *out)
+{
+	uint64_t begin = clock_ms();
+
+	do {
+		str_clear(out);
+		list_left(w, out);
+	} while (out->len && clock_ms() - begin < LEFT_MS &&
+		 poll(NULL, 0, LEFT_STEP_MS) == 0);
+}
+
 /* Caller frees. */
 static char *outcome(const struct watching *w, int status, int sig)
 {
+	struct str left CLEANUP(str_release) = STR_INIT;
 	const char *name = sig ? sigabbrev_np(sig) : NULL;
 
 	if (w->timed_out)
 		return xstrdup("ended: its time was over");
+	find_left(w, &left);
 	if (!sig)
-		return xasprintf("ended with status %d", status);
-	return xasprintf("ended by signal %d%s%s%s", sig, name ? ", SIG" : "",
+		return xasprintf("ended with status %d%s", status, left.ptr);
+	return xasprintf("ended by signal %d%s%s%s%s", sig, name ? ", SIG" : "",
 			 name ? name : "",
 			 sig == SIGKILL && w->oom_kills
 				 ? "; meanwhile the kernel has ended a program "
 				   "for lack of memory"
-				 : "");
+				 : "",
+			 left.ptr);
 }
 
 static int run(struct app *app, struct error *err)
@@ -149,13 +194,17 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "what to run? itts-pack run [options] -- "
 			       "COMMAND ...");
-	if (watching_init(&w, app, words, err) != 0 ||
-	    start(app, words, &pid, err) != 0 || watching_go(&w, pid, err) != 0)
+	if (watching_init(&w, app, words, err) != 0)
+		return -1;
+	w.adopts = true;
+	parents_own("/proc", &w.strangers, &w.strangers);
+	if (start(app, words, &pid, err) != 0 || watching_go(&w, pid, err) != 0)
 		return -1;
 	if (w.timed_out)
-		endtree(pid, GRACE_MS);
+		endtree(pid, &w.strangers, GRACE_MS);
 	status = launch_status(pid, &sig);
 	app->status = w.timed_out ? TIMED_OUT : status;
+	app->is_others = true;
 	w.line.outcome = outcome(&w, status, sig);
 	return watching_report(&w, err);
 }
@@ -173,7 +222,8 @@ const struct command cmd_run = {
 		"output.\n\n"
 		"Signals go on to COMMAND. The status is that of COMMAND, 128 "
 		"and the signal's number if "
-		"one killed it, 124 if its time was over.",
+		"one killed it, 124 if its time was over. What it leaves "
+		"running when it ends is named, and goes on.",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_FILES,

@@ -176,6 +176,8 @@ static int finish_stdout(const struct app *app, int status)
 	if (fflush(stdout) == 0 && !failed && close(STDOUT_FILENO) == 0)
 		return status;
 	cause = app->write_error ? app->write_error : errno;
+	if (cause == EPIPE && app->is_others)
+		return status;
 	if (cause != EPIPE)
 		fprintf(stderr, "itts-pack: cannot write standard output%s%s\n",
 			cause ? ": " : "", cause ? strerrordesc_np(cause) : "");

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "doctor/extensions.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -138,4 +139,28 @@ void procenv_asking(pid_t pid, struct asking *out)
 	in.model_dir = dir;
 	asking_init(out, &in, webui, hosts.ptr, root);
 	str_release(&p.variables);
+}
+
+char *procenv_lock(pid_t pid, uint64_t started)
+{
+	struct procenv p = { .variables = STR_INIT, .env = { get, &p } };
+	const struct doctor_env env = { get, expand, &p };
+	struct strlist locks CLEANUP(strlist_release) = { 0 };
+	char *root CLEANUP(free_ptr) = find_root(pid);
+	char *found = NULL;
+
+	p.root = root;
+	read_text(pid, "environ", &p.variables);
+	extensions_locks(&env, &locks);
+	for (size_t i = 0; i < locks.count && !found; i++) {
+		struct stat st;
+
+		if (locks.items[i][0] == '/' &&
+		    stat(locks.items[i], &st) == 0 &&
+		    (uint64_t)st.st_mtime < started)
+			found = xstrdup(locks.items[i] +
+					(root ? strlen(root) : 0));
+	}
+	str_release(&p.variables);
+	return found;
 }

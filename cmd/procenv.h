@@ -17,5 +17,8 @@ struct procenv {
 /* What a process asks the network for; nothing is known of what may not be read.
  * Caller releases *out. */
 void procenv_asking(pid_t pid, struct asking *out);
+/* A lock of torch's builds that was there before the process, which started then (s since
+ * 1970), as it names it. Caller frees; NULL: none. */
+char *procenv_lock(pid_t pid, uint64_t started);
 
 #endif

@@ -26,6 +26,9 @@
 #define SHARE	  75
 #define LONG_MS	  8000
 #define TITLE_MAX 4096
+/* A second. */
+#define POLLS_LEAST 5
+#define POLLS_MOST  20
 
 static const struct option options[] = {
 	{ .name = "patience",
@@ -51,6 +54,7 @@ void watching_release(struct watching *w)
 	timeline_release(&w->line);
 	asking_release(&w->asking);
 	gpu_driver_close(&w->gpus);
+	pids_release(&w->strangers);
 }
 
 static int check_reports(const struct strlist *files, struct error *err)
@@ -237,6 +241,29 @@ static void explain(struct watching *w, const struct sample *now,
 		asking_explain(&w->asking, v);
 }
 
+/* torch looks ten times a second whether the lock of a build is gone. One that was there
+ * before the program is nothing to it, if it does not wake like that. */
+static void look_for_lock(struct watching *w, const struct sample *before,
+			  struct sample *now)
+{
+	pid_t polls = 0;
+
+	for (size_t i = 0; i < now->proc_count && !now->stale_lock; i++) {
+		const struct sample_proc *p = &now->procs[i];
+		const struct sample_proc *q = watch_find(before, p);
+		uint64_t wakes = q && p->wakes > q->wakes ? p->wakes - q->wakes
+							  : 0;
+		uint64_t each = wakes * 1000 / (now->ms - before->ms + 1);
+
+		if (each < POLLS_LEAST || each > POLLS_MOST)
+			continue;
+		if (p->pid == w->polls) /* not for a moment */
+			now->stale_lock = procenv_lock(p->pid, p->started);
+		polls = p->pid;
+	}
+	w->polls = polls;
+}
+
 /* Names of files are whatever somebody gave them. */
 static void make_safe(char *text, size_t cap)
 {
@@ -297,14 +324,21 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	if (launch_open(pid, &w->pidfd, err) != 0)
 		return -1;
 	sampler_init(&sampler, pid);
+	sampler.adopts = w->adopts;
+	for (size_t i = 0; i < w->strangers.count; i++)
+		pids_add(&sampler.strangers, w->strangers.items[i]);
 	w->gpus = gpu_driver_open(NULL);
+	pids_add(&sampler.strangers, gpu_driver_pid(w->gpus));
 	for (;;) {
 		struct sample now CLEANUP(sample_release) = { .ms = 0 };
 		uint64_t used = used_us();
 
+		if (w->adopts)
+			launch_reap(pid);
 		if (!sampler_take(&sampler, clock_ms() - begin, &now))
 			break;
 		read_gpus(w, &now);
+		look_for_lock(w, &before, &now);
 		look(w, &before, &now, sampler.ticks);
 		sample_release(&before);
 		before = now;
@@ -317,6 +351,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 			break;
 	}
 	w->oom_kills = proc_oom_kills("/proc") != killed;
+	gpu_driver_close(&w->gpus);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "cmd/app.h"
 #include "doctor/asking.h"
 #include "doctor/gpu.h"
+#include "doctor/parents.h"
 #include "doctor/timeline.h"
 
 struct watching {
@@ -16,12 +17,15 @@ struct watching {
 	pid_t pid;
 	int pidfd;
 	uint64_t timeout; /* ms, 0: none */
-	bool live; /* a terminal is ours: what is true now may stand there */
+	bool live;   /* a terminal is ours: what is true now may stand there */
+	bool adopts; /* launch_adopt() */
+	struct pids strangers; /* children that this process had before */
 	bool timed_out;
 	bool oom_kills;		 /* the kernel has killed something meanwhile */
 	struct gpu_driver *gpus; /* or NULL */
 	uint64_t gpu;		 /* bytes, as last told */
 	struct timeline line;
+	pid_t polls; /* it woke a few times a second, at the last look */
 	/* once it waits for the network */
 	pid_t asker;
 	struct asking asking;

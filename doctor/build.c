@@ -1,6 +1,7 @@
 /* What is compiled at the first start: the CUDA kernel of BigVGAN (nvcc, ninja, g++),
  * and the text normaliser's automata. Both are silent, and look like a hang. */
 #include "base/mem.h"
+#include "doctor/extensions.h"
 #include "doctor/look.h"
 #include "doctor/proc.h"
 #include "doctor/start.h"
@@ -8,9 +9,8 @@
 
 #include <string.h>
 
-#define KERNEL	   "/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda"
-#define TAGGER	   "/indextts/utils/tagger_cache"
-#define EXTENSIONS "~/.cache/torch_extensions"
+#define KERNEL "/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda"
+#define TAGGER "/indextts/utils/tagger_cache"
 
 /* Where the program's source is: beside the models, or installed; caller frees. */
 static char *source_dir(const struct doctor *d, const char *sub)
@@ -74,28 +74,14 @@ static void check_lock(struct doctor *d, const char *lock, bool is_kernel)
 	finding_remedy(f, "rm %s", quoted.ptr);
 }
 
-/* ROOT/py311_cu128/NAME/lock, of DeepSpeed and others */
+/* Of DeepSpeed and others. */
 static void check_extensions(struct doctor *d)
 {
-	const char *v = env_get(d, "TORCH_EXTENSIONS_DIR");
-	struct str root CLEANUP(str_release) = STR_INIT;
-	struct strlist outer CLEANUP(strlist_release) = { 0 };
+	struct strlist locks CLEANUP(strlist_release) = { 0 };
 
-	d->in->env.expand(d->in->env.ctx, v ? v : EXTENSIONS, &root);
-	look_list(root.ptr, 100, &outer);
-	for (size_t i = 0; i < outer.count; i++) {
-		char *dir CLEANUP(free_ptr) = xasprintf("%s/%s", root.ptr,
-							outer.items[i]);
-		struct strlist inner CLEANUP(strlist_release) = { 0 };
-
-		look_list(dir, 100, &inner);
-		for (size_t k = 0; k < inner.count; k++) {
-			char *lock CLEANUP(free_ptr) = xasprintf(
-				"%s/%s/lock", dir, inner.items[k]);
-
-			check_lock(d, lock, false);
-		}
-	}
+	extensions_locks(&d->in->env, &locks);
+	for (size_t i = 0; i < locks.count; i++)
+		check_lock(d, locks.items[i], false);
 }
 
 static bool is_built(const char *build)

@@ -55,8 +55,8 @@ static bool add(struct members *m, pid_t pid)
 	return true;
 }
 
-/* Those that the members have started. */
-static void add_children(struct members *m)
+/* Those that the members have started, and orphans. */
+static void add_children(struct members *m, const struct pids *strangers)
 {
 	struct parents_child *all CLEANUP(free_ptr) = NULL;
 	size_t count = parents_read("/proc", &all);
@@ -65,7 +65,10 @@ static void add_children(struct members *m)
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < count; i++)
-			if (has(m, all[i].ppid) && !has(m, all[i].pid))
+			if ((has(m, all[i].ppid) ||
+			     (all[i].ppid == (uint64_t)getpid() &&
+			      !pids_has(strangers, all[i].pid))) &&
+			    !has(m, all[i].pid))
 				more |= add(m, (pid_t)all[i].pid);
 	}
 }
@@ -92,20 +95,20 @@ static void sift(struct members *m)
 	m->count = kept;
 }
 
-void endtree(pid_t root, unsigned grace)
+void endtree(pid_t root, const struct pids *strangers, unsigned grace)
 {
 	struct members m CLEANUP(members_release) = { .items = NULL };
 	uint64_t begin = clock_ms();
 
 	if (!add(&m, root))
 		return;
-	add_children(&m);
+	add_children(&m, strangers);
 	tell(&m, SIGTERM);
 	tell(&m, SIGCONT); /* one that is stopped does not hear it */
 	for (sift(&m); m.count && clock_ms() - begin < grace; sift(&m))
 		poll(NULL, 0, STEP_MS);
 	for (int i = 0; m.count && i < ROUNDS; i++) {
-		add_children(&m);
+		add_children(&m, strangers);
 		tell(&m, SIGKILL);
 		poll(NULL, 0, STEP_MS);
 		sift(&m);

@@ -4,8 +4,11 @@
 
 #include <sys/types.h>
 
+#include "doctor/parents.h"
+
 /* Asks root and its descendants to end, and ends at once those that have not done so after
- * grace ms. A descendant whose parent had ended before is no longer known as one. */
-void endtree(pid_t root, unsigned grace);
+ * grace ms. One whose parent had ended before is known as a child of this process, where
+ * it adopts them (launch_adopt()); strangers: its other children. */
+void endtree(pid_t root, const struct pids *strangers, unsigned grace);
 
 #endif

@@ -137,6 +137,11 @@ struct gpu_driver *gpu_driver_open(const char *library)
 	return d;
 }
 
+pid_t gpu_driver_pid(const struct gpu_driver *d)
+{
+	return d ? d->pid : 0;
+}
+
 void gpu_driver_close(struct gpu_driver **d)
 {
 	int status;

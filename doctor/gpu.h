@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 
@@ -46,6 +47,8 @@ void gpu_read(void *ctx, struct gpu_list *out);
 /* The driver's library alone, kept open: to ask it often. NULL: it cannot be had. */
 struct gpu_driver;
 struct gpu_driver *gpu_driver_open(const char *library);
+/* The process that asks it, or 0. */
+pid_t gpu_driver_pid(const struct gpu_driver *d);
 void gpu_driver_close(struct gpu_driver **d); /* CLEANUP */
 enum gpu_answer {
 	GPU_TOLD, /* *out is filled */

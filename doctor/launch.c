@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,6 +86,21 @@ int launch_status(pid_t pid, int *sig)
 		return 128 + *sig;
 	}
 	return WEXITSTATUS(status);
+}
+
+void launch_adopt(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
+void launch_reap(pid_t keep)
+{
+	siginfo_t ended = { 0 };
+
+	while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       ended.si_pid && ended.si_pid != keep &&
+	       waitpid(ended.si_pid, NULL, WNOHANG) > 0)
+		ended.si_pid = 0;
 }
 
 bool launch_end(pid_t pid, int *status)

@@ -21,6 +21,12 @@ int launch_wait(int pidfd, const struct cancel *cancel, unsigned ms);
 /* Waits for a child: its exit status, 128 + signal if one has ended it (*sig, else 0). */
 int launch_status(pid_t pid, int *sig);
 
+/* From now on what children of this process start, and leave behind when they end, becomes
+ * a child of this process. */
+void launch_adopt(void);
+/* Forgets those of them that have ended; keep: a child that is waited for elsewhere. */
+void launch_reap(pid_t keep);
+
 /* Ends a child at once. false: it is stuck in the kernel, and left there. */
 bool launch_end(pid_t pid, int *status);
 

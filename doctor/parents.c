@@ -50,3 +50,34 @@ size_t parents_read(const char *proc, struct parents_child **out)
 		closedir(dir);
 	return count;
 }
+
+void pids_release(struct pids *p)
+{
+	free_ptr(&p->items);
+	p->count = p->cap = 0;
+}
+
+void pids_add(struct pids *p, pid_t pid)
+{
+	p->items = xgrow(p->items, &p->cap, p->count + 1, sizeof(*p->items));
+	p->items[p->count++] = pid;
+}
+
+bool pids_has(const struct pids *p, uint64_t pid)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if ((uint64_t)p->items[i] == pid)
+			return true;
+	return false;
+}
+
+void parents_own(const char *proc, const struct pids *less, struct pids *out)
+{
+	struct parents_child *all CLEANUP(free_ptr) = NULL;
+	size_t count = parents_read(proc, &all);
+
+	for (size_t i = 0; i < count; i++)
+		if (all[i].ppid == (uint64_t)getpid() &&
+		    !pids_has(less, all[i].pid))
+			pids_add(out, (pid_t)all[i].pid);
+}

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "doctor/parents.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -53,6 +52,7 @@ void sampler_release(struct sampler *s)
 	s->known_count = s->known_cap = 0;
 	free_ptr(&s->sockets);
 	s->socket_count = 0;
+	pids_release(&s->strangers);
 	close_fd(&s->diag);
 }
 
@@ -148,10 +148,12 @@ static void count_threads(int fd, struct sample_proc *p)
 		closedir(dir);
 }
 
-static struct sampler_proc *find_known(const struct sampler *s, pid_t pid)
+static struct sampler_proc *find_known(const struct sampler *s,
+				       const struct sample_proc *p)
 {
 	for (size_t i = 0; i < s->known_count; i++)
-		if (s->known[i].pid == pid)
+		if (s->known[i].pid == p->pid &&
+		    s->known[i].start == p->stat.start)
 			return &s->known[i];
 	return NULL;
 }
@@ -160,7 +162,7 @@ static struct sampler_proc *find_known(const struct sampler *s, pid_t pid)
 static void look_at_threads(struct sampler *s, int fd, bool again,
 			    struct sample_proc *p)
 {
-	struct sampler_proc *k = find_known(s, p->pid);
+	struct sampler_proc *k = find_known(s, p);
 	bool ran;
 
 	if (k && !again) {
@@ -175,35 +177,83 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 				 sizeof(*s->known));
 		k = &s->known[s->known_count++];
 	}
-	*k = (struct sampler_proc){ p->pid, p->runs, ran, p->disk_threads };
+	*k = (struct sampler_proc){ p->pid, p->stat.start, p->runs, ran,
+				    p->disk_threads };
 	/* whoever polls is now and then seen at it, by chance */
 	p->runs = p->runs && ran;
+}
+
+static bool is_alive(int dirfd, const char *name, struct pparse_stat *out)
+{
+	char text[ONCE_MAX];
+
+	*out = (struct pparse_stat){ .state = '\0' };
+	return read_once(dirfd, name, text) && pparse_stat(text, out) &&
+	       out->state != 'Z' && !out->ending;
+}
+
+/* The directory of a thread that is there, of a process whose first one has ended, and
+ * with it all that its own directory tells; -1: there is none. */
+static int open_thread(int fd)
+{
+	DIR *dir = open_dir(fd, "task");
+	int thread = -1;
+	struct dirent *d;
+
+	while (dir && thread < 0 && (d = readdir(dir))) {
+		char name[NAME_MAX + 8];
+		struct pparse_stat st;
+
+		snprintf(name, sizeof(name), "%s/stat", d->d_name);
+		if (*d->d_name != '.' && is_alive(dirfd(dir), name, &st))
+			thread = openat(dirfd(dir), d->d_name,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	return thread;
 }
 
 /* false: it has ended, or is about to and has let go of what it had. */
 static bool read_stat(int fd, struct pparse_stat *out)
 {
-	char text[ONCE_MAX];
+	int thread CLEANUP(close_fd) = -1;
 
-	return read_once(fd, "stat", text) && pparse_stat(text, out) &&
-	       out->state != 'Z' && !out->ending;
+	if (is_alive(fd, "stat", out))
+		return true;
+	if (out->state == 'Z' && out->threads > 1)
+		thread = open_thread(fd);
+	return thread >= 0;
 }
 
-static bool add_proc(struct sampler *s, pid_t pid, bool again,
-		     struct sample *out)
+/* Where its files, mappings and network are told. */
+static int open_files(const struct sampler *s, const struct sample_proc *p)
+{
+	int fd CLEANUP(close_fd) = open_proc(s, p->pid);
+
+	return p->stat.state == 'Z' ? open_thread(fd) : take_fd(&fd);
+}
+
+/* start: unless it is another one that has the number by now; NULL: whoever it is. */
+static bool add_proc(struct sampler *s, pid_t pid, const uint64_t *start,
+		     bool again, struct sample *out)
 {
 	struct sample_proc p = { .pid = pid };
 	int fd CLEANUP(close_fd) = open_proc(s, pid);
 	char text[ONCE_MAX];
 	uint64_t kib;
 
-	if (fd < 0 || !read_stat(fd, &p.stat))
+	if (fd < 0 || !read_stat(fd, &p.stat) ||
+	    (start && *start != p.stat.start))
 		return false;
 	p.stat.rss *= s->page;
 	if (!read_once(fd, "io", text) || !pparse_io(text, &p.io))
 		p.io = (struct pparse_io){ 0 };
-	if (read_once(fd, "status", text) && pparse_key(text, "VmSwap", &kib))
+	read_once(fd, "status", text);
+	if (pparse_key(text, "VmSwap", &kib))
 		p.swap = kib * 1024;
+	pparse_key(text, "voluntary_ctxt_switches", &p.wakes);
+	p.started = s->boot + p.stat.start / s->ticks;
 	look_at_threads(s, fd, again, &p);
 	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,
 			   sizeof(*out->procs));
@@ -211,12 +261,24 @@ static bool add_proc(struct sampler *s, pid_t pid, bool again,
 	return true;
 }
 
-/* Those of the last look that are still there. */
-static void add_known(struct sampler *s, struct sample *out)
+/* Those of the last look that are still there, also where who had started them is not. */
+static void add_known(struct sampler *s, bool again, struct sample *out)
 {
 	for (size_t i = 0; i < s->known_count; i++)
 		if (!has_proc(out, (uint64_t)s->known[i].pid))
-			add_proc(s, s->known[i].pid, false, out);
+			add_proc(s, s->known[i].pid, &s->known[i].start, again,
+				 out);
+}
+
+static bool is_ours(const struct sampler *s, const struct parents_child *c,
+		    const struct sample *out)
+{
+	pid_t self = getpid();
+
+	return has_proc(out, c->ppid)
+		       ? c->pid != (uint64_t)self
+		       : s->adopts && c->ppid == (uint64_t)self &&
+				 !pids_has(&s->strangers, c->pid);
 }
 
 static void add_children(struct sampler *s, struct sample *out)
@@ -228,12 +290,11 @@ static void add_children(struct sampler *s, struct sample *out)
 	while (more && out->proc_count < SAMPLE_PROCS_MAX) {
 		more = false;
 		for (size_t i = 0; i < count; i++)
-			if (has_proc(out, all[i].ppid) &&
+			if (is_ours(s, &all[i], out) &&
 			    !has_proc(out, all[i].pid) &&
-			    all[i].pid != (uint64_t)getpid() &&
 			    out->proc_count < SAMPLE_PROCS_MAX)
-				more |= add_proc(s, (pid_t)all[i].pid, true,
-						 out);
+				more |= add_proc(s, (pid_t)all[i].pid, NULL,
+						 true, out);
 	}
 }
 
@@ -342,6 +403,8 @@ static void read_fds(int fd, pid_t pid, struct sample *out,
 	struct dirent *d;
 	char path[PATH_MAX];
 
+	if (!dir && (errno == EACCES || errno == EPERM))
+		out->closed++;
 	while (dir && (d = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), d->d_name, path,
 				       sizeof(path) - 1);
@@ -597,7 +660,7 @@ static void find_holders(struct sample *out)
 
 /* torch builds a kernel under a file named "lock": whoever finds it waits until
  * it is gone, for ever if its maker has died. Nobody has it open. */
-static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
+static void find_stale_lock(int fd, struct sample *out)
 {
 	static const char *const places[] = {
 		/* (in brackets: one string, as clang wants to be told) */
@@ -606,7 +669,6 @@ static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
 		"cwd/indextts/BigVGAN/alias_free_activation/cuda/build/lock",
 		"cwd/build/lock",
 	};
-	uint64_t started = s->boot + out->procs[0].stat.start / s->ticks;
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		char target[PATH_MAX];
@@ -614,7 +676,7 @@ static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
 		ssize_t n;
 
 		if (fstatat(fd, places[i], &st, 0) ||
-		    (uint64_t)st.st_mtime >= started)
+		    (uint64_t)st.st_mtime >= out->procs[0].started)
 			continue;
 		n = readlinkat(fd, "cwd", target, sizeof(target) - 1);
 		if (n <= 0)
@@ -625,46 +687,71 @@ static void find_stale_lock(const struct sampler *s, int fd, struct sample *out)
 	}
 }
 
+/* --- what is tried again and again ------------------------------------------------ */
+
+static void see_retries(struct sampler *s, int fd, struct sample *out)
+{
+	struct retries_look now = { .ms = out->ms };
+	char text[ONCE_MAX];
+
+	for (size_t i = 0; i < out->proc_count; i++)
+		now.wakes += out->procs[i].wakes;
+	for (size_t i = 0; i < out->socket_count; i++) {
+		const struct pparse_socket *k = &out->sockets[i].s;
+
+		if (out->sockets[i].udp && !k->remote_port &&
+		    k->inode > now.udp)
+			now.udp = k->inode;
+	}
+	if (read_once(fd, "net/snmp", text) && retries_parse(text, &now.count))
+		out->retries = retries_add(&s->retries, &now);
+}
+
 /* ------------------------------------------------------------------------------- */
+
+/* Files, mappings and sockets of all its processes. */
+static void read_files(struct sampler *s, bool maps, struct inodes *sockets,
+		       struct sample *out)
+{
+	for (size_t i = 0; i < out->proc_count; i++) {
+		int fd CLEANUP(close_fd) = open_files(s, &out->procs[i]);
+		size_t had = s->map_count;
+
+		if (fd < 0)
+			continue;
+		read_fds(fd, out->procs[i].pid, out, sockets);
+		if (maps)
+			read_maps(s, fd);
+		if (s->map_count > had)
+			read_resident(s, fd);
+	}
+}
 
 bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 {
 	struct inodes sockets CLEANUP(inodes_release) = { 0 };
 	int root CLEANUP(close_fd) = open_proc(s, s->root);
+	int files CLEANUP(close_fd) = -1;
 	bool maps = s->turns % MAPS_EVERY == 0;
 	bool tree = s->turns++ % TREE_EVERY == 0;
 	struct pparse_stat end;
 
 	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
-	if (root < 0 || !add_proc(s, s->root, tree, out))
+	if (root < 0 || !add_proc(s, s->root, NULL, tree, out))
 		return false;
 	proc_refaults(s->proc, s->sys, s->root, &out->refaults);
 	/* what pages are of is to be seen at once */
 	maps |= out->procs[0].stat.majflt > s->majflt + FAULTS;
 	s->majflt = out->procs[0].stat.majflt;
+	add_known(s, tree, out);
 	if (tree)
 		add_children(s, out);
-	else
-		add_known(s, out);
 	forget_ended(s, out);
 	if (maps) {
 		drop_files(s->maps, s->map_count);
 		s->map_count = 0;
 	}
-	for (size_t i = 0; i < out->proc_count; i++) {
-		int fd CLEANUP(close_fd) = open_proc(s, out->procs[i].pid);
-
-		if (fd < 0)
-			continue;
-		read_fds(fd, out->procs[i].pid, out, &sockets);
-		if (maps) {
-			size_t had = s->map_count;
-
-			read_maps(s, fd);
-			if (s->map_count > had)
-				read_resident(s, fd);
-		}
-	}
+	read_files(s, maps, &sockets, out);
 	for (size_t i = 0; i < s->map_count; i++) {
 		struct sample_file *f = find_file(out, s->maps[i].dev,
 						  s->maps[i].ino);
@@ -675,10 +762,14 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 		} else
 			add_file(out, &s->maps[i]);
 	}
-	read_sockets(s, root, &sockets, out);
-	read_flows(s, root, out);
+	files = open_files(s, &out->procs[0]);
+	if (files >= 0) {
+		read_sockets(s, files, &sockets, out);
+		read_flows(s, files, out);
+		find_stale_lock(files, out);
+		see_retries(s, files, out);
+	}
 	find_holders(out);
-	find_stale_lock(s, root, out);
 	/* did it end meanwhile? then what was read is half of what it had */
 	if (read_stat(root, &end))
 		return true;

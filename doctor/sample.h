@@ -9,8 +9,10 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "doctor/parents.h"
 #include "doctor/pparse.h"
 #include "doctor/proc.h"
+#include "doctor/retries.h"
 #include "doctor/sockdiag.h"
 
 #define SAMPLE_PROCS_MAX   512
@@ -22,8 +24,10 @@ struct sample_proc {
 	pid_t pid;
 	struct pparse_stat stat;
 	struct pparse_io io;
-	uint64_t swap;	       /* bytes */
-	bool runs;	       /* a thread was in state R, twice in a row */
+	uint64_t swap;	  /* bytes */
+	uint64_t started; /* s since 1970 */
+	uint64_t wakes;	  /* of its first thread: times that it went to sleep */
+	bool runs;	  /* a thread was in state R, twice in a row */
 	unsigned disk_threads; /* in state D */
 };
 
@@ -55,6 +59,8 @@ struct sample {
 	size_t socket_count, socket_cap;
 	char *stale_lock; /* of a kernel build, older than the program; or NULL */
 	uint64_t gpu;	  /* bytes, SAMPLE_UNKNOWN */
+	unsigned closed; /* processes that may not be looked into */
+	enum retries_kind retries;
 	struct proc_refaults refaults;
 };
 void sample_release(struct sample *s); /* CLEANUP */
@@ -62,6 +68,7 @@ void sample_release(struct sample *s); /* CLEANUP */
 /* Keeps what need not be read each time. */
 struct sampler_proc {
 	pid_t pid;
+	uint64_t start; /* its number may come again */
 	bool runs, ran; /* at the last look and the one before */
 	unsigned disk_threads;
 };
@@ -69,6 +76,8 @@ struct sampler {
 	const char *proc; /* "/proc" */
 	const char *sys;  /* "/sys" */
 	pid_t root;
+	bool adopts;	       /* orphans become children of this process */
+	struct pids strangers; /* children of this process that are none */
 	unsigned turns;
 	uint64_t majflt;	  /* of the last look */
 	uint64_t boot;		  /* s since 1970 */
@@ -84,6 +93,7 @@ struct sampler {
 	uint64_t socket_sum; /* of their numbers, to see a change */
 	int diag;	     /* sockdiag.h, or -1 */
 	bool diag_tried;
+	struct retries retries;
 };
 void sampler_init(struct sampler *s, pid_t root);
 void sampler_release(struct sampler *s); /* CLEANUP */

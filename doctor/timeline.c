@@ -82,7 +82,8 @@ static void add_point(struct timeline *t, const struct timeline_point *p)
 
 static bool is_network_wait(enum watch_kind k)
 {
-	return k == WATCH_CONNECT || k == WATCH_NAME || k == WATCH_ANSWER;
+	return k == WATCH_CONNECT || k == WATCH_NAME || k == WATCH_ANSWER ||
+	       k == WATCH_REFUSED;
 }
 
 /* The same thing goes on: a wait stays what it is while the client takes breath, and asks

@@ -20,6 +20,9 @@
 #define SHIFTED_LEAST ((uint64_t)64 << 10)
 /* Of a connection: less keeps it alive, and is no download. */
 #define RECEIVED_LEAST 256
+/* Of what was read before the program began, some has been dropped since, and comes again
+ * for it: once. */
+#define FIRST_READ_MS 1000
 /* Sooner nobody knows that it is dropped: an answer may take a while. */
 #define DROPPED_MS 3000
 /* Pages a second that a program waits for. */
@@ -40,6 +43,7 @@ static const struct {
 	[WATCH_CONNECT] = { "connect", false },
 	[WATCH_NAME] = { "name", false },
 	[WATCH_ANSWER] = { "answer", false },
+	[WATCH_REFUSED] = { "refused", false },
 	[WATCH_CLOSED] = { "closed", false },
 	[WATCH_LOCK] = { "lock", false },
 	[WATCH_DISK] = { "disk", false },
@@ -60,8 +64,8 @@ bool watch_kind_moves(enum watch_kind k)
 
 /* --- differences --------------------------------------------------------------- */
 
-static const struct sample_proc *find_proc(const struct sample *s,
-					   const struct sample_proc *p)
+const struct sample_proc *watch_find(const struct sample *s,
+				     const struct sample_proc *p)
 {
 	for (size_t i = 0; i < s->proc_count; i++)
 		if (s->procs[i].pid == p->pid &&
@@ -107,7 +111,7 @@ static void compare(const struct sample *before, const struct sample *now,
 	d->refaults.file = again(before->refaults.file, now->refaults.file);
 	for (size_t i = 0; i < now->proc_count; i++) {
 		const struct sample_proc *p = &now->procs[i];
-		const struct sample_proc *q = find_proc(before, p);
+		const struct sample_proc *q = watch_find(before, p);
 
 		out->rss += p->stat.rss;
 		out->swap += p->swap;
@@ -330,6 +334,17 @@ static bool is_on_network(const struct sample *now, enum watch_kind kind,
 	return false;
 }
 
+/* What it asks is not to be seen, but that it does. */
+static bool is_trying(const struct sample *now, struct watch_view *v)
+{
+	if (now->retries == RETRIES_NONE)
+		return false;
+	v->kind = now->retries == RETRIES_NAME ? WATCH_NAME : WATCH_REFUSED;
+	v->unreachable = now->retries == RETRIES_UNREACHABLE;
+	v->pid = now->procs[0].pid;
+	return true;
+}
+
 static void count_connections(const struct sample *now, struct watch_view *v)
 {
 	for (size_t i = 0; i < now->socket_count; i++) {
@@ -416,7 +431,7 @@ static bool is_short(const struct sample *now, const struct change *d,
 	uint64_t anon = counts ? d->refaults.anon : 0;
 	uint64_t file = d->refaults.file != PROC_NONE ? d->refaults.file : 0;
 
-	if (!is_paged(d, ms) ||
+	if (!is_paged(d, ms) || now->ms < FIRST_READ_MS ||
 	    (anon + file < d->paged / 2 && (counts || !v->swap)))
 		return false;
 	name(v, WATCH_SWAP, mapped && file > anon ? mapped->path : "");
@@ -449,14 +464,15 @@ static bool is_waiting(const struct sample *before, const struct sample *now,
 	       is_on_network(now, WATCH_NAME, v) || is_locked_out(now, v) ||
 	       is_receiving(before, now, v) || is_shifting(d, v) ||
 	       is_serving(now, v) || is_on_network(now, WATCH_ANSWER, v) ||
-	       is_on_stale_lock(now, v) || is_on_network(now, WATCH_CLOSED, v);
+	       is_on_stale_lock(now, v) ||
+	       is_on_network(now, WATCH_CLOSED, v) || is_trying(now, v);
 }
 
 void watch_judge(const struct sample *before, const struct sample *now,
 		 uint64_t ticks, struct watch_view *out)
 {
 	uint64_t ms = grown(before->ms, now->ms);
-	struct watch_view v = { .gpu = now->gpu };
+	struct watch_view v = { .gpu = now->gpu, .closed = now->closed };
 	struct change d;
 
 	compare(before, now, &v, &d);
@@ -555,13 +571,23 @@ static void say_network(const struct watch_view *v, struct str *out)
 						   : "no answer yet",
 			 out);
 	} else if (v->kind == WATCH_NAME) {
-		str_addf(out, "waiting for an answer of the name server %s",
+		str_addf(out, "waiting for an answer %s%s",
+			 *v->what ? "of the name server "
+				  : "over UDP, probably of a name server",
 			 v->what);
 		if (v->host[0])
 			str_addf(out, ", probably about %s", v->host);
 	} else if (v->kind == WATCH_RECEIVE) {
 		str_adds(out, "receiving from ");
 		say_peer(v, "", out);
+	} else if (v->kind == WATCH_REFUSED) {
+		str_adds(out, v->unreachable
+				      ? "asking the network again and again, "
+					"to which there is no route"
+				      : "asking for connections again and "
+					"again, which fail at once");
+		if (v->host[0])
+			str_addf(out, ", probably to %s", v->host);
 	} else if (v->kind == WATCH_CLOSED) {
 		str_adds(out, "the connection to ");
 		say_peer(v, "", out);
@@ -574,6 +600,16 @@ static void say_network(const struct watch_view *v, struct str *out)
 		str_adds(out, ", and nothing comes");
 	}
 	say_why(v, out);
+}
+
+static void say_idle(const struct watch_view *v, struct str *out)
+{
+	str_adds(out, "asleep, for no reason that can be seen");
+	if (v->closed)
+		str_addf(out,
+			 "; %u of its processes may only be looked into by "
+			 "root",
+			 v->closed);
 }
 
 void watch_say(const struct watch_view *v, struct str *out)
@@ -601,6 +637,7 @@ void watch_say(const struct watch_view *v, struct str *out)
 	case WATCH_NAME:
 	case WATCH_ANSWER:
 	case WATCH_RECEIVE:
+	case WATCH_REFUSED:
 	case WATCH_CLOSED:
 		say_network(v, out);
 		break;
@@ -617,7 +654,7 @@ void watch_say(const struct watch_view *v, struct str *out)
 		str_adds(out, "paused by a signal or a debugger");
 		break;
 	case WATCH_IDLE:
-		str_adds(out, "asleep, for no reason that can be seen");
+		say_idle(v, out);
 		break;
 	case WATCH_KINDS:
 		break;
@@ -639,6 +676,11 @@ static const char *const advice[WATCH_KINDS] = {
 		"The other side accepted the connection and is silent: a "
 		"proxy, a mirror, or a long download that stands still. "
 		"itts-pack run --offline keeps the program off the network.",
+	[WATCH_REFUSED] =
+		"What it asks for is not to be had from here, and it does not "
+		"give up. Where that is a hub for models, start it with: "
+		"itts-pack run --offline --model-dir DIR -- COMMAND; itts-pack "
+		"doctor tells which file is looked for where.",
 	[WATCH_CLOSED] =
 		"A proxy, a firewall or the other side has ended it. Start the "
 		"program again; itts-pack run --offline keeps it off the "

@@ -20,6 +20,7 @@ enum watch_kind {
 	WATCH_CONNECT, /* a connection is asked for and nobody answers */
 	WATCH_NAME,    /* a name server does not answer */
 	WATCH_ANSWER,  /* connected, nothing comes */
+	WATCH_REFUSED, /* asks the network again and again, in vain */
 	WATCH_CLOSED,  /* holds on to a connection that has ended */
 	WATCH_LOCK,    /* on a lock */
 	WATCH_DISK,    /* on the disk */
@@ -46,16 +47,21 @@ struct watch_view {
 	char why[WATCH_WHAT_MAX];  /* what is asked for, and why */
 	char mend[WATCH_WHAT_MAX]; /* instead of the usual advice */
 	bool reset;		   /* CLOSED: not closed in good order */
+	bool unreachable;	   /* REFUSED: for there is no route */
 	uint64_t done, total;	   /* of the file, READ and WRITE */
 	uint64_t read, written;	   /* bytes since the last sample */
 	double cores;		   /* processors in use */
 	uint64_t rss, swap, gpu;   /* bytes */
 	unsigned procs, threads, connections;
+	unsigned closed;  /* processes that may not be looked into */
 	uint64_t retries; /* of a connection */
 	uint64_t
 		waited; /* ms, filled by timeline_add(): so far, of what waits */
 	pid_t holder;	/* of a lock, or 0 */
 };
+/* The same process at another moment, or NULL. */
+const struct sample_proc *watch_find(const struct sample *s,
+				     const struct sample_proc *p);
 void watch_judge(const struct sample *before, const struct sample *now,
 		 uint64_t ticks, struct watch_view *out);
 

@@ -204,6 +204,20 @@ check "its twin: a build that runs" sick new note build.running "process" -- bui
 extension() { mkdir -p "$HOME/.cache/torch_extensions/py311/x" && touch "$HOME/.cache/torch_extensions/py311/x/lock"; }
 gone() { rm -r "$HOME/.cache"; }
 check "a lock of another extension" sick new warning build.lock "torch_extensions" -- extension
+# torch's own place follows XDG_CACHE_HOME; a chosen one has no folder for each version
+extension_at() { # VARIABLE DIRECTORY
+	rm -rf "$HOME/.cache/torch_extensions"
+	copy new
+	doctor --model-dir checkpoints
+	lacks build.lock
+	mkdir -p "$2" && touch "$2/lock"
+	export "$1=$T/elsewhere"
+	doctor --model-dir checkpoints
+	finds warning build.lock "rm $2/lock"
+	unset "$1"
+}
+check "in the cache that XDG_CACHE_HOME names" extension_at XDG_CACHE_HOME "$T/elsewhere/torch_extensions/py311_cu128/x"
+check "in the place that TORCH_EXTENSIONS_DIR names" extension_at TORCH_EXTENSIONS_DIR "$T/elsewhere/y"
 check "(its twin)" gone
 check "quiet without it" healthy new
 

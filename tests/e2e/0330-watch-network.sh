@@ -74,6 +74,31 @@ while True:
 	connect mirror connection hosts "$T/gap" env HF_ENDPOINT=https://me:secret-word@other.invalid:8443/hf $ASK other.invalid 8443
 	connect proxy connection hosts "$T/gap" env https_proxy=http://me:secret-word@other.invalid:3128 $ASK other.invalid 3128
 }
+# what fails at once, and is tried again: no socket is there when anybody looks
+printf '%s\n' "127.0.0.1 localhost" "127.0.0.1 huggingface.co" >"$T/closed-hosts"
+cat >"$T/tries.py" <<'PYTHON'
+import socket, sys, time
+ballast = b"x" * int(sys.argv[4]) if sys.argv[4:] else b""
+while True:
+    try: socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+    except OSError: time.sleep(float(sys.argv[3]))
+PYTHON
+connect refused "fail at once" closed-hosts "$T/gap" python3 "$T/tries.py" huggingface.co 443 2
+connect routeless "no route" no-hosts "$T" python3 "$T/tries.py" 10.8.8.8 443 1
+# a name server that is asked over a socket without an other side, as musl does
+connect unbound "name server" no-hosts "$T/gap" python3 -c '
+import select, socket
+while True:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"?", ("10.9.9.53", 53))
+        select.select([s], [], [], 2)'
+# their twin: others fail, it sleeps, and wakes now and then for something else; and whom
+# a program has started that becomes run is not of what run starts
+# shellcheck disable=SC2016
+staged bystander asleep nowhere "$T/no-hosts" sh -c 'python3 "$T/tries.py" 127.0.0.1 9 0.3 100000000 & echo $! >"$T/tries.pid"
+	exec "$@"' sh "$PROGRAM" run --patience $PATIENCE --timeout 100 --report "$T/bystander.json" -- python3 -c '
+import time
+while True: time.sleep(2.1)'
 # one in a container, looked at from outside: its files and its hosts are not ours
 cd "$T/gap" || exit
 # shellcheck disable=SC2016
@@ -130,6 +155,8 @@ data = b""
 while True: data += c.recv(65536)' "$(cat "$T/port.slow")"
 scenes_end
 
+HUB="huggingface.co:443 (10.9.9.2; dropped: no answer"
+MISSING="model.safetensors of facebook/w2v-bert-2.0 is not in the cache that it looks in"
 address() {
 	seen address
 	same "$(stalled)" connect
@@ -176,11 +203,31 @@ silently() { # NAME WORDS: nothing is made up
 	text connect | grep -F -e "$2"
 	! text connect | grep -F "w2v-bert"
 }
-HUB="huggingface.co:443 (10.9.9.2; dropped: no answer"
-MISSING="model.safetensors of facebook/w2v-bert-2.0 is not in the cache that it looks in"
 check "a connection that is dropped" address
 check "and asked for again and again" turns
 check "a name server that is silent" name
+in_vain() { # NAME WORDS
+	seen "$1"
+	same "$(stalled)" refused
+	text refused | grep -F -e "$2"
+	advice refused | grep -F -e "itts-pack run --offline --model-dir"
+}
+unbound() {
+	seen unbound
+	same "$(stalled)" name
+	text name | grep -F "over UDP, probably of a name server, probably about huggingface.co: model.safetensors"
+}
+check "connections that are refused again and again" in_vain refused \
+	"asking for connections again and again, which fail at once, probably to huggingface.co: $MISSING"
+check "a network to which there is no route" in_vain routeless "to which there is no route"
+check "a name server that is asked without a connection" unbound
+bystander() {
+	seen bystander
+	same "$(stalled)" idle
+	jq -e '[.points[].rss] | max < 80000000' "$T/report.json"
+	kill "$(cat "$T/tries.pid")"
+}
+check "others that ask in vain" bystander
 check "a server that is silent" silent
 check "and asked again and again" again
 check "a connection that was reset" lost reset

@@ -49,6 +49,15 @@ scene stale "lock" -- python3 -c '
 import os, time
 while os.path.exists("indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock"): time.sleep(0.1)'
 cd "$T" || exit
+# where torch builds what DeepSpeed and others bring: in its own place, and in a chosen one
+BATON='
+import os, sys, time
+while os.path.exists(sys.argv[1]): time.sleep(0.1)'
+EXTENSIONS=$HOME/.cache/torch_extensions/py311_cu128/fused
+mkdir -p "$EXTENSIONS" "$T/built/fused"
+touch -d '1 hour ago' "$EXTENSIONS/lock" "$T/built/fused/lock"
+scene extension "lock" -- env -u TORCH_EXTENSIONS_DIR -u XDG_CACHE_HOME python3 -c "$BATON" "$EXTENSIONS/lock"
+scene chosen "lock" -- env TORCH_EXTENSIONS_DIR="$T/built" python3 -c "$BATON" "$T/built/fused/lock"
 # as two processes of the hub library
 start holder python3 -c '
 import fcntl, os, sys, time
@@ -99,6 +108,33 @@ moving busy python3 -c 'while True: pass'
 cp "$(command -v sleep)" "$T/nvcc"
 # shellcheck disable=SC2016
 moving build sh -c 'trap "kill \$!" EXIT; trap exit TERM; "$1" 600 & wait' sh "$T/nvcc"
+# one whose first thread has ended, while another one reads
+cc -pthread -o "$T/headless" -x c - <<'C' || skip_all "no compiler"
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+static char buf[500000];
+static void *reads(void *name)
+{
+	int fd = open(name, O_RDONLY);
+	while (read(fd, buf, sizeof(buf)) > 0)
+		usleep(100000);
+	return NULL;
+}
+int main(int argc, char **argv)
+{
+	pthread_t t;
+	pthread_create(&t, NULL, reads, argv[argc - 1]);
+	pthread_exit(NULL);
+}
+C
+moving headless "$T/headless" "$T/gpt.pth"
+# one whose worker goes on when who had started it has ended
+# shellcheck disable=SC2016
+moving detached sh -c 'setsid sh -c "exec python3 -c \"\$0\" \"\$1\" & true" "$1" "$2"; sleep 600' sh '
+import sys, time
+f = open(sys.argv[1], "rb", buffering=0)
+while f.read(500000): time.sleep(0.1)' "$T/gpt.pth"
 # a web UI that has started waits, and that is fine
 moving serve python3 -c '
 import socket
@@ -122,6 +158,11 @@ stale_lock() {
 	same "$(stalled)" lock
 	text lock | grep -F "$BUILD/lock, which is older than the program"
 	says "delete that file"
+}
+extension() { # SCENE LOCK
+	seen "$1"
+	same "$(stalled)" lock
+	text lock | grep -F "$2, which is older than the program"
 }
 held_lock() { # SCENE
 	seen "$1"
@@ -216,11 +257,15 @@ reports() {
 }
 
 check "a stale lock of a kernel build" stale_lock
+check "a stale lock of another extension" extension extension "$EXTENSIONS/lock"
+check "and in a place of one's own" extension chosen "$T/built/fused/lock"
 check "a lock that another process holds" held_lock held
 check "and its twin, which serves as well" held_lock notebook
 check "a big file, slowly" slow_file
 check "a file that is read without a position" moves preads read "reading .*gpt.pth"
 check "a file that is written without a position" moves pwrites write "writing .*new.pth"
+check "a program without its first thread" moves headless read "reading .*gpt.pth"
+check "a worker whose parent has ended" moves detached read "reading .*gpt.pth"
 check "a pipe" moves pipes read "reading a pipe"
 check "a server with a visitor at rest" moves visited serve "waiting for requests on port"
 check "computing" moves busy compute computing
@@ -235,9 +280,17 @@ strangers() {
 	says "another user's"
 	expect 0 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/itts-pack" run --quiet -- true
 }
+# one of its processes cannot be looked into, and that is said
+closed() {
+	# shellcheck disable=SC2016
+	expect 124 setpriv --reuid 65534 --regid 65534 --clear-groups "$T/itts-pack" run --patience 2 --timeout 6 -- \
+		sh -c 'python3 -c "import ctypes, time; ctypes.CDLL(None).prctl(4, 0); time.sleep(60)"; true'
+	prints "asleep, for no reason that can be seen; 1 of its processes may only be looked into by root"
+}
 chmod 711 "$T"
 if [ "$(id -u)" -eq 0 ] && cp "$PROGRAM" "$T/itts-pack" && ! sanitized; then
 	check "a process of another user" strangers
+	check "a child that keeps others out" closed
 fi
 check "statuses and bad words" ends_well
 check "the environment it gets" environment

@@ -128,6 +128,33 @@ tree() { # what does not hear it, what is stopped, what has a session of its own
 	while read -r pid; do fail_if_there "$pid"; done <"$T/tree"
 	[ $((SECONDS - begin)) -lt 20 ]
 }
+# what has left the program's family all the same: a daemon is ended with it, and told of
+# where the program ends by itself
+cat >"$T/daemon.sh" <<'SH'
+setsid sh -c "sleep 4711 & echo \$! >'$T/daemon'; wait" >/dev/null 2>&1 &
+until [ -s "$T/daemon" ]; do sleep 0.01; done
+SH
+daemons() {
+	rm -f "$T/daemon"
+	expect 124 itts run --timeout 1 --quiet -- sh -c "sh $T/daemon.sh; sleep 4711"
+	fail_if_there "$(cat "$T/daemon")"
+	rm -f "$T/daemon"
+	expect 7 itts run -- sh -c "sh $T/daemon.sh; exit 7"
+	PIDS="$PIDS $(cat "$T/daemon")"
+	prints "ended with status 7; it has left running: sh ("
+	kill -0 "$(cat "$T/daemon")"
+	# one that ends a moment later is no remark worth
+	expect 0 itts run -- sh -c 'sleep 0.1 & true'
+	! grep "left running" "$T/out"
+}
+# a report that nobody reads any more does not change what the program said
+unread() {
+	local statuses
+	"$PROGRAM" run --report "$T/r.txt" -- sh -c 'sleep 0.3; exit 5' 2>/dev/null | true
+	statuses=${PIPESTATUS[0]}
+	same "$statuses" 5
+	grep "ended with status 5" "$T/r.txt"
+}
 fail_if_there() { ! kill -0 "$1" 2>/dev/null || stopped_being "$1"; }
 stopped_being() { [ "$(ps -o state= -p "$1")" = Z ]; } # (whom nobody waits for)
 streams() {
@@ -151,6 +178,8 @@ check "one after the other" hears SIGINT SIGINT SIGHUP
 check "a program that is killed" dies KILL 137
 check "a program that crashes" dies SEGV 139
 check "time that is over ends all that it has started" tree
+check "also what has left the family" daemons
+check "its status when nobody reads the report" unread
 check "its streams, descriptors and signals" streams
 
 # --- a terminal ------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import os
 import sys
 
-KINDS = "start read write compute build serve connect name answer lock disk swap paused idle"
+KINDS = "start read write compute build serve connect name answer refused closed receive lock disk swap paused idle"
 TOKEN = "hf_abcdefghijklmnopqrstuvwx"
 LONG = "/srv/" + "aVeryLongNameWithoutABlank" * 11
 CHINESE = "/模型/语音合成/" + "没有空格的权重文件" * 13

@@ -321,6 +321,85 @@ static void test_unseen(void **state)
 	assert_int_equal(judged(&s).kind, WATCH_LOCK);
 }
 
+/* --- tries that no socket tells of ------------------------------------------------ */
+
+static void test_snmp(void **state)
+{
+	static const char good[] =
+		"Ip: Forwarding DefaultTTL OutNoRoutes X\nIp: 1 64 12 -1\n"
+		"Icmp: InMsgs AttemptFails\nIcmp: 3 99\n"
+		"Tcp: RtoAlgorithm MaxConn AttemptFails\nTcp: 1 -1 7\n";
+	static const char *const bad[] = {
+		"",
+		"Tcp: AttemptFails",
+		"Tcp: AttemptFails\nTcp: 7\n",
+		"Ip: OutNoRoutes\nTcp: AttemptFails\nTcp: 7\n",
+		"Ip: OutNoRoutes\nIp: 1\nTcp: X AttemptFails\nTcp: 7\n",
+		"Ip: OutNoRoutes\nIp: 1\nTcp: AttemptFails\nTcp: -1\n",
+	};
+	struct retries_count c;
+
+	(void)state;
+	assert_true(retries_parse(good, &c));
+	assert_int_equal(c.refused, 7);
+	assert_int_equal(c.unreachable, 12);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(retries_parse(bad[i], &c));
+}
+
+/* The last answer for looks of one second: failures and wakes of each, by digits. */
+static enum retries_kind tries(const char *fails, const char *wakes)
+{
+	struct retries r = { .begun = false };
+	struct retries_look now = { .ms = 1000 };
+	enum retries_kind kind = retries_add(&r, &now);
+
+	for (; *fails; fails++, wakes++) {
+		now.ms += 1000;
+		now.count.refused += (uint64_t)(*fails - '0');
+		now.wakes += (uint64_t)(*wakes - '0');
+		kind = retries_add(&r, &now);
+	}
+	return kind;
+}
+
+static void test_retries(void **state)
+{
+	struct retries r = { .begun = false };
+	struct retries_look now = { .ms = 1000, .udp = 50 };
+
+	(void)state;
+	assert_int_equal(tries("0000", "9999"), RETRIES_NONE);
+	assert_int_equal(tries("1", "1"), RETRIES_NONE); /* once */
+	assert_int_equal(tries("1001", "2002"), RETRIES_REFUSED);
+	assert_int_equal(tries("1111", "1111"), RETRIES_REFUSED);
+	/* some of them while it sleeps: others do so, too */
+	assert_int_equal(tries("1111", "2202"), RETRIES_NONE);
+	assert_int_equal(tries("1111", "0000"), RETRIES_NONE);
+	assert_int_equal(tries("1111", "9999"), RETRIES_NONE); /* it polls */
+	/* long ago */
+	assert_int_equal(tries("11000000000000000000000000000000",
+			       "11000000000000000000000000000000"),
+			 RETRIES_NONE);
+	/* a socket that was there, and stays, is no question */
+	for (int i = 0; i < 5; i++, now.ms += 1000)
+		assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
+	now.udp = 51;
+	assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
+	now.udp = 0;
+	assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
+	now.udp = 52;
+	now.ms += 1000;
+	assert_int_equal(retries_add(&r, &now), RETRIES_NAME);
+	for (int i = 0; i < 100; i++, now.ms += 100) { /* more than it keeps */
+		now.count.unreachable++;
+		now.wakes++;
+		retries_add(&r, &now);
+	}
+	now.udp = 0;
+	assert_int_equal(retries_add(&r, &now), RETRIES_UNREACHABLE);
+}
+
 /* Connections that bring something, and that have ended. */
 static void test_flows(void **state)
 {
@@ -597,6 +676,8 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_snmp),
+		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_swapping),
 		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
