@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_POLL_MS 50
+#define LOCK_POLL_MS   50
+#define LOCK_LOST_SOON 8 /* so often at once, then more slowly */
+#define LOCK_LOST_MAX  100
 /* The kernel gives up with EAGAIN if something was renamed meanwhile. */
 #define OPENAT2_TRIES 64
 #define DIR_FLAGS     (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -234,6 +236,7 @@ int file_lock(int dirfd, const char *name, unsigned wait_ms, int *fd_out,
 {
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000L };
 	uint64_t begin = clock_ms();
+	unsigned lost = 0;
 
 	for (;;) {
 		int fd CLEANUP(close_fd) = open_lock(dirfd, name, err);
@@ -248,7 +251,12 @@ int file_lock(int dirfd, const char *name, unsigned wait_ms, int *fd_out,
 		if (clock_ms() - begin >= wait_ms && !locked)
 			return err_set(err, ERR_BUSY,
 				       "%s: locked by another process", name);
-		if (!locked)
+		/* a name that never is the file that was opened by it */
+		if (locked && ++lost == LOCK_LOST_MAX)
+			return err_set(err, ERR_IO,
+				       "%s: is replaced each time it is locked",
+				       name);
+		if (!locked || lost > LOCK_LOST_SOON)
 			nanosleep(&pause, NULL);
 	}
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -26,6 +27,8 @@ int file_write_all(int fd, const void *buf, size_t n, const char *name,
 			continue;
 		if (done < 0)
 			return err_sys(err, errno, "%s", name);
+		if (done == 0) /* some FUSE servers say so of a full disk */
+			return err_sys(err, ENOSPC, "%s", name);
 		p += done;
 		n -= (size_t)done;
 	}
@@ -44,6 +47,8 @@ int file_pwrite_all(int fd, const void *buf, size_t n, uint64_t offset,
 			continue;
 		if (done < 0)
 			return err_sys(err, errno, "%s", name);
+		if (done == 0) /* some FUSE servers say so of a full disk */
+			return err_sys(err, ENOSPC, "%s", name);
 		p += done;
 		n -= (size_t)done;
 		offset += (uint64_t)done;
@@ -153,10 +158,38 @@ int file_space(int fd, uint64_t *bytes, uint64_t *inodes, struct error *err)
 
 	if (fstatvfs(fd, &v))
 		return err_sys(err, errno, "free space");
-	*bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	/* FUSE servers that cannot count say 0 of 0: the writes will tell */
+	*bytes = v.f_blocks ? (uint64_t)v.f_bavail * v.f_frsize : UINT64_MAX;
 	/* btrfs, FAT and others make inodes as they need them and say 0 */
 	*inodes = v.f_files ? v.f_favail : UINT64_MAX;
 	return 0;
+}
+
+/* Where link(2) has no answer: a look before, for which no other call is left. */
+static int rename_if_free(int dirfd, const char *from, const char *to)
+{
+	struct stat st;
+
+	if (!fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW))
+		return EEXIST;
+	if (errno != ENOENT)
+		return errno;
+	return renameat(dirfd, from, dirfd, to) ? errno : 0;
+}
+
+int file_rename_new(int dirfd, const char *from, const char *to)
+{
+	if (!renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE))
+		return 0;
+	/* NFS and many FUSE servers do not know the flag */
+	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+		return errno;
+	if (!linkat(dirfd, from, dirfd, to, 0))
+		return unlinkat(dirfd, from, 0) ? errno : 0;
+	/* directories have no second names, nor files on FAT */
+	if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
+		return errno;
+	return rename_if_free(dirfd, from, to);
 }
 
 bool file_same(int a, int b)

@@ -35,6 +35,10 @@ int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 /* Gives an open file a(nother) name; 0 or an errno. */
 int file_link_fd(int fd, int dirfd, const char *name);
 
+/* rename(2) below dirfd that replaces nothing, also where the file system has no
+ * RENAME_NOREPLACE; 0 or an errno, EEXIST where there is something. */
+int file_rename_new(int dirfd, const char *from, const char *to);
+
 /* openat2(2), again while the tree moves under it; always close-on-exec. -1 and
  * errno: ENOSYS or EPERM where a kernel or a sandbox does not have it. */
 int file_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);

@@ -281,18 +281,13 @@ static int begin_repo(struct runner *r, const char *folder,
 static void put_back(struct runner *r, struct gc_item *it, const char *name)
 {
 	int root = r->cache->fd;
+	int failed = file_rename_new(root, it->trash, name);
 
 	it->state = GC_NEEDED;
-	if (!renameat2(root, it->trash, root, name, RENAME_NOREPLACE))
+	if (!failed)
 		return;
-	if (errno == EINVAL || errno == ENOSYS) {
-		/* a file system that does not know it */
-		if (!linkat(root, it->trash, root, name, 0) &&
-		    !unlinkat(root, it->trash, 0))
-			return;
-	}
-	if (errno != EEXIST) {
-		fail(it, errno);
+	if (failed != EEXIST) {
+		fail(it, failed);
 		return;
 	}
 	/* someone has brought it anew */

@@ -386,12 +386,7 @@ static int name_new(const struct hfcache_part *p)
 	if (!failed || failed == EEXIST || !p->named)
 		return failed;
 	/* a file system without hard links, a chroot without /proc */
-	if (!renameat2(p->dirfd, p->temp, p->dirfd, p->name, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return errno;
-	/* a file system that does not know it; temp goes with the rest */
-	return linkat(p->dirfd, p->temp, p->dirfd, p->name, 0) ? errno : 0;
+	return file_rename_new(p->dirfd, p->temp, p->name);
 }
 
 /* Over something that is damaged. */

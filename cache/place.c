@@ -194,14 +194,15 @@ static int set_aside(const struct job *j, const char *why, struct error *err)
 	char *orig CLEANUP(free_ptr) = xasprintf("%s.orig", j->name);
 
 	for (unsigned n = 1; n <= ORIG_MAX; n++) {
-		if (!renameat2(j->dirfd, j->name, j->dirfd, orig,
-			       RENAME_NOREPLACE)) {
+		int rc = file_rename_new(j->dirfd, j->name, orig);
+
+		if (!rc) {
 			event_warn(j->p->sink, "%s/%s %s: kept as %s",
 				   j->p->model_dir, j->path, why, orig);
 			return 0;
 		}
-		if (errno != EEXIST)
-			return failed(j, errno, err);
+		if (rc != EEXIST)
+			return failed(j, rc, err);
 		free_ptr(&orig);
 		orig = xasprintf("%s.orig.%u", j->name, n);
 	}

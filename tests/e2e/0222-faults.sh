@@ -336,6 +336,38 @@ repair_unread() { # a place that has it and cannot be read is told as such
 	repaired_check
 }
 check "kernels without openat2" old_kernel
+# NFS and many FUSE servers: an edited file is set aside there, too.
+no_flags() {
+	local file="$T/x/models/m/config.json"
+	fresh
+	expect 0 install
+	rm "$file"
+	echo mine >"$file"
+	expect 0 strace -f -qq -o "$T/trace" -e trace=renameat2 -e inject=renameat2:error=EINVAL -e signal=none \
+		"$ITTS" install "$T/b.tar" --cache "$T/x/hub" --model-dir "$T/x/models" --progress none
+	grep -q 'renameat2(.*INJECTED' "$T/trace"
+	same "$(cat "$file.orig")" mine
+	installed
+}
+# A server that takes no byte and says nothing is not asked for ever.
+takes_nothing() {
+	fresh
+	expect 3 timeout 30 strace -f -qq -o "$T/trace" -e trace=pwrite64,sendfile -e inject=sendfile:error=EINVAL \
+		-e inject=pwrite64:retval=0 -e signal=none "$ITTS" install "$T/b.tar" --cache "$T/x/hub" --progress none
+	one_error
+	says "No space left on device"
+	expect 0 install
+	installed
+}
+no_size() { # mounted without a limit: there is room
+	expect 0 unshare -m sh -c 'mkdir "$1/free" && mount -t tmpfs -o size=0 none "$1/free" &&
+		"$2" install "$1/b.tar" --cache "$1/free/hub" --progress none' sh "$T" "$ITTS"
+}
+check "file systems whose rename knows no flags" no_flags
+check "a write of nothing" takes_nothing
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+	check "a file system that does not say how large it is" no_size
+fi
 check "repair: what cannot be read" repair_unread
 check "rm: what cannot be read" rm_unread
 sed "s/^/# /" "$T/faults"
