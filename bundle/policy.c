@@ -5,7 +5,7 @@
  *   "serial": 3,                            the least of every bundle
  *   "serials": { "indextts-2": 7 },         the least of the bundles of that name
  *   "repos": ["IndexTeam/index-*"],         the Hub's patterns, see glob.h
- *   "licenses": ["MIT", "Apache-2.0"],      without regard to case
+ *   "licenses": ["MIT", "Apache-2.0"],      see license.h
  *   "no_code": true,
  *   "max_files": 1000, "max_file_bytes": 10000000000, "max_bytes": 20000000000
  * }
@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "bundle/license.h"
 #include "bundle/scan.h"
 #include "manifest/glob.h"
 
@@ -195,9 +196,8 @@ static int check_license(const struct policy *p, const struct lock_repo *r,
 	if (!r->license)
 		return refuse(p, "licenses", id, "its licence is not known",
 			      err);
-	for (size_t i = 0; i < p->licenses.count; i++)
-		if (!strcasecmp(p->licenses.items[i], r->license))
-			return 0;
+	if (license_allowed(r->license, &p->licenses))
+		return 0;
 	why = xasprintf("its licence \"%s\" is not among those allowed",
 			r->license);
 	return refuse(p, "licenses", id, why, err);

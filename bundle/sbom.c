@@ -6,7 +6,8 @@
  *
  *   purl      pkg:huggingface/ORG/NAME@COMMIT (package-url's type definition), for
  *             models at a commit of the Hub; pkg:generic with vcs_url for git
- *   licenses  an id of the SPDX list, else what the lock says as a name
+ *   licenses  an id of the SPDX list, an expression of such, else what the lock
+ *             says as a name
  *   hashes    SHA-256. A git blob's SHA-1 is no SHA-1 of the file: it goes into
  *             swhid, whose content identifiers are that very number
  *
@@ -18,6 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "bundle/license.h"
 #include "bundle/spdx.h"
 
 #include <assert.h>
@@ -91,6 +93,7 @@ static bool is_at_hub(const struct lock_repo *r)
 
 static void put_license(struct sbom *s, const struct lock_repo *r)
 {
+	struct str expression CLEANUP(str_release) = STR_INIT;
 	const char *id = r->license ? spdx_id(r->license) : NULL;
 
 	if (!r->license || !*r->license)
@@ -99,10 +102,14 @@ static void put_license(struct sbom *s, const struct lock_repo *r)
 	json_one_line(&s->j);
 	json_begin_array(&s->j);
 	json_begin_object(&s->j);
-	json_put_key(&s->j, "license");
-	json_begin_object(&s->j);
-	json_put_kv(&s->j, id ? "id" : "name", id ? id : r->license);
-	json_end_object(&s->j);
+	if (license_expression(r->license, &expression)) {
+		json_put_kv(&s->j, "expression", expression.ptr);
+	} else {
+		json_put_key(&s->j, "license");
+		json_begin_object(&s->j);
+		json_put_kv(&s->j, id ? "id" : "name", id ? id : r->license);
+		json_end_object(&s->j);
+	}
 	json_end_object(&s->j);
 	json_end_array(&s->j);
 }

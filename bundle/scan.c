@@ -7,7 +7,9 @@
 #include "bundle/scan.h"
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/path.h"
+#include "bundle/npy.h"
 #include "bundle/pickle.h"
 #include "bundle/zipdir.h"
 
@@ -83,11 +85,109 @@ static int scan_pickles(const struct scan_input *in, uint64_t at, uint64_t end,
 	return 0;
 }
 
+/* Bytes without any mark: protocols 0 and 1 have none. */
+static int try_pickle(const struct scan_input *in, uint64_t at, uint64_t end,
+		      struct scan_result *r, struct error *err)
+{
+	struct scan_result t CLEANUP(
+		scan_result_release) = { .member = r->member };
+
+	if (scan_pickles(in, at, end, &t, err))
+		return -1;
+	/* it broke off before anything was called: Python would, too */
+	if (t.word == SCAN_MALFORMED && t.notes.count == 1 && !t.limit)
+		return 0;
+	scan_result_add(r, &t);
+	return 0;
+}
+
+/* --- numpy's arrays --------------------------------------------------------------- */
+
+static bool is_numpy(const unsigned char *p, size_t len)
+{
+	return len >= NPY_MAGIC_LEN && !memcmp(p, NPY_MAGIC, NPY_MAGIC_LEN);
+}
+
+/* What follows the header of an array which only Python can judge. */
+static int scan_unknown(const struct scan_input *in, uint64_t begin,
+			uint64_t at, uint64_t end, struct scan_result *r,
+			struct error *err)
+{
+	if (at < end && try_pickle(in, at, end, r, err))
+		return -1;
+	if (r->word < SCAN_NEEDS_CODE)
+		scan_note(r, SCAN_MALFORMED, begin,
+			  "an array whose header is not as numpy writes it");
+	return 0;
+}
+
+/* One array: magic, version, the length of the header (of 2 bytes with version 1,
+ * else of 4), the header, then numbers or, for objects, a pickle. *at: behind it. */
+static int scan_array(const struct scan_input *in, uint64_t *at, uint64_t end,
+		      struct scan_result *r, struct error *err)
+{
+	unsigned char head[12];
+	char *text CLEANUP(free_ptr) = NULL;
+	uint64_t begin = *at, body, size;
+	size_t got = 0, len, wide;
+	enum npy_kind kind;
+
+	if (in->pread(in->ctx, head, sizeof(head), begin, &got, err))
+		return -1;
+	*at = end;
+	if (got < sizeof(head) || end - begin < sizeof(head))
+		return 0; /* cut off: nothing can follow */
+	wide = head[6] == 1 ? 2 : 4;
+	len = head[8] | (size_t)head[9] << 8;
+	if (wide == 4)
+		len |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
+	body = begin + 8 + wide + len;
+	if (body > end)
+		return 0;
+	if (head[6] < 1 || head[6] > 3 || head[7] != 0 || len > NPY_HEADER_MAX)
+		return scan_unknown(in, begin, body, end, r, err);
+	text = xmalloc(len + 1);
+	if (in->pread(in->ctx, text, len, begin + 8 + wide, &got, err))
+		return -1;
+	kind = got == len ? npy_judge(text, len, &size) : NPY_UNKNOWN;
+	if (kind == NPY_UNKNOWN)
+		return scan_unknown(in, begin, body, end, r, err);
+	if (kind == NPY_OBJECTS)
+		return scan_pickles(in, body, end, r, err);
+	if (size < end - body)
+		*at = body + size;
+	return 0;
+}
+
+/* numpy.load() reads one array after the other from an open file. */
+static int scan_numpy(const struct scan_input *in, uint64_t at, uint64_t end,
+		      struct scan_result *r, struct error *err)
+{
+	unsigned char head[NPY_MAGIC_LEN];
+	size_t got = 0;
+
+	for (unsigned n = 0; n < MAX_PICKLES && at < end; n++) {
+		if (in->pread(in->ctx, head, sizeof(head), at, &got, err))
+			return -1;
+		if (!is_numpy(head, got)) {
+			scan_note(r, SCAN_MALFORMED, at,
+				  "something follows the array");
+			return 0;
+		}
+		if (scan_array(in, &at, end, r, err))
+			return -1;
+	}
+	if (at < end)
+		scan_note(r, SCAN_MALFORMED, at, "too many arrays");
+	return 0;
+}
+
 /* --- zip ------------------------------------------------------------------------- */
 
 struct zip_scan {
 	const struct scan_input *in;
 	struct scan_result *r;
+	bool npz; /* a file that numpy opens */
 };
 
 /* ROOT/NAME/..., as torch writes them: what holds no pickle. */
@@ -110,6 +210,7 @@ static bool is_plain(const char *name)
 static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
 {
 	static const char *const ends[] = { ".pkl", ".pickle", NULL };
+	static const char *const arrays[] = { ".npy", NULL };
 	struct zip_scan *z = ctx;
 	const char *slash = strchr(m->name, '/');
 	bool pickle = has_end(m->name, ends);
@@ -119,67 +220,29 @@ static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
 	z->r->member = m->name;
 	if (slash && !strncmp(slash + 1, "code/", 5))
 		scan_note(z->r, SCAN_NEEDS_CODE, m->data, "TorchScript");
-	if (!pickle && !is_plain(m->name)) {
-		if (z->in->pread(z->in->ctx, head, sizeof(head), m->data, &got,
-				 err))
-			return -1;
-		pickle = m->size >= 2 && m->method == 0 && is_proto(head, got);
-		/* numpy's arrays of objects are pickles behind a header */
-		if (m->size >= 6 && got >= 6 && !memcmp(head, "\x93NUMPY", 6))
-			scan_note(z->r, SCAN_NEEDS_CODE, m->data,
-				  "an array of numpy, which is not looked "
-				  "into");
-	}
+	if (z->in->pread(z->in->ctx, head, sizeof(head), m->data, &got, err))
+		return -1;
+	if (got > m->size)
+		got = (size_t)m->size;
+	if (!pickle && m->method == 0 && !is_plain(m->name))
+		pickle = is_proto(head, got);
 	if (pickle && m->method != 0)
 		scan_note(z->r, SCAN_MALFORMED, m->data,
 			  "a compressed pickle, which is not looked into");
+	else if (m->method != 0 && (z->npz || has_end(m->name, arrays)))
+		scan_note(z->r, SCAN_MALFORMED, m->data,
+			  "a compressed array, which is not looked into");
 	else if (pickle &&
 		 scan_pickles(z->in, m->data, m->data + m->size, z->r, err))
+		return -1;
+	else if (m->method == 0 && is_numpy(head, got) &&
+		 scan_numpy(z->in, m->data, m->data + m->size, z->r, err))
 		return -1;
 	z->r->member = NULL;
 	return 0;
 }
 
 /* --- the whole -------------------------------------------------------------------- */
-
-/* Bytes without any mark: protocols 0 and 1 have none. */
-static int try_pickle(const struct scan_input *in, uint64_t at,
-		      struct scan_result *r, struct error *err)
-{
-	struct scan_result t CLEANUP(scan_result_release) = { 0 };
-
-	if (scan_pickles(in, at, in->size, &t, err))
-		return -1;
-	/* it broke off before anything was called: Python would, too */
-	if (t.word == SCAN_MALFORMED && t.notes.count == 1 && !t.limit)
-		return 0;
-	*r = t;
-	t = (struct scan_result){ 0 };
-	return 0;
-}
-
-/* An array of objects is a pickle behind numpy's header: magic, version (with 1 a
- * length of two bytes follows, else of four), type. What type it is stands there as
- * Python, which can be written in many ways: the bytes behind it are tried. */
-static int scan_numpy(const struct scan_input *in, struct scan_result *r,
-		      struct error *err)
-{
-	unsigned char head[12];
-	uint64_t at;
-	size_t got = 0;
-
-	if (in->pread(in->ctx, head, sizeof(head), 0, &got, err))
-		return -1;
-	if (got < sizeof(head))
-		return 0;
-	at = head[8] | (uint64_t)head[9] << 8;
-	if (head[6] == 1)
-		at += 10;
-	else
-		at += 12 +
-		      ((uint64_t)head[10] << 16 | (uint64_t)head[11] << 24);
-	return at < in->size ? try_pickle(in, at, r, err) : 0;
-}
 
 static bool is_zip(const unsigned char *head, size_t got,
 		   const unsigned char *tail, size_t tail_got)
@@ -201,7 +264,8 @@ bool scan_is_suspect(const char *name)
 int scan_file(const struct scan_input *in, const char *name,
 	      struct scan_result *r, struct error *err)
 {
-	struct zip_scan z = { in, r };
+	static const char *const npz[] = { ".npz", NULL };
+	struct zip_scan z = { in, r, has_end(name, npz) };
 	unsigned char head[HEAD], tail[22];
 	size_t got = 0, tail_got = 0;
 
@@ -214,8 +278,8 @@ int scan_file(const struct scan_input *in, const char *name,
 		return zip_walk(in, scan_member, &z, r, err);
 	if (is_proto(head, got))
 		return scan_pickles(in, 0, in->size, r, err);
-	if (got >= 6 && !memcmp(head, "\x93NUMPY", 6))
-		return scan_numpy(in, r, err);
+	if (is_numpy(head, got))
+		return scan_numpy(in, 0, in->size, r, err);
 	if (!scan_is_suspect(name))
 		return 0;
 	if (got == HEAD && !memcmp(head + 257, "ustar", 5)) {
@@ -235,7 +299,7 @@ int scan_file(const struct scan_input *in, const char *name,
 			  "compressed, which is not looked into");
 		return 0;
 	}
-	return try_pickle(in, 0, r, err);
+	return try_pickle(in, 0, in->size, r, err);
 }
 
 int scan_window_pread(void *ctx, void *buf, size_t n, uint64_t offset,

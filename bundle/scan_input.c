@@ -17,6 +17,20 @@ void scan_raise(struct scan_result *r, enum scan_word word)
 		r->word = word;
 }
 
+void scan_result_add(struct scan_result *r, struct scan_result *part)
+{
+	scan_raise(r, part->word);
+	r->limit = r->limit || part->limit;
+	r->more += part->more;
+	for (size_t i = 0; i < part->notes.count; i++) {
+		if (r->notes.count == SCAN_MAX_NOTES)
+			r->more++;
+		else
+			strlist_take(&r->notes, take_ptr(part->notes.items[i]));
+	}
+	part->notes.count = 0;
+}
+
 void scan_note(struct scan_result *r, enum scan_word word, uint64_t offset,
 	       const char *fmt, ...)
 {

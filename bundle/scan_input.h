@@ -38,6 +38,8 @@ struct scan_result {
 void scan_result_release(struct scan_result *r); /* CLEANUP */
 /* The word becomes at least this one. */
 void scan_raise(struct scan_result *r, enum scan_word word);
+/* What was found in a part: its word and notes move. */
+void scan_result_add(struct scan_result *r, struct scan_result *part);
 void scan_note(struct scan_result *r, enum scan_word word, uint64_t offset,
 	       const char *fmt, ...) PRINTF_LIKE(4, 5);
 

@@ -28,17 +28,46 @@ for proto in (2, 3, 4, 5):
 write("good/bytearray.pt", pickle.dumps(list(range(1000)), 4))
 
 # numpy's arrays: of objects they are pickles behind a header, in any of its versions
-def array(path, descr, data, version=1):
-    text = ("{'descr': %s, 'fortran_order': False, 'shape': (1,), }" % descr).encode() + b"\n"
+def array(path, descr, data, version=1, count=1):
+    text = ("{'descr': %s, 'fortran_order': False, 'shape': (%d,), }" % (descr, count)).encode() + b"\n"
     write(path, b"\x93NUMPY" + bytes([version, 0]) +
           struct.pack("<H" if version == 1 else "<I", len(text)) + text + data)
 for version in (1, 2, 3):
     array(f"good/objects{version}.npy", "'|O'", pickle.dumps([{"a": 1}], 4), version)
     array(f"bad/objects{version}.npy", "'ob' 'ject'", pickle.dumps(os.system, version), version)
 array("bad/old.npy", "'|O'", b"cos\nsystem\n(S'true'\ntR.")
-array("plain/numbers.npy", "'<f4'", struct.pack("<1000f", *range(1000)))
-array("plain/bytes.npy", "'|u1'", b"\x80\x04" + bytes(500))
-array("plain/empty.npy", "'<f4'", b"")
+array("plain/numbers.npy", "'<f4'", struct.pack("<1000f", *range(1000)), count=1000)
+array("plain/bytes.npy", "'|u1'", b"\x80\x04" + bytes(500), count=502)
+array("plain/empty.npy", "'<f4'", b"", count=0)
+for version in (1, 2, 3):
+    array(f"plain/record{version}.npy", "[('a', '<f4'), (('Title', 'b'), [('x', '|S3'), ('', '|V1')], (2,))]", b"N." * 6, version)
+array("plain/several.npy", "'<f4'", struct.pack("<f", 1) + open("plain/numbers.npy", "rb").read()[:20000])
+# numbers whose bytes would be a pickle are no pickle
+array("plain/pickled.npy", "'|S%d'" % len(b"cos\nsystem\n)R."), b"cos\nsystem\n)R.")
+array("bad/record.npy", "[('a', '<f4'), ('b', [('c', '|O')])]", pickle.dumps(os.system, 4))
+array("bad/late.npy", "'<f4'", struct.pack("<f", 1) + open("bad/old.npy", "rb").read())
+array("torn/follows.npy", "'<f4'", struct.pack("<f", 1) + b"cos\nsystem\n)R.")
+array("torn/version.npy", "'<f4'", b"0000", 4)
+array("torn/escape.npy", "'\\x4f'", b"0000")
+array("torn/twice.npy", "'<f4', 'descr': '|O'", b"0000")
+array("torn/joined.npy", "'<f' '4'", b"0000")
+def npz(path, arrays, how=zipfile.ZIP_STORED):   # as numpy.savez() writes it
+    with zipfile.ZipFile(path, "w", how, allowZip64=True) as z:
+        for name in arrays:
+            with z.open(os.path.basename(name), "w", force_zip64=True) as m:
+                m.write(open(name, "rb").read())
+npz("plain/arrays.npz", ["plain/numbers.npy", "plain/bytes.npy", "plain/empty.npy", "plain/record2.npy"])
+npz("good/objects.npz", ["plain/numbers.npy", "good/objects1.npy"])
+npz("bad/objects.npz", ["plain/numbers.npy", "bad/objects2.npy"])
+npz("bad/record.npz", ["bad/record.npy"])
+npz("torn/header.npz", ["torn/escape.npy"])
+npz("torn/savez_compressed.npz", ["bad/objects2.npy"], zipfile.ZIP_DEFLATED)
+with zipfile.ZipFile("torn/unnamed.npz", "w", zipfile.ZIP_DEFLATED) as z:
+    z.write("bad/objects2.npy", "readme")
+with zipfile.ZipFile("torn/named.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    z.write("bad/objects2.npy", "a/b.npy")
+with zipfile.ZipFile("bad/storage.pth", "w") as z:   # under a name of torch's storages
+    z.write("bad/objects2.npy", "m/data/0")
 
 # a state_dict as torch.save() writes it
 def tensor(key):
@@ -187,6 +216,12 @@ notes() {
 	same "$(tail -c +$((at + 1)) bad/second.pth | head -c 10)" "$(printf 'cos\nsystem')"
 	expect 1 itts scan torn/local_name.pth
 	prints "local header"
+	expect 1 itts scan bad/record.npz
+	prints "needs code" "record.npy byte" "posix.system"
+	expect 1 itts scan torn/savez_compressed.npz
+	prints "objects2.npy byte" "a compressed array"
+	expect 1 itts scan torn/escape.npy
+	prints "byte 0: an array whose header is not as numpy writes it"
 	expect 0 itts scan good/state.pth
 	prints allow-listed
 	expect 6 itts scan nowhere

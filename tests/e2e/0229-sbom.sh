@@ -15,7 +15,7 @@ make_store "$T/store" "$T/lock.json" <<SPEC
  {"id": "gpt2", "license": "mIt", "files": [{"path": "x/y.bin", "size": 9}]},
  {"id": "acme/Sounds", "type": "dataset", "files": [{"path": "s.bin", "size": 10}]},
  {"id": "acme/demo", "type": "space", "files": [{"path": "app.py", "size": 11}]},
- {"id": "acme/none", "files": []}]}
+ {"id": "acme/none", "license": "apache-2.0 or (mit and LicenseRef-own)", "files": []}]}
 SPEC
 # what no fixture of a cache has: other kinds of source
 jq -c '.repos += [
@@ -63,8 +63,8 @@ facts() { # every file of the lock with its digest; ids of SPDX; commits
 		"$T/lock.json" >"$T/want"
 	jq -r '.components[] | (if .group then .group + "/" else "" end + .name) as $r | .version as $c | .components[] |
 		"\($r) \($c) \(.name) \(.hashes[0].content) \(.properties[0].value)"' "$T/b.cdx.json" | diff "$T/want" -
-	same "$(jq -r '[.components[] | .licenses[0].license | .id // .name] | join(",")' "$T/b.cdx.json")" \
-		"Apache-2.0,Voice licence 1.0,MIT,,,"
+	same "$(jq -r '[.components[] | .licenses[0] | .expression // .license.id // .license.name] | join(",")' "$T/b.cdx.json")" \
+		"Apache-2.0,Voice licence 1.0,MIT,,,Apache-2.0 OR (MIT AND LicenseRef-own)"
 	same "$(jq -r '.components[0].purl' "$T/b.cdx.json")" "pkg:huggingface/acme/voice@$(printf 'a%.0s' {1..40})"
 	same "$(jq -r '.components[2].purl' "$T/b.cdx.json" | cut -d@ -f1)" "pkg:huggingface/gpt2"
 	same "$(jq -r '[.components[].type] | unique | join(",")' "$T/b.cdx.json")" application,data,machine-learning-model

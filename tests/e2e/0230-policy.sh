@@ -96,6 +96,13 @@ no_licence() {
 	pack_store "$T/store" nolic.json nolic.tar --serial 9
 	refuses '"licenses": ["MIT"]' nolic.tar "licence is not known"
 }
+expressions() { # one operand of OR is enough, AND needs all
+	jq '.repos[0].license = "GPL-3.0-only OR (mit AND Apache-2.0)"' good.json >two.json
+	pack_store "$T/store" two.json two.tar --serial 5
+	takes '"licenses": ["MIT", "Apache-2.0"]' two.tar
+	takes '"licenses": ["gpl-3.0-only"]' two.tar
+	refuses '"licenses": ["MIT"]' two.tar '"licenses"' "GPL-3.0-only OR (mit AND Apache-2.0)"
+}
 no_code() {
 	local bundle
 	takes '"no_code": true' good.tar
@@ -367,6 +374,7 @@ system_file() { # in a mount namespace of its own
 must make_bundles
 check "repositories, licences, serials, sizes" rules
 check "a licence that is not known" no_licence
+check "licences that are expressions" expressions
 check "no code: pickles, ELF, scripts, names" no_code
 check "signers" signers
 check "streams: held back until all has come" streams

@@ -1,6 +1,7 @@
 #include "tests/unit/bundle/unit.h"
 
 #include "base/mem.h"
+#include "bundle/license.h"
 #include "bundle/policy.h"
 #include "bundle/scan.h"
 
@@ -95,6 +96,79 @@ static void rules(void **state)
 		assert_fails(rc, &err, ERR_UNSAFE, rows[i].words[1]);
 	}
 	lock_release(&m.lock);
+}
+
+static void licences(void **state)
+{
+	static const struct {
+		const char *license;
+		bool allowed;
+		const char *expression; /* for the bill of materials */
+	} rows[] = {
+		{ "mit", true, NULL },
+		{ "ISC", false, NULL },
+		{ "mit OR isc", true, "MIT OR ISC" },
+		{ "ISC or mit", true, "ISC OR MIT" },
+		{ "ISC OR Zlib", false, "ISC OR Zlib" },
+		{ "MIT AND Apache-2.0", true, "MIT AND Apache-2.0" },
+		{ "MIT AND ISC", false, "MIT AND ISC" },
+		/* AND binds more tightly */
+		{ "MIT OR ISC AND Zlib", true, "MIT OR ISC AND Zlib" },
+		{ "ISC AND Zlib OR MIT", true, "ISC AND Zlib OR MIT" },
+		{ "ISC AND ( Zlib OR MIT)", false, "ISC AND (Zlib OR MIT)" },
+		{ "(((MIT)))", true, NULL },
+		{ "gpl-2.0-only  WITH classpath-exception-2.0", true,
+		  "GPL-2.0-only WITH Classpath-exception-2.0" },
+		{ "GPL-2.0-only", false, NULL },
+		{ "MIT WITH a-wish", false, NULL },
+		{ "epl-2.0+", true, "EPL-2.0+" },
+		{ "EPL-2.0", false, NULL },
+		{ "MIT+", false, "MIT+" },
+		{ "LicenseRef-Own AND MIT", true, "LicenseRef-Own AND MIT" },
+		{ "LicenseRef-Other OR ISC", false, "LicenseRef-Other OR ISC" },
+		{ "MIT OR Unheard-1.0", true, NULL },
+		{ "Our Licence (2)", true, NULL },
+		{ "Our Licence (3)", false, NULL },
+		/* no expressions */
+		{ "MIT OR", false, NULL },
+		{ "MIT OR (ISC", false, NULL },
+		{ "MIT) OR (ISC", false, NULL },
+		{ "MIT, ISC", false, NULL },
+		{ "MIT ISC", false, NULL },
+		{ "MIT Or ISC", false, NULL },
+		{ "(MIT OR ISC) WITH LLVM-exception", false, NULL },
+		{ "", false, NULL },
+	};
+	struct strlist allowed CLEANUP(strlist_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	strlist_add(&allowed, "MIT");
+	strlist_add(&allowed, "apache-2.0");
+	strlist_add(&allowed, "GPL-2.0-only WITH Classpath-exception-2.0");
+	strlist_add(&allowed, "EPL-2.0+");
+	strlist_add(&allowed, "LicenseRef-Own");
+	strlist_add(&allowed, "our licence (2)");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool is;
+
+		if (license_allowed(rows[i].license, &allowed) !=
+		    rows[i].allowed)
+			fail_msg("\"%s\"", rows[i].license);
+		is = license_expression(rows[i].license, &text);
+		if (is != (rows[i].expression != NULL))
+			fail_msg("\"%s\": %d", rows[i].license, is);
+		if (is)
+			assert_string_equal(text.ptr, rows[i].expression);
+	}
+	for (size_t depth = LICENSE_DEPTH; depth < 1000000; depth *= 1000) {
+		str_clear(&text);
+		str_fill(&text, '(', depth);
+		str_adds(&text, "MIT");
+		str_fill(&text, ')', depth);
+		assert_int_equal(license_allowed(text.ptr, &allowed),
+				 depth == LICENSE_DEPTH);
+	}
 }
 
 static void no_policy(void **state)
@@ -197,6 +271,7 @@ int run_policy_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules),
+		cmocka_unit_test(licences),
 		cmocka_unit_test(no_policy),
 		cmocka_unit_test(names_of_code),
 		cmocka_unit_test(bytes_of_code),

@@ -1,5 +1,6 @@
 #include "tests/unit/bundle/unit.h"
 
+#include "bundle/npy.h"
 #include "bundle/scan.h"
 
 #include <string.h>
@@ -119,11 +120,73 @@ static void by_name(void **state)
 	check(&cut, "x.ckpt");
 }
 
+#define DICT(descr, shape)                                                     \
+	"{'descr': " descr ", 'fortran_order': False, 'shape': " shape ", }  " \
+								       "\n"
+
+static void headers_of_numpy(void **state)
+{
+	static const struct {
+		const char *text;
+		enum npy_kind kind;
+		uint64_t size;
+	} rows[] = {
+		{ DICT("'<f4'", "(3, 4)"), NPY_NUMBERS, 48 },
+		{ DICT("'|b1'", "()"), NPY_NUMBERS, 1 },
+		{ DICT("\"<U5\"", "(2,)"), NPY_NUMBERS, 40 },
+		{ DICT("'<M8[ns]'", "(2L,)"), NPY_NUMBERS, 16 },
+		{ DICT("[('a', '<f4'), ('b', '<i2', (2, 3))]", "(2,)"),
+		  NPY_NUMBERS, 32 },
+		{ DICT("'|O'", "(1,)"), NPY_OBJECTS, 0 },
+		{ DICT("[('a', '<f4'), ('b', [('c', '|O')])]", "(1,)"),
+		  NPY_OBJECTS, 0 },
+		/* Python might see something else, or nothing, in these */
+		{ DICT("'object'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'f4,O'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f' '4'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'\\x4f'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("b'<f4'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<M8['", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4', 'descr': '|O'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(-1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(1"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(18446744073709551616,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(4294967296, 4294967296)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(4611686018427387904,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(1,)") "x", NPY_UNKNOWN, 0 },
+		{ "{'descr': '<f4', 'shape': (1,)}\n", NPY_UNKNOWN, 0 },
+		{ "", NPY_UNKNOWN, 0 },
+	};
+	struct str deep CLEANUP(str_release) = STR_INIT;
+	uint64_t size;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		enum npy_kind kind = npy_judge(rows[i].text,
+					       strlen(rows[i].text), &size);
+
+		if (kind != rows[i].kind)
+			fail_msg("%s: %d", rows[i].text, (int)kind);
+		if (kind == NPY_NUMBERS)
+			assert_int_equal(size, rows[i].size);
+	}
+	str_adds(&deep, "{'descr': ");
+	for (unsigned i = 0; i < 10000; i++)
+		str_adds(&deep, "[('',");
+	assert_int_equal(npy_judge(deep.ptr, deep.len, &size), NPY_UNKNOWN);
+	str_clear(&deep);
+	str_adds(&deep, DICT("'<f4'", "(1,)"));
+	str_fill(&deep, ' ', NPY_HEADER_MAX);
+	assert_int_equal(npy_judge(deep.ptr, deep.len, &size), NPY_UNKNOWN);
+}
+
 int run_scan_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opcodes),
 		cmocka_unit_test(by_name),
+		cmocka_unit_test(headers_of_numpy),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
