@@ -169,8 +169,8 @@ static void add_to_record(void *ctx, const void *p, size_t n)
 					   w->err);
 }
 
-static int replace_record(int dirfd, const char *name, const struct lock *l,
-			  struct error *err)
+int view_write_lock(int dirfd, const char *name, const struct lock *l,
+		    struct error *err)
 {
 	struct record_writer w = { .file = ATOMIC_FILE_INIT, .err = err };
 	int rc = atomic_open_unnamed(&w.file, dirfd, name, 0644, err);
@@ -194,7 +194,8 @@ static int write_record(int model_fd, const char *model_dir,
 		return err_sys(err, errno, "%s", model_dir);
 	if (file_open_beneath(model_fd, VIEW_RECORD_DIR, true, &dirfd, err))
 		return err_wrap(err, "%s", model_dir);
-	if (!is_recorded(dirfd, name, l) && replace_record(dirfd, name, l, err))
+	if (!is_recorded(dirfd, name, l) &&
+	    view_write_lock(dirfd, name, l, err))
 		return err_wrap(err, "%s", model_dir);
 	return 0;
 }

@@ -41,6 +41,9 @@ int view_place(struct hfcache *c, const struct lock *l, const char *model_dir,
 int view_mend(struct hfcache *c, const struct lock *part, const char *model_dir,
 	      const struct cancel *cancel, const struct event_sink *sink,
 	      struct view_stats *out, struct error *err) MUST_CHECK;
+/* A lock as the file `name`, in one go, but written piece by piece: it may be long. */
+int view_write_lock(int dirfd, const char *name, const struct lock *l,
+		    struct error *err) MUST_CHECK;
 /* Says that the directory holds what l places there. */
 int view_record(const char *model_dir, const struct lock *l, struct error *err)
 	MUST_CHECK;

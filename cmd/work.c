@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cache/view.h"
 #include "cmd/kind.h"
 #include "cmd/select.h"
 #include "cmd/text.h"
@@ -135,10 +136,7 @@ int work_resolve(struct work *w, struct app *app, const struct lock *old,
 
 int work_write_lock(const struct work *w, struct error *err)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
-
-	lock_format(&w->lock, &text);
-	return file_replace(AT_FDCWD, w->path, text.ptr, text.len, err);
+	return view_write_lock(AT_FDCWD, w->path, &w->lock, err);
 }
 
 /* A lock file stands alone: where it is there and nothing else is said it is all

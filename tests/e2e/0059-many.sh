@@ -40,6 +40,15 @@ every() { # of the other commands that see all files
 	within 0 "$PROGRAM" import "$X/e.tar" --cache "$X/taken"
 	within 0 "$PROGRAM" repair --cache "$X/taken"
 	rm -r "$X/e.tar" "$X/taken"
+	within 0 "$PROGRAM" du --cache "$hub"
+	within 0 "$PROGRAM" rm acme/many --cache "$hub"
+	within 0 "$PROGRAM" env --model-dir "$X/model" --cache "$hub"
+	within 0 "$PROGRAM" verify --model-dir "$X/model"
+	# half of the files have a place there
+	within 6 "$PROGRAM" adopt "$X/model" --lock "$T/many.json" --cache "$X/adopted"
+	rm -r "$X/adopted"
+	# whatever it finds
+	within 1 "$PROGRAM" doctor --model-dir "$X/model" --cache "$hub"
 }
 registry() { # of which an image of two files carries the manifest of all
 	local at=$X/www/v2/acme/few

@@ -122,7 +122,7 @@ static void by_name(void **state)
 
 #define DICT(descr, shape)                                                     \
 	"{'descr': " descr ", 'fortran_order': False, 'shape': " shape ", }  " \
-								       "\n"
+	"\n"
 
 static void headers_of_numpy(void **state)
 {
