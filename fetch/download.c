@@ -53,7 +53,7 @@ static int check_in_time(struct plan *p, const struct hub *h,
 	const struct event_sink sink = { .fn = watch_event, .ctx = &w };
 	struct download_options mine = *o;
 
-	if (!h)
+	if (!h || !h->http) /* offline */
 		return plan_check(p, store, o, err);
 	w.http = h->http;
 	if (cancel_init(&threads, err) < 0)
