@@ -164,10 +164,11 @@ static int rewrite_journal(struct blocks *b, struct error *err)
 						  b->part.name);
 
 	journal_format(&b->journal, &text);
-	/* one name, for only the holder of the blob's lock writes here: what a
-	 * killed run leaves is used by the next */
+	/* one name, for only the holder of the blob's lock writes here: what is
+	 * there was left by a killed run, perhaps of another user */
+	(void)unlinkat(b->part.dirfd, fresh, 0);
 	b->journal_fd = openat(b->part.dirfd, fresh,
-			       O_WRONLY | O_CREAT | O_TRUNC | O_APPEND |
+			       O_WRONLY | O_CREAT | O_EXCL | O_APPEND |
 				       O_NOFOLLOW | O_CLOEXEC,
 			       0644);
 	if (b->journal_fd < 0) {

@@ -74,7 +74,9 @@ const struct command cmd_gc = {
 		 "delete; --yes does it.\n\n"
 		 "What a process has open or mapped stays, and what someone "
 		 "downloads or installs meanwhile, with this program or with "
-		 "Python's client. Things are first renamed and looked at once "
+		 "Python's client (who holds a lock). Where a repository "
+		 "cannot be read, no blob goes (status 3): it may be needed "
+		 "there. Things are first renamed and looked at once "
 		 "more before they are deleted, so an interruption loses "
 		 "nothing; what one left is taken up by the next gc.",
 	.examples = examples,

@@ -240,7 +240,8 @@ const struct command cmd_rm = {
 		"its refs, its listing and the blobs that no other revision "
 		"uses. Shows what it would delete; --yes does it. Refuses what "
 		"a lock or a model directory needs, unless forced, and leaves "
-		"what a process has open (status 10).",
+		"what a process has open, or a client holds a lock of (status "
+		"10).",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

@@ -87,6 +87,13 @@ harmed() { # CACHE STATEMENT: what is not vouched for is not used
 	finish_it "$T/$1"
 	jq -e '.resumed_bytes == 0' "$T/out"
 }
+planted() { # in the place where the journal is written anew
+	half "$T/p1"
+	mkfifo "$T/p1/$BLOBS/$SUM.journal-new.itts-part"
+	expect 0 timeout 60 "$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/p1" --json
+	jq -e '.resumed_bytes > 0' "$T/out"
+	finish_it "$T/p1"
+}
 torn() { # an append cut off, twice: one block each, and what follows is in order again
 	local before i
 	for i in 1 2; do
@@ -243,6 +250,7 @@ check "journal lost" harmed h1 'rm $JOURNAL'
 check "journal empty" harmed h2 ': >$JOURNAL'
 check "journal of another file" harmed h3 'sed -i "2s/blob ..../blob 0000/" $JOURNAL'
 check "journal damaged" harmed h4 'echo rubbish >>$JOURNAL'
+check "something else where the journal is written" planted
 check "journal cut off in a line, twice" torn
 check "part lost" harmed h5 'rm $PART'
 check "part longer than the file" harmed h6 'truncate -s 99999999 $PART'
