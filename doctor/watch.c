@@ -97,6 +97,7 @@ static uint64_t again(uint64_t from, uint64_t to)
 struct change {
 	uint64_t ticks, faults, rchar, wchar, read_bytes;
 	unsigned disk_threads;
+	uint64_t read_ever;	       /* from disks, also before */
 	uint64_t paged;		       /* pages that it had to wait for */
 	struct proc_refaults refaults; /* PROC_NONE: not told */
 	bool all_stopped;
@@ -115,6 +116,7 @@ static void compare(const struct sample *before, const struct sample *now,
 
 		out->rss += p->stat.rss;
 		out->swap += p->swap;
+		d->read_ever += p->io.read_bytes;
 		out->threads += (unsigned)p->stat.threads;
 		d->disk_threads += p->disk_threads;
 		d->all_stopped &= p->stat.state == 'T' || p->stat.state == 't';
@@ -419,17 +421,28 @@ static bool is_paged(const struct change *d, uint64_t ms)
 	return d->paged * 1000 / ms >= FAULTS;
 }
 
+/* Has it read more than it can have read once? */
+static bool reads_again(const struct sample_file *mapped,
+			const struct change *d, const struct watch_view *v)
+{
+	return d->read_ever > (mapped ? mapped->size : v->rss);
+}
+
 /* It waits for pages of its memory or of files that it has mapped. That is how a model
  * is read, too, once; not when the kernel counts most of them among those that it had
  * before and dropped or swapped out. Where it does not count the latter: when some of
- * them are in swap. */
+ * them are in swap. The count is that of all processes of the group: it is no sign
+ * for one that has nothing in swap, or has not read so much. */
 static bool is_short(const struct sample *now, const struct change *d,
 		     uint64_t ms, struct watch_view *v)
 {
 	const struct sample_file *mapped = find_mapped(now);
 	bool counts = d->refaults.anon != PROC_NONE;
-	uint64_t anon = counts ? d->refaults.anon : 0;
-	uint64_t file = d->refaults.file != PROC_NONE ? d->refaults.file : 0;
+	uint64_t anon = counts && v->swap ? d->refaults.anon : 0;
+	uint64_t file = d->refaults.file != PROC_NONE &&
+					reads_again(mapped, d, v)
+				? d->refaults.file
+				: 0;
 
 	if (!is_paged(d, ms) || now->ms < FIRST_READ_MS ||
 	    (anon + file < d->paged / 2 && (counts || !v->swap)))

@@ -458,6 +458,9 @@ static void test_swapping(void **state)
 	assert_string_equal(v.what, "programs and libraries");
 	s.now.refaults.anon += 250;
 	assert_int_equal(judged(&s).kind, WATCH_SWAP);
+	/* others of its group are short, it has nothing in swap */
+	s.procs[1][0].swap = 0;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
 }
 
 /* A model that is mapped: read for the first time, and again and again. */
@@ -473,11 +476,16 @@ static void test_mapped(void **state)
 	s.procs[1][0].io.read_bytes = 4096 * 6000;
 	s.before.file_count = s.now.file_count = 1;
 	s.files[0][0].mapped = s.files[1][0].mapped = true;
+	s.files[0][0].size = s.files[1][0].size = 1 << 30;
 	assert_int_equal(judged(&s).kind, WATCH_READ);
 	s.before.refaults = (struct proc_refaults){ 5, 50000 };
 	s.now.refaults = (struct proc_refaults){ 9, 52000 };
 	assert_int_equal(judged(&s).kind, WATCH_READ);
+	/* counted of all in its group: it has not read the whole once */
 	s.now.refaults.file = 55000;
+	assert_int_equal(judged(&s).kind, WATCH_READ);
+	s.procs[0][0].io.read_bytes += s.files[1][0].size;
+	s.procs[1][0].io.read_bytes += s.files[1][0].size;
 	v = judged(&s);
 	assert_int_equal(v.kind, WATCH_SWAP);
 	watch_say(&v, &text);
