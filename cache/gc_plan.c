@@ -75,6 +75,7 @@ struct planner {
 	const struct foreign *foreign;
 	struct gc_report *out;
 	int64_t oldest; /* ns: what has changed since then is too young */
+	int held;	/* by a client, some of it; -1: not looked yet */
 	bool *dropped;	/* one a revision */
 	bool *wanted;	/* one a blob: by a revision that stays */
 	bool *touched;	/* one a blob: by a revision that goes */
@@ -158,6 +159,14 @@ static void mark(const struct census_revision *r, bool *blobs)
 			blobs[r->files[i].blob] = true;
 }
 
+/* What is being fetched may be for any of its snapshots. */
+static bool is_held(struct planner *p)
+{
+	if (p->held < 0)
+		p->held = held_repo(p->cache, p->repo->folder);
+	return p->held;
+}
+
 static void plan_revision(struct planner *p, size_t n)
 {
 	const struct census_revision *r = &p->repo->revisions[n];
@@ -186,8 +195,7 @@ static void plan_revision(struct planner *p, size_t n)
 		it->detail = xasprintf("process %d", (int)pid);
 	} else if (r->changed > p->oldest) {
 		it->state = GC_YOUNG;
-	} else if (held_repo(p->cache, p->repo->folder)) {
-		/* what is being fetched may be for this snapshot */
+	} else if (is_held(p)) {
 		it->state = GC_LOCKED;
 	}
 	p->dropped[n] = it->state == GC_PLANNED;
@@ -354,7 +362,7 @@ static void plan_all(struct planner *p)
 	if (pid) {
 		it->state = GC_OPEN;
 		it->detail = xasprintf("process %d", (int)pid);
-	} else if (held_repo(p->cache, c->folder)) {
+	} else if (is_held(p)) {
 		it->state = GC_LOCKED;
 	}
 }
@@ -399,6 +407,7 @@ void gc_plan_repo(struct hfcache *c, const struct census *repo,
 		.foreign = foreign,
 		.out = out,
 		.oldest = oldest_of(rules),
+		.held = -1,
 		.dropped = xcalloc(repo->revision_count + 1, sizeof(bool)),
 		.wanted = xcalloc(repo->blob_count + 1, sizeof(bool)),
 		.touched = xcalloc(repo->blob_count + 1, sizeof(bool)),

@@ -4,7 +4,6 @@
 #include "cmd/text.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
 
 /* Long lines are hard to read. */
 #define WIDTH_MIN     20
@@ -13,13 +12,13 @@
 
 size_t help_width(int fd)
 {
-	struct winsize ws = { 0 };
+	size_t columns = text_terminal(fd);
 
-	if (ioctl(fd, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0)
+	if (!columns)
 		return WIDTH_DEFAULT;
-	return ws.ws_col < WIDTH_MIN   ? WIDTH_MIN
-	       : ws.ws_col > WIDTH_MAX ? WIDTH_MAX
-				       : ws.ws_col;
+	return columns < WIDTH_MIN   ? WIDTH_MIN
+	       : columns > WIDTH_MAX ? WIDTH_MAX
+				     : columns;
 }
 
 /* Where the second column begins; a narrow one cannot be filled. */

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define TABLE_INDENT 4 /* of a row's further lines */
@@ -110,10 +109,7 @@ void table_lay(const struct table *t, size_t room, struct str *out)
 
 void table_format(const struct table *t, struct str *out)
 {
-	struct winsize ws = { 0 };
+	size_t columns = text_terminal(STDOUT_FILENO);
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0)
-		table_lay(t, SIZE_MAX, out);
-	else
-		table_lay(t, ws.ws_col, out);
+	table_lay(t, columns ? columns : SIZE_MAX, out);
 }

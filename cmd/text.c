@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 struct range {
 	uint32_t from, to;
@@ -194,4 +195,11 @@ void quote_systemd(struct str *out, const char *name, const char *value)
 		str_addc(out, *value);
 	}
 	str_addc(out, '"');
+}
+
+size_t text_terminal(int fd)
+{
+	struct winsize ws = { 0 };
+
+	return ioctl(fd, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
 }

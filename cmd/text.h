@@ -16,6 +16,9 @@ size_t text_columns(const char *s); /* on a terminal; s is clean */
  * middle so that the end of a path stays. */
 void text_fit(struct str *out, const char *s, size_t n);
 
+/* Columns of a terminal; 0: it is none, or does not say. */
+size_t text_terminal(int fd);
+
 /* Appends text broken into lines of at most width columns, each with indent
  * spaces in front. A newline in it begins a new paragraph line; "\n\n" leaves an
  * empty line. The first line begins at column `at` (already indented that far). */

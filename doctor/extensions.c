@@ -6,16 +6,6 @@
 #define NAMES_MAX 100
 #define CACHE	  "~/.cache"
 
-/* The variable's value or otherwise, and below it; expanded. */
-static void place(const struct doctor_env *env, const char *value,
-		  const char *otherwise, const char *below, struct str *out)
-{
-	char *text CLEANUP(free_ptr) = xasprintf(
-		"%s%s", value && *value ? value : otherwise, below);
-
-	env->expand(env->ctx, text, out);
-}
-
 static void add_locks(const char *dir, struct strlist *out)
 {
 	struct strlist names CLEANUP(strlist_release) = { 0 };
@@ -35,16 +25,18 @@ static void add_locks(const char *dir, struct strlist *out)
 void extensions_locks(const struct doctor_env *env, struct strlist *out)
 {
 	const char *chosen = env->get(env->ctx, "TORCH_EXTENSIONS_DIR");
+	const char *cache = env->get(env->ctx, "XDG_CACHE_HOME");
+	char *own CLEANUP(free_ptr) = NULL;
 	struct strlist versions CLEANUP(strlist_release) = { 0 };
 	struct str root CLEANUP(str_release) = STR_INIT;
 
 	if (chosen && *chosen) {
-		place(env, chosen, "", "", &root);
+		env->expand(env->ctx, chosen, &root);
 		add_locks(root.ptr, out);
 		return;
 	}
-	place(env, env->get(env->ctx, "XDG_CACHE_HOME"), CACHE,
-	      "/torch_extensions", &root);
+	own = xasprintf("%s/torch_extensions", cache && *cache ? cache : CACHE);
+	env->expand(env->ctx, own, &root);
 	look_list(root.ptr, NAMES_MAX, &versions);
 	for (size_t i = 0; i < versions.count; i++) {
 		char *dir CLEANUP(free_ptr) = xasprintf("%s/%s", root.ptr,

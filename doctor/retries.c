@@ -64,9 +64,8 @@ static void see(struct retries *r, const struct retries_look *now,
 {
 	uint64_t tries = after - before, wakes = now->wakes - r->last.wakes;
 
-	if (after <= before)
-		return;
-	if (now->wakes < r->last.wakes) /* one of its processes has ended */
+	/* one of its processes has ended? */
+	if (after <= before || now->wakes < r->last.wakes)
 		return;
 	keep(r, now->ms,
 	     wakes && wakes <= tries * WAKES_EACH ? kind : RETRIES_NONE);
@@ -84,6 +83,8 @@ static unsigned count(const struct retries *r, uint64_t ms,
 
 enum retries_kind retries_add(struct retries *r, const struct retries_look *now)
 {
+	uint64_t udp;
+
 	if (r->begun) {
 		see(r, now, RETRIES_REFUSED, r->last.count.refused,
 		    now->count.refused);
@@ -92,12 +93,10 @@ enum retries_kind retries_add(struct retries *r, const struct retries_look *now)
 		if (now->udp > r->last.udp)
 			keep(r, now->ms, RETRIES_NAME);
 	}
+	udp = now->udp > r->last.udp ? now->udp : r->last.udp;
 	r->begun = true;
-	r->last.ms = now->ms;
-	r->last.count = now->count;
-	r->last.wakes = now->wakes;
-	if (now->udp > r->last.udp)
-		r->last.udp = now->udp;
+	r->last = *now;
+	r->last.udp = udp;
 	if (now->udp && count(r, now->ms, RETRIES_NAME) >= LEAST)
 		return RETRIES_NAME;
 	if (count(r, now->ms, RETRIES_NONE))
