@@ -47,12 +47,12 @@ struct row {
 		  "hf_cache/w2v-bert-2.0/preprocessor_config.json" },       \
 		{ W2V, "model.safetensors", "",                             \
 		  "hf_cache/w2v-bert-2.0/model.safetensors" },              \
-		{ W2V, "README.md", "", "" },                               \
+		{ W2V, "README.md", "", "" }, { W2V, "LICENSE", "", "" },   \
 		{ W2V, "conformer_shaw.pt", NULL, NULL },                   \
 		{ W2V, ".gitattributes", NULL, NULL },                      \
 		{ CAMP, "campplus_cn_common.bin", "",                       \
 		  "hf_cache/campplus_cn_common.bin" },                      \
-		{ CAMP, "README.md", "", "" },                              \
+		{ CAMP, "README.md", "", "" }, { CAMP, "LICENSE", "", "" }, \
 		{ VOC, "config.json", "", "hf_cache/bigvgan/config.json" }, \
 		{ VOC, "bigvgan_generator.pt", "",                          \
 		  "hf_cache/bigvgan/bigvgan_generator.pt" },                \
