@@ -134,6 +134,8 @@ alone() { # where nothing is said the lock says it: by its default name, or --lo
 	rm itts-pack.lock.json
 	expect 6 itts fetch --locked --endpoint "$hub" --cache c
 	says "run itts-pack lock"
+	expect 2 itts fetch --offline --recipe indextts-2 --cache c
+	says "run itts-pack lock --recipe indextts-2 with a network, or name the lock with --lock"
 	cd "$T"
 }
 no_tree() {
