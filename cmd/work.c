@@ -86,10 +86,11 @@ int work_hint_lock(const struct app *app, struct error *err)
 		str_addc(&line, ' ');
 		quote_sh(&line, words.items[i]);
 	}
-	return err_hint(err, "run itts-pack lock%s%s", line.ptr,
-			config_offline(app->env, app->options)
-				? " with a network, or name the lock with --lock"
-				: "");
+	return err_hint(
+		err, "run itts-pack lock%s%s", line.ptr,
+		config_offline(app->env, app->options)
+			? " with a network, or name the lock with --lock"
+			: "");
 }
 
 int work_select(struct work *w, struct app *app, struct error *err)
