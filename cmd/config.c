@@ -423,23 +423,6 @@ static unsigned seconds(const struct env *e, const char *name)
 
 /* --- endpoints ------------------------------------------------------------- */
 
-/* Equal but for trailing slashes and a kind in front? */
-static bool same_url(const char *a, const char *b)
-{
-	size_t la, lb;
-
-	a = endpoint_bare_url(a);
-	b = endpoint_bare_url(b);
-	la = strlen(a);
-	lb = strlen(b);
-
-	while (la > 0 && a[la - 1] == '/')
-		la--;
-	while (lb > 0 && b[lb - 1] == '/')
-		lb--;
-	return la == lb && strncasecmp(a, b, la) == 0;
-}
-
 static int not_an_endpoint(const char *url, struct error *err)
 {
 	char *shown CLEANUP(free_ptr) = http_redact(url);
@@ -483,7 +466,7 @@ static int load_endpoints(struct config_network *n, const struct env *e,
 		bool found = false;
 
 		for (size_t k = 0; k < n->endpoints.count; k++)
-			if (same_url(url, n->endpoints.items[k])) {
+			if (endpoint_is(url, n->endpoints.items[k])) {
 				found = true;
 				strlist_add(&n->named, n->endpoints.items[k]);
 			}

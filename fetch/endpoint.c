@@ -119,6 +119,35 @@ static char *name_of(const char *origin, const char *url)
 	return xasprintf("%s%s", origin, host + strcspn(host, "/"));
 }
 
+/* The name of an endpoint however host, port, kind, credentials and last slashes
+ * are written; NULL: that is no URL. */
+static char *name_as_written(const char *url)
+{
+	char *origin CLEANUP(free_ptr) = NULL;
+	struct error ignored = { 0 };
+	const char *bare = url;
+	enum endpoint_kind kind;
+	char *name;
+
+	(void)take_kind(&bare, &kind);
+	if (http_origin(bare, &origin, &ignored) < 0) {
+		err_clear(&ignored);
+		return NULL;
+	}
+	name = name_of(origin, bare);
+	for (size_t n = strlen(name); name[n - 1] == '/'; n--)
+		name[n - 1] = '\0';
+	return name;
+}
+
+bool endpoint_is(const char *a, const char *b)
+{
+	char *x CLEANUP(free_ptr) = name_as_written(a);
+	char *y CLEANUP(free_ptr) = name_as_written(b);
+
+	return x && y && strcmp(x, y) == 0;
+}
+
 static void endpoint_release(struct hub_endpoint *e)
 {
 	free_ptr(&e->url);
@@ -233,8 +262,11 @@ static bool is_meant(const struct hub_endpoint *e, const char *name)
 {
 	const char *text = endpoint_bare_url(name);
 
-	if (strstr(text, "://"))
-		return begins_with(e->url, text, "/");
+	if (strstr(text, "://")) {
+		char *url CLEANUP(free_ptr) = name_as_written(text);
+
+		return url && begins_with(e->name, url, "/");
+	}
 	return begins_with(strstr(e->origin, "://") + 3, text, ":");
 }
 

@@ -72,6 +72,9 @@ void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 			      const char **revision);
 /* Without "kind=" in front; borrowed. */
 const char *endpoint_bare_url(const char *url);
+/* Do both URLs mean one endpoint? Its host, port, kind, credentials and last slashes
+ * may be written in any way. */
+bool endpoint_is(const char *a, const char *b);
 const char *endpoint_kind_name(enum endpoint_kind kind);
 /* Where the answer shows that it is a hub, and that it has the repository: its
  * cheapest question. Caller frees. */

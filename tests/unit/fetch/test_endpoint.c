@@ -83,6 +83,8 @@ static void test_keep_only(void **state)
 		{ { "a.org:8443" }, "1" },
 		{ { "https://a.org" }, "0" },
 		{ { "https://a.org/hf/" }, "0" },
+		{ { "https://A.org:443/hf" }, "0" },
+		{ { "https://me:word@a.org/hf" }, "0" },
 		{ { "modelscope=http://b.org" }, "2" },
 		{ { "a.organic", "b.org" }, "23" },
 		{ { "https://a.org/h" }, NULL },
@@ -127,6 +129,34 @@ static void test_bare_url(void **state)
 			    "http://a=b");
 	assert_string_equal(endpoint_bare_url("https://a"), "https://a");
 	assert_string_equal(endpoint_bare_url("x=https://a"), "x=https://a");
+}
+
+static void test_is(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool is;
+	} table[] = {
+		{ "https://h", "https://h", true },
+		{ "https://H:443//", "https://h", true },
+		{ "http://h:80/p", "http://h/p/", true },
+		{ "https://me:word@h", "https://h", true },
+		{ "modelscope=https://h", "https://h", true },
+		{ "https://h:444", "https://h", false },
+		{ "http://h", "https://h", false },
+		{ "https://h/p", "https://h/P", false },
+		{ "https://h/p", "https://h", false },
+		{ "h", "https://h", false },
+		{ "h", "h", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		assert_int_equal(endpoint_is(table[i].a, table[i].b),
+				 table[i].is);
+		assert_int_equal(endpoint_is(table[i].b, table[i].a),
+				 table[i].is);
+	}
 }
 
 struct row {
@@ -237,6 +267,7 @@ int run_endpoint_tests(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_keep_only),
 		cmocka_unit_test(test_bare_url),
+		cmocka_unit_test(test_is),
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_message),
