@@ -2,15 +2,15 @@
  * Logs of Python programs: a traceback is a line "Traceback (most recent call last):",
  * indented lines, and the exception with the rest of its text. Chained ones stand one
  * behind the other, the cause first. Colours, progress bars (\r) and the prefixes of
- * docker compose ("name  | ") are taken off. What the program survived, since a later
+ * docker compose ("name  | ") are taken off, UTF-16 (of PowerShell) is made UTF-8. What the program survived, since a later
  * step was done, does not count; nor does what an earlier start left in the log.
  */
 #include "doctor/logscan.h"
 
 #include "base/mem.h"
+#include "doctor/logtext.h"
 #include "doctor/redact.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define LINE_MAX_LEN 4096 /* of a line, that is looked at */
@@ -26,7 +26,9 @@ struct scanner {
 	bool in_frames;	 /* between "Traceback" and the exception */
 	bool in_message; /* behind the exception, to the next blank line */
 	bool chained;	 /* the next traceback belongs to the last one */
-	size_t prefix;	 /* bytes in front of "Traceback" */
+	size_t prefix;	 /* bytes in front of "Traceback", */
+	size_t mark;	 /* to behind the last that is no blank, */
+	char mark_char;	 /* and that */
 	bool started;	 /* a stage was seen */
 };
 
@@ -37,35 +39,51 @@ void log_scan_release(struct log_scan *s)
 	free_ptr(&s->artifact);
 }
 
-/* ESC [ ... letter */
+/* What a terminal does not print: a title or a link (to BEL or ESC \), colours and
+ * movements (ESC [ ... letter), character sets (ESC ( letter). */
 static size_t skip_escape(const char *p, const char *end)
 {
 	const char *q = p + 2;
+	bool more = false; /* q is of it */
 
-	if (*p != '\033' || end - p < 2 || p[1] != '[')
+	if (*p != '\033' || end - p < 2)
 		return 0;
-	while (q < end && !isalpha((unsigned char)*q))
-		q++;
-	return (size_t)(q - p) + (q < end);
+	if (p[1] == ']') {
+		while (q < end && *q != '\a' && *q != '\033')
+			q++;
+		more = q < end && *q == '\a';
+	} else if (p[1] == '[') {
+		while (q < end && !(*q >= '@' && *q <= '~'))
+			q++;
+		more = q < end;
+	} else if (p[1] == '(') {
+		more = q < end;
+	}
+	return (size_t)(q - p) + more;
 }
 
-/* A line without colours and without what a progress bar has overwritten. */
+/* A line without colours and without what a progress bar has overwritten: what comes
+ * behind \r begins anew, unless nothing does. */
 static void clean(struct scanner *s, const char *p, const char *end)
 {
-	const char *cr;
+	bool anew = false;
 	size_t n = 0;
 
-	while (end > p && (end[-1] == '\r' || end[-1] == ' '))
-		end--;
-	cr = end > p ? memrchr(p, '\r', (size_t)(end - p)) : NULL;
-	p = cr ? cr + 1 : p;
-	while (p < end && n < LINE_MAX_LEN - 1) {
+	while (p < end) {
 		size_t skip = skip_escape(p, end);
 
-		if (!skip && *p)
-			s->line[n++] = *p;
+		if (*p == '\r') {
+			anew = true;
+		} else if (!skip && *p) {
+			n = anew ? 0 : n;
+			anew = false;
+			if (n < LINE_MAX_LEN - 1)
+				s->line[n++] = *p;
+		}
 		p += skip ? skip : 1;
 	}
+	while (n && s->line[n - 1] == ' ')
+		n--;
 	s->line[n] = '\0';
 }
 
@@ -117,19 +135,28 @@ static void set_last(struct scanner *s, const char *line)
 	str_add(&s->out->last, safe, strnlen(safe, LAST_MAX));
 }
 
-/* The line without the prefix that its traceback had. */
+/* The line without the prefix that its traceback had. Times in it differ, what they end
+ * with does not; a progress bar stands in front of the first line alone. */
 static const char *body(const struct scanner *s)
 {
-	size_t len = strlen(s->line);
+	size_t at = s->mark;
 
-	return s->line + (s->prefix < len ? s->prefix : len);
+	if (at &&
+	    (strnlen(s->line, at) < at || s->line[at - 1] != s->mark_char))
+		return s->line;
+	while (at < s->prefix && s->line[at] == ' ')
+		at++;
+	return s->line[at] && at < s->prefix ? s->line : s->line + at;
 }
 
 static void begin_traceback(struct scanner *s, const char *at)
 {
 	if (!s->chained)
 		forget(s);
-	s->prefix = (size_t)(at - s->line);
+	s->prefix = s->mark = (size_t)(at - s->line);
+	while (s->mark && s->line[s->mark - 1] == ' ')
+		s->mark--;
+	s->mark_char = s->mark ? s->line[s->mark - 1] : '\0';
 	s->in_frames = true;
 	s->in_message = false;
 	s->chained = false;
@@ -214,8 +241,14 @@ void log_scan(const struct log_table *t, const char *text, size_t len,
 	      struct log_scan *out)
 {
 	struct scanner s = { .table = t, .out = out };
-	const char *end = text + len;
+	struct str utf8 CLEANUP(str_release) = STR_INIT;
+	const char *end;
 
+	if (log_text_from_utf16(text, len, &utf8)) {
+		text = utf8.ptr;
+		len = utf8.len;
+	}
+	end = text + len;
 	for (const char *p = text; p < end;) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		bool is_long;

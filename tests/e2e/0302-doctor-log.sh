@@ -151,6 +151,45 @@ check "docker compose puts names in front" told error log.safetensors "cut off" 
 check "colours, progress bars and CRLF" told error log.torch-zip "cut off" \
 	$'\033[32m'"$GPT"$'\033[0m\r' $'Loading:  10%\rLoading: 100%' "Traceback (most recent call last):"$'\r' \
 	'  File "x.py", line 1'$'\r' "RuntimeError: PytorchStreamReader failed reading zip archive"$'\r'
+encoded() { # ENCODING MARK [EOL]: what PowerShell (>, Tee-Object) and Chinese consoles write
+	local mark=$2 eol=${3:-}
+	write() { { printf '%b' "$mark"; printf "%s$eol\n" "$@" | iconv -f UTF-8 -t "$ENCODING"; } >"$T/start.log"; }
+	ENCODING=$1
+	write "$GPT" "$HEAD" '  File "C:\用户\下载\x.py", line 1, in <module>' \
+		"RuntimeError: PytorchStreamReader failed reading zip archive: 找不到 central directory"
+	doctor --log "$T/start.log"
+	finds error log.torch-zip "RuntimeError: PytorchStreamReader failed reading" "central directory"
+	if [ "$1" != GBK ]; then finds error log.torch-zip "找不到 central"; fi
+	write "$GPT" "$CODEC" "Killed"
+	doctor --log "$T/start.log"
+	finds error log.killed "Killed"
+	write "$GPT" "$CODEC"
+	doctor --log "$T/start.log"
+	finds warning log.stops "s2mel.pth"
+	# its twin
+	write "$GPT" "$CODEC" "$S2MEL" "$CAMP" "$GAN" "$TEXT" "$BPE"
+	doctor --log "$T/start.log"
+	quiet
+}
+check "UTF-16 of PowerShell" encoded UTF-16LE '\xff\xfe' '\r'
+check "UTF-16 without carriage returns" encoded UTF-16LE '\xff\xfe'
+check "UTF-16, the high byte first" encoded UTF-16BE '\xfe\xff' '\r'
+check "UTF-16 whose mark is gone" encoded UTF-16LE '' '\r'
+check "GBK" encoded GBK '' '\r'
+check "UTF-8 with a mark" encoded UTF-8 '\xef\xbb\xbf' '\r'
+check "the mark in front of a traceback is no prefix of its lines" told error log.torch-zip \
+	"RuntimeError: PytorchStreamReader" $'\xef\xbb\xbf'"$HEAD" "RuntimeError: PytorchStreamReader failed reading"
+check "a progress bar in front of a traceback is none" told error log.torch-zip \
+	"RuntimeError: PytorchStreamReader" "$GPT" $'gpt.pth:  10%|#  |\rgpt.pth:  90%|#########9| 90/100 [00:10<00:01]'"$HEAD" \
+	"RuntimeError: PytorchStreamReader failed reading"
+check "times in front of the lines of a traceback are" told error log.torch-zip \
+	"RuntimeError: PytorchStreamReader failed" "Nov 27 01:00:01 host python[12]: ${HEAD%%$'\n'*}" \
+	'Nov 27 01:00:01 host python[12]:   File "x.py", line 1' \
+	"Nov 27 01:00:02 host python[12]: RuntimeError: PytorchStreamReader failed"
+check "titles, links and character sets of terminals" told error log.torch-zip \
+	"RuntimeError: PytorchStreamReader failed" $'\033]0;start\007'"$GPT"$'\033(B\033[m\r\033[K' \
+	$'\033[1m'"$HEAD" $'  File \033]8;;file:///x\033\\x.py\033]8;;\033\\, line 1' \
+	$'\033[1;31mRuntime\033[0mError\033(B\033[m: Pytorch\033[31mStreamReader\033[m failed\r\033[K'
 again() {
 	log "$GPT" "$HEAD" "ValueError: an old start" "$GPT" "$CODEC" "$S2MEL" "$CAMP" "$GAN" "$TEXT" "$BPE"
 	doctor --log "$T/start.log"

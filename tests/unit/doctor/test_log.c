@@ -1,7 +1,9 @@
 #include "tests/unit/doctor/unit.h"
 
+#include "base/mem.h"
 #include "doctor/logscan.h"
 #include "doctor/logtable.h"
+#include "doctor/logtext.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,11 +102,54 @@ static void test_scan(void **state)
 	}
 }
 
+static void test_utf16(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *text; /* or NULL: it is none */
+	} rows[] = {
+		{ "", 0, NULL },
+		{ "a", 1, NULL },
+		{ "ab\0\0", 4, NULL },
+		{ "\0\0\0\0a\0", 6, NULL },
+		{ "\xef\xbb\xbf"
+		  "a",
+		  4, NULL },
+		{ "\xff\xfe", 2, "" },
+		{ "\xff\xfe\x7e\x62", 4, "\xe6\x89\xbe" },
+		{ "\xfe\xff\x62\x7e\0a", 6,
+		  "\xe6\x89\xbe"
+		  "a" },
+		{ "a\0\n\0", 4, "a\n" },
+		{ "\0a\0\n", 4, "a\n" },
+		/* a pair; halves of one; an odd end */
+		{ "\xff\xfe\x3d\xd8\x00\xde", 6, "\xf0\x9f\x98\x80" },
+		{ "\xff\xfe\x00\xde\x3d\xd8\x62\0\x00\xde\x61", 11,
+		  "\xef\xbf\xbd"
+		  "b\xef\xbf\xbd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str out CLEANUP(str_release) = STR_INIT;
+		char *copy CLEANUP(free_ptr) = xmalloc(rows[i].len +
+						       !rows[i].len);
+
+		/* so that a sanitizer sees what reads behind the end */
+		memcpy(copy, rows[i].bytes, rows[i].len);
+		assert_int_equal(log_text_from_utf16(copy, rows[i].len, &out),
+				 rows[i].text != NULL);
+		assert_string_equal(out.ptr, rows[i].text ? rows[i].text : "");
+	}
+}
+
 int run_log_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_utf16),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
