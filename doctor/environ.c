@@ -10,14 +10,16 @@
 
 #define VALUE_SHOWN 100 /* bytes of a value */
 
-static void note(struct doctor *d, enum severity s, const char *id,
-		 const char *title, const char *evidence, const char *meaning)
+static struct finding *note(struct doctor *d, enum severity s, const char *id,
+			    const char *title, const char *evidence,
+			    const char *meaning)
 {
 	struct finding *f = FIND(d, s, id, "%s", title);
 
 	finding_evidence(f, "%s", evidence);
 	finding_meaning(f, "%s", meaning);
 	remedy_env(d, f);
+	return f;
 }
 
 /* Set and believed to do something, but read by nobody, or not like this. */
@@ -36,15 +38,20 @@ static void check_useless(struct doctor *d)
 		  "hf_transfer is gone; new versions only warn" },
 	};
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str names CLEANUP(str_release) = STR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(useless); i++)
-		if (env_get(d, useless[i].name))
+		if (env_get(d, useless[i].name)) {
 			str_addf(&text, "%s%s: %s", text.len ? "; " : "",
 				 useless[i].name, useless[i].why);
+			str_addf(&names, " %s", useless[i].name);
+		}
 	if (text.len)
-		note(d, SEV_NOTE, "env.useless",
-		     "variables that change nothing here", text.ptr,
-		     "what they were set for does not happen");
+		finding_remedy(note(d, SEV_NOTE, "env.useless",
+				    "variables that change nothing here",
+				    text.ptr,
+				    "what they were set for does not happen"),
+			       "unset%s", names.ptr);
 }
 
 static void check_offline(struct doctor *d)
@@ -99,16 +106,16 @@ static void check_caches(struct doctor *d)
 	     "download into one does not help the other");
 }
 
+static const char *const proxies[] = { "https_proxy", "HTTPS_PROXY",
+				       "all_proxy",   "ALL_PROXY",
+				       "http_proxy",  "HTTP_PROXY" };
+
 static const char *proxy_of(const struct doctor *d, const char **name)
 {
-	static const char *const names[] = { "https_proxy", "HTTPS_PROXY",
-					     "all_proxy",   "ALL_PROXY",
-					     "http_proxy",  "HTTP_PROXY" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (env_get(d, names[i])) {
-			*name = names[i];
-			return env_get(d, names[i]);
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+		if (env_get(d, proxies[i])) {
+			*name = proxies[i];
+			return env_get(d, proxies[i]);
 		}
 	return NULL;
 }
@@ -136,6 +143,30 @@ static void add_url(char **text, const char *url)
 			  at ? at : url);
 }
 
+/* httpx, which gradio brings, makes a client for each variable, whether it is used or
+ * not; so offline does not help. */
+static void check_socks(struct doctor *d)
+{
+	struct str names CLEANUP(str_release) = STR_INIT;
+
+	if (!d->packages.site || packages_find(&d->packages, "pysocks") ||
+	    packages_find(&d->packages, "socksio"))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++) {
+		const char *v = env_get(d, proxies[i]);
+
+		if (v && str_starts(v, "socks"))
+			str_addf(&names, " %s", proxies[i]);
+	}
+	if (names.len)
+		finding_remedy(
+			note(d, SEV_WARNING, "env.socks",
+			     "Python cannot use a SOCKS proxy here",
+			     names.ptr + 1,
+			     "\"Missing dependencies for SOCKS support\""),
+			"unset%s", names.ptr);
+}
+
 static void check_proxy(struct doctor *d)
 {
 	const char *name, *proxy = proxy_of(d, &name);
@@ -155,12 +186,7 @@ static void check_proxy(struct doctor *d)
 		     "the proxy is used for localhost, too", text,
 		     "the web interface fails with \"When localhost is not "
 		     "accessible, a shareable link must be created\"");
-	if (str_starts(proxy, "socks") && d->packages.site &&
-	    !packages_find(&d->packages, "pysocks") &&
-	    !packages_find(&d->packages, "socksio"))
-		note(d, SEV_WARNING, "env.socks",
-		     "Python cannot use a SOCKS proxy here", text,
-		     "\"Missing dependencies for SOCKS support\"");
+	check_socks(d);
 }
 
 /* Never what it is, only that it is there. */
@@ -196,10 +222,11 @@ static void check_endpoint(struct doctor *d)
 	text = xstrdup("HF_ENDPOINT=");
 	add_url(&text, v);
 	if (!str_starts(v, "http://") && !str_starts(v, "https://"))
-		note(d, SEV_WARNING, "env.endpoint", "the endpoint is no URL",
-		     text,
-		     "it must begin with https://: MissingSchema, "
-		     "\"Invalid URL\"");
+		finding_remedy(note(d, SEV_WARNING, "env.endpoint",
+				    "the endpoint is no URL", text,
+				    "it must begin with https://: "
+				    "MissingSchema, \"Invalid URL\""),
+			       "unset HF_ENDPOINT");
 	else if (!is_offline(d) &&
 		 !is_true_value(env_get(d, "HF_HUB_DISABLE_XET")))
 		note(d, SEV_NOTE, "env.xet",
@@ -219,15 +246,21 @@ static void check_cuda(struct doctor *d)
 	if (visible && (!*visible || *visible == '-')) {
 		text = xasprintf("CUDA_VISIBLE_DEVICES=%.*s", VALUE_SHOWN,
 				 visible);
-		note(d, SEV_WARNING, "env.no-gpu",
-		     "the graphics cards are hidden from the program", text,
-		     "it runs on the processor: minutes for a sentence");
+		finding_remedy(
+			note(d, SEV_WARNING, "env.no-gpu",
+			     "the graphics cards are hidden from the program",
+			     text,
+			     "it runs on the processor: minutes for a "
+			     "sentence"),
+			"unset CUDA_VISIBLE_DEVICES");
 	}
 	if (is_true_value(env_get(d, "CUDA_LAUNCH_BLOCKING")))
-		note(d, SEV_NOTE, "env.blocking",
-		     "CUDA waits after each kernel", "CUDA_LAUNCH_BLOCKING=1",
-		     "for finding errors only: slows all down, prevents no "
-		     "hang");
+		finding_remedy(note(d, SEV_NOTE, "env.blocking",
+				    "CUDA waits after each kernel",
+				    "CUDA_LAUNCH_BLOCKING=1",
+				    "for finding errors only: slows all down, "
+				    "prevents no hang"),
+			       "unset CUDA_LAUNCH_BLOCKING");
 	if (alloc)
 		fact_add(d, "environment",
 			 "PYTORCH_CUDA_ALLOC_CONF=%.*s: helps against "

@@ -10,13 +10,18 @@ must tree new
 must tree old --program old --layout hub
 must tree none --layout none --program old
 
-# Every case: the pain, and the same with the variables that itts-pack env prints.
-mended() {
-	(
-		eval "$("$PROGRAM" env --model-dir $C)"
-		doctor
-		quiet
-	)
+# Every case: the pain, and the same when what is told was done in the shell.
+mkdir "$T/bin"
+ln -s "$PROGRAM" "$T/bin/itts-pack"
+PATH=$T/bin:$PATH
+mended() { # ID OPTIONS...: in this shell
+	local remedy
+	remedy=$(jq -r --arg id "$1" '[.findings[] | select(.id == $id)][0].remedy' "$T/out")
+	shift
+	echo "$remedy"
+	eval "$remedy"
+	doctor "$@"
+	quiet
 }
 sick() { # TREE SEVERITY ID WORDS VARIABLE=VALUE...
 	local tree=$1 severity=$2 id=$3 words=$4
@@ -26,7 +31,7 @@ sick() { # TREE SEVERITY ID WORDS VARIABLE=VALUE...
 		[ $# -eq 0 ] || export "$@"
 		doctor
 		finds "$severity" "$id" "$words"
-		mended
+		mended "$id"
 	)
 }
 
@@ -166,15 +171,8 @@ check "a token, not offline" sick new note env.token "401" HF_TOKEN=hf_aVerySecr
 # hf-mirror-site#64: big files around the mirror
 check "a mirror without HF_HUB_DISABLE_XET" sick new note env.xet "CAS service error" \
 	HF_ENDPOINT=https://hf-mirror.com
-set_to() { # SEVERITY ID WORDS VARIABLE=VALUE...: what env does not mend
-	local severity=$1 id=$2 words=$3
-	shift 3
-	copy new
-	(
-		export "$@"
-		doctor
-		finds "$severity" "$id" "$words"
-	)
+set_to() { # SEVERITY ID WORDS VARIABLE=VALUE...
+	sick new "$@"
 }
 check "an endpoint that is no URL" set_to warning env.endpoint "https://" HF_ENDPOINT=hf-mirror.com
 check "HF_HUB_OFFLINE=0 beats TRANSFORMERS_OFFLINE=1" set_to warning env.offline "not looked at" \
@@ -182,7 +180,7 @@ check "HF_HUB_OFFLINE=0 beats TRANSFORMERS_OFFLINE=1" set_to warning env.offline
 check "a value that is not understood" set_to warning env.offline "only 1, ON, YES and TRUE" \
 	HF_HUB_OFFLINE=y
 check "variables that nobody reads" set_to note env.useless "TRANSFORMERS_TIMEOUT" \
-	TRANSFORMERS_TIMEOUT=300
+	TRANSFORMERS_TIMEOUT=300 HF_HUB_TIMEOUT=300
 check "HF_DATASETS_OFFLINE does nothing here" set_to note env.useless "only the library datasets" \
 	HF_DATASETS_OFFLINE=1
 check "hidden cards" set_to warning env.no-gpu "processor" CUDA_VISIBLE_DEVICES=
@@ -192,6 +190,16 @@ socks() {
 	python3 "$ROOT/tests/e2e/model_tree.py" --venv .venv requests=2.32.0
 	ALL_PROXY=socks5h://127.0.0.1:1 doctor
 	finds warning env.socks "SOCKS"
+	# httpx looks at each of them
+	(
+		export HTTPS_PROXY=http://127.0.0.1:1 ALL_PROXY=socks5h://127.0.0.1:1 all_proxy=socks5://127.0.0.1:1 no_proxy=localhost
+		doctor
+		finds warning env.socks "ALL_PROXY" "all_proxy" "SOCKS"
+		! grep "unset.*HTTPS_PROXY" "$T/findings"
+		eval "$(jq -r '.findings[] | select(.id == "env.socks") | .remedy' "$T/out")"
+		doctor
+		lacks env.socks
+	)
 	python3 "$ROOT/tests/e2e/model_tree.py" --venv env2 PySocks=1.7.1
 	ALL_PROXY=socks5h://127.0.0.1:1 doctor --venv env2
 	lacks env.socks

@@ -19,6 +19,30 @@ DURING='
 During handling of the above exception, another exception occurred:
 '
 
+# What each tells to do: the same words are in no other's remedy.
+INSTALL="itts-pack install BUNDLE --model-dir MODELDIR" ENV='eval "$(itts-pack env --model-dir MODELDIR)"'
+DOCTOR="itts-pack doctor --model-dir MODELDIR"
+declare -A REMEDY=(
+	[log.dns]="=$INSTALL" [log.timeout]="=$ENV; $INSTALL" [log.tls]="=$ENV" [log.mirror-redirect]="=$INSTALL"
+	[log.modelscope-fallback]="=$INSTALL" [log.safetensors]="=$DOCTOR names it; $INSTALL"
+	[log.torch-zip]="=$DOCTOR names it; $INSTALL" [log.token]="=unset HF_TOKEN; $ENV"
+	[log.local-folder]="=give the right directory; $INSTALL" [log.local-folder-url]="=give the right directory; $INSTALL"
+	[log.gpu-memory]="use_fp16=True" [log.killed]="a higher limit" [log.no-kernel]="older cards: torch of the cu126 index"
+	[log.transformers-new]="transformers==4.52.1" [log.safetensors-new]="safetensors==0.5.2"
+	[log.extras]="uv sync without --all-extras" [log.state-dict]="=$DOCTOR tells which; $INSTALL"
+	[log.kernel-build]="=IndexTTS2(use_cuda_kernel=False)" [log.assets-missing]="=$INSTALL"
+	[log.modelscope-download]="=wetext>=0.1.0; $INSTALL" [log.xet]="HF_HUB_DISABLE_XET=1" [log.cubefs]="=$INSTALL"
+	[log.required]="=$INSTALL" [log.localhost-proxy]="=$ENV (it sets no_proxy)" [log.retrying]="=$ENV; $INSTALL"
+	[log.end-of-2.5]="itts-pack watch PID" [log.unknown]="itts-pack doctor --json" [log.stops]="$DOCTOR"
+)
+remedy_is() { # ID
+	local is wanted=${REMEDY[$1]}
+	is=$(jq -r --arg id "$1" '.findings[] | select(.id == $id) | .remedy' "$T/out")
+	case $wanted in
+	=*) same "$is" "${wanted#=}" ;;
+	*) case $is in *"$wanted"*) ;; *) fail "$1 tells: $is" ;; esac ;;
+	esac
+}
 log() { printf '%s\n' "$@" >"$T/start.log"; }
 told() { # SEVERITY ID WORDS LINES...
 	local severity=$1 id=$2 words=$3
@@ -26,6 +50,7 @@ told() { # SEVERITY ID WORDS LINES...
 	log "$@"
 	doctor --log "$T/start.log"
 	finds "$severity" "$id" "$words"
+	remedy_is "$id"
 	case $id in
 	log.stops) ;;
 	*) [ "$severity" = warning ] || lacks log.stops ;;
@@ -96,6 +121,13 @@ check "weights of another version" told error log.state-dict "different versions
 check "the kernel's build, survived: no error" told warning log.stops "w2v-bert-2.0" "$GPT" "$HEAD" \
 	"RuntimeError: Error building extension 'anti_alias_activation_cuda': ninja: build stopped: subcommand failed." \
 	">> Failed to load custom CUDA kernel for BigVGAN. Falling back to torch."
+survived() {
+	log "$GPT" "$HEAD" "RuntimeError: Error building extension 'anti_alias_activation_cuda': ninja: build stopped: subcommand failed." \
+		">> Failed to load custom CUDA kernel for BigVGAN. Falling back to torch." "$CODEC" "$S2MEL" "$CAMP" "$GAN" "$TEXT" "$BPE"
+	doctor --log "$T/start.log"
+	quiet
+}
+check "the kernel's build, survived to the end: quiet" survived
 check "the kernel's build, fatal" told error log.kernel-build "use_cuda_kernel=False" "$GPT" "$HEAD" \
 	"RuntimeError: Error building extension 'anti_alias_activation_cuda'"
 # vllm-omni#6123, CosyVoice#1492, hf-mirror-site#64
