@@ -23,6 +23,11 @@ healthy() { # TREE...
 }
 check "healthy trees of each family and layout: quiet" healthy new old new25 v15
 
+INSTALL="itts-pack install BUNDLE --model-dir $T/case/checkpoints"
+declare -A REMEDY=(
+	[files.leftover]="=itts-pack verify, then delete them" [files.examples]="itts-pack pack --with examples"
+	[build.lock]="rm /" [build.running]="=wait until it has ended" [build.tagger-cache]="zh_tn_tagger.fst"
+)
 sick() { # TREE SEVERITY ID WORDS -- COMMAND...
 	local tree=$1 severity=$2 id=$3 words=$4
 	shift 5
@@ -30,6 +35,8 @@ sick() { # TREE SEVERITY ID WORDS -- COMMAND...
 	"$@"
 	doctor
 	finds "$severity" "$id" "$words"
+	: "${REMEDY[$id]:=$INSTALL}"
+	remedy_is "$id"
 }
 
 cut_to() { fresh "$2" && truncate -s "$1" "$2"; }
@@ -92,7 +99,11 @@ check "a thousand of them are one finding" bombed
 # 2.0 loads Qwen at every start, which only programs since June 2026 can be told not to
 no_qwen() { rm -r $C/qwen0.6bemo4-merge; }
 check "no Qwen, old program" sick old error files.no-qwen "HFValidationError" -- no_qwen
-check "no Qwen, new program" sick new warning files.no-qwen "use_qwen_emo=False" -- no_qwen
+may_leave_it() {
+	REMEDY[files.no-qwen]="=IndexTTS2(use_qwen_emo=False)"
+	sick new warning files.no-qwen "unless it is told not to: HFValidationError" -- no_qwen
+}
+check "no Qwen, new program" may_leave_it
 no_qwen25() {
 	copy new25
 	no_qwen
@@ -231,6 +242,7 @@ tagger() {
 	unshare -m bash -c "$(declare -f not_writable); not_writable && '$PROGRAM' doctor --json" >"$T/out" || :
 	read_findings
 	finds error build.tagger-cache "Read-only"
+	remedy_is build.tagger-cache
 }
 if [ "$(id -u)" -eq 0 ]; then
 	check "tagger_cache cannot be written" tagger

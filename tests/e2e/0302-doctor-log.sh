@@ -35,14 +35,6 @@ declare -A REMEDY=(
 	[log.required]="=$INSTALL" [log.localhost-proxy]="=$ENV (it sets no_proxy)" [log.retrying]="=$ENV; $INSTALL"
 	[log.end-of-2.5]="itts-pack watch PID" [log.unknown]="itts-pack doctor --json" [log.stops]="$DOCTOR"
 )
-remedy_is() { # ID
-	local is wanted=${REMEDY[$1]}
-	is=$(jq -r --arg id "$1" '.findings[] | select(.id == $id) | .remedy' "$T/out")
-	case $wanted in
-	=*) same "$is" "${wanted#=}" ;;
-	*) case $is in *"$wanted"*) ;; *) fail "$1 tells: $is" ;; esac ;;
-	esac
-}
 log() { printf '%s\n' "$@" >"$T/start.log"; }
 told() { # SEVERITY ID WORDS LINES...
 	local severity=$1 id=$2 words=$3

@@ -35,6 +35,10 @@ healthy() {
 }
 check "the pinned versions: quiet; found by .venv, VIRTUAL_ENV, --python" healthy
 
+declare -A REMEDY=(
+	[packages.version]="=on a connected machine: uv sync, then carry the .venv over"
+	[packages.drift]="=on a connected machine: uv sync"
+)
 sick() { # SEVERITY ID WORDS NAME=VERSION...
 	local severity=$1 id=$2 words=$3
 	shift 3
@@ -42,6 +46,7 @@ sick() { # SEVERITY ID WORDS NAME=VERSION...
 	venv .venv "$@"
 	doctor
 	finds "$severity" "$id" "$words"
+	remedy_is "$id"
 }
 # index-tts#281 #508, Wan2GP#1803
 check "transformers 4.57" sick error packages.version QuantizedCacheConfig transformers=4.57.1

@@ -68,3 +68,13 @@ quiet() { # nothing at all
 lacks() { # ID
 	! grep -q "^[a-z]* $1	" "$T/findings" || { ids; show; fail "finds $1"; }
 }
+
+# REMEDY of the script: what is told of ID, "=TEXT" the whole of it.
+remedy_is() { # ID
+	local is wanted=${REMEDY[$1]}
+	is=$(jq -r --arg id "$1" '[.findings[] | select(.id == $id)][0].remedy' "$T/out")
+	case $wanted in
+	=*) same "$is" "${wanted#=}" ;;
+	*) case $is in *"$wanted"*) ;; *) fail "$1 tells: $is" ;; esac ;;
+	esac
+}
