@@ -1,5 +1,6 @@
 #include "tests/unit/fetch/download_fixture.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -275,6 +276,83 @@ static void passing_trouble(void **state)
 	assert_int_equal(events_with(f, "retry"), 12);
 }
 
+/* Some of what was asked for and then the end, three times; then one refusal. */
+static bool shaky(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	const struct fake_file *file = fake_find(h, x->path);
+	size_t from = (size_t)h->number * (BLOCK / 2);
+
+	if (x->server != h->cdn || h->number > 3)
+		return false;
+	if (h->number++ == 3)
+		return answer(x, "503 Busy", "Retry-After: 0\r\n", "", 0);
+	*keep = false;
+	if (from == 0)
+		send_text(x, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
+			  file->len);
+	else
+		send_text(x,
+			  "HTTP/1.1 206 Partial Content\r\n"
+			  "Content-Range: bytes %zu-%zu/%zu\r\n"
+			  "Content-Length: %zu\r\n\r\n",
+			  from, file->len - 1, file->len, file->len - from);
+	send_bytes(x, (const char *)file->bytes + from, BLOCK / 2);
+	return true;
+}
+
+/* Attempts that got further do not count when it fails for another reason. */
+static void progress_earns_attempts(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = shaky;
+	f->endpoints.connections = 1;
+	f->endpoints.max_attempts = 3;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_int_equal(f->stats.retries, 4);
+}
+
+static bool come_later(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return answer(x, "429 Slow Down", "Retry-After: 60\r\n", "", 0);
+}
+
+/* Who asks for a long pause is not waited for while somebody else can be asked. */
+static void waits_aside(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t began = clock_ms();
+
+	fixture_add_hub(f);
+	f->hub.fault = come_later;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_true(clock_ms() - began < 30000);
+	assert_false(f->endpoints.endpoints[0].dropped);
+}
+
+/* A client that never gave up would get it in the end. */
+static bool come_soon(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)keep;
+	return strstr(x->path, "README.md") && h->number++ < 6 &&
+	       answer(x, "429 Slow Down", "Retry-After: 2\r\n", "", 0);
+}
+
+static void waits_aside_have_an_end(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_add_hub(f);
+	f->hub.fault = f->other.fault = come_soon;
+	f->endpoints.max_attempts = 2;
+	assert_fails(download(f), &f->err, ERR_HTTP, "too many requests");
+	assert_int_equal(f->stats.got_files, 3);
+}
+
 static void expired_link(void **state)
 {
 	struct fixture *f = *state;
@@ -323,6 +401,9 @@ int run_failover_tests(void)
 		TEST(liars_are_dropped),
 		TEST(dead_endpoint),
 		TEST(passing_trouble),
+		TEST(progress_earns_attempts),
+		TEST(waits_aside),
+		TEST(waits_aside_have_an_end),
 		TEST(expired_link),
 		TEST(one_fails_others_come),
 	};
