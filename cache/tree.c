@@ -15,14 +15,18 @@
 #include "cache/hfcache.h"
 #include "cache/store.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TREE_LIMIT ((size_t)64 << 20)
 #define WRITE_STEP ((size_t)64 << 10)
+#define DEPTH_MAX  64 /* directories in a snapshot */
 
 /* --- writing ----------------------------------------------------------------- */
 
@@ -307,6 +311,35 @@ static bool says_the_same(const struct tree_file *t, const struct lock_file *f)
 	return t && t->size == f->size && digest_equal(tree_want(t), &f->etag);
 }
 
+/* Does the snapshot hold a link to a blob that no list names? What it means by that
+ * is not known without reading all of it, and a listing without it would be a lie.
+ * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
+static bool has_unnamed(const struct merge *m, const char *dir, unsigned depth)
+{
+	char *full CLEANUP(free_ptr) = store_snapshot_path(m->repo, dir);
+	DIR *d = file_dir_take(beneath_open_dir(m->cache->fd, full));
+	struct dirent *e;
+	bool found = false;
+
+	while (d && !found && (e = readdir(d))) {
+		char *path CLEANUP(free_ptr) = xasprintf(
+			"%s%s%s", dir, *dir ? "/" : "", e->d_name);
+		char text[PATH_MAX] = "";
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (readlinkat(dirfd(d), e->d_name, text, sizeof(text) - 1) > 0)
+			found = store_plain_target(text, depth) &&
+				!lock_find_file(m->repo, path) &&
+				!tree_find(&m->old, path);
+		else if (depth < DEPTH_MAX)
+			found = has_unnamed(m, path, depth + 1);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
 /* Does the old listing say all that there is to say? */
 static bool is_complete(const struct merge *m)
 {
@@ -410,6 +443,9 @@ int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,
 		return -1;
 	read_old(&m, dirfd, name);
 	if (m.old.foreign || !holds_all_of_old(&m) || is_complete(&m))
+		return 0;
+	/* none is no lie; one that is short already gets less so */
+	if (!m.old.count && has_unnamed(&m, "", 0))
 		return 0;
 	if (write_listing(&m, dirfd, name, err))
 		return err_wrap(err, "%s trees/%s", repo->id, name);

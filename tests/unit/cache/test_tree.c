@@ -165,6 +165,41 @@ static void test_full_listing_kept(void **state)
 	fixture_close(&x);
 }
 
+/* Of what a client linked before we know neither size nor bytes: no listing, which
+ * would hide it from clients, unless a lock names all of it. */
+static void test_more_in_snapshot(void **state)
+{
+	static const char *const mine[] = { "a", "deep/er/b", NULL };
+	static const char *const old[] = { NULL, "rubbish" };
+	struct str want CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	list(&want, mine);
+	for (size_t i = 0; i < ARRAY_LEN(old); i++) {
+		struct fixture x;
+
+		fixture_open(&x);
+		x.l.name = xstrdup("sample");
+		if (old[i])
+			put_text(x.dir, TREE, old[i]);
+		sample_add(x.repo, "a", 10, false);
+		fill_snapshot(&x, x.repo);
+		put_link(x.dir, REPO "/snapshots/" A40 "/deep/er/b",
+			 "../../../../blobs/" A40);
+		put_text(x.dir, REPO "/blobs/" A40, "x");
+		put_link(x.dir, REPO "/snapshots/" A40 "/elsewhere", "a");
+		write_tree(&x);
+		if (old[i])
+			assert_text(x.dir, TREE, old[i]);
+		else
+			assert_false(is_there(x.dir, TREE));
+		sample_add(x.repo, "deep/er/b", 10, false);
+		write_tree(&x);
+		assert_bytes(x.dir, TREE, want.ptr, want.len);
+		fixture_close(&x);
+	}
+}
+
 /* What it knows more than we do (xet_hash) is not lost, byte for byte. */
 static void test_xet_kept(void **state)
 {
@@ -287,6 +322,7 @@ int run_tree_tests(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_union),
 		cmocka_unit_test(test_full_listing_kept),
+		cmocka_unit_test(test_more_in_snapshot),
 		cmocka_unit_test(test_xet_kept),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_twice),
