@@ -33,7 +33,7 @@ static bool is_trusted(int dirfd, const struct stat *st)
 {
 	struct stat dir;
 
-	return S_ISREG(st->st_mode) &&
+	return S_ISREG(st->st_mode) && !(st->st_mode & S_IWOTH) &&
 	       (st->st_uid == geteuid() || st->st_uid == 0 ||
 		(!fstat(dirfd, &dir) && st->st_uid == dir.st_uid));
 }
@@ -60,7 +60,9 @@ static int load(struct checked *k, struct error *err)
 	if (fd < 0 || fstat(fd, &st))
 		return err_sys(err, errno, "%s", k->name);
 	if (!is_trusted(k->dirfd, &st))
-		return err_set(err, ERR_FORMAT, "%s: somebody else's", k->name);
+		return err_set(err, ERR_FORMAT,
+			       "%s: somebody else's, or anybody may write it",
+			       k->name);
 	if ((uint64_t)st.st_size > STAMPS_LIMIT)
 		return err_set(err, ERR_FORMAT, "%s: too large", k->name);
 	str_fill(&text, '\0', (size_t)st.st_size);

@@ -111,6 +111,10 @@ cannot_write() { # nor does it make a place of its own
 	expect 0 itts verify --quick --cache "$C"
 	says "somebody else's"
 	quick 4
+	chmod o+w "$C/$STATE"
+	expect 0 itts verify --quick --cache "$C"
+	says "anybody may write it"
+	quick 4
 }
 model_dir() {
 	make_store "$T/s" "$T/m.json" <<-'SPEC'
