@@ -42,7 +42,9 @@ struct survey {
 	struct verify_report out;
 	struct strlist blobs; /* regular files in blobs/ */
 	struct tree listed;   /* by the listing of the snapshot */
+	bool has_listing;     /* one that counts */
 	size_t met;	      /* of its files, in the snapshot */
+	size_t unlisted;      /* links of the snapshot that it lacks */
 	void (*visit)(struct survey *s, const struct entry *e);
 };
 
@@ -223,8 +225,10 @@ static void visit_link(struct survey *s, const struct entry *e,
 		note(s, VERIFY_BAD_LINK, e->path,
 		     b == BENEATH_FAILED ? strerrordesc_np(errno)
 					 : beneath_text(b));
+	else if (!f)
+		s->unlisted++;
 	/* a blob by another name, or the blob of another file */
-	else if (f && !leads_to(text, f))
+	else if (!leads_to(text, f))
 		add_probe(s, e->path, f->size, tree_want(f));
 }
 
@@ -266,6 +270,15 @@ static void check_listed(struct survey *s, const char *commit)
 	}
 }
 
+/* Clients take a listing for the whole commit: what it lacks they never get. */
+static void note_short(struct survey *s, const char *tree)
+{
+	char *why CLEANUP(free_ptr) = xasprintf(
+		"lacks %zu of the files that the snapshot holds", s->unlisted);
+
+	note(s, VERIFY_BAD_LISTING, tree, why);
+}
+
 static void survey_snapshot(struct survey *s, const char *commit)
 {
 	char *path CLEANUP(free_ptr) = xasprintf("snapshots/%s", commit);
@@ -274,15 +287,21 @@ static void survey_snapshot(struct survey *s, const char *commit)
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct error why = { 0 };
 
+	s->has_listing = false;
+	s->met = s->unlisted = 0;
 	if (file_read_all(s->cache->fd, full, TREE_LIMIT, &text, &why)) {
 		if (why.code != ERR_NOT_FOUND)
 			note(s, VERIFY_UNREADABLE, tree, why.msg);
 	} else if (tree_parse(&s->listed, text.ptr, text.len, &why)) {
-		note(s, VERIFY_EXTRA, tree, "a listing that nobody can read");
+		note(s, VERIFY_BAD_LISTING, tree,
+		     "malformed, clients pay no heed to it");
+	} else {
+		s->has_listing = !s->listed.foreign;
 	}
-	s->met = 0;
 	walk(s, path, 0);
 	check_listed(s, commit);
+	if (s->has_listing && s->unlisted)
+		note_short(s, tree);
 	tree_release(&s->listed);
 }
 

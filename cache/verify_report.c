@@ -20,6 +20,7 @@ static const struct {
 	[VERIFY_BAD_REF] = { "bad ref", true },
 	[VERIFY_BAD_LINK] = { "bad link", true },
 	[VERIFY_LEFTOVER] = { "leftover", false },
+	[VERIFY_BAD_LISTING] = { "bad listing", false },
 	[VERIFY_UNREADABLE] = { "unreadable", true },
 };
 

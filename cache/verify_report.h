@@ -11,13 +11,14 @@ enum verify_state {
 	VERIFY_MISSING,
 	VERIFY_WRONG_SIZE,
 	VERIFY_WRONG_DIGEST,
-	VERIFY_NOT_FILE,   /* not a regular file */
-	VERIFY_EXTRA,	   /* there, but nothing asks for it (no damage) */
-	VERIFY_POINTER,	   /* a Git LFS pointer instead of content */
-	VERIFY_BAD_REF,	   /* refs/X: newline, no snapshot, not a commit */
-	VERIFY_BAD_LINK,   /* dangling, or leads out of the cache */
-	VERIFY_LEFTOVER,   /* .incomplete, .itts-part (no damage) */
-	VERIFY_UNREADABLE, /* EIO, EACCES: detail says */
+	VERIFY_NOT_FILE,    /* not a regular file */
+	VERIFY_EXTRA,	    /* there, but nothing asks for it (no damage) */
+	VERIFY_POINTER,	    /* a Git LFS pointer instead of content */
+	VERIFY_BAD_REF,	    /* refs/X: newline, no snapshot, not a commit */
+	VERIFY_BAD_LINK,    /* dangling, or leads out of the cache */
+	VERIFY_LEFTOVER,    /* .incomplete, .itts-part (no damage) */
+	VERIFY_BAD_LISTING, /* trees/X: malformed, or short (no damage) */
+	VERIFY_UNREADABLE,  /* EIO, EACCES: detail says */
 	VERIFY_STATES
 };
 const char *verify_state_name(enum verify_state s); /* "wrong digest" */

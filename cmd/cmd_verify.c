@@ -163,8 +163,8 @@ static void put_summary(struct app *app, const struct verify_report *r)
 			 (unsigned long long)r->known_files);
 	if (other && !app->options->verbose)
 		app_note(app,
-			 "%llu extra or left over, no damage (--verbose lists "
-			 "them)",
+			 "%llu extra, left over or badly listed, no damage "
+			 "(--verbose lists them)",
 			 (unsigned long long)other);
 }
 
@@ -411,8 +411,9 @@ const struct command cmd_verify = {
 		"cache is checked against a lock, or with none against itself: "
 		"each blob against its own name, each snapshot link, ref and "
 		"listing for sense. Caches that Python filled are fine.\n\n"
-		"What is damaged is listed, and the status is 9; leftovers and "
-		"files that nothing asks for are no damage. Nothing is "
+		"What is damaged is listed, and the status is 9; leftovers, "
+		"files that nothing asks for and listings that are malformed "
+		"or short are no damage. Nothing is "
 		"mended or deleted (itts-pack repair does that).\n\n"
 		"What was found right is remembered, where the cache has a "
 		".locks directory or the model directory a record of "

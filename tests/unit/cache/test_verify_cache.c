@@ -188,6 +188,13 @@ static void unreadable_listing(struct fixture *x)
 	put_text(x->dir, TREE, "{\"format_version\": 1, \"files\": {");
 }
 
+static void short_listing(struct fixture *x)
+{
+	char *link CLEANUP(free_ptr) = xasprintf("../../blobs/%s", x->config);
+
+	put_link(x->dir, SNAP "/more.json", link);
+}
+
 static void own_file(struct fixture *x)
 {
 	remove_file(x->dir, SNAP "/config.json");
@@ -267,8 +274,12 @@ static const struct {
 	  "/zz.txt|named by the listing in trees/\n",
 	  1 },
 	{ unreadable_listing,
-	  "extra|acme/tiny-tts|trees/" COMMIT
-	  ".json|a listing that nobody can read\n",
+	  "bad listing|acme/tiny-tts|trees/" COMMIT
+	  ".json|malformed, clients pay no heed to it\n",
+	  0 },
+	{ short_listing,
+	  "bad listing|acme/tiny-tts|trees/" COMMIT
+	  ".json|lacks 1 of the files that the snapshot holds\n",
 	  0 },
 	{ own_file,
 	  "wrong digest|acme/tiny-tts|snapshots/" COMMIT
