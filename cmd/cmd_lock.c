@@ -65,14 +65,45 @@ static void put_json(struct app *app, const struct work *w,
 	app_json_end(app, &j);
 }
 
-static void put_diff(struct app *app, const struct strlist *diff)
-{
-	struct str text CLEANUP(str_release) = STR_INIT;
+#define PRINT_AT_ONCE 65536
+#define OTHERWISE     "~ manifest or groups" /* where no file differs */
 
-	for (size_t i = 0; i < diff->count; i++)
-		str_addf(&text, "%s\n", diff->items[i]);
-	if (!app->options->json)
-		app_print(app, &text);
+struct printing {
+	struct app *app;
+	struct str text;
+};
+
+static void print_line(void *ctx, const char *line)
+{
+	struct printing *p = ctx;
+
+	str_addf(&p->text, "%s\n", line);
+	if (p->text.len < PRINT_AT_ONCE)
+		return;
+	app_print(p->app, &p->text);
+	str_clear(&p->text);
+}
+
+/* Not gathered: with two long locks in memory there is no room for all lines. */
+static void print_diff(struct app *app, const struct work *w,
+		       const struct lock *old, bool same)
+{
+	struct printing p = { .app = app, .text = STR_INIT };
+
+	if (lock_diff_each(old, &w->lock, print_line, &p) == 0 && !same)
+		print_line(&p, OTHERWISE);
+	app_print(app, &p.text);
+	str_release(&p.text);
+}
+
+static void put_json_diff(struct app *app, struct work *w,
+			  const struct lock *old, bool same, bool written)
+{
+	struct strlist diff CLEANUP(strlist_release) = { 0 };
+
+	if (lock_diff(old, &w->lock, &diff) == 0 && !same)
+		strlist_add(&diff, OTHERWISE);
+	put_json(app, w, &diff, written);
 }
 
 /* --locked: the file is there and fits. Needs no network. */
@@ -158,22 +189,18 @@ static int is_canonical(const struct work *w, bool *out, struct error *err)
 static int finish(struct app *app, struct work *w, const struct lock *old,
 		  bool exists, struct error *err)
 {
-	struct strlist diff CLEANUP(strlist_release) = { 0 };
 	bool same = exists && same_lock(old, &w->lock), canonical = same;
-	size_t n = lock_diff(old, &w->lock, &diff);
 	bool write;
 
 	if (same && is_canonical(w, &canonical, err) != 0)
 		return -1;
 	write = !canonical && !app->options->check;
-	if (!same && n == 0)
-		strlist_add(&diff, "~ manifest or groups");
 	if (write && work_write_lock(w, err) != 0)
 		return -1;
 	if (app->options->json)
-		put_json(app, w, &diff, write);
-	if (exists || app->options->check)
-		put_diff(app, &diff);
+		put_json_diff(app, w, old, same, write);
+	else if (exists || app->options->check)
+		print_diff(app, w, old, same);
 	if (write)
 		app_note(app,
 			 same ? "wrote %s again: it says the same, in the "

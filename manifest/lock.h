@@ -111,5 +111,8 @@ uint64_t lock_total(const struct lock *l); /* bytes of distinct payloads */
  * canonical bytes are the same. */
 size_t lock_diff(const struct lock *from, const struct lock *to,
 		 struct strlist *out);
+/* The same, line by line: there may be as many as files in both. */
+size_t lock_diff_each(const struct lock *from, const struct lock *to,
+		      void (*put)(void *ctx, const char *line), void *ctx);
 
 #endif

@@ -3,29 +3,42 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SHORT_DIGEST 16 /* digits that tell two apart for people */
 
-/* what: "" or the repo, maybe with a path. NULL is shown as "none". */
-static void put_line(struct strlist *out, const char *what, const char *field,
-		     const char *from, const char *to)
+struct lines {
+	void (*put)(void *ctx, const char *line);
+	void *ctx;
+	size_t count;
+};
+
+/* Frees the line. */
+static void take(struct lines *out, char *line)
 {
-	strlist_take(out,
-		     xasprintf("~ %s%s%s %s -> %s", what, *what ? ": " : "",
-			       field, from ? from : "none", to ? to : "none"));
+	out->put(out->ctx, line);
+	out->count++;
+	free(line);
 }
 
-static void put_change(struct strlist *out, const char *what, const char *field,
+/* what: "" or the repo, maybe with a path. NULL is shown as "none". */
+static void put_line(struct lines *out, const char *what, const char *field,
+		     const char *from, const char *to)
+{
+	take(out, xasprintf("~ %s%s%s %s -> %s", what, *what ? ": " : "", field,
+			    from ? from : "none", to ? to : "none"));
+}
+
+static void put_change(struct lines *out, const char *what, const char *field,
 		       const char *from, const char *to)
 {
 	if (from && to ? strcmp(from, to) != 0 : from != to)
 		put_line(out, what, field, from, to);
 }
 
-static void put_digests(struct strlist *out, const char *what,
-			const char *field, const struct digest *from,
-			const struct digest *to)
+static void put_digests(struct lines *out, const char *what, const char *field,
+			const struct digest *from, const struct digest *to)
 {
 	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
 
@@ -58,7 +71,7 @@ static char *join(const struct strlist *l)
 	return l->count ? str_detach(&text) : NULL;
 }
 
-static void put_lists(struct strlist *out, const char *what, const char *field,
+static void put_lists(struct lines *out, const char *what, const char *field,
 		      const struct strlist *from, const struct strlist *to)
 {
 	char *a CLEANUP(free_ptr) = join(from);
@@ -77,23 +90,22 @@ static struct strlist views_of(const struct lock_file *f)
 	return l;
 }
 
-static void put_file(struct strlist *out, char sign, const struct lock_repo *r,
+static void put_file(struct lines *out, char sign, const struct lock_repo *r,
 		     const struct lock_file *f)
 {
-	strlist_take(out, xasprintf("%c %s %s %" PRIu64, sign, r->id, f->path,
-				    f->size));
+	take(out,
+	     xasprintf("%c %s %s %" PRIu64, sign, r->id, f->path, f->size));
 }
 
-static void diff_file(struct strlist *out, const struct lock_repo *r,
+static void diff_file(struct lines *out, const struct lock_repo *r,
 		      const struct lock_file *from, const struct lock_file *to)
 {
 	char *what CLEANUP(free_ptr) = xasprintf("%s %s", r->id, from->path);
 	struct strlist a = views_of(from), b = views_of(to);
 
 	if (from->size != to->size)
-		strlist_take(out,
-			     xasprintf("~ %s: size %" PRIu64 " -> %" PRIu64,
-				       what, from->size, to->size));
+		take(out, xasprintf("~ %s: size %" PRIu64 " -> %" PRIu64, what,
+				    from->size, to->size));
 	put_digests(out, what, "sha256", &from->sha256, &to->sha256);
 	put_digests(out, what, "etag", &from->etag, &to->etag);
 	put_change(out, what, "url", from->url, to->url);
@@ -101,7 +113,7 @@ static void diff_file(struct strlist *out, const struct lock_repo *r,
 }
 
 /* Both are sorted by path: one walk. */
-static void diff_files(struct strlist *out, const struct lock_repo *from,
+static void diff_files(struct lines *out, const struct lock_repo *from,
 		       const struct lock_repo *to)
 {
 	size_t i = 0, k = 0;
@@ -126,7 +138,7 @@ static void diff_files(struct strlist *out, const struct lock_repo *from,
 		put_file(out, '+', to, &to->files[k]);
 }
 
-static void put_mirrors(struct strlist *out, const char *what,
+static void put_mirrors(struct lines *out, const char *what,
 			const struct mirrors *from, const struct mirrors *to)
 {
 	const struct mirror *old = mirrors_find(from, MIRROR_MODELSCOPE);
@@ -137,7 +149,7 @@ static void put_mirrors(struct strlist *out, const char *what,
 	put_change(out, what, "mirrors." MIRROR_MODELSCOPE, a, b);
 }
 
-static void put_archive(struct strlist *out, const char *what,
+static void put_archive(struct lines *out, const char *what,
 			const struct archive_ref *from,
 			const struct archive_ref *to)
 {
@@ -147,7 +159,7 @@ static void put_archive(struct strlist *out, const char *what,
 	put_change(out, what, "archive", a, b);
 }
 
-static void diff_repo(struct strlist *out, const struct lock_repo *from,
+static void diff_repo(struct lines *out, const struct lock_repo *from,
 		      const struct lock_repo *to)
 {
 	const char *id = to->id;
@@ -196,20 +208,20 @@ static size_t rank(const struct lock *l, size_t i)
 	return n;
 }
 
-static void whole_repo(struct strlist *out, char sign,
-		       const struct lock_repo *r)
+static void whole_repo(struct lines *out, char sign, const struct lock_repo *r)
 {
-	strlist_take(out, xasprintf("%c %s %s (%s), %zu files", sign,
-				    repo_type_name(r->type), r->id, r->commit,
-				    r->file_count));
+	take(out, xasprintf("%c %s %s (%s), %zu files", sign,
+			    repo_type_name(r->type), r->id, r->commit,
+			    r->file_count));
 	for (size_t i = 0; i < r->file_count; i++)
 		put_file(out, sign, r, &r->files[i]);
 }
 
-size_t lock_diff(const struct lock *from, const struct lock *to,
-		 struct strlist *out)
+size_t lock_diff_each(const struct lock *from, const struct lock *to,
+		      void (*put)(void *ctx, const char *line), void *ctx)
 {
-	size_t before = out->count, last = 0, at = 0;
+	struct lines lines = { put, ctx, 0 }, *out = &lines;
+	size_t last = 0, at = 0;
 	bool moved = false;
 
 	put_change(out, "", "name", from->name, to->name);
@@ -231,6 +243,17 @@ size_t lock_diff(const struct lock *from, const struct lock *to,
 		diff_repo(out, old, &to->repos[i]);
 	}
 	if (moved)
-		strlist_add(out, "~ order of the repos");
-	return out->count - before;
+		take(out, xstrdup("~ order of the repos"));
+	return out->count;
+}
+
+static void add_line(void *ctx, const char *line)
+{
+	strlist_add(ctx, line);
+}
+
+size_t lock_diff(const struct lock *from, const struct lock *to,
+		 struct strlist *out)
+{
+	return lock_diff_each(from, to, add_line, out);
 }

@@ -4,7 +4,7 @@
 # 9 GiB, and without shared extents.
 . "$(dirname "$0")/lib.sh"
 
-need python3 mkfs.xfs xfs_io filefrag bsdtar busybox strace
+need python3 jq mkfs.xfs xfs_io filefrag bsdtar busybox strace ssh-keygen
 need_root
 [ -z "${ITTS_LONG:-}" ] || dd if=/dev/null of="$T/x.img" bs=1 seek=40G 2>/dev/null
 [ -n "${ITTS_LONG:-}" ] || dd if=/dev/null of="$T/x.img" bs=1 seek=16G 2>/dev/null
@@ -38,6 +38,43 @@ SPEC
 	# hole-free where the bundle is, and equal
 	cmp "$X/models/odd.bin" "$X"/store/models--acme--voice/snapshots/*/odd.bin
 	same "$(stat -c %s "$X/models/big.bin")" $SIZE
+}
+rest() { # the other commands that see the payload, or might
+	local taken=$X/taken blob command
+	local pack=("$PROGRAM" pack --offline --cache "$X/store" --lock "$T/big.json")
+	for command in inspect scan "sbom -o $T/bom"; do
+		# shellcheck disable=SC2086
+		within 0 "$PROGRAM" $command "$X/big.tar"
+	done
+	# a pickle that is one string
+	python3 -c 'import sys; f = open(sys.argv[1], "wb"); n = int(sys.argv[2])
+f.write(b"\x80\x04\x8e" + n.to_bytes(8, "little")); f.seek(n, 1); f.write(b".")' "$X/one.pkl" $SIZE
+	within 0 "$PROGRAM" scan "$X/one.pkl"
+	prints "1 allow-listed"
+	within 0 "${pack[@]}" -o "$X/thin.tar" --for "$X/big.tar"
+	within 0 "$PROGRAM" install "$X/thin.tar" --cache "$X/hub"
+	mkdir "$X/v"
+	within 0 "${pack[@]}" -o "$X/v/big.tar" --volume-size fat32
+	within 0 "$PROGRAM" install "$X/v" --cache "$taken"
+	rm -r "$X/v"
+	for command in ls du gc inventory; do
+		within 0 "$PROGRAM" $command --cache "$taken"
+	done
+	within 0 "$PROGRAM" export acme/voice --cache "$taken" -o "$X/e.tar"
+	blob=$(find "$taken" -type f -path '*/blobs/*' -size +1G)
+	rm "$blob"
+	within 0 "$PROGRAM" repair --cache "$taken" --from "$X/e.tar"
+	flip "$blob" $((SIZE - 1))
+	within 0 "$PROGRAM" repair --cache "$taken" --from "$X/hub"
+	rm -r "$taken"
+	within 0 "$PROGRAM" import "$X/e.tar" --cache "$taken"
+	rm -r "$taken"
+	within 0 "$PROGRAM" import "$X/hub" --cache "$taken"
+	rm -r "$taken"
+	within 0 "$PROGRAM" adopt "$X/models" --lock "$T/big.json" --cache "$taken"
+	rm -r "$taken"
+	ssh-keygen -q -t ed25519 -N "" -f "$T/key"
+	within 0 "$PROGRAM" sign "$X/big.tar" --key "$T/key"
 }
 clones() { # what the unit tests only see refused elsewhere
 	local unit=${PROGRAM%/*}/test-bundle
@@ -101,6 +138,7 @@ quick() { # --version: prints, and does nothing else
 
 check "5 GiB (9 with ITTS_LONG): memory, shared extents, less than 1 % added" big
 [ -z "${ITTS_LONG:-}" ] || check "the same through a pipe" stream
+[ -z "${ITTS_LONG:-}" ] || check "the other commands" rest
 check "what is shared is hashed, whatever becomes of where it came from" clones
 check "inspect reads the front alone" front
 check "sizes around the limits" real_sizes

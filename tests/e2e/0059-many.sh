@@ -66,6 +66,24 @@ registry() { # of which an image of two files carries the manifest of all
 	within 0 "$PROGRAM" install "oci:127.0.0.1:$port/acme/few:v1" --plain-http --cache "$X/few" --model-dir "$X/few.m"
 	same "$(cat "$X/few.m/few/b")" b
 }
+other_names() { # two locks, and each line in which they differ
+	python3 - "$X/hub-root/models/acme/names" <<'PYTHON'
+import os, sys
+for commit in "ab":
+    for i in range(50000):
+        place = "%s/%s/d%03d" % (sys.argv[1], commit * 40, i // 100)
+        if i % 100 == 0:
+            os.makedirs(place)
+        with open("%s/%s-%05d.bin" % (place, (commit + "-long-name") * 8, i), "w") as f:
+            f.write("x")
+PYTHON
+	start_hub hub "$X/hub-root"
+	for commit in "$(printf 'a%.0s' {1..40})" "$(printf 'b%.0s' {1..40})"; do
+		within 0 "$PROGRAM" lock "acme/names@$commit" --endpoint "$hub" --cache "$X/names" --lock "$T/names.json"
+	done
+	same "$(grep -c '^[-+] acme/names d' "$T/out")" 100000
+	rm -r "$X/hub-root"
+}
 one_more() { # pack says so before it writes anything
 	jq -c '.repos[0].files[0] as $f | .repos[1].files += [$f | .path = "c" | del(.views)]' "$T/many.json" >"$T/more.json"
 	expect 7 itts pack --offline --cache "$X/store" --lock "$T/more.json" -o "$X/more.tar"
@@ -76,4 +94,5 @@ check "50,000 files" many
 check "every command" every
 check "a registry" registry
 check "one file more" one_more
+[ -z "${ITTS_LONG:-}" ] || check "two locks that differ in all names" other_names
 finish
