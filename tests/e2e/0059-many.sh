@@ -74,7 +74,7 @@ for commit in "ab":
         place = "%s/%s/d%03d" % (sys.argv[1], commit * 40, i // 100)
         if i % 100 == 0:
             os.makedirs(place)
-        with open("%s/%s-%05d.bin" % (place, (commit + "-long-name") * 8, i), "w") as f:
+        with open("%s/%s-%05d.bin" % (place, (commit + "-long-name") * 6, i), "w") as f:
             f.write("x")
 PYTHON
 	start_hub hub "$X/hub-root"
