@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- endpoints that lie ----------------------------------------------------- */
 
@@ -353,6 +354,34 @@ static void waits_aside_have_an_end(void **state)
 	assert_int_equal(f->stats.got_files, 3);
 }
 
+/* The first is refused, while the second takes longer than that. */
+static uint64_t refused_ms, third_ms;
+static bool pause_all(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	unsigned n = x->server == h->front ? ++h->number : 0;
+
+	(void)keep;
+	if (n == 1)
+		refused_ms = clock_ms();
+	if (n == 2)
+		usleep(300000);
+	if (n == 3)
+		third_ms = clock_ms();
+	return n == 1 &&
+	       answer(x, "429 Slow Down", "Retry-After: 1\r\n", "", 0);
+}
+
+/* The pause that an endpoint asks for holds for the files that come next as well. */
+static void pause_holds_for_all(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.fault = pause_all;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_true(third_ms - refused_ms >= 900);
+}
+
 static void expired_link(void **state)
 {
 	struct fixture *f = *state;
@@ -404,6 +433,7 @@ int run_failover_tests(void)
 		TEST(progress_earns_attempts),
 		TEST(waits_aside),
 		TEST(waits_aside_have_an_end),
+		TEST(pause_holds_for_all),
 		TEST(expired_link),
 		TEST(one_fails_others_come),
 	};
