@@ -24,10 +24,12 @@
 
 /* --- the archive ------------------------------------------------------------- */
 
-/* A pipe cannot be read twice: it goes into a file without a name first. */
+/* A pipe cannot be read twice: it goes into a file first, one without a name where
+ * there are such. */
 static int spool(struct import_run *run, int from, struct error *err)
 {
 	char *buf CLEANUP(free_ptr) = xmalloc(SPOOL_PIECE);
+	struct atomic_file spooled CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
 	int fd CLEANUP(close_fd) = -1;
 	size_t got;
 
@@ -37,11 +39,12 @@ static int spool(struct import_run *run, int from, struct error *err)
 			       run->name);
 	if (install_open_store(&run->store, run->o, err))
 		return -1;
-	fd = openat(hfcache_fd(run->store), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return err_sys(err, errno, "%s: no temporary file for %s",
-			       hfcache_root(run->store), run->name);
+	if (atomic_open_unnamed(&spooled, hfcache_fd(run->store), "import",
+				0600, err))
+		return err_wrap(err, "%s: no temporary file for %s",
+				hfcache_root(run->store), run->name);
+	fd = take_fd(&spooled.fd);
+	atomic_abort(&spooled); /* if it had a name, it has none now */
 	do {
 		if (cancel_check(run->o->cancel, err) ||
 		    file_read_full(from, buf, SPOOL_PIECE, &got, run->name,

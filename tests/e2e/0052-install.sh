@@ -211,6 +211,17 @@ imports() { # a cache that a colleague packed, in all the ways people do it
 	expect 0 itts install --import "$T/x.tar" --cache "$T/im2" --json
 	same "$(jq .blobs "$T/out")" 0
 }
+spool_of_a_pipe() { # NFS has no files without a name; what a pipe brings needs one all the same
+	local n
+	from_pipe() { cat "$T/x.tar.zst" | strace -o "$T/trace" "$@"; }
+	from_pipe -e trace=openat "$PROGRAM" install --import - --cache "$T/sp0"
+	n=$(grep openat "$T/trace" | grep -n 'O_TMPFILE.*= [0-9]' | head -1 | cut -d: -f1)
+	test "$n" -gt 0
+	expect 0 from_pipe -e inject=openat:error=EOPNOTSUPP:when="$n" "$PROGRAM" install --import - --cache "$T/sp1"
+	grep -q 'O_TMPFILE.*EOPNOTSUPP.*INJECTED' "$T/trace"
+	cache_is_honest "$T/sp1"
+	same "$(find "$T/sp1" -name '*import*')" ""
+}
 two_at_once() { # the second waits for the first
 	itts install "$T/b.tar" --cache "$T/two" --model-dir "$T/two-m" >"$T/out1" 2>&1 &
 	itts install "$T/c.tar" --cache "$T/two" --model-dir "$T/two-m2" >"$T/out2" 2>&1
@@ -231,5 +242,6 @@ check "listings" listings
 check "files that people edit" edited
 check "files that stood there before" foreign
 check "--import of tar, tar.gz, tar.zst, tar.xz, zip, with and without links" imports
+check "--import from a pipe where no file can be without a name" spool_of_a_pipe
 check "two installations at once" two_at_once
 finish
