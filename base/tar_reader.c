@@ -210,6 +210,11 @@ int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
 	return reader_open(out, fd, true, err);
 }
 
+bool tar_is_compressed(const struct tar_reader *r)
+{
+	return archive_filter_count(r->a) > 1; /* one is that for none */
+}
+
 int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
 {
 	return reader_open(out, fd, false, err);

@@ -26,6 +26,8 @@ struct tar_reader;
  * for (zstd, gzip, xz, bzip2, lz4, none). */
 int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
 	MUST_CHECK;
+/* Of a stream that was read from: does a filter unpack it? */
+bool tar_is_compressed(const struct tar_reader *r);
 /* An archive (tar of any kind, zip; compressed or not). */
 int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
 	MUST_CHECK;

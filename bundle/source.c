@@ -306,7 +306,9 @@ static int not_a_bundle(const struct bundle_source *s, enum sniff_kind kind,
 			const char *what, struct error *err)
 {
 	err_set(err, ERR_FORMAT, "%s: not a bundle of itts-pack but %s%s",
-		s->name, what, s->stream ? ", compressed" : "");
+		s->name, what,
+		s->stream && tar_is_compressed(s->stream) ? ", compressed"
+							  : "");
 	if (kind == SNIFF_ARCHIVE)
 		err_hint(err, "an archive of a Hub cache is installed with "
 			      "--import");

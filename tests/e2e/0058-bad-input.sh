@@ -223,7 +223,20 @@ errors_as_json() {
 	same "$(jq -r .error.class "$T/out")" integrity
 }
 
+from_pipes() { # what is said to be compressed is
+	local command=$1
+	expect 7 sh -c "$command"' | "$0" verify -' "$PROGRAM"
+	one_error
+	same "$(cut -d: -f3- "$T/err")" " not a bundle of itts-pack but $2"
+}
+pipes() {
+	from_pipes "echo hi" "something else"
+	from_pipes ":" "an empty file"
+	from_pipes "echo hi | gzip" "something else, compressed"
+}
+
 check "files that are no bundles" no_bundles
+check "what comes through a pipe and is no bundle" pipes
 check "a directory" directory
 check "a FIFO" fifo
 check "manifests beyond every limit" malformed

@@ -118,8 +118,8 @@ static const struct {
 	size_t count, models;
 	size_t files, all; /* chosen by default, with every group */
 } recipes[] = {
-	{ "indextts-2", rows_2, ARRAY_LEN(rows_2), 6, 32, 34 },
-	{ "indextts-2.5", rows_25, ARRAY_LEN(rows_25), 6, 18, 32 },
+	{ "indextts-2", rows_2, ARRAY_LEN(rows_2), 6, 34, 36 },
+	{ "indextts-2.5", rows_25, ARRAY_LEN(rows_25), 6, 20, 34 },
 };
 
 static void load(struct manifest *m, const char *name)
