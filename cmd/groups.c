@@ -159,7 +159,7 @@ static const struct option network[] = {
 	  .value = "FILE",
 	  .help = "trust these certificates (PEM) instead of the system's "
 		  "(default: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, "
-		  "CURL_CA_BUNDLE)" },
+		  "CURL_CA_BUNDLE, and the directory SSL_CERT_DIR)" },
 	{ .name = "connections",
 	  .kind = OPTION_NUMBER,
 	  .field = offsetof(struct options, connections),

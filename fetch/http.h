@@ -51,7 +51,7 @@ struct http_response {
 	char linked_etag
 		[256]; /* X-Linked-Etag of the first hop that has one, or "" */
 	uint64_t linked_size;	 /* X-Linked-Size likewise, UINT64_MAX: none */
-	char challenge[1024];	 /* WWW-Authenticate of the last hop */
+	char challenge[1024];	 /* WWW-Authenticate of the last hop, all */
 	char content_digest[96]; /* Docker-Content-Digest of the last hop */
 	char error_code[64];	 /* X-Error-Code of the last hop */
 	char error_message[256]; /* or what the body says in its place */

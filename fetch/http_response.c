@@ -262,7 +262,6 @@ static const struct text_field {
 	TEXT("Content-Type", content_type, false),
 	TEXT("ETag", etag, false),
 	TEXT("X-Linked-Etag", linked_etag, true),
-	TEXT("WWW-Authenticate", challenge, false),
 	TEXT("Docker-Content-Digest", content_digest, false),
 	TEXT("X-Error-Code", error_code, false),
 	TEXT("X-Error-Message", error_message, false),
@@ -281,6 +280,15 @@ static const struct field {
 	{ "Link", set_link },
 };
 
+/* One list, in one field or in several (RFC 9110, 5.3). */
+static void add_challenge(struct http_response *res, const char *value)
+{
+	size_t n = strlen(res->challenge);
+
+	snprintf(res->challenge + n, sizeof(res->challenge) - n, "%s%s",
+		 n ? ", " : "", value);
+}
+
 static void set_field(struct http_response *res, struct header_parser *p,
 		      const char *name, const char *value)
 {
@@ -294,7 +302,9 @@ static void set_field(struct http_response *res, struct header_parser *p,
 		if (strcasecmp(name, f->name) == 0 && !(f->first && *text))
 			copy_value(text, f->size, value);
 	}
-	if (strcasecmp(name, "Retry-After") == 0)
+	if (strcasecmp(name, "WWW-Authenticate") == 0)
+		add_challenge(res, value);
+	else if (strcasecmp(name, "Retry-After") == 0)
 		set_retry_after(res, p, value);
 	else if (strcasecmp(name, "Date") == 0)
 		p->date = curl_getdate(value, NULL);

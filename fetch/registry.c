@@ -222,7 +222,8 @@ static int take_token(struct registry *r, const struct str *body,
 
 	if (json_parse(&doc, body->ptr, body->len, err) ||
 	    json_opt_string(doc, "token", &token, "", err) ||
-	    (!token && json_get_string(doc, "access_token", &token, "", err)))
+	    ((!token || !*token) &&
+	     json_get_string(doc, "access_token", &token, "", err)))
 		return err_wrap(err, "%s: token", r->ref->host);
 	registry_release(r);
 	r->token = xstrdup(token);
@@ -466,6 +467,9 @@ static int exchange(struct exchange *x, const char *url,
 			return -1;
 		if (is_whole(x))
 			return 0;
+		/* what came counts: only attempts in vain are numbered */
+		if (x->part && x->part->offset > x->from)
+			attempt = logins = 0;
 		/* who is behind a redirect has no claim to the password */
 		if (x->err.code == ERR_NONE && x->res.status == 401 &&
 		    !x->res.redirected && logins++ < 2) {
@@ -474,9 +478,13 @@ static int exchange(struct exchange *x, const char *url,
 			delay_ms = 0;
 			continue;
 		}
-		/* what came counts: only attempts in vain are numbered */
-		if (x->part && x->part->offset > x->from)
-			attempt = 0;
+		/* what is here already is not of this blob, or ranges are
+		 * not for this server: from the beginning */
+		if (x->res.status == 416 && x->from > 0 && ++attempt < most) {
+			if (hfcache_part_restart(x->part, err) < 0)
+				return -1;
+			continue;
+		}
 		d = retry_decide(&x->res, &x->err, ++attempt, most,
 				 clock_jitter());
 		if (d.verdict == RETRY_OK && attempt < most)

@@ -223,41 +223,42 @@ static const char *read_param(const char *p, struct str *value)
 	return p + (*p == '"');
 }
 
+/* Where a parameter of a Bearer challenge belongs, or NULL. */
+static char **param_of(struct registry_challenge *c, const char *key, size_t n)
+{
+	if (n == 5 && !strncasecmp(key, "realm", n))
+		return &c->realm;
+	if (n == 7 && !strncasecmp(key, "service", n))
+		return &c->service;
+	return n == 5 && !strncasecmp(key, "scope", n) ? &c->scope : NULL;
+}
+
+static bool is_word(const char *text, size_t n, const char *word)
+{
+	return n == strlen(word) && !strncasecmp(text, word, n);
+}
+
 bool registry_parse_challenge(const char *text, struct registry_challenge *out)
 {
-	static const char bearer[] = "Bearer ", basic[] = "Basic";
+	bool bearer = false, basic = false;
 
 	*out = (struct registry_challenge){ 0 };
-	text += strspn(text, " \t");
-	if (!strncasecmp(text, basic, strlen(basic)))
-		out->basic = true;
-	if (out->basic)
-		return true;
-	if (strncasecmp(text, bearer, strlen(bearer)) != 0)
-		return false;
-	text += strlen(bearer);
-	while (*text) {
+	for (text += strspn(text, " \t,"); *text;
+	     text += strspn(text, " \t,")) {
 		struct str value CLEANUP(str_release) = STR_INIT;
-		size_t n;
+		size_t n = strcspn(text, "= \t,");
+		char **to = bearer ? param_of(out, text, n) : NULL;
 
-		text += strspn(text, " \t,");
-		n = strcspn(text, "= \t,");
-		if (text[n] != '=')
-			break;
-		{
-			const char *key = text;
-			char **to = n == 5 && !strncasecmp(key, "realm", n)
-					    ? &out->realm
-				    : n == 7 && !strncasecmp(key, "service", n)
-					    ? &out->service
-				    : n == 5 && !strncasecmp(key, "scope", n)
-					    ? &out->scope
-					    : NULL;
-
-			text = read_param(text + n + 1, &value);
-			if (to && !*to)
-				*to = str_detach(&value);
+		if (text[n] != '=') { /* another scheme */
+			bearer = !out->realm && is_word(text, n, "Bearer");
+			basic |= is_word(text, n, "Basic");
+			text += n;
+			continue;
 		}
+		text = read_param(text + n + 1, &value);
+		if (to && !*to)
+			*to = str_detach(&value);
 	}
-	return out->realm;
+	out->basic = basic && !out->realm;
+	return out->realm || basic;
 }

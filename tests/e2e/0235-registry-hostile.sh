@@ -277,6 +277,26 @@ too_many() {
 	all_well
 	wrong 4 '[{"path": "^/v2/", "fault": "status", "status": 503}]' "has a fault" --retries
 }
+challenges() { # one that is known is enough; a token may have its other name
+	set_up "$reg" "[{\"path\": \"^/token\", \"fault\": \"status\", \"status\": 200,
+			\"body\": \"{\\\"token\\\": \\\"\\\", \\\"access_token\\\": \\\"t0ken\\\"}\"},
+		$(login Bearer "$reg/token" "Bearer t0ken" | jq -c '.others = ["Negotiate", "Basic realm=\"x\""]')]"
+	expect 0 pull "$T/several"
+	installed "$T/several"
+}
+expires() { # a token may do so as often as it likes, as long as bytes come
+	local cut="{$on_blob, \"fault\": \"cut\", \"after\": 300000, \"count\": 1}"
+	local login="{$on_blob, \"fault\": \"login\", \"scheme\": \"Bearer\", \"realm\": \"$reg/token\", \"count\": 1}"
+	set_up "$reg" "[$answer_token, $cut, $login, $cut, $login, $cut, $login]"
+	: >"$T/log/reg.requests"
+	expect 0 pull "$T/expires"
+	installed "$T/expires"
+	same "$(jq -r 'select(.path | contains("'"$BIG"'")) | .status' "$T/log/reg.requests" | grep -c 401)" 3
+	# not for nothing
+	set_up "$reg" "[$answer_token, {$on_blob, \"fault\": \"login\", \"scheme\": \"Bearer\", \"realm\": \"$reg/token\"}]"
+	expect 5 pull "$T/never"
+	clear_error big.bin
+}
 cut_off() { # goes on by a range; where there are none, from the beginning
 	all_well
 	set_up "$reg" "[{$on_blob, \"fault\": \"cut\", \"after\": 1000000, \"count\": 1}]"
@@ -290,6 +310,13 @@ cut_off() { # goes on by a range; where there are none, from the beginning
 	set_up "$reg" "[{$on_blob, \"fault\": \"cut\", \"after\": 1000000, \"count\": 1}, {$on_blob, \"fault\": \"no-range\"}]"
 	expect 0 pull "$T/cut2"
 	installed "$T/cut2"
+	set_up "$reg" "[{$on_blob, \"fault\": \"cut\", \"after\": 1000000, \"count\": 1}, {$on_blob, \"fault\": \"status\", \"status\": 416, \"count\": 1}]"
+	expect 0 pull "$T/cut3" --retries 3
+	installed "$T/cut3"
+	set_up "$reg" "[{$on_blob, \"fault\": \"status\", \"status\": 416}]"
+	expect 4 pull "$T/cut4"
+	clear_error big.bin
+	untouched "$T/cut4"
 	for lie in true false; do
 		set_up "$reg" "[{$on_blob, \"fault\": \"cut\", \"after\": 1000000, \"count\": 1}, {$on_blob, \"fault\": \"wrong-range\", \"lie\": $lie}]"
 		expect "$([ $lie = true ] && echo 9 || echo 7)" pull "$T/cut.$lie"
@@ -393,6 +420,8 @@ check "token servers" token_servers
 check "401 for ever, 403" no_entry
 check "no such image" absent
 check "too many requests" too_many
+check "several challenges, a token by its other name" challenges
+check "a token that expires again and again" expires
 check "cut in the middle" cut_off
 check "a wrong beginning" wrong_beginning
 check "an older one waits its turn in vain" turns

@@ -8,7 +8,8 @@ what its index.json calls the image. Manifests are had by tag and by digest, blo
 by digest, with ranges. Rules are those of fault.py, and:
 
     login    scheme, realm, accept     401 with a challenge, unless one of these
-                                       values is the request's Authorization
+             others                    values is the request's Authorization; more
+                                       challenges, each in a field of its own
     replace  file                      these bytes with their own digest in place of
                                        the manifest
     blob     file                      these bytes in place of those of the blob
@@ -130,7 +131,8 @@ class RegistryHandler(FaultHandler):
         if self.headers.get("Authorization") in rule.get("accept", []):
             return self.deliver(self.right(body), "login")
         value = '%s realm="%s",service="test"' % (rule["scheme"], rule["realm"])
-        answer = error(401, "UNAUTHORIZED", [("WWW-Authenticate", value)])
+        values = [value] + rule.get("others", [])
+        answer = error(401, "UNAUTHORIZED", [("WWW-Authenticate", v) for v in values])
         return self.deliver(answer, "login")
 
     def fault_replace(self, rule, body):

@@ -94,6 +94,10 @@ class Registry(unittest.TestCase):
         self.assertEqual(res.getheader("WWW-Authenticate"),
                          'Bearer realm="https://else/token",service="test"')
         self.assertEqual((self.last()["auth"], self.last()["canary"]), (True, False))
+        self.rules({"path": "manifests", "fault": "login", "scheme": "Basic", "realm": "r",
+                    "accept": [basic], "others": ["Negotiate"]}, canaries=["canary"])
+        self.assertEqual(self.get("manifests/v1").headers.get_all("WWW-Authenticate"),
+                         ['Basic realm="r",service="test"', "Negotiate"])
         self.assertEqual(self.get("manifests/v1", Authorization=basic).body, self.manifest)
         self.assertTrue(self.last()["canary"])
         self.blob(X_Other="a canary it is")

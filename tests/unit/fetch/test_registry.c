@@ -70,6 +70,17 @@ static void challenges(void **state)
 		{ "Negotiate", NULL, NULL, NULL, false, false },
 		{ "", NULL, NULL, NULL, false, false },
 		{ "Bearer realm=\"open", "open", NULL, NULL, true, false },
+		{ "Negotiate, Basic realm=\"r\"", NULL, NULL, NULL, true,
+		  true },
+		{ "Basic realm=\"r\", Bearer realm=\"https://a/t\","
+		  "service=\"s\"",
+		  "https://a/t", "s", NULL, true, false },
+		{ "Bearer realm=\"https://a/t\", Basic realm=\"r\"",
+		  "https://a/t", NULL, NULL, true, false },
+		{ "Negotiate abc==, Bearer realm=a , Digest realm=b,scope=c",
+		  "a", NULL, NULL, true, false },
+		{ "Digest realm=\"Basic\"", NULL, NULL, NULL, false, false },
+		{ "=,=\"", NULL, NULL, NULL, false, false },
 	};
 
 	(void)state;
