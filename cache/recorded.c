@@ -34,9 +34,14 @@ static int no_records(const char *model_dir, struct error *err)
 	struct stat st;
 	bool found = stat(model_dir, &st) == 0;
 
-	if (!found && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND,
-			       "there is no model directory %s", model_dir);
+	if (!found && errno == ENOENT) {
+		err_set(err, ERR_NOT_FOUND, "there is no model directory %s",
+			model_dir);
+		return err_hint(err,
+				"itts-pack install BUNDLE --model-dir %s "
+				"makes it",
+				model_dir);
+	}
 	if (!found || !S_ISDIR(st.st_mode))
 		return err_sys(err, found ? ENOTDIR : errno,
 			       "model directory %s", model_dir);

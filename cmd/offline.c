@@ -32,10 +32,14 @@ int offline_cache(struct app *app, struct str *out, struct error *err)
 	if (model_dir) {
 		if (app_absolute(app, model_dir, &text, err) != 0)
 			return -1;
-		if (stat(text.ptr, &st) != 0)
-			return err_set(err, ERR_NOT_FOUND,
-				       "there is no model directory %s",
-				       text.ptr);
+		if (stat(text.ptr, &st) != 0) {
+			err_set(err, ERR_NOT_FOUND,
+				"there is no model directory %s", text.ptr);
+			return err_hint(err,
+					"itts-pack install BUNDLE "
+					"--model-dir %s makes it",
+					model_dir);
+		}
 		if (!S_ISDIR(st.st_mode))
 			return err_sys(err, ENOTDIR, "model directory %s",
 				       text.ptr);

@@ -74,6 +74,8 @@ static int from_file(const char *path, struct manifest *out, struct error *err)
 			return 0;
 		err_wrap(err, "%s", path);
 	}
+	if (err->code == ERR_NOT_FOUND)
+		return err_hint(err, "itts-pack init -o %s writes one", path);
 	return kind_hint(path, "itts-manifest", err);
 }
 

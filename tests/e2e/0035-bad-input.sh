@@ -217,7 +217,9 @@ another_kind() { # one of our own files in the place of another; what is too lat
 	bad 6 itts pack --installer none --lock l.json --cache "$W/cache" --endpoint $NO -o x.tar :: --installer none
 	bad 2 itts fetch https://huggingface.co/acme/voice --cache "$W/cache" :: URL NAMESPACE/NAME
 	bad 3 itts env --model-dir file :: file directory
-	bad 6 itts verify --model-dir none :: "no model directory none"
+	bad 6 itts verify --model-dir none :: "no model directory none" "itts-pack install BUNDLE --model-dir none"
+	bad 6 itts env --model-dir none :: "no model directory" "itts-pack install BUNDLE --model-dir none"
+	bad 6 itts lock -m none.json :: "none.json: no such file" "itts-pack init -o none.json"
 	bad 3 itts verify --model-dir file :: file directory
 	rm "$W"/[lmi].json
 }
