@@ -2,6 +2,7 @@
 #ifndef ITTS_UNIT_FAKE_HUB_H
 #define ITTS_UNIT_FAKE_HUB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,7 +29,7 @@ struct fake_hub {
 	/* First chance at each request: true if it was answered; *keep then says
 	 * whether the connection stays open. */
 	bool (*fault)(struct fake_hub *h, const struct exchange *x, bool *keep);
-	unsigned number; /* for fault */
+	atomic_uint number; /* for fault; each connection has its thread */
 	struct server *front, *cdn;
 };
 
