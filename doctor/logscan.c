@@ -2,8 +2,9 @@
  * Logs of Python programs: a traceback is a line "Traceback (most recent call last):",
  * indented lines, and the exception with the rest of its text. Chained ones stand one
  * behind the other, the cause first. Colours, progress bars (\r) and the prefixes of
- * docker compose ("name  | ") are taken off, UTF-16 (of PowerShell) is made UTF-8. What the program survived, since a later
- * step was done, does not count; nor does what an earlier start left in the log.
+ * docker compose ("name  | ") are taken off, UTF-16 (of PowerShell) is made UTF-8. What
+ * the program survived, since a later step was done, does not count; nor does what an
+ * earlier start left in the log.
  */
 #include "doctor/logscan.h"
 

@@ -280,13 +280,15 @@ static const struct field {
 	{ "Link", set_link },
 };
 
-/* One list, in one field or in several (RFC 9110, 5.3). */
+/* One list, in one field or in several (RFC 9110, 5.3). What does not fit is left out
+ * whole: a realm cut short would be another one. */
 static void add_challenge(struct http_response *res, const char *value)
 {
-	size_t n = strlen(res->challenge);
+	size_t n = strlen(res->challenge), room = sizeof(res->challenge) - n;
 
-	snprintf(res->challenge + n, sizeof(res->challenge) - n, "%s%s",
-		 n ? ", " : "", value);
+	if ((size_t)snprintf(res->challenge + n, room, "%s%s", n ? ", " : "",
+			     value) >= room)
+		res->challenge[n] = '\0';
 }
 
 static void set_field(struct http_response *res, struct header_parser *p,

@@ -290,10 +290,31 @@ static void secrets_in_refusals(void **state)
 	assert_string_equal(r.error_code, "");
 }
 
+/* In several fields; what does not fit is left out whole. */
+static void challenges_of_a_registry(void **state)
+{
+	char *text CLEANUP(free_ptr) = NULL;
+	char fill[2001];
+	struct http_response r;
+
+	(void)state;
+	memset(fill, 'x', sizeof(fill) - 1);
+	fill[sizeof(fill) - 1] = '\0';
+	text = xasprintf("HTTP/1.1 401 No\r\n"
+			 "WWW-Authenticate: Negotiate\r\n"
+			 "WWW-Authenticate: Bearer realm=\"https://a.%s\"\r\n"
+			 "WWW-Authenticate: Basic\r\n\r\n",
+			 fill);
+	one(&r, text);
+	assert_string_equal(r.challenge, "Negotiate, Basic");
+	http_response_release(&r);
+}
+
 int run_response_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_answer),
+		cmocka_unit_test(challenges_of_a_registry),
 		cmocka_unit_test(hops),
 		cmocka_unit_test(bad_values),
 		cmocka_unit_test(waits),
