@@ -195,7 +195,7 @@ socks() {
 		export HTTPS_PROXY=http://127.0.0.1:1 ALL_PROXY=socks5h://127.0.0.1:1 all_proxy=socks5://127.0.0.1:1 no_proxy=localhost
 		doctor
 		finds warning env.socks "ALL_PROXY" "all_proxy" "SOCKS"
-		! grep "unset.*HTTPS_PROXY" "$T/findings"
+		not grep "unset.*HTTPS_PROXY" "$T/findings"
 		eval "$(jq -r '.findings[] | select(.id == "env.socks") | .remedy' "$T/out")"
 		doctor
 		lacks env.socks
@@ -215,13 +215,13 @@ secrets() {
 	doctor --log log
 	cat "$T/out" "$T/err" >"$T/all"
 	itts doctor -v --log log >>"$T/all" 2>&1 || :
-	! grep -e VerySecret -e pass-word "$T/all"
+	not grep -e VerySecret -e pass-word "$T/all"
 	for url in me:pass-word-9@h.invalid:1 'http://me:pass-word-9/x@h:1' $'http://me:pass-word-9\nx@h:1' \
 		"http://me:pass-word-9$(head -c 100000 /dev/zero | tr '\0' x)@h"; do
 		https_proxy=$url HF_ENDPOINT=$url itts doctor >>"$T/all" 2>&1 || :
 		https_proxy=$url HF_ENDPOINT=$url itts doctor --json >>"$T/all" 2>&1 || :
 	done
-	! grep -e VerySecret -e pass-word "$T/all"
+	not grep -e VerySecret -e pass-word "$T/all"
 	grep -q 'HF_TOKEN is set' "$T/all"
 	grep -q 'proxy.invalid' "$T/all"
 }

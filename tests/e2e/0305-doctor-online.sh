@@ -53,12 +53,12 @@ intercepted() {
 	# its twin: the company's CA is trusted
 	HF_ENDPOINT=https://127.0.0.1:$PORT SSL_CERT_FILE=$T/ca.pem doctor --online
 	finds warning online.hub ": captive"
-	! grep "Firewall CA" "$T/out"
+	not grep "Firewall CA" "$T/out"
 }
 check "intercepted: who issued the certificate" intercepted
 proxied() {
 	https_proxy=http://me:secret-word@127.0.0.1:$(free_port) asked https://hub.invalid ": the proxy fails" "ProxyError"
-	! grep secret-word "$T/out" "$T/err"
+	not grep secret-word "$T/out" "$T/err"
 }
 check "a dead proxy, and its password is not shown" proxied
 

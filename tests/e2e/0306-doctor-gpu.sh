@@ -75,7 +75,7 @@ quick() { # COMMAND...: an answer within seconds (a loaded machine takes some mo
 hangs() { # WHERE: in its init, in a function
 	quick with STUB_HANGS="$1" PATH="$T/smi:$PATH"
 	finds warning gpu.no-driver "the driver's library does not answer for 8 s"
-	! grep -q "library says" "$T/err"
+	not grep -q "library says" "$T/err"
 }
 crashes() {
 	local where
@@ -95,8 +95,8 @@ colours() { # what it says reaches no terminal as it is
 	quiet
 	LD_LIBRARY_PATH=$T/lib STUB_NAME=$'a\033]0;title\007 card\nmend: \302\233x' itts doctor >"$T/said"
 	grep "card" "$T/said"
-	! grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$T/said"
-	! grep -q "^mend:" "$T/said"
+	not grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$T/said"
+	not grep -q "^mend:" "$T/said"
 }
 check "control bytes in its names" colours
 smi() { # what nvidia-smi says, or does

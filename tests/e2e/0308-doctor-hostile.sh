@@ -190,7 +190,7 @@ names() {
 	look --model-dir "$odd"
 	finds error files.missing bpe.model
 	# no line of ours begins as a finding's does
-	! grep -a '^ mend:' "$T/text"
+	not grep -a '^ mend:' "$T/text"
 	# and a command that is told is still the right one
 	eval "$(jq -r '.findings[] | select(.id == "build.lock") | .remedy' "$T/out")"
 	[ ! -e "indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock" ]

@@ -196,12 +196,12 @@ told() { # NAME WORDS ADVICE
 	same "$(stalled)" connect
 	text connect | sed 's/, asked again)/)/' | grep -F -e "$2"
 	advice connect | grep -F -e "$3"
-	! grep secret-word "$T/report.json" "$T/err"
+	not grep secret-word "$T/report.json" "$T/err"
 }
 silently() { # NAME WORDS: nothing is made up
 	seen "$1"
 	text connect | grep -F -e "$2"
-	! text connect | grep -F "w2v-bert"
+	text connect | not grep -F "w2v-bert"
 }
 check "a connection that is dropped" address
 check "and asked for again and again" turns

@@ -172,7 +172,7 @@ held_lock() { # SCENE
 moves() { # NAME KIND SAYS: named within 10 s, by a clock outside
 	seen "$1" 124
 	same "$(stalled) $(longest)" "nothing $2"
-	! grep "nothing moves" "$T/err"
+	not grep "nothing moves" "$T/err"
 	awk -v says="$3" 'NR == 1 { begin = $1 }
 		$0 ~ says { took = $1 - begin; print "named after " took " s"; exit }
 		END { exit !took || took > 10 }' \
@@ -233,26 +233,26 @@ environment() {
 	mkdir -p "$T/models/hf_cache/models--a--b"
 	expect 0 env HF_HOME=/elsewhere "$PROGRAM" run --model-dir "$T/models" --quiet -- env
 	prints "HF_HUB_OFFLINE=1" "HF_HUB_CACHE=$T/models/hf_cache"
-	! grep -q '^HF_HOME=' "$T/out"
+	not grep -q '^HF_HOME=' "$T/out"
 	expect 0 env HF_HOME="$T/hub" "$PROGRAM" run --offline --quiet -- env
 	prints "HF_HUB_OFFLINE=1" "HF_HUB_CACHE=$T/hub/hub"
 	expect 0 env HF_HOME=/elsewhere "$PROGRAM" run --quiet -- env
 	prints "HF_HOME=/elsewhere"
-	! grep -q HF_HUB_OFFLINE "$T/out"
+	not grep -q HF_HUB_OFFLINE "$T/out"
 }
 reports() {
 	expect 0 itts run --report "$T/r.html" --report "$T/r.json" --report "$T/r.txt" -- \
 		sh -c 'sleep 1; true hf_abcdefghijklmnopqrstuvwx "<script>"'
 	prints "ended with status 0"
 	for f in r.html r.json r.txt; do
-		! grep -q hf_abcdefghijklmnopqrstuvwx "$T/$f"
+		not grep -q hf_abcdefghijklmnopqrstuvwx "$T/$f"
 	done
-	! grep -q hf_abcdefghijklmnopqrstuvwx "$T/out" "$T/err"
+	not grep -q hf_abcdefghijklmnopqrstuvwx "$T/out" "$T/err"
 	jq -e '.v == 1 and .outcome == "ended with status 0" and (.points | length) > 1' "$T/r.json"
 	grep -q '<svg' "$T/r.html"
 	grep -q '&lt;script&gt;' "$T/r.html"
 	# nothing from elsewhere, nothing that runs
-	! grep -qiE '<script|src=|href=|url\(|@import|https?://' "$T/r.html"
+	not grep -qiE '<script|src=|href=|url\(|@import|https?://' "$T/r.html"
 	expect 3 itts run --report "$T/no/such/r.html" -- true
 }
 

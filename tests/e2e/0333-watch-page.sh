@@ -51,7 +51,7 @@ time.sleep(2.5)' --token hf_abcdefghijklmnopqrstuvwx \
 fits() {
 	is_right "$T/page.html"
 	grep -q "Stalled" "$T/page.html"
-	! grep -q hf_abcdefghijklmnopqrstuvwx "$T/page.html"
+	not grep -q hf_abcdefghijklmnopqrstuvwx "$T/page.html"
 	grep -qF -e "--token ***" "$T/page.html"
 }
 check "1280 and 390 pixels: nothing overlaps" fits
@@ -80,7 +80,7 @@ time.sleep(600)' "$T/hf_abcdefghijklmnopqrstuvwx/token=SECRET1" --token SECRET5 
 	# shellcheck disable=SC2086
 	kill -9 ${pid% *}
 	wait "${pid#* }"
-	! grep -o "SECRET.\|hf_abc" "$T"/s.{html,json,txt,out} "$T/err"
+	not grep -o "SECRET.\|hf_abc" "$T"/s.{html,json,txt,out} "$T/err"
 	grep -qF "hf_***" "$T/s.html"
 	# the card's memory, and that it was killed
 	grep -q "GPU memory at most</dt><dd>500.00 MiB" "$T/s.html"
@@ -119,14 +119,14 @@ dark() {
 }
 check "in the dark" dark
 no_secret() {
-	! grep -o ".\{30\}SECRET.\{9\}\|hf_abc[a-z]*" "$T/pages/secret.html"
+	not grep -o ".\{30\}SECRET.\{9\}\|hf_abc[a-z]*" "$T/pages/secret.html"
 	same "$(grep -o '\*\*\*' "$T/pages/secret.html" | wc -l | sed 's/^[1-9][0-9]$/many/')" many
 }
 check "no secret, in whatever form" no_secret
 nothing_else() { # nothing from elsewhere, nothing that runs, and the browser is told so
-	! grep -liE '<script|src=|href=|url\(|@import' "$T/page.html" "$T/pages"/[!h]*.html
+	not grep -liE '<script|src=|href=|url\(|@import' "$T/page.html" "$T/pages"/[!h]*.html
 	grep -q "default-src 'none'" "$T/page.html"
-	! grep -lP '[\x00-\x08\x0b-\x1f\x7f]' "$T/pages"/*.html
+	not grep -lP '[\x00-\x08\x0b-\x1f\x7f]' "$T/pages"/*.html
 	iconv -f utf-8 -t utf-8 "$T/pages/hostile.html" >"$T/out"
 }
 check "it needs nothing else" nothing_else

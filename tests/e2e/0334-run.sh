@@ -26,8 +26,8 @@ while IFS= read -r -d '' word; do WORDS+=("$word"); done < <(words)
 clean() {
 	local f
 	for f in "$T"/r.html "$T"/r.json "$T"/r.txt "$T/out" "$T/err"; do
-		! grep -a "$SECRET" "$f"
-		! LC_ALL=C grep -aqP '[\x00-\x08\x0b-\x1f\x7f]' "$f"
+		not grep -a "$SECRET" "$f"
+		LC_ALL=C not grep -aqP '[\x00-\x08\x0b-\x1f\x7f]' "$f"
 		python3 -c 'import sys; open(sys.argv[1], encoding="utf-8").read()' "$f"
 	done
 	python3 -m json.tool "$T/r.json" >/dev/null
@@ -145,7 +145,7 @@ daemons() {
 	kill -0 "$(cat "$T/daemon")"
 	# one that ends a moment later is no remark worth
 	expect 0 itts run -- sh -c 'sleep 0.1 & true'
-	! grep "left running" "$T/out"
+	not grep "left running" "$T/out"
 }
 # a report that nobody reads any more does not change what the program said
 unread() {
@@ -166,7 +166,7 @@ streams() {
 	# no descriptor but its own, no signal blocked or ignored
 	expect 0 itts run --quiet --report "$T/r.json" -- sh -c 'ls /proc/$$/fd | sort >"$T/fds"; cat /proc/self/status'
 	(ls /proc/self/fd >/dev/null; sh -c 'ls /proc/$$/fd | sort') >"$T/fds.usual"
-	! comm -13 "$T/fds.usual" "$T/fds" | grep .
+	comm -13 "$T/fds.usual" "$T/fds" | not grep .
 	grep -P 'SigBlk:\t0+$' "$T/out"
 	expect 0 env --ignore-signal=HUP "$PROGRAM" run --quiet -- grep SigIgn /proc/self/status
 	grep -E '[13579bdf]$' "$T/out" # (the first bit)

@@ -142,6 +142,13 @@ fail() {
 	return 1
 }
 
+# COMMAND...: that must not be true. ("! COMMAND" ends no test: set -e passes over it.)
+not() {
+	local got=0
+	"$@" || got=$?
+	[ "$got" -eq 1 ] || fail "status $got, expected 1: $*"
+}
+
 show() {
 	echo "--- out"
 	head -c 4000 "$T/out"
