@@ -81,8 +81,8 @@ doctor_src := doctor finding redact look known content safetensors torchzip yaml
 cmd_src += hubprobe cmd_doctor
 
 # the keeper of the cache
-cache_src += forget census foreign held lease inuse gc_plan gc_run derive audit localdir
-cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_net cmd_repair cmd_adopt cmd_export cmd_import
+cache_src += forget census census_sum tree_mend foreign held lease inuse gc_plan gc_run derive audit localdir
+cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_list mending_net cmd_repair cmd_adopt cmd_export cmd_import
 # watching a program
 doctor_src += pparse sockdiag sample watch timeline timeline_html launch parents endtree asking retries
 cmd_src += offline procenv forward watching cmd_run cmd_watch

@@ -525,3 +525,23 @@ const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 	}
 	return NULL;
 }
+
+const struct lock_repo *supplies_listing(const struct supplies *all,
+					 const struct lock_repo *repo)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct lock *l = &all->items[i]->source.manifest.lock;
+
+		if (all->items[i]->kind != SUPPLY_BUNDLE)
+			continue;
+		for (size_t k = 0; k < l->repo_count; k++) {
+			const struct lock_repo *r = &l->repos[k];
+
+			if (r->complete && r->type == repo->type &&
+			    !strcmp(r->commit, repo->commit) &&
+			    !strcmp(r->id, repo->id))
+				return r;
+		}
+	}
+	return NULL;
+}

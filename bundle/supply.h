@@ -82,5 +82,9 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 /* Would one of them (by name and size alone) have it? Its name, or NULL. */
 const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 			  const struct lock_file *file);
+/* All that the commit of repo has, as a bundle among them says; borrowed. NULL: none
+ * of them knows all of it. */
+const struct lock_repo *supplies_listing(const struct supplies *all,
+					 const struct lock_repo *repo);
 
 #endif

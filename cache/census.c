@@ -1,4 +1,5 @@
 #include "cache/census.h"
+#include "cache/census_priv.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -50,6 +51,7 @@ void census_release(struct census *c)
 	}
 	free_ptr(&c->refs);
 	strlist_release(&c->problems);
+	free_ptr(&c->names);
 	free_ptr(&c->unread);
 	free_ptr(&c->failed);
 	free_ptr(&c->folder);
@@ -262,10 +264,6 @@ static void read_blobs(struct census_walk *w, int repofd)
 	for (size_t i = 0; i < c->blob_count; i++) {
 		const struct census_blob *b = &c->blobs[i];
 
-		if (!b->is_link) {
-			c->bytes += b->st.size;
-			c->disk += b->st.disk;
-		}
 		if (b->st.atime > c->used)
 			c->used = b->st.atime;
 		if (b->st.mtime > c->changed)
@@ -427,8 +425,6 @@ static void sum_up(struct census *c, struct census_revision *r,
 
 		if (f->blob == CENSUS_NONE) {
 			r->bytes += f->st.size;
-			c->bytes += f->st.size;
-			c->disk += f->st.disk;
 			if (f->st.atime > c->used)
 				c->used = f->st.atime;
 		} else if (!seen[f->blob]) {
@@ -571,40 +567,6 @@ static void read_refs(struct census_walk *w, int repofd)
 	}
 }
 
-/* --- sums ---------------------------------------------------------------------- */
-
-/* What cleaning could free: needs to know which revisions have refs. */
-static void sum_unused(struct census *c)
-{
-	bool *wanted CLEANUP(free_ptr) = xcalloc(c->blob_count + 1,
-						 sizeof(*wanted));
-
-	for (size_t i = 0; i < c->revision_count; i++) {
-		const struct census_revision *r = &c->revisions[i];
-
-		for (size_t k = 0; k < r->file_count; k++) {
-			const struct census_file *f = &r->files[k];
-
-			if (f->blob != CENSUS_NONE)
-				wanted[f->blob] |= r->refs.count > 0;
-			else if (!r->refs.count)
-				c->detached += f->st.size;
-		}
-	}
-	for (size_t i = 0; i < c->blob_count; i++) {
-		const struct census_blob *b = &c->blobs[i];
-
-		if (b->is_link)
-			continue;
-		if (b->kind == CENSUS_PART || b->kind == CENSUS_TRASH)
-			c->parts += b->st.size;
-		else if (!b->uses && b->kind == CENSUS_BLOB && !c->unread)
-			c->unused += b->st.size;
-		else if (b->uses && !wanted[i])
-			c->detached += b->st.size;
-	}
-}
-
 /* ------------------------------------------------------------------------------- */
 
 bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
@@ -635,7 +597,7 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 	read_blobs(&w, repofd);
 	read_snapshots(&w, repofd, flags);
 	read_refs(&w, repofd);
-	sum_unused(out);
+	census_sum_repo(out);
 	if (flags & CENSUS_FILES)
 		return true;
 	drop_blobs(out);
@@ -673,6 +635,7 @@ void census_all_release(struct census_all *a)
 	for (size_t i = 0; i < a->count; i++)
 		census_release(&a->repos[i]);
 	free_ptr(&a->repos);
+	strlist_release(&a->others);
 	strlist_release(&a->strangers);
 	a->count = 0;
 }
@@ -734,9 +697,25 @@ static bool is_known(const char *name)
 	return false;
 }
 
-/* strangers may be NULL. */
+/* "kernels--ORG--NAME": as those of models, for clients that know that kind. A later
+ * one may have more of them. */
+static bool is_other_kind(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+
+	for (int t = REPO_MODEL; t <= REPO_SPACE; t++) {
+		const char *plural = repo_type_plural((enum repo_type)t);
+
+		if (strlen(plural) == len && !strncmp(plural, name, len))
+			return false;
+	}
+	return len && name[len - 1] == 's' && str_starts(name + len, "--") &&
+	       name[len + 2];
+}
+
+/* all: gets what is no repo, too; or NULL. */
 static int list_folders(struct hfcache *c, struct strlist *out,
-			struct strlist *strangers, struct error *err)
+			struct census_all *all, struct error *err)
 {
 	DIR *dir = file_dir_open(c->fd, ".");
 	struct dirent *d;
@@ -750,13 +729,17 @@ static int list_folders(struct hfcache *c, struct strlist *out,
 
 		if (!repo_folder_parse(d->d_name, &type, &id))
 			strlist_add(out, d->d_name);
-		else if (strangers && !is_known(d->d_name))
-			strlist_add(strangers, d->d_name);
+		else if (all && is_other_kind(d->d_name) && is_dir(c->fd, d))
+			strlist_add(&all->others, d->d_name);
+		else if (all && !is_known(d->d_name))
+			strlist_add(&all->strangers, d->d_name);
 	}
 	closedir(dir);
 	if (failed)
 		return err_sys(err, failed, "%s", c->root);
 	strlist_sort(out);
+	if (all)
+		strlist_sort(&all->others);
 	return 0;
 }
 
@@ -772,7 +755,7 @@ int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 							      .flags = flags };
 	struct pool_job job = { .threads = threads, .work = work, .ctx = &t };
 
-	if (list_folders(c, &t.folders, &out->strangers, err))
+	if (list_folders(c, &t.folders, out, err))
 		return -1;
 	out->repos = t.repos = xcalloc(t.folders.count + 1, sizeof(*t.repos));
 	out->count = job.items = t.folders.count;

@@ -70,6 +70,29 @@ struct census_ref {
 	char *problem;	 /* or NULL */
 };
 
+/* What cleaning could free of a file, from little to much need of it. */
+enum census_use {
+	CENSUS_UNFINISHED, /* a part, or trash */
+	CENSUS_UNUSED,	   /* a blob that no snapshot uses */
+	CENSUS_DETACHED,   /* only for revisions that no ref names */
+	CENSUS_WANTED,
+};
+
+/* A file with other names (hard links), in this repo or elsewhere. */
+struct census_name {
+	uint64_t dev, ino, size, disk;
+	enum census_use use; /* the highest of those of its names here */
+};
+
+/* Bytes: of each file once, however many names it has. */
+struct census_sums {
+	uint64_t size;	   /* all blobs and files of their own */
+	uint64_t disk;	   /* the same in blocks of the disk */
+	uint64_t unused;   /* of these: as CENSUS_UNUSED */
+	uint64_t parts;	   /* CENSUS_UNFINISHED */
+	uint64_t detached; /* CENSUS_DETACHED */
+};
+
 struct census {
 	char *folder;
 	enum repo_type type;
@@ -88,11 +111,9 @@ struct census {
 	 * the cache, and why: what it holds is not here; NULL: there is none. What
 	 * is so within a snapshot stands at its revision alone */
 	char *failed;
-	uint64_t bytes;	       /* all blobs and files of their own, once */
-	uint64_t disk;	       /* the same in blocks of the disk */
-	uint64_t unused;       /* of these: blobs that no snapshot uses */
-	uint64_t parts;	       /* unfinished downloads */
-	uint64_t detached;     /* only for revisions that no ref names */
+	struct census_sums sums;
+	struct census_name *names; /* sorted by dev, ino; each file once */
+	size_t name_count, name_cap;
 	int64_t used, changed; /* ns: last access, last change */
 };
 void census_release(struct census *c); /* CLEANUP */
@@ -110,6 +131,9 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 struct census_all {
 	struct census *repos; /* sorted by folder */
 	size_t count;
+	struct strlist
+		others; /* folders of kinds of repositories that only other
+				   * clients know (kernels--ORG--NAME), sorted */
 	struct strlist strangers; /* what else stands in the cache directory */
 	uint64_t shared_bytes;	  /* shared blob store at the top */
 };
@@ -117,6 +141,11 @@ void census_all_release(struct census_all *a); /* CLEANUP */
 /* All of it, on several threads (0: all cores). */
 int census_all(struct hfcache *c, unsigned flags, unsigned threads,
 	       struct census_all *out, struct error *err) MUST_CHECK;
+
+/* Of several repos together: a file that two of them have by hard links counts once.
+ * chosen: one a repo. */
+void census_sum(const struct census_all *a, const bool *chosen,
+		struct census_sums *out);
 
 /* Names of the folders of all repos, sorted, appended. */
 int census_folders(struct hfcache *c, struct strlist *out, struct error *err)

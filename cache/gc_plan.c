@@ -341,7 +341,7 @@ static void plan_all(struct planner *p)
 	struct gc_item *it = add(p->out, GC_REPO, c->folder, "");
 	pid_t pid = 0;
 
-	it->size = c->bytes;
+	it->size = c->sums.size;
 	it->frees = true;
 	for (size_t i = 0; i < c->blob_count && !pid; i++) {
 		const struct census_stat *st = &c->blobs[i].st;

@@ -26,7 +26,6 @@
 
 #define TREE_LIMIT ((size_t)64 << 20)
 #define WRITE_STEP ((size_t)64 << 10)
-#define DEPTH_MAX  64 /* directories in a snapshot */
 
 /* --- writing ----------------------------------------------------------------- */
 
@@ -158,9 +157,11 @@ static int read_file(struct json_reader *r, struct tree *t, const char *path,
 		return -1;
 	if (!f.blob.alg)
 		return err_set(err, ERR_FORMAT, "%s: no blob_id", path);
-	if (t->count == LOCK_MAX_FILES)
+	if (t->count == LOCK_MAX_FILES) {
+		t->foreign = true; /* clients may well read it */
 		return err_set(err, ERR_FORMAT, "more than %d files",
 			       LOCK_MAX_FILES);
+	}
 	f.path = xstrdup(path);
 	t->files = xgrow(t->files, &t->cap, t->count + 1, sizeof(*t->files));
 	t->files[t->count++] = f;
@@ -252,9 +253,14 @@ int tree_parse(struct tree *out, const char *text, size_t len,
 
 	json_reader_init(&r, text, len);
 	t.foreign = is_foreign(text, len);
-	if (!t.foreign) {
-		if (read_document(&r, &t, &known, err))
+	if (!t.foreign && read_document(&r, &t, &known, err)) {
+		if (!t.foreign)
 			return -1;
+		err_clear(err);
+		tree_release(&t);
+		t.foreign = true;
+	}
+	if (!t.foreign) {
 		if (!known)
 			return err_set(err, ERR_FORMAT, "no format_version");
 		if (t.count)
@@ -309,35 +315,6 @@ static bool holds_all_of_old(const struct merge *m)
 static bool says_the_same(const struct tree_file *t, const struct lock_file *f)
 {
 	return t && t->size == f->size && digest_equal(tree_want(t), &f->etag);
-}
-
-/* Does the snapshot hold a link to a blob that no list names? What it means by that
- * is not known without reading all of it, and a listing without it would be a lie.
- * NOLINTNEXTLINE(misc-no-recursion): depth is limited */
-static bool has_unnamed(const struct merge *m, const char *dir, unsigned depth)
-{
-	char *full CLEANUP(free_ptr) = store_snapshot_path(m->repo, dir);
-	DIR *d = file_dir_take(beneath_open_dir(m->cache->fd, full));
-	struct dirent *e;
-	bool found = false;
-
-	while (d && !found && (e = readdir(d))) {
-		char *path CLEANUP(free_ptr) = xasprintf(
-			"%s%s%s", dir, *dir ? "/" : "", e->d_name);
-		char text[PATH_MAX] = "";
-
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (readlinkat(dirfd(d), e->d_name, text, sizeof(text) - 1) > 0)
-			found = store_plain_target(text, depth) &&
-				!lock_find_file(m->repo, path) &&
-				!tree_find(&m->old, path);
-		else if (depth < DEPTH_MAX)
-			found = has_unnamed(m, path, depth + 1);
-	}
-	if (d)
-		closedir(d);
-	return found;
 }
 
 /* Does the old listing say all that there is to say? */
@@ -445,7 +422,7 @@ int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,
 	if (m.old.foreign || !holds_all_of_old(&m) || is_complete(&m))
 		return 0;
 	/* none is no lie; one that is short already gets less so */
-	if (!m.old.count && has_unnamed(&m, "", 0))
+	if (!m.old.count && tree_has_unnamed(c, repo, &m.old))
 		return 0;
 	if (write_listing(&m, dirfd, name, err))
 		return err_wrap(err, "%s trees/%s", repo->id, name);

@@ -20,3 +20,12 @@ void asked_unseen(struct app *app, const struct census_all *all,
 	if (out->count)
 		app->status = err_exit_status(ERR_IO);
 }
+
+void asked_others(struct app *app, const struct census_all *all)
+{
+	for (size_t i = 0; i < all->others.count; i++)
+		app_note(app,
+			 "not counted: %s, of a kind that only other clients "
+			 "know; it is left as it is",
+			 all->others.items[i]);
+}

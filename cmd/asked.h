@@ -14,5 +14,7 @@ bool asked_for(const struct app *app, const struct census *c);
  * If there are any, the exit status will be that of ERR_IO. */
 void asked_unseen(struct app *app, const struct census_all *all,
 		  struct strlist *out);
+/* Says which repositories there are that nothing here counts, nor changes. */
+void asked_others(struct app *app, const struct census_all *all);
 
 #endif

@@ -76,7 +76,9 @@ const struct command cmd_gc = {
 		 "downloads or installs meanwhile, with this program or with "
 		 "Python's client (who holds a lock). Where a repository "
 		 "cannot be read, no blob goes (status 3): it may be needed "
-		 "there. Things are first renamed and looked at once "
+		 "there, and what is deleted does not come back; make it "
+		 "readable, or run gc as its owner or root. Things are first "
+		 "renamed and looked at once "
 		 "more before they are deleted, so an interruption loses "
 		 "nothing; what one left is taken up by the next gc.",
 	.examples = examples,

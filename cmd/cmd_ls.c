@@ -83,7 +83,7 @@ static struct listing_row *new_row(struct ls *l, const struct census *c,
 				     .revision = r,
 				     .used = c->used,
 				     .changed = c->changed,
-				     .size = c->bytes,
+				     .size = c->sums.size,
 				     .whole = true,
 				     .sure = true };
 	return row;
@@ -202,8 +202,8 @@ static void put_json_row(struct json_writer *j, const struct listing_row *r)
 		json_put_kv_strings(j, "refs", &r->revision->refs);
 	} else {
 		json_put_kv_u64(j, "revisions", r->repo->revision_count);
-		json_put_kv_u64(j, "unused", r->repo->unused);
-		json_put_kv_u64(j, "parts", r->repo->parts);
+		json_put_kv_u64(j, "unused", r->repo->sums.unused);
+		json_put_kv_u64(j, "parts", r->repo->sums.parts);
 		put_json_problems(j, r->repo);
 	}
 	json_put_kv_u64(j, "size", r->size);
@@ -233,6 +233,7 @@ static void put_json(const struct ls *l)
 		put_json_row(&j, &l->rows[i]);
 	json_end_array(&j);
 	json_put_kv_strings(&j, "unseen", &l->unseen);
+	json_put_kv_strings(&j, "others", &l->all.others);
 	json_put_kv_strings(&j, "strangers", &l->all.strangers);
 	json_put_kv_u64(&j, "shared_bytes", l->all.shared_bytes);
 	app_json_end(l->app, &j);
@@ -278,6 +279,17 @@ static void put_row(const struct ls *l, struct table *t,
 	table_add(t, claimed.ptr);
 }
 
+/* Of the repos that are shown. */
+static void add_up(const struct ls *l, struct census_sums *total)
+{
+	bool *shown CLEANUP(free_ptr) = xcalloc(l->all.count + 1,
+						sizeof(*shown));
+
+	for (size_t i = 0; i < l->count; i++)
+		shown[l->rows[i].repo - l->all.repos] = true;
+	census_sum(&l->all, shown, total);
+}
+
 static void put_table(const struct ls *l)
 {
 	static const char *const heads[] = { "REPO",	 "REVISION", "SIZE",
@@ -286,7 +298,7 @@ static void put_table(const struct ls *l)
 	struct table t CLEANUP(table_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
 	bool revisions = l->app->options->revisions;
-	uint64_t total = 0, unused = 0;
+	struct census_sums total = { 0 };
 	char a[HUMAN_MAX], b[HUMAN_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
@@ -297,9 +309,8 @@ static void put_table(const struct ls *l)
 			table_add(&t, heads[i]);
 	for (size_t i = 0; i < l->count; i++) {
 		put_row(l, &t, &l->rows[i]);
-		total += l->rows[i].size;
-		unused += l->rows[i].repo->unused + l->rows[i].repo->parts;
 	}
+	add_up(l, &total);
 	table_format(&t, &text);
 	app_print(l->app, &text);
 	if (revisions)
@@ -307,11 +318,12 @@ static void put_table(const struct ls *l)
 			 hfcache_root(l->store));
 	else
 		app_note(l->app, "%zu repositories, %s, in %s", l->count,
-			 human_size(total, a), hfcache_root(l->store));
-	if (!revisions && unused)
+			 human_size(total.size, a), hfcache_root(l->store));
+	if (!revisions && total.unused + total.parts)
 		app_note(l->app,
 			 "%s of it unused or unfinished; see: itts-pack gc",
-			 human_size(unused, b));
+			 human_size(total.unused + total.parts, b));
+	asked_others(l->app, &l->all);
 }
 
 static void warn(const struct ls *l)
@@ -367,7 +379,9 @@ const struct command cmd_ls = {
 		"whether all is there, when last used, refs, and which lock, "
 		"model directory or installed bundle needs them. Patterns are "
 		"matched against "
-		"repository ids. Nothing is hashed and nothing changed; "
+		"repository ids. The last line counts files that several "
+		"repositories share by hard links once. Nothing is hashed and "
+		"nothing changed; "
 		"itts-pack "
 		"verify looks at the bytes.\n\n"
 		"State is complete where the listing of the revision or a lock "

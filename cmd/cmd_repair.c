@@ -142,6 +142,7 @@ static int mend_cache(struct mending *m, struct error *err)
 	checked_open(&k, hfcache_fd(m->store), CHECKED_CACHE_DIR,
 		     CHECKED_CACHE_NAME, o->quick);
 	m->checked = &k;
+	m->listings = true;
 	if (mending_run(m, &l, err) != 0)
 		return -1;
 	m->checked = NULL;
@@ -312,6 +313,10 @@ static void put(struct mending *m)
 			 m->dry_run ? "would be mended" : "mended",
 			 (unsigned long long)m->counts[MENDING_LINKED],
 			 (unsigned long long)lacking);
+	if (m->counts[MENDING_LISTED] + m->counts[MENDING_UNLISTED])
+		app_note(app, "%llu listings written anew, %llu removed",
+			 (unsigned long long)m->counts[MENDING_LISTED],
+			 (unsigned long long)m->counts[MENDING_UNLISTED]);
 	if (lacking && !app->options->from.count)
 		app_note(app, "Other places to look: --from BUNDLE, --from "
 			      "CACHE, --endpoint URL");
@@ -403,7 +408,11 @@ const struct command cmd_repair = {
 		 "Nothing is believed: only bytes with the right digest are "
 		 "taken, and wrong ones stay under their name until the right "
 		 "ones replace them in one step. Links of snapshots that lead "
-		 "nowhere and refs that are malformed are made anew. A bundle "
+		 "nowhere and refs that are malformed are made anew. A listing "
+		 "(trees/) that lacks files of its snapshot, or is malformed, "
+		 "becomes what the lock, the bundle or an endpoint says that "
+		 "the commit has; where none of them knows, it gets the files "
+		 "that the snapshot has, or (malformed) goes. A bundle "
 		 "is read only where the wanted payloads are.\n\n"
 		 "Status 0: all is right now; 9: something could not be had; "
 		 "3: nor could all places be read that may have it.",

@@ -11,6 +11,8 @@ static const char *const results[MENDING_RESULTS] = {
 	[MENDING_GOT] = "mended",
 	[MENDING_LINKED] = "linked",
 	[MENDING_WOULD] = "would be mended",
+	[MENDING_LISTED] = "listed anew",
+	[MENDING_UNLISTED] = "listing removed",
 	[MENDING_NOWHERE] = "not to be had",
 };
 
@@ -238,13 +240,18 @@ static int name_repo(struct mending *m, const struct lock_repo *r, bool changed,
 	return 0;
 }
 
-static int name_all(struct mending *m, const struct lock *l,
-		    const struct audit *a, const bool *lacks, struct error *err)
+static int name_all(struct mending *m, const struct lock *l, struct audit *a,
+		    const bool *lacks, struct error *err)
 {
 	if (link_all(m, a, lacks, err) != 0)
 		return -1;
 	for (size_t i = 0; i < l->repo_count; i++) {
-		if (!is_complete(a, lacks, &l->repos[i]))
+		bool right = is_complete(a, lacks, &l->repos[i]);
+
+		if (m->listings &&
+		    mending_listing(m, a, &l->repos[i], right, err) != 0)
+			return -1;
+		if (!right)
 			continue;
 		if (name_repo(m, &l->repos[i],
 			      m->whole || has_changed(a, &l->repos[i]),
@@ -276,6 +283,15 @@ static void foresee(struct mending *m, const struct audit *a)
 	}
 }
 
+static int foresee_listings(struct mending *m, const struct lock *l,
+			    struct audit *a, struct error *err)
+{
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (mending_listing(m, a, &l->repos[i], true, err) != 0)
+			return -1;
+	return 0;
+}
+
 int mending_run(struct mending *m, struct lock *l, struct error *err)
 {
 	const struct verify_options o = {
@@ -292,7 +308,7 @@ int mending_run(struct mending *m, struct lock *l, struct error *err)
 	m->files += a.count;
 	if (m->dry_run) {
 		foresee(m, &a);
-		return 0;
+		return m->listings ? foresee_listings(m, l, &a, err) : 0;
 	}
 	m->job.store = m->store;
 	m->job.mode = m->mode;
@@ -317,6 +333,9 @@ void mending_put_json(const struct mending *m, struct json_writer *j)
 	json_put_kv_u64(j, "linked", m->counts[MENDING_LINKED]);
 	json_put_kv_u64(j, "would", m->counts[MENDING_WOULD]);
 	json_put_kv_u64(j, "lacking", m->counts[MENDING_NOWHERE]);
+	json_put_kv_u64(j, "listings",
+			m->counts[MENDING_LISTED] +
+				m->counts[MENDING_UNLISTED]);
 	json_put_kv_u64(j, "bytes", m->job.bytes);
 	json_put_kv_u64(j, "hard_links", m->job.linked);
 	json_put_kv_u64(j, "shared", m->job.shared);

@@ -13,10 +13,12 @@
 #include "manifest/lock.h"
 
 enum mending_result {
-	MENDING_GOT,	 /* its bytes came from somewhere */
-	MENDING_LINKED,	 /* only the snapshot's link was wrong */
-	MENDING_WOULD,	 /* a dry run, and a place has it */
-	MENDING_NOWHERE, /* no place has it, or none has it right */
+	MENDING_GOT,	  /* its bytes came from somewhere */
+	MENDING_LINKED,	  /* only the snapshot's link was wrong */
+	MENDING_WOULD,	  /* a dry run, and a place has it */
+	MENDING_LISTED,	  /* the listing of a snapshot, written anew */
+	MENDING_UNLISTED, /* a listing that clients cannot use, taken away */
+	MENDING_NOWHERE,  /* no place has it, or none has it right */
 	MENDING_RESULTS
 };
 
@@ -35,6 +37,7 @@ struct mending {
 	enum supply_mode mode;
 	bool dry_run, network;
 	bool whole;	/* also listings and refs of what is complete */
+	bool listings;	/* also listings that are short or malformed */
 	bool move_refs; /* that are here and point elsewhere */
 	struct checked *checked;     /* or NULL */
 	const struct policy *policy; /* of who keeps the machine; or NULL */
@@ -63,5 +66,15 @@ void mending_put_text(struct mending *m);
  * said and stays bad. lacks: one a file of a. */
 int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 		  struct error *err) MUST_CHECK;
+/* Asks the endpoints for all that the commit of listing->type, listing->id has. 0:
+ * it is in listing; 1: none of them tells. */
+int mending_ask(struct mending *m, const char *commit,
+		struct lock_repo *listing, struct error *err) MUST_CHECK;
+
+/* The listing of a snapshot (cmd/mending_list.c), when its files are looked at and
+ * what could be had is there; right: all of them are. In a dry run only looks. */
+int mending_listing(struct mending *m, struct audit *a,
+		    const struct lock_repo *r, bool right, struct error *err)
+	MUST_CHECK;
 
 #endif

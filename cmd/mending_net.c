@@ -143,3 +143,22 @@ int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 	}
 	return 0;
 }
+
+int mending_ask(struct mending *m, const char *commit,
+		struct lock_repo *listing, struct error *err)
+{
+	struct net net CLEANUP(net_close) = NET_INIT;
+
+	if (net_open(&net, m->app, NULL, err) != 0)
+		return -1;
+	for (size_t i = 0; i < net.hub.count; i++) {
+		if (endpoint_list(&net.hub, &net.hub.endpoints[i], commit,
+				  listing, err) == 0)
+			return 0;
+		if (err->code == ERR_CANCELLED)
+			return -1;
+		event_warn(&m->app->sink, "%s: %s", listing->id, err->msg);
+		err_clear(err);
+	}
+	return 1;
+}

@@ -26,7 +26,7 @@ plain() {
 	prints acme/voice complete main "2 repositories"
 	expect 0 itts ls --cache "$C" 'acme/v*' --quiet
 	prints acme/voice
-	! grep -q acme/other "$T/out"
+	not grep -q acme/other "$T/out"
 }
 needed() {
 	ls_json --lock "$T/voice.json"
@@ -140,8 +140,48 @@ usage() {
 	prints "in all" "itts-pack gc"
 	rm "$repo/blobs/$A" "$repo/blobs/$B.0a1b2c3d.incomplete"
 }
+by_coreutils() { # OPTION of du: of the files that ls and du count, each once
+	find "$C" -type f \( -path '*/blobs/*' -o -path '*/snapshots/*' \) -print0 |
+		du --files0-from=- -c "$1" | tail -n 1 | cut -f 1
+}
+hard_links() { # of one file: in two repositories, twice in one, in no-symlink snapshots
+	local C=$T/linked v=$T/linked/models--acme--voice o=$T/linked/models--acme--other big
+	cp -a "$T/cache" "$C"
+	big=$(readlink -f "$v/snapshots/$A/big.bin")
+	ln "$big" "$o/blobs/$(basename "$big")"
+	ln -s "../../blobs/$(basename "$big")" "$o/snapshots/$A/big.bin"
+	mkdir "$o/snapshots/$B"
+	printf '%3000s' own >"$o/snapshots/$A/own.bin"
+	ln "$o/snapshots/$A/own.bin" "$o/snapshots/$B/own.bin"
+	ln "$o/snapshots/$A/own.bin" "$v/snapshots/$A/own.bin"
+	# unused here, and needed there; a part under two names; one without any use
+	ln "$(readlink -f "$o/snapshots/$A/a.bin")" "$v/blobs/$B"
+	printf '%700s' part >"$v/blobs/$B.0a1b2c3d.incomplete"
+	ln "$v/blobs/$B.0a1b2c3d.incomplete" "$v/blobs/$B.itts-part"
+	printf '%50s' x >"$v/blobs/$A"
+	ln "$v/blobs/$A" "$o/blobs/$A"
+	# a link by hand to another's file takes nothing
+	ln -s "../../../models--acme--voice/blobs/$(basename "$big")" "$o/snapshots/$A/hand.bin"
+	expect 0 itts du --cache "$C" --json
+	same "$(jq .size "$T/out")" "$(by_coreutils -b)"
+	same "$(jq .disk "$T/out")" "$(by_coreutils -B1)"
+	jq -e '.size == 60320 + 5000 + 3000 + 700 + 50 and .unused == 50 and .parts == 700 and .detached == 0' "$T/out"
+	jq -e '.repos[] | select(.id == "acme/voice") | .size == 60320 + 3000 + 5000 + 700 + 50 and .unused == 5050' "$T/out"
+	jq -e '.repos[] | select(.id == "acme/other") | .size == 5000 + 60000 + 3000 + 50 and .unused == 50' "$T/out"
+	expect 0 itts du --cache "$C" --json acme/other
+	jq -e '.size == 68050' "$T/out"
+	expect 0 itts du --cache "$C"
+	prints "67.45 KiB  "
+	prints "the same files under other names (hard links): in all they count once"
+	expect 0 itts ls --cache "$C"
+	prints "2 repositories, 67.45 KiB, in" "750 B of it unused or unfinished"
+	# what cleaning frees is what was foretold
+	expect 0 itts du --cache "$T/cache"
+	not grep -q "hard links" "$T/out"
+}
 
 check "sizes, states, patterns" plain
+check "files with several names" hard_links
 check "who needs it" needed
 check "revisions" revisions
 check "order and filters" order

@@ -183,7 +183,119 @@ model_dir() {
 	expect 0 itts verify --model-dir "$M" --cache "$T/c2"
 	same "$(sha256sum <"$M/.itts-pack/m.lock.json")" "$record"
 }
+# --- listings ------------------------------------------------------------------
+TREE=$R/trees/$A.json
+is_listed() { # as it was: what Python's client would write
+	cmp "$T/good/models--acme--voice/trees/$A.json" "$TREE"
+	expect 0 itts verify --cache "$C" --verbose
+	not grep "bad listing" "$T/out"
+}
+malformed() { # TEXT
+	fresh
+	printf '%s' "$1" >"$TREE"
+	expect 0 itts verify --cache "$C" --verbose
+	prints "bad listing"
+}
+shortened() { # FILE...: it lacks these
+	fresh
+	python3 - "$TREE" "$@" <<'PYTHON'
+import json, sys
+tree = json.load(open(sys.argv[1]))
+for name in sys.argv[2:]:
+    del tree["files"][name]
+json.dump(tree, open(sys.argv[1], "w"), indent=1)
+PYTHON
+	expect 0 itts verify --cache "$C" --verbose
+	prints "bad listing" "lacks $(($# > 0 ? $# : 4)) of the files"
+}
+CUT='{"format_version": 1, "files": {"config.json": {"size": 300, "blob_id"'
+cut_listing() { # whose end is missing
+	local before
+	malformed "$CUT"
+	before=$(picture "$C")
+	expect 0 repair --offline --dry-run --json
+	jq -e --arg p "trees/$A.json" '.would == 1 and .items[0].path == $p and .items[0].state == "bad listing"' "$T/out"
+	same "$(picture "$C")" "$before"
+	# nobody here knows what the commit has: none is better than a lie
+	expect 0 repair --offline --json
+	jq -e '.ok and .listings == 1 and .items[0].result == "listing removed"' "$T/out"
+	test ! -e "$TREE"
+	whole
+	expect 0 repair --offline
+	prints "nothing to mend"
+	# who knows it says so
+	malformed "$CUT"
+	expect 0 repair --offline --lock "$T/voice.json"
+	prints "listed anew" "the lock" "1 listings written anew, 0 removed"
+	is_listed
+	malformed '{"format_version": 1, "files": []}'
+	expect 0 repair --from "$T/b.tar"
+	prints "listed anew" "the bundle"
+	is_listed
+	malformed ""
+	expect 0 itts repair --cache "$C" --endpoint "$hub"
+	prints "listed anew" "the network"
+	is_listed
+	# an endpoint that does not: as without one
+	malformed "$CUT"
+	expect 0 itts repair --cache "$C" --endpoint "http://127.0.0.1:$(free_port)"
+	test ! -e "$TREE"
+}
+short_listing() {
+	shortened config.json big.bin
+	expect 0 repair --offline
+	prints "listed anew" "the snapshot"
+	is_listed
+	# its own bytes are not right: first those
+	shortened config.json big.bin
+	break_blob big.bin
+	before=$(sha256sum <"$TREE")
+	expect 9 repair --offline
+	same "$(sha256sum <"$TREE")" "$before"
+	expect 0 repair --from "$T/good"
+	is_listed
+	shortened config.json
+	expect 0 itts repair --cache "$C" --endpoint "$hub" --json
+	jq -e '.listings == 1 and .mended == 0 and .items[0].from == "the network"' "$T/out"
+	is_listed
+	# a link that somebody has added: the listing of the commit is right
+	fresh
+	ln -s "$(readlink "$R/snapshots/$A/big.bin")" "$R/snapshots/$A/mine.bin"
+	expect 0 repair --offline --lock "$T/voice.json"
+	prints "nothing to mend"
+	cmp "$T/good/models--acme--voice/trees/$A.json" "$TREE"
+}
+others_listing() { # not ours to change
+	malformed "$CUT"
+	chmod 000 "$TREE"
+	local as=(setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all)
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 755 "$T"
+		chown -hR 65534:65534 "$C"
+		chown 0:0 "$TREE"
+		expect 3 "${as[@]}" "$PROGRAM" repair --cache "$C" --offline
+		test -e "$TREE"
+	fi
+	fresh
+	printf '{"format_version": 2, "files": {"x": []}}' >"$TREE"
+	expect 0 repair --offline
+	prints "nothing to mend"
+	grep -q '"x"' "$TREE"
+	# more than this program reads, which clients may well do
+	python3 - "$TREE" $A <<'PYTHON'
+import json, sys
+files = {f"f{i:06}": {"size": 1, "blob_id": sys.argv[2]} for i in range(100001)}
+json.dump({"format_version": 1, "files": files}, open(sys.argv[1], "w"), indent=1)
+PYTHON
+	expect 0 itts verify --cache "$C" --verbose
+	not grep "bad listing" "$T/out"
+	expect 0 repair --offline
+	test -s "$TREE"
+}
 
+check "a listing that is malformed" cut_listing
+check "a listing that is short" short_listing
+check "listings of others, and of other formats" others_listing
 check "from a bundle" from_bundle
 check "reads only what is wanted of it" reads_little
 check "from volumes" from_volumes

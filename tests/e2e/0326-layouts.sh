@@ -132,8 +132,38 @@ read_only() { # as another user: looks, and says so where it would have to write
 	done
 	kept
 }
+kernels() { # a kind of repository of newer clients, or one that is still to come
+	local K=$T/kernels before what kind
+	cp -a "$G" "$K"
+	for kind in kernels agents; do
+		cp -a "$K/models--gpt2" "$K/$kind--org--name"
+		printf x >"$K/$kind--org--name/blobs/$(printf %040d 1)"
+		printf x >"$K/$kind--org--name/blobs/$(printf %040d 2).incomplete"
+		rm "$K/$kind--org--name/refs/main"
+		printf broken >"$(find "$K/$kind--org--name/blobs" -size -2 -type f | head -n 1)"
+	done
+	before=$(content "$K/kernels--org--name"; content "$K/agents--org--name")
+	for what in "ls" "du" "verify" "verify --quick" "repair --offline" "gc --grace 0 --detached --yes"; do
+		# shellcheck disable=SC2086
+		expect 0 itts $what --cache "$K"
+		not grep "belongs to no Hub cache" "$T/err"
+	done
+	same "$(content "$K/kernels--org--name"; content "$K/agents--org--name")" "$before"
+	expect 0 itts ls --cache "$K"
+	prints "not counted: agents--org--name, of a kind that only other clients know"
+	expect 0 itts du --cache "$K" --json
+	jq -e '.others == ["agents--org--name", "kernels--org--name"] and (.repos | length) == 4' "$T/out"
+	expect 0 itts ls --cache "$K" --json
+	jq -e '.others == ["agents--org--name", "kernels--org--name"] and .strangers == []' "$T/out"
+	# what only looks like one
+	printf x >"$K/kernels--org--file"
+	mkdir "$K/models--a--b--c" "$K/x--y"
+	expect 0 itts ls --cache "$K" --json
+	same "$(jq -r '.strangers | sort | join(" ")' "$T/out")" "kernels--org--file models--a--b--c x--y"
+}
 
 check "ls, du, verify, repair change nothing" looks
+check "kinds of repositories that only other clients know" kernels
 check "gc finds nothing to delete" cleans
 check "damage is found and mended" mends
 check "export and import" carries

@@ -48,10 +48,10 @@ static void test_repo(void **state)
 	assert_true(census_repo(c, REPO, CENSUS_FILES | CENSUS_LISTINGS, &r));
 	assert_string_equal(r.id, "org/x");
 	assert_int_equal(r.blob_count, 4);
-	assert_int_equal(r.bytes, 3 + 2 + 1 + 4 + 5);
-	assert_int_equal(r.unused, 1);
-	assert_int_equal(r.parts, 4);
-	assert_int_equal(r.detached, 5);
+	assert_int_equal(r.sums.size, 3 + 2 + 1 + 4 + 5);
+	assert_int_equal(r.sums.unused, 1);
+	assert_int_equal(r.sums.parts, 4);
+	assert_int_equal(r.sums.detached, 5);
 	a = census_find(&r, A40);
 	b = census_find(&r, B40);
 	assert_null(census_find(&r, C40));
