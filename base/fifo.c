@@ -22,15 +22,6 @@ static int wait_for(int fd, int ms, const struct cancel *c, struct error *err)
 	return cancel_check(c, err);
 }
 
-static int make_blocking(int fd, const char *path, struct error *err)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
-		return err_sys(err, errno, "%s", path);
-	return 0;
-}
-
 int fifo_open_input(const char *path, const struct cancel *c, int *out,
 		    struct error *err)
 {
@@ -43,7 +34,7 @@ int fifo_open_input(const char *path, const struct cancel *c, int *out,
 		return err_sys(err, errno, "%s", path);
 	if (S_ISFIFO(st.st_mode) && wait_for(fd, -1, c, err))
 		return err_wrap(err, "%s", path);
-	if (make_blocking(fd, path, err))
+	if (file_make_blocking(fd, path, err))
 		return -1;
 	*out = take_fd(&fd);
 	return 0;
@@ -61,7 +52,7 @@ int fifo_open_output(const char *path, const struct cancel *c, int *out,
 		if (fd < 0 && wait_for(-1, FIFO_POLL_MS, c, err))
 			return err_wrap(err, "%s", path);
 	}
-	if (make_blocking(fd, path, err))
+	if (file_make_blocking(fd, path, err))
 		return -1;
 	*out = take_fd(&fd);
 	return 0;

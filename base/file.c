@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -116,15 +117,47 @@ static int read_to_end(int fd, const char *name, size_t limit, struct str *out,
 	return 0;
 }
 
+int file_make_blocking(int fd, const char *name, struct error *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
+		return err_sys(err, errno, "%s", name);
+	return 0;
+}
+
+/* As open(2) without O_NONBLOCK, but a signal ends the wait for a FIFO's writer:
+ * poll(2) is restarted by no handler. */
+static int settle(int fd, const char *name, struct error *err)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return err_sys(err, errno, "%s", name);
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return 0;
+	if (S_ISFIFO(st.st_mode) && poll(&wait, 1, -1) < 0 && errno == EINTR)
+		return err_set(err, ERR_CANCELLED, "%s: interrupted", name);
+	return file_make_blocking(fd, name, err);
+}
+
 int file_open(int dirfd, const char *name, int flags, int *out,
 	      struct error *err)
 {
-	*out = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
-	if (*out < 0 && errno == ENOENT)
+	int fd CLEANUP(close_fd) = openat(dirfd, name,
+					  O_RDONLY | O_CLOEXEC | O_NOCTTY |
+						  O_NONBLOCK | flags);
+
+	*out = -1;
+	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "%s: no such %s", name,
 			       flags & O_DIRECTORY ? "directory" : "file");
-	if (*out < 0)
+	if (fd < 0)
 		return err_sys(err, errno, "%s", name);
+	if (!(flags & O_NONBLOCK) && settle(fd, name, err))
+		return -1;
+	*out = take_fd(&fd);
 	return 0;
 }
 

@@ -23,7 +23,9 @@ int file_read_full(int fd, void *buf, size_t n, size_t *got, const char *name,
 int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
 		    const char *name, struct error *err) MUST_CHECK;
 /* Opens what is there for reading, with further open(2) flags such as O_DIRECTORY.
- * ERR_NOT_FOUND if it is not. dirfd may be AT_FDCWD. Caller closes *out. */
+ * ERR_NOT_FOUND if it is not. dirfd may be AT_FDCWD. A FIFO is waited for until it
+ * has a writer or a signal comes (ERR_CANCELLED), unless O_NONBLOCK is among flags.
+ * Caller closes *out. */
 int file_open(int dirfd, const char *name, int flags, int *out,
 	      struct error *err) MUST_CHECK;
 /* Whole file, at most limit bytes (ERR_FORMAT beyond), appended to out. What a user
@@ -34,6 +36,8 @@ int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 
 /* Gives an open file a(nother) name; 0 or an errno. */
 int file_link_fd(int fd, int dirfd, const char *name);
+
+int file_make_blocking(int fd, const char *name, struct error *err) MUST_CHECK;
 
 /* rename(2) below dirfd that replaces nothing, also where the file system has no
  * RENAME_NOREPLACE; 0 or an errno, EEXIST where there is something. */

@@ -6,6 +6,7 @@
  */
 #include "bundle/import.h"
 
+#include "base/fifo.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/import_run.h"
@@ -87,7 +88,7 @@ static int open_archive(struct import_run *run, const char *path,
 
 	if (!strcmp(path, "-"))
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	else if (file_open(AT_FDCWD, path, 0, &fd, err))
+	else if (fifo_open_input(path, run->o->cancel, &fd, err))
 		return -1;
 	if (fd < 0 || fstat(fd, &st))
 		return err_sys(err, errno, "%s", run->name);

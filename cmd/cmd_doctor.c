@@ -1,3 +1,4 @@
+#include "base/fifo.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "cmd/app.h"
@@ -234,11 +235,12 @@ static int read_log(struct visit *v, struct error *err)
 	if (strcmp(name, "-") == 0)
 		return read_tail(STDIN_FILENO, "standard input", &v->log, err);
 	path = app_dir(v->app, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
+	if (fifo_open_input(path, &v->app->cancel, &fd, err) != 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		err_clear(err);
 		return err_set(err, ERR_NOT_FOUND, "there is no log %s", path);
-	if (fd < 0)
-		return err_sys(err, errno, "%s", path);
+	}
 	/* a pipe has no other end to begin at */
 	if (lseek(fd, 0, SEEK_END) > (off_t)LOG_TAIL)
 		lseek(fd, -(off_t)LOG_TAIL, SEEK_END);

@@ -16,6 +16,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct option options[] = {
 	{ .name = "dry-run",
@@ -222,11 +223,14 @@ static bool is_archive(const char *path)
 	char head[SNIFF_BYTES];
 	struct error ignored = { 0 };
 	const char *what;
-	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY |
+						      O_NONBLOCK);
 	enum sniff_kind kind;
+	struct stat st;
 	size_t got;
 
-	if (fd < 0 ||
+	/* what a pipe gives comes once */
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
 	    file_read_full(fd, head, sizeof(head), &got, path, &ignored) != 0)
 		return false;
 	kind = sniff(head, got, &what);

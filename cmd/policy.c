@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #define SYSTEM_FILE "/etc/itts-pack/policy.json"
 
@@ -13,10 +14,13 @@ int policy_open(struct app *app, struct policy *policy,
 	const char *given = app->options->policy;
 	const char *file = given ? given : SYSTEM_FILE;
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct stat st;
 
 	*out = NULL;
 	if (file_read_all(AT_FDCWD, file, POLICY_LIMIT, &text, err) != 0) {
-		if (given || err->code != ERR_NOT_FOUND)
+		/* a link that leads nowhere is a policy that cannot be read */
+		if (given || err->code != ERR_NOT_FOUND ||
+		    lstat(file, &st) == 0)
 			return err_hint(err, "nothing is installed without "
 					     "knowing the policy");
 		err_clear(err);

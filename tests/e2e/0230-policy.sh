@@ -368,6 +368,9 @@ system_file() { # in a mount namespace of its own
 	rm etc/itts-pack/policy.json && mkdir etc/itts-pack/policy.json
 	run 3 "$PROGRAM" install run.tar --cache none
 	says /etc/itts-pack/policy.json "knowing the policy"
+	rmdir etc/itts-pack/policy.json && ln -s nowhere etc/itts-pack/policy.json
+	run 6 "$PROGRAM" install run.tar --cache none
+	says /etc/itts-pack/policy.json "knowing the policy"
 	test ! -e none
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* How many names there are in a directory. */
@@ -218,6 +219,37 @@ static void test_read_all(void **state)
 	temp_dir_end(dir, path);
 }
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Whoever waits for the writer of a FIFO hears a signal, though its handler lets
+ * system calls begin again. */
+static void test_fifo_hears_signals(void **state)
+{
+	const struct sigaction restart = { .sa_handler = on_alarm,
+					   .sa_flags = SA_RESTART };
+	const struct timeval tick = { .tv_usec = 20000 };
+	const struct itimerval ticks = { tick, tick }, off = { 0 };
+	struct str s CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+	char path[TEMP_PATH_MAX];
+	int dir = temp_dir(path);
+	char *fifo CLEANUP(free_ptr) = xasprintf("%s/fifo", path);
+	struct sigaction before;
+
+	(void)state;
+	assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+	assert_int_equal(sigaction(SIGALRM, &restart, &before), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &ticks, NULL), 0);
+	assert_fails(file_read_all(AT_FDCWD, fifo, 10, &s, &err), &err,
+		     ERR_CANCELLED, "fifo: interrupted");
+	assert_int_equal(setitimer(ITIMER_REAL, &off, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+	temp_dir_end(dir, path);
+}
+
 static void test_offsets(void **state)
 {
 	struct error err = { 0 };
@@ -310,6 +342,7 @@ int run_file_tests(void)
 		cmocka_unit_test(test_unnamed),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_read_all),
+		cmocka_unit_test(test_fifo_hears_signals),
 		cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_space_and_same),
 		cmocka_unit_test(test_clone),
