@@ -50,6 +50,7 @@ void census_release(struct census *c)
 		free_ptr(&c->refs[i].problem);
 	}
 	free_ptr(&c->refs);
+	strlist_release(&c->lacking);
 	strlist_release(&c->problems);
 	free_ptr(&c->names);
 	free_ptr(&c->unread);
@@ -332,8 +333,10 @@ static void resolve_link(struct census_walk *w, const char *text,
 	/* of a link that leads out, by another name of the cache */
 	if (!target && (target = strstr(text, "/blobs/")))
 		target += strlen("/blobs/");
-	if (f->problem && f->blob == CENSUS_NONE && target)
+	if (f->problem && f->blob == CENSUS_NONE && target) {
 		f->wants = xstrdup(target);
+		strlist_add(&c->lacking, target);
+	}
 }
 
 static void visit_file(struct census_walk *w, int dirfd, const char *name,
@@ -596,6 +599,7 @@ bool census_repo(struct hfcache *c, const char *folder, unsigned flags,
 	}
 	read_blobs(&w, repofd);
 	read_snapshots(&w, repofd, flags);
+	strlist_sort(&out->lacking);
 	read_refs(&w, repofd);
 	census_sum_repo(out);
 	if (flags & CENSUS_FILES)

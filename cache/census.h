@@ -103,6 +103,8 @@ struct census {
 	size_t revision_count, revision_cap;
 	struct census_ref *refs; /* sorted by name */
 	size_t ref_count, ref_cap;
+	struct strlist lacking; /* blobs that snapshots lead to and that are not
+				  * there: their names, sorted */
 	struct strlist problems; /* what could not be read, and strangers */
 	/* why what seems unused may be needed all the same: not all of snapshots/
 	 * and refs/ could be read; NULL: it was */

@@ -75,14 +75,16 @@ struct planner {
 	const struct foreign *foreign;
 	struct gc_report *out;
 	int64_t oldest; /* ns: what has changed since then is too young */
-	int held;	/* by a client, some of it; -1: not looked yet */
-	bool *dropped;	/* one a revision */
-	bool *wanted;	/* one a blob: by a revision that stays */
-	bool *touched;	/* one a blob: by a revision that goes */
+	struct held locks;
+	int held;      /* by a client, some of it; -1: not looked yet */
+	bool *dropped; /* one a revision */
+	bool *wanted;  /* one a blob: by a revision that stays */
+	bool *touched; /* one a blob: by a revision that goes */
 };
 
 static void planner_release(struct planner *p)
 {
+	held_close(&p->locks);
 	free_ptr(&p->dropped);
 	free_ptr(&p->wanted);
 	free_ptr(&p->touched);
@@ -129,8 +131,7 @@ static void judge_locked(struct planner *p, struct gc_item *it,
 			 const struct census_blob *b)
 {
 	judge(p, it, &b->st);
-	if (it->state == GC_PLANNED &&
-	    held_blob(p->cache, p->repo->folder, b->name))
+	if (it->state == GC_PLANNED && held_blob(&p->locks, b->name))
 		it->state = GC_LOCKED;
 }
 
@@ -163,7 +164,7 @@ static void mark(const struct census_revision *r, bool *blobs)
 static bool is_held(struct planner *p)
 {
 	if (p->held < 0)
-		p->held = held_repo(p->cache, p->repo->folder);
+		p->held = held_any(&p->locks);
 	return p->held;
 }
 
@@ -202,18 +203,6 @@ static void plan_revision(struct planner *p, size_t n)
 	mark(r, p->dropped[n] ? p->touched : p->wanted);
 }
 
-bool gc_wants(const struct census *repo, const char *blob)
-{
-	for (size_t i = 0; i < repo->revision_count; i++)
-		for (size_t k = 0; k < repo->revisions[i].file_count; k++) {
-			const char *w = repo->revisions[i].files[k].wants;
-
-			if (w && !strcmp(w, blob))
-				return true;
-		}
-	return false;
-}
-
 /* However young or open: what it was taken from may be waiting for it. */
 static void plan_trash(struct planner *p, const char *path,
 		       const struct census_stat *st)
@@ -225,7 +214,7 @@ static void plan_trash(struct planner *p, const char *path,
 	if (it->state == GC_YOUNG)
 		it->state = GC_PLANNED;
 	if (gc_trash_origin(path_base(path), origin, sizeof(origin)) &&
-	    gc_wants(p->repo, origin)) {
+	    strlist_sorted_has(&p->repo->lacking, origin)) {
 		free_ptr(&it->detail);
 		it->state = GC_NEEDED;
 	}
@@ -407,12 +396,14 @@ void gc_plan_repo(struct hfcache *c, const struct census *repo,
 		.foreign = foreign,
 		.out = out,
 		.oldest = oldest_of(rules),
+		.locks = HELD_INIT,
 		.held = -1,
 		.dropped = xcalloc(repo->revision_count + 1, sizeof(bool)),
 		.wanted = xcalloc(repo->blob_count + 1, sizeof(bool)),
 		.touched = xcalloc(repo->blob_count + 1, sizeof(bool)),
 	};
 
+	held_open(&p.locks, c, repo->folder);
 	if (drops_all(&p)) {
 		plan_all(&p);
 		return;

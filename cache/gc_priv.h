@@ -18,8 +18,6 @@ void gc_plan_trash(struct hfcache *c, const struct gc_rules *rules,
 bool gc_is_due(const struct gc_item *it);
 /* Someone works in the repo of these items, from there to the last. */
 void gc_lock_out(struct gc_report *out, size_t from);
-/* Does a snapshot lead to the name of this blob, and nothing is there? */
-bool gc_wants(const struct census *repo, const char *blob);
 /* The name that "<name>.<8 hex>.itts-trash" had; false: not of that form. */
 bool gc_trash_origin(const char *trash, char *out, size_t cap);
 

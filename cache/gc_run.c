@@ -379,7 +379,7 @@ static char *name_again(const struct runner *r, const struct gc_item *it,
 			       : NULL;
 	if (!gc_trash_origin(path_base(it->trash), origin, sizeof(origin)))
 		return NULL;
-	if (!repo->unread && !gc_wants(repo, origin) &&
+	if (!repo->unread && !strlist_sorted_has(&repo->lacking, origin) &&
 	    !(it->ino && inuse_by(inuse, it->dev, it->ino)))
 		return NULL;
 	return xasprintf("%s/blobs/%s", it->folder, origin);

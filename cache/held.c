@@ -23,35 +23,39 @@ static bool is_held(int dirfd, const char *lock)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
-/* Caller closes; -1. */
-static int open_place(const struct hfcache *c, bool old, const char *folder)
+void held_open(struct held *h, const struct hfcache *c, const char *folder)
 {
-	char *path CLEANUP(free_ptr) = xasprintf(old ? "%s/blobs" : ".locks/%s",
-						 folder);
+	char *now CLEANUP(free_ptr) = xasprintf(".locks/%s", folder);
+	char *old CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
 
-	return beneath_open_dir(c->fd, path);
+	h->places[0] = beneath_open_dir(c->fd, now);
+	h->places[1] = beneath_open_dir(c->fd, old);
 }
 
-bool held_blob(const struct hfcache *c, const char *folder, const char *name)
+void held_close(struct held *h)
+{
+	for (size_t i = 0; i < ARRAY_LEN(h->places); i++)
+		close_fd(&h->places[i]);
+}
+
+bool held_blob(const struct held *h, const char *name)
 {
 	char *lock CLEANUP(free_ptr) = xasprintf("%.*s.lock",
 						 (int)strcspn(name, "."), name);
 	bool held = false;
 
-	for (int old = 0; old < 2 && !held; old++) {
-		int dirfd CLEANUP(close_fd) = open_place(c, old, folder);
-
-		held = dirfd >= 0 && is_held(dirfd, lock);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(h->places) && !held; i++)
+		held = h->places[i] >= 0 && is_held(h->places[i], lock);
 	return held;
 }
 
-bool held_repo(const struct hfcache *c, const char *folder)
+bool held_any(const struct held *h)
 {
 	bool held = false;
 
-	for (int old = 0; old < 2 && !held; old++) {
-		DIR *dir = file_dir_take(open_place(c, old, folder));
+	for (size_t i = 0; i < ARRAY_LEN(h->places) && !held; i++) {
+		DIR *dir = h->places[i] < 0 ? NULL
+					    : file_dir_open(h->places[i], ".");
 		struct dirent *d;
 		int failed;
 

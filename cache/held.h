@@ -7,9 +7,18 @@
 
 #include "cache/hfcache.h"
 
+struct held {
+	int places[2]; /* directories with locks; -1: none */
+};
+#define HELD_INIT                    \
+	{                            \
+		.places = { -1, -1 } \
+	}
+void held_open(struct held *h, const struct hfcache *c, const char *folder);
+void held_close(struct held *h); /* CLEANUP */
 /* name: in blobs/ of the folder, also that of a part. */
-bool held_blob(const struct hfcache *c, const char *folder, const char *name);
+bool held_blob(const struct held *h, const char *name);
 /* Any lock of this folder. */
-bool held_repo(const struct hfcache *c, const char *folder);
+bool held_any(const struct held *h);
 
 #endif
