@@ -487,3 +487,71 @@ int tar_reader_read(struct tar_reader *r, void *buf, size_t n, size_t *got,
 	*got = (size_t)len;
 	return 0;
 }
+
+/* --- one member of a zip archive ---------------------------------------------------- */
+
+#define FRONT_PIECE ((size_t)16 << 10)
+
+struct front {
+	const struct zip_input *in;
+	uint64_t at;
+	unsigned char buf[FRONT_PIECE];
+	struct error err;
+};
+
+static void archive_close(struct archive **a)
+{
+	archive_read_free(*a);
+	*a = NULL;
+}
+
+static la_ssize_t from_input(struct archive *a, void *ctx, const void **out)
+{
+	struct front *f = ctx;
+	size_t got = 0;
+
+	if (f->in->pread(f->in->ctx, f->buf, FRONT_PIECE, f->at, &got,
+			 &f->err)) {
+		archive_set_error(a, EIO, "read failed");
+		return ARCHIVE_FATAL;
+	}
+	f->at += got;
+	*out = f->buf;
+	return (la_ssize_t)got;
+}
+
+static bool begin_member(struct archive *a, struct front *f)
+{
+	struct archive_entry *e;
+
+	return archive_read_support_filter_none(a) == ARCHIVE_OK &&
+	       archive_read_support_format_zip_streamable(a) == ARCHIVE_OK &&
+	       archive_read_open(a, f, NULL, from_input, NULL) == ARCHIVE_OK &&
+	       archive_read_next_header(a, &e) >= ARCHIVE_WARN;
+}
+
+/* As it would come through a pipe. No more is unpacked than what is asked for, and a
+ * bomb costs nothing. */
+int zip_read_front(const struct zip_input *in, uint64_t header, void *buf,
+		   size_t n, size_t *got, struct error *err)
+{
+	struct archive *a CLEANUP(archive_close) = archive_read_new();
+	struct front *f CLEANUP(free_ptr) = xcalloc(1, sizeof(*f));
+	la_ssize_t more = 1;
+
+	*got = 0;
+	f->in = in;
+	f->at = header;
+	if (!a)
+		return err_set(err, ERR_OTHER, "libarchive: out of memory");
+	if (begin_member(a, f))
+		while (more > 0 && *got < n) {
+			more = archive_read_data(a, (char *)buf + *got,
+						 n - *got);
+			*got += more > 0 ? (size_t)more : 0;
+		}
+	if (f->err.code == ERR_NONE)
+		return 0;
+	*err = f->err;
+	return -1;
+}

@@ -41,4 +41,17 @@ int tar_reader_next(struct tar_reader *r, struct tar_member *out,
 int tar_reader_read(struct tar_reader *r, void *buf, size_t n, size_t *got,
 		    struct error *err) MUST_CHECK;
 
+/* Bytes of any kind of input. */
+struct zip_input {
+	/* Fewer than n only at the end. */
+	int (*pread)(void *ctx, void *buf, size_t n, uint64_t offset,
+		     size_t *got, struct error *err);
+	void *ctx;
+};
+/* Unpacks a member of a zip archive into buf, from its beginning; header: where its
+ * local header is. *got: fewer than n where it ends earlier, or cannot be unpacked
+ * further (damaged, or in a way that nobody knows). -1: only if in cannot be read. */
+int zip_read_front(const struct zip_input *in, uint64_t header, void *buf,
+		   size_t n, size_t *got, struct error *err) MUST_CHECK;
+
 #endif

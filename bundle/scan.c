@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/tar_reader.h"
 #include "bundle/npy.h"
 #include "bundle/pickle.h"
 #include "bundle/zipdir.h"
@@ -103,9 +104,28 @@ static int try_pickle(const struct scan_input *in, uint64_t at, uint64_t end,
 
 /* --- numpy's arrays --------------------------------------------------------------- */
 
+/* Magic, version, the length of the header (of 2 bytes with version 1, else of 4). */
+#define NPY_HEAD 12u
+
 static bool is_numpy(const unsigned char *p, size_t len)
 {
 	return len >= NPY_MAGIC_LEN && !memcmp(p, NPY_MAGIC, NPY_MAGIC_LEN);
+}
+
+/* Where the text of the header begins; *len: its bytes. */
+static size_t text_of(const unsigned char head[NPY_HEAD], size_t *len)
+{
+	*len = head[8] | (size_t)head[9] << 8;
+	if (head[6] == 1)
+		return 10;
+	*len |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
+	return NPY_HEAD;
+}
+
+static bool is_readable(const unsigned char head[NPY_HEAD], size_t len)
+{
+	return head[6] >= 1 && head[6] <= 3 && head[7] == 0 &&
+	       len <= NPY_HEADER_MAX;
 }
 
 /* What follows the header of an array which only Python can judge. */
@@ -121,15 +141,14 @@ static int scan_unknown(const struct scan_input *in, uint64_t begin,
 	return 0;
 }
 
-/* One array: magic, version, the length of the header (of 2 bytes with version 1,
- * else of 4), the header, then numbers or, for objects, a pickle. *at: behind it. */
+/* One array: its header, then numbers or, for objects, a pickle. *at: behind it. */
 static int scan_array(const struct scan_input *in, uint64_t *at, uint64_t end,
 		      struct scan_result *r, struct error *err)
 {
-	unsigned char head[12];
+	unsigned char head[NPY_HEAD];
 	char *text CLEANUP(free_ptr) = NULL;
 	uint64_t begin = *at, body, size;
-	size_t got = 0, len, wide;
+	size_t got = 0, len, from;
 	enum npy_kind kind;
 
 	if (in->pread(in->ctx, head, sizeof(head), begin, &got, err))
@@ -137,17 +156,14 @@ static int scan_array(const struct scan_input *in, uint64_t *at, uint64_t end,
 	*at = end;
 	if (got < sizeof(head) || end - begin < sizeof(head))
 		return 0; /* cut off: nothing can follow */
-	wide = head[6] == 1 ? 2 : 4;
-	len = head[8] | (size_t)head[9] << 8;
-	if (wide == 4)
-		len |= (size_t)head[10] << 16 | (size_t)head[11] << 24;
-	body = begin + 8 + wide + len;
+	from = text_of(head, &len);
+	body = begin + from + len;
 	if (body > end)
 		return 0;
-	if (head[6] < 1 || head[6] > 3 || head[7] != 0 || len > NPY_HEADER_MAX)
+	if (!is_readable(head, len))
 		return scan_unknown(in, begin, body, end, r, err);
 	text = xmalloc(len + 1);
-	if (in->pread(in->ctx, text, len, begin + 8 + wide, &got, err))
+	if (in->pread(in->ctx, text, len, begin + from, &got, err))
 		return -1;
 	kind = got == len ? npy_judge(text, len, &size) : NPY_UNKNOWN;
 	if (kind == NPY_UNKNOWN)
@@ -207,6 +223,51 @@ static bool is_plain(const char *name)
 	return false;
 }
 
+/* What is wrong with the compressed array that begins so; NULL: nothing, it is
+ * numbers to its end. */
+static const char *packed_fault(const unsigned char *p, size_t got,
+				uint64_t plain)
+{
+	enum npy_kind kind = NPY_UNKNOWN;
+	uint64_t size = 0;
+	size_t len, from;
+
+	if (!is_numpy(p, got) || got < NPY_HEAD)
+		return "a compressed member that is no array";
+	from = text_of(p, &len);
+	if (is_readable(p, len) && got >= from + len)
+		kind = npy_judge(p + from, len, &size);
+	if (kind == NPY_OBJECTS)
+		return "a compressed array of objects, which is not looked "
+		       "into";
+	if (kind == NPY_UNKNOWN)
+		return "a compressed array whose header is not as numpy "
+		       "writes it";
+	return plain - from - len == size
+		       ? NULL
+		       : "a compressed array of another size than its header "
+			 "says";
+}
+
+/* As numpy.savez_compressed() writes them: of numbers the header tells all. */
+static int scan_packed(struct zip_scan *z, const struct zip_member *m,
+		       struct error *err)
+{
+	const size_t room = NPY_HEAD + NPY_HEADER_MAX;
+	unsigned char *buf CLEANUP(free_ptr) = xmalloc(room);
+	const struct zip_input in = { z->in->pread, z->in->ctx };
+	const char *fault;
+	size_t got = 0;
+
+	/* of which zip_walk() has seen that the directory says the same */
+	if (zip_read_front(&in, m->header, buf, room, &got, err))
+		return -1;
+	fault = packed_fault(buf, got, m->plain);
+	if (fault)
+		scan_note(z->r, SCAN_MALFORMED, m->data, "%s", fault);
+	return 0;
+}
+
 static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
 {
 	static const char *const ends[] = { ".pkl", ".pickle", NULL };
@@ -229,9 +290,9 @@ static int scan_member(void *ctx, const struct zip_member *m, struct error *err)
 	if (pickle && m->method != 0)
 		scan_note(z->r, SCAN_MALFORMED, m->data,
 			  "a compressed pickle, which is not looked into");
-	else if (m->method != 0 && (z->npz || has_end(m->name, arrays)))
-		scan_note(z->r, SCAN_MALFORMED, m->data,
-			  "a compressed array, which is not looked into");
+	else if (m->method != 0 && (z->npz || has_end(m->name, arrays)) &&
+		 scan_packed(z, m, err))
+		return -1;
 	else if (pickle &&
 		 scan_pickles(z->in, m->data, m->data + m->size, z->r, err))
 		return -1;

@@ -54,14 +54,30 @@ array("torn/joined.npy", "'<f' '4'", b"0000")
 def npz(path, arrays, how=zipfile.ZIP_STORED):   # as numpy.savez() writes it
     with zipfile.ZipFile(path, "w", how, allowZip64=True) as z:
         for name in arrays:
-            with z.open(os.path.basename(name), "w", force_zip64=True) as m:
-                m.write(open(name, "rb").read())
+            with open(name, "rb") as f, z.open(os.path.basename(name), "w", force_zip64=True) as m:
+                m.write(f.read())
 npz("plain/arrays.npz", ["plain/numbers.npy", "plain/bytes.npy", "plain/empty.npy", "plain/record2.npy"])
 npz("good/objects.npz", ["plain/numbers.npy", "good/objects1.npy"])
 npz("bad/objects.npz", ["plain/numbers.npy", "bad/objects2.npy"])
 npz("bad/record.npz", ["bad/record.npy"])
 npz("torn/header.npz", ["torn/escape.npy"])
 npz("torn/savez_compressed.npz", ["bad/objects2.npy"], zipfile.ZIP_DEFLATED)
+# and as numpy.savez_compressed() does: of numbers, the header says that they are
+array("plain/many.npy", "'|u1'", bytes(8 << 20), count=8 << 20)
+array("plain/long.npy", "'<f4'" + " " * 60000, b"0000", 2)
+for how in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+    npz(f"plain/packed{how}.npz", [f"plain/{n}.npy" for n in ("numbers", "bytes", "empty", "many", "long", "record1", "record2")], how)
+npz("torn/packed_header.npz", ["torn/escape.npy"], zipfile.ZIP_DEFLATED)
+npz("torn/packed_version.npz", ["torn/version.npy"], zipfile.ZIP_DEFLATED)
+npz("torn/packed_more.npz", ["plain/several.npy"], zipfile.ZIP_DEFLATED)
+npz("torn/packed_record.npz", ["plain/numbers.npy", "bad/record.npy"], zipfile.ZIP_DEFLATED)
+npz("torn/packed_list.npz", ["good/objects1.npy"], zipfile.ZIP_DEFLATED)
+with zipfile.ZipFile("torn/packed_text.npz", "w", zipfile.ZIP_DEFLATED) as z:
+    z.writestr("readme", "\x93NUM" * 100)
+with open("plain/packed8.npz", "rb") as f:
+    z = f.read()
+at = 30 + struct.unpack_from("<H", z, 26)[0] + struct.unpack_from("<H", z, 28)[0]
+write("torn/packed_damaged.npz", z[:at] + b"\xff" + z[at + 1:])
 with zipfile.ZipFile("torn/unnamed.npz", "w", zipfile.ZIP_DEFLATED) as z:
     z.write("bad/objects2.npy", "readme")
 with zipfile.ZipFile("torn/named.zip", "w", zipfile.ZIP_DEFLATED) as z:
@@ -96,6 +112,10 @@ with zipfile.ZipFile(u, "w") as f:
     f.writestr("m/data.pkl", state)
     f.writestr("m/data/0", b"0" * 16)
 write("good/described.pth", u.b)
+u = Unseekable()
+with zipfile.ZipFile(u, "w", zipfile.ZIP_DEFLATED) as f:
+    f.write("plain/numbers.npy")
+write("plain/described.npz", u.b)
 b = io.BytesIO()
 with zipfile.ZipFile(b, "w") as f:
     with f.open("m/data.pkl", "w", force_zip64=True) as m:
@@ -220,6 +240,14 @@ notes() {
 	prints "needs code" "record.npy byte" "posix.system"
 	expect 1 itts scan torn/savez_compressed.npz
 	prints "objects2.npy byte" "a compressed array"
+	expect 1 itts scan torn/packed_list.npz
+	prints "objects1.npy byte" "a compressed array of objects"
+	expect 1 itts scan torn/packed_more.npz
+	prints "several.npy byte" "another size than its header says"
+	expect 1 itts scan torn/packed_header.npz
+	prints "a compressed array whose header is not as numpy writes it"
+	expect 1 itts scan torn/packed_text.npz
+	prints "readme byte" "a compressed member that is no array"
 	expect 1 itts scan torn/escape.npy
 	prints "byte 0: an array whose header is not as numpy writes it"
 	expect 0 itts scan good/state.pth

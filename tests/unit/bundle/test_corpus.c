@@ -8,6 +8,7 @@
 #include "base/tar_reader.h"
 #include "bundle/bmanifest.h"
 #include "bundle/import_name.h"
+#include "bundle/npy.h"
 #include "bundle/policy.h"
 #include "bundle/scan.h"
 #include "bundle/serials.h"
@@ -86,6 +87,17 @@ static bool take_scan(const char *name, const struct str *text)
 	return true;
 }
 
+static bool take_npy(const char *name, const struct str *text)
+{
+	uint64_t size;
+	enum npy_kind kind = npy_judge(text->ptr, text->len, &size);
+
+	if (kind == NPY_UNKNOWN)
+		return false;
+	assert_int_equal(kind == NPY_OBJECTS, !strcmp(name, "object"));
+	return true;
+}
+
 /* To its last entry and byte. */
 static bool take_tar(const char *name, const struct str *text)
 {
@@ -146,6 +158,7 @@ static void corpora(void **state)
 {
 	(void)state;
 	replay("bmanifest", take_bmanifest);
+	replay("npy", take_npy);
 	replay("policy", take_policy);
 	replay("serials", take_serials);
 	replay("sshsig", take_sshsig);
