@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cache/lease.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -96,6 +97,21 @@ int install_view_needs(struct hfcache *store, const struct install_options *o,
 			 &need->bytes, &need->inodes, err);
 }
 
+/* What is found right must not be cleaned away before it has a link. */
+static int keep_repos(const struct install_run *run, struct error *err)
+{
+	const struct lock *l = &run->s->manifest.lock;
+
+	for (size_t i = 0; run->store && i < l->repo_count; i++) {
+		char *folder CLEANUP(free_ptr) = repo_folder(l->repos[i].type,
+							     l->repos[i].id);
+
+		if (lease_share(run->store, folder, err))
+			return -1;
+	}
+	return 0;
+}
+
 int install_plan(struct install_run *run, struct error *err)
 {
 	const struct lock *l = &run->s->manifest.lock;
@@ -105,7 +121,7 @@ int install_plan(struct install_run *run, struct error *err)
 	};
 	size_t count = run->o->model_dir ? 2 : 1;
 
-	if (install_recheck_thin(run, err) ||
+	if (keep_repos(run, err) || install_recheck_thin(run, err) ||
 	    install_find_places(run, false, err))
 		return -1;
 	run->can_clone = probe_clone(run);

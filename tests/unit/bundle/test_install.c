@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/install.h"
+#include "cache/lease.h"
 #include "cache/verify.h"
 
 #include <fcntl.h>
@@ -502,11 +503,53 @@ static void waits_in_vain(void **state)
 	assert_nothing_visible(f);
 }
 
+struct watched {
+	struct fixture *f;
+	unsigned seen;
+};
+
+/* Nobody may delete in any of the repos now. */
+static void look_at_leases(void *ctx, const struct event *ev)
+{
+	struct watched *w = ctx;
+	struct hfcache *c CLEANUP(hfcache_close) = NULL;
+	struct error err = { 0 };
+
+	if (ev->type != EVENT_PLAN || strcmp(ev->name, "installing") != 0)
+		return;
+	assert_ok(hfcache_open(&c, w->f->store, false, &err), &err);
+	for (size_t i = 0; i < w->f->lock.repo_count; i++) {
+		const struct lock_repo *r = &w->f->lock.repos[i];
+		char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
+
+		assert_true(lease_is_held(c, folder));
+		w->seen++;
+	}
+}
+
+/* What was found right and has no link yet is not gc's: all of it here, so that not a
+ * byte is to be written. */
+static void found_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct watched w = { .f = f };
+	struct event_sink sink = { look_at_leases, &w };
+	struct install_options o = { .cache_root = f->store, .sink = &sink };
+	struct install_stats st;
+	struct error err = { 0 };
+
+	assert_ok(install(f, &st, &err), &err);
+	assert_ok(install_with(f, &o, &st, &err), &err);
+	assert_int_equal(st.new_files, 0);
+	assert_int_equal(w.seen, f->lock.repo_count);
+}
+
 int run_install_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(round_trip, setup, teardown),
 		cmocka_unit_test_setup_teardown(again_skips, setup, teardown),
+		cmocka_unit_test_setup_teardown(found_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(from_pipes, setup, teardown),
 		cmocka_unit_test_setup_teardown(dry_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(mends_damage, setup, teardown),
