@@ -39,6 +39,38 @@ pack_volumes() {
 packed_volumes() {
 	cat "$T"/x/b.tar.0* | cmp - "$T/b.tar"
 }
+pack_thin() {
+	"$PROGRAM" pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/x/b.tar" --for "$T/site.json" \
+		--progress none
+}
+pack_thined_check() { cmp "$T/x/b.tar" "$T/thin.tar"; }
+
+# A site that has the largest file and nothing else; a stick without the second volume.
+make_bundles() {
+	local big
+	big=$(jq -r '.repos[].files[] | select(.path == "big.bin").sha256' "$T/lock.json")
+	jq -n --arg s "$big" '{format: "itts-inventory", version: 1, blobs: [{sha256: $s, size: 1500000}]}' >"$T/site.json"
+	mkdir -p "$T/site/${BIG%/*}" "$T/volumes" "$T/stick"
+	cp "$T/full/$BIG" "$T/site/$BIG"
+	expect 0 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/thin.tar" --for "$T/site.json"
+	expect 0 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/volumes/b.tar" --volume-size 600K
+	cp "$T"/volumes/b.* "$T/stick"
+	rm "$T/stick/b.tar.002"
+}
+BIG=models--acme--voice/blobs/$(jq -r '.repos[].files[] | select(.path == "big.bin").sha256' "$T/lock.json")
+install_thin_before() { cp -a "$T/site" "$T/x/hub"; }
+install_thin() {
+	"$PROGRAM" install "$T/thin.tar" --cache "$T/x/hub" --model-dir "$T/x/models" --progress none
+}
+install_thined_check() { installed; }
+install_volumes() { # in two visits, of which the first lacks something
+	local status=0
+	"$PROGRAM" install "$T/stick" --cache "$T/x/hub" --progress none 2>"$T/visit" || status=$?
+	[ $status -eq 6 ] || cat "$T/visit" >&2
+	[ $status -eq 6 ] || [ $status -eq 0 ] || return $status
+	"$PROGRAM" install "$T/volumes" --cache "$T/x/hub" --model-dir "$T/x/models" --progress none
+}
+install_volumesed_check() { installed && ! find "$T/x/hub" -name '*.itts-part' | grep .; }
 
 # A cache with a revision that nothing names and a blob that nobody has: they go, what
 # main has stays, whatever could not be read. Of /proc there is only what is its own.
@@ -137,13 +169,15 @@ sane() { # JOB
 	adopt) diff -r "$T/local" "$T/x/local" && { [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub"; } ;;
 	sign) signed_check >/dev/null 2>&1 || "$ITTS" verify "$T/x/b.tar" --quiet ;;
 	verify) verified_check ;;
-	install) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
+	install | install_volumes) [ ! -d "$T/x/hub" ] || cache_is_honest "$T/x/hub" ;;
+	install_thin) cache_is_honest "$T/x/hub" && cmp "$T/site/$BIG" "$T/x/hub/$BIG" ;;
 	pack) [ ! -e "$T/x/b.tar" ] || packed ;;
+	pack_thin) [ ! -e "$T/x/b.tar" ] || pack_thined_check ;;
 	pack_volumes) [ ! -e "$T/x/b.volumes.json" ] || packed_volumes ;;
 	esac
 }
 fresh() {
-	rm -rf "$T/x" && mkdir "$T/x"
+	rm -rf "$T/x" "$T/trace" && mkdir "$T/x"
 	! declare -F "${1:-}_before" >/dev/null || "${1}_before"
 }
 # How often the busiest thread of a job makes this call.
@@ -151,7 +185,7 @@ count() { # JOB SYSCALL
 	fresh "$1"
 	(
 		PROGRAM="$T/traced"
-		printf '#!/bin/sh\nexec strace -f -qq -y -o "%s" -e trace=%s -e signal=none "%s" "$@"\n' \
+		printf '#!/bin/sh\nexec strace -f -qq -y -A -o "%s" -e trace=%s -e signal=none "%s" "$@"\n' \
 			"$T/trace" "$2" "$ITTS" >"$T/traced"
 		chmod +x "$T/traced"
 		"$1"
@@ -173,12 +207,13 @@ only_remembered() { # the file, or its directory right behind it
 one_fault() { # JOB SYSCALL ERROR NUMBER
 	local status=0 hit
 	fresh "$1"
-	printf '#!/bin/sh\nexec strace -f -qq -y -o "%s" -e trace=%s -e inject=%s:error=%s:when=%s -e signal=none "%s" "$@"\n' \
+	printf '#!/bin/sh\nexec strace -f -qq -y -A -o "%s" -e trace=%s -e inject=%s:error=%s:when=%s -e signal=none "%s" "$@"\n' \
 		"$T/trace" "$2" "$2" "$3" "$4" "$ITTS" >"$T/traced"
 	chmod +x "$T/traced"
 	(PROGRAM="$T/traced" && "$1") >"$T/out" 2>"$T/err" || status=$?
 	hit=$(grep -c INJECTED "$T/trace") || true
 	FAULTS=$((FAULTS + hit))
+	[ "$hit" -eq 0 ] || echo "$1 $2 $3" >>"$T/hit"
 	if [ $status -eq 0 ]; then
 		FAULTY=$hit "$1"ed_check || fail "$1: $2 $3 number $4: success, and not right"
 		# the record of serials comes after the data, and is not part of it; nor
@@ -231,8 +266,8 @@ faults_of() { # JOB SYSCALL...
 		[ "$total" -ge $first ] || continue
 		order=$((order + 1))
 		for errno in $(errors $order "$job"); do
-			salt=$((salt * 7 + 3))
-			for n in $(numbers $first "$total" $((salt % 1009))); do
+			salt=$(((salt * 7 + 3) % 1009))
+			for n in $(numbers $first "$total" $salt); do
 				one_fault "$job" "$call" $errno "$n"
 			done
 		done
@@ -252,8 +287,17 @@ check "pack: write, pwrite64, sendfile, fsync, fdatasync, renameat, linkat" \
 	faults_of pack write pwrite64 sendfile fsync fdatasync renameat linkat
 check "pack: ftruncate, fallocate, copy_file_range, mkdirat, openat" \
 	faults_of pack ftruncate fallocate copy_file_range mkdirat openat
-check "pack in volumes: write, fsync, renameat, openat" \
-	faults_of pack_volumes write fsync renameat openat
+check "pack in volumes: write, pwrite64, fsync, renameat, linkat, fallocate, openat" \
+	faults_of pack_volumes write pwrite64 sendfile fsync fdatasync renameat linkat ftruncate fallocate openat
+must make_bundles
+check "a thin install: write, fsync, linkat, renameat, symlinkat, fallocate, openat" \
+	faults_of install_thin write pwrite64 sendfile fsync fdatasync syncfs linkat renameat renameat2 symlinkat \
+	fallocate ftruncate mkdirat openat openat2
+check "an install of volumes, in two visits: write, fsync, linkat, renameat, fallocate, openat" \
+	faults_of install_volumes write pwrite64 sendfile fsync fdatasync syncfs linkat renameat renameat2 symlinkat \
+	fallocate ftruncate mkdirat unlinkat openat openat2
+check "pack of a thin bundle: write, fsync, renameat, linkat, fallocate, openat" \
+	faults_of pack_thin write pwrite64 sendfile fsync fdatasync renameat linkat ftruncate fallocate openat
 must make_cache
 must make_archives
 check "gc: getdents64, openat, readlinkat, renameat, unlinkat" \
