@@ -238,7 +238,7 @@ check-e2e: $(B)/itts-pack $(B)/test-bundle
 	tests/e2e/run.sh $(B)/itts-pack $(E2E)
 
 torture: $(B)/itts-pack $(B)/test-bundle
-	ITTS_KILLS=200 ITTS_GC_ROUNDS=500 ITTS_FAULTS=all ITTS_CUTS=300 ITTS_RACE=60 ITTS_LONG=1 tests/e2e/run.sh $(B)/itts-pack '*kill*' '*fault*' '*power*' '*races*' 0055 0057
+	ITTS_KILLS=200 ITTS_GC_ROUNDS=500 ITTS_FAULTS=all ITTS_CUTS=300 ITTS_RACE=60 ITTS_TOGETHER=300 ITTS_LONG=1 tests/e2e/run.sh $(B)/itts-pack '*kill*' '*fault*' '*power*' '*races*' '*together*' 0055 0057
 
 lint: all
 	tests/lint/run.sh
