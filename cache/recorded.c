@@ -29,22 +29,28 @@ static int is_record(const struct dirent *d)
 	return d->d_name[0] != '.' && str_ends(d->d_name, ".lock.json");
 }
 
-static int no_records(const char *model_dir, struct error *err)
+int recorded_check_dir(const char *model_dir, struct error *err)
 {
+	struct str word CLEANUP(str_release) = STR_INIT;
 	struct stat st;
 	bool found = stat(model_dir, &st) == 0;
 
-	if (!found && errno == ENOENT) {
-		err_set(err, ERR_NOT_FOUND, "there is no model directory %s",
-			model_dir);
-		return err_hint(err,
-				"itts-pack install BUNDLE --model-dir %s "
-				"makes it",
-				model_dir);
-	}
-	if (!found || !S_ISDIR(st.st_mode))
+	if (found && S_ISDIR(st.st_mode))
+		return 0;
+	if (found || errno != ENOENT)
 		return err_sys(err, found ? ENOTDIR : errno,
 			       "model directory %s", model_dir);
+	str_add_sh(&word, model_dir);
+	err_set(err, ERR_NOT_FOUND, "there is no model directory %s",
+		model_dir);
+	return err_hint(err, "itts-pack install BUNDLE --model-dir %s makes it",
+			word.ptr);
+}
+
+static int no_records(const char *model_dir, struct error *err)
+{
+	if (recorded_check_dir(model_dir, err) != 0)
+		return -1;
 	err_set(err, ERR_NOT_FOUND, "%s: no record of what was installed there",
 		model_dir);
 	return err_hint(err, "name the lock with --lock FILE");

@@ -5,7 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/attr.h"
+#include "base/error.h"
 #include "manifest/lock.h"
+
+/* Before anything is looked up in a model directory: is it one? ERR_NOT_FOUND with the
+ * command that makes it, ERR_IO. */
+int recorded_check_dir(const char *model_dir, struct error *err) MUST_CHECK;
 
 struct recorded_file;
 struct recorded {

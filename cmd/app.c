@@ -97,9 +97,14 @@ int app_open_store(struct app *app, bool create, struct hfcache **out,
 {
 	struct str root CLEANUP(str_release) = STR_INIT;
 
-	if (config_cache(app->env, app->options, &root, err) != 0 ||
-	    hfcache_open(out, root.ptr, create, err) != 0)
+	if (config_cache(app->env, app->options, &root, err) != 0)
 		return -1;
+	if (hfcache_open(out, root.ptr, create, err) != 0)
+		return err->code == ERR_NOT_FOUND
+			       ? err_hint(err, "itts-pack fetch or itts-pack "
+					       "install makes it, --cache "
+					       "names another")
+			       : -1;
 	if (app->options->verbose)
 		event_info(&app->sink, "cache: %s", hfcache_root(*out));
 	return 0;

@@ -11,6 +11,7 @@
 #include "fetch/endpoint.h"
 #include "fetch/hub.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
@@ -263,7 +264,8 @@ static int token_from_file(struct config_network *n, const struct env *e,
 		return 0;
 	}
 	if (file_read_all(AT_FDCWD, path.ptr, TOKEN_LIMIT, &text, err) != 0) {
-		if (err->code != ERR_NOT_FOUND)
+		/* services have HOME=/dev/null */
+		if (err->code != ERR_NOT_FOUND && err->sys != ENOTDIR)
 			return err_wrap(err, "the token file");
 		err_clear(err);
 		return 0;
@@ -379,6 +381,27 @@ static int check_certificates(const char *path, const char *which,
 			     "CERTIFICATE-----");
 }
 
+/* OpenSSL takes a list, as of PATH, and passes over what is not there. If that is all
+ * of it, no certificate would be trusted, and libcurl would say that of the server. */
+static int check_directories(const char *list, const char *which,
+			     struct error *err)
+{
+	int cause = ENOENT;
+
+	for (const char *p = list; *p; p += *p == ':') {
+		size_t len = strcspn(p, ":");
+		char *dir CLEANUP(free_ptr) = xasprintf("%.*s/.", (int)len, p);
+
+		p += len;
+		if (len && access(dir, R_OK | X_OK) == 0)
+			return 0;
+		cause = errno;
+	}
+	return err_set(err, ERR_USAGE,
+		       "%s: cannot read certificates from %s: %s", which, list,
+		       strerrordesc_np(cause));
+}
+
 static int load_certificates(struct config_network *n, const struct env *e,
 			     const struct options *o, struct error *err)
 {
@@ -395,9 +418,10 @@ static int load_certificates(struct config_network *n, const struct env *e,
 		config_expand(e, file, false, &n->ca_bundle);
 		if (access(n->ca_bundle.ptr, R_OK) != 0 ||
 		    stat(n->ca_bundle.ptr, &st) != 0)
-			return err_set(err, ERR_USAGE,
-				       "%s: cannot read certificates from %s",
-				       which, file);
+			return err_set(
+				err, ERR_USAGE,
+				"%s: cannot read certificates from %s: %s",
+				which, file, strerrordesc_np(errno));
 		if (S_ISDIR(st.st_mode)) /* requests allows that */
 			n->http.ca_dir = n->ca_bundle.ptr;
 		else if (check_certificates(n->ca_bundle.ptr, which, err) != 0)
@@ -405,10 +429,18 @@ static int load_certificates(struct config_network *n, const struct env *e,
 		else
 			n->http.ca_bundle = n->ca_bundle.ptr;
 	}
-	if (dir && !n->http.ca_dir) {
-		config_expand(e, dir, false, &n->ca_dir);
+	if (n->http.ca_dir)
+		return check_directories(n->http.ca_dir, which, err);
+	if (!dir)
+		return 0;
+	config_expand(e, dir, false, &n->ca_dir);
+	if (check_directories(n->ca_dir.ptr, "SSL_CERT_DIR", err) == 0) {
 		n->http.ca_dir = n->ca_dir.ptr;
+		return 0;
 	}
+	if (!n->http.ca_bundle)
+		return -1;
+	err_clear(err); /* the file is enough */
 	return 0;
 }
 

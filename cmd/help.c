@@ -75,7 +75,9 @@ static const struct row environment_rows[] = {
 	{ "no_proxy", "hosts to reach without proxy" },
 	{ "SSL_CERT_FILE", "trusted certificates; then REQUESTS_CA_BUNDLE, "
 			   "CURL_CA_BUNDLE" },
-	{ "SSL_CERT_DIR", "directory of trusted certificates" },
+	{ "SSL_CERT_DIR",
+	  "directories of trusted certificates, with ':' between "
+	  "them" },
 	{ "REGISTRY_AUTH_FILE", "login for a registry; then "
 				"XDG_RUNTIME_DIR/containers/auth.json, "
 				"DOCKER_CONFIG/config.json, "

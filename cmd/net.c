@@ -2,6 +2,7 @@
 
 #include "base/human.h"
 #include "base/mem.h"
+#include "cmd/text.h"
 #include "fetch/endpoint.h"
 
 #include <string.h>
@@ -86,16 +87,49 @@ void net_close(struct net *n)
 	config_network_release(&n->config);
 }
 
+/* It is of this endpoint that the error tells. */
+static bool is_blamed(const struct hub_endpoint *e, const struct error *err)
+{
+	char *blamed CLEANUP(free_ptr) = xasprintf("%s: ", e->name);
+
+	return strstr(err->msg, blamed);
+}
+
+/* No answer, or not all of it. */
+static int advise_silence(const struct net *n, struct error *err)
+{
+	struct str word CLEANUP(str_release) = STR_INIT;
+	struct error late = { 0 };
+
+	/* a deadline is the user's own */
+	if (n->http && http_late(n->http, &late) != 0)
+		return -1;
+	for (size_t i = 0; i < n->hub.count; i++) {
+		const struct hub_endpoint *e = &n->hub.endpoints[i];
+
+		if (!is_blamed(e, err))
+			continue;
+		quote_sh(&word, e->name);
+		return err_hint(err,
+				"itts-pack mirrors --endpoint %s shows where "
+				"it fails; another hub is named with "
+				"--endpoint, a proxy with --proxy",
+				word.ptr);
+	}
+	return -1;
+}
+
 int net_advise(const struct net *n, struct error *err)
 {
+	if (err->code == ERR_NET)
+		return advise_silence(n, err);
 	if (err->code != ERR_AUTH || err->http != 401 || !n->config.token)
 		return -1;
 	for (size_t i = 0; i < n->hub.count; i++) {
 		const struct hub_endpoint *e = &n->hub.endpoints[i];
-		char *blamed CLEANUP(free_ptr) = xasprintf("%s: ", e->name);
 
-		if (e->kind == ENDPOINT_HUGGINGFACE &&
-		    strstr(err->msg, blamed) && !endpoint_token(&n->hub, e))
+		if (e->kind == ENDPOINT_HUGGINGFACE && is_blamed(e, err) &&
+		    !endpoint_token(&n->hub, e))
 			return err_hint(err,
 					"the token from %s was not sent to %s: "
 					"that takes --token-for",

@@ -24,8 +24,9 @@ int net_open(struct net *n, struct app *app, const struct strlist *suggested,
 	     struct error *err) MUST_CHECK;
 void net_close(struct net *n); /* CLEANUP */
 
-/* After a failure: if a server wants a token, and one is there that it was not sent,
- * says so and what sends it. Returns -1. */
+/* After a failure: if nobody answers, says what shows why and what to set; if a server
+ * wants a token, and one is there that it was not sent, says so and what sends it.
+ * Returns -1. */
 int net_advise(const struct net *n, struct error *err);
 
 /* What each endpoint has sent, with --verbose or --per-mirror. */

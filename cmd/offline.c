@@ -1,11 +1,10 @@
 #include "cmd/offline.h"
 
 #include "base/mem.h"
+#include "cache/recorded.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HUB_DIR "hf_cache" /* where IndexTTS2 looks below its model directory */
 
@@ -26,23 +25,14 @@ static bool has_hub_layout(const char *dir)
 int offline_cache(struct app *app, struct str *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
-	const char *model_dir = app->options->model_dir;
-	struct stat st;
 
-	if (model_dir) {
-		if (app_absolute(app, model_dir, &text, err) != 0)
+	if (app->options->model_dir) {
+		char *model_dir CLEANUP(free_ptr) = app_dir(
+			app, app->options->model_dir);
+
+		if (recorded_check_dir(model_dir, err) != 0 ||
+		    app_absolute(app, model_dir, &text, err) != 0)
 			return -1;
-		if (stat(text.ptr, &st) != 0) {
-			err_set(err, ERR_NOT_FOUND,
-				"there is no model directory %s", text.ptr);
-			return err_hint(err,
-					"itts-pack install BUNDLE "
-					"--model-dir %s makes it",
-					model_dir);
-		}
-		if (!S_ISDIR(st.st_mode))
-			return err_sys(err, ENOTDIR, "model directory %s",
-				       text.ptr);
 		str_adds(&text, "/" HUB_DIR);
 		if (has_hub_layout(text.ptr)) {
 			str_adds(out, text.ptr);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/near.h"
 #include "cmd/kind.h"
+#include "cmd/text.h"
 #include "manifest/recipes.h"
 
 #include <fcntl.h>
@@ -68,14 +69,18 @@ static int from_recipe(const char *name, struct manifest *out,
 static int from_file(const char *path, struct manifest *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str word CLEANUP(str_release) = STR_INIT;
 
 	if (file_read_all(AT_FDCWD, path, MANIFEST_LIMIT, &text, err) == 0) {
 		if (manifest_parse(out, text.ptr, text.len, err) == 0)
 			return 0;
 		err_wrap(err, "%s", path);
 	}
-	if (err->code == ERR_NOT_FOUND)
-		return err_hint(err, "itts-pack init -o %s writes one", path);
+	if (err->code == ERR_NOT_FOUND) {
+		quote_sh(&word, path);
+		return err_hint(err, "itts-pack init -o %s writes one",
+				word.ptr);
+	}
 	return kind_hint(path, "itts-manifest", err);
 }
 
@@ -83,13 +88,16 @@ static int from_repo(const struct options *o, const char *spec,
 		     struct manifest *out, struct error *err)
 {
 	enum repo_type type = REPO_MODEL;
+	struct str word CLEANUP(str_release) = STR_INIT;
 
 	/* a name without organisation would be taken for a repository */
-	if (str_ends(spec, ".json"))
+	if (str_ends(spec, ".json")) {
+		quote_sh(&word, spec);
 		return err_set(err, ERR_USAGE,
 			       "'%s' looks like a manifest, not a repository; "
 			       "give it as -m %s",
-			       spec, spec);
+			       spec, word.ptr);
+	}
 	if (strstr(spec, "://"))
 		return err_set(
 			err, ERR_USAGE,

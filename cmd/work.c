@@ -109,13 +109,7 @@ static int open_store(struct work *w, struct app *app, struct error *err)
 	/* offline nothing is written: a cache that is not there stays so */
 	bool create = !config_offline(app->env, app->options);
 
-	if (w->store || app_open_store(app, create, &w->store, err) == 0)
-		return 0;
-	return !create && err->code == ERR_NOT_FOUND
-		       ? err_hint(err, "offline there is no other place for "
-				       "files; run itts-pack fetch with a "
-				       "network first")
-		       : -1;
+	return w->store ? 0 : app_open_store(app, create, &w->store, err);
 }
 
 int work_resolve(struct work *w, struct app *app, const struct lock *old,

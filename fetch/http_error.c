@@ -130,12 +130,14 @@ static int explain_connect(const struct transfer *t,
 
 static void add_trust_hint(const struct http_settings *s, struct error *err)
 {
-	const char *used = s->ca_bundle ? s->ca_bundle : s->ca_dir;
+	const char *first = s->ca_bundle ? s->ca_bundle : s->ca_dir;
+	const char *second = s->ca_bundle ? s->ca_dir : NULL;
 
 	err_hint(err,
-		 "checked against %s; where the network has a CA of its own, "
-		 "give its certificate with --ca-bundle FILE",
-		 used ? used : "the system's CAs");
+		 "checked against %s%s%s; where the network has a CA of its "
+		 "own, give its certificate with --ca-bundle FILE",
+		 first ? first : "the system's CAs", second ? " and " : "",
+		 second ? second : "");
 }
 
 int http_explain(const struct transfer *t, const struct http_settings *s,

@@ -33,8 +33,8 @@ static void take_settings(struct http_settings *s, const struct http_config *c)
 static int check_readable(const char *path, struct error *err)
 {
 	if (path && access(path, R_OK) != 0)
-		return err_set(err, ERR_USAGE,
-			       "cannot read the CA file or directory %s", path);
+		return err_set(err, ERR_USAGE, "cannot read the CA file %s",
+			       path);
 	return 0;
 }
 
@@ -69,7 +69,6 @@ int http_open(struct http **out, const struct http_config *cfg,
 	h->rate = (struct http_rate){ .limit = h->settings.limit_rate,
 				      .at_ms = clock_ms() };
 	if (check_readable(h->settings.ca_bundle, err) < 0 ||
-	    check_readable(h->settings.ca_dir, err) < 0 ||
 	    open_curl(h, err) < 0)
 		return -1;
 	*out = take_ptr(h);

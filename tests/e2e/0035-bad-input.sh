@@ -174,7 +174,10 @@ environments() {
 	environment "HF_ENDPOINT=http://ho st" 2 HF_ENDPOINT
 	environment https_proxy=gopher://x 2 https_proxy
 	environment ALL_PROXY=quic://x:1 2 ALL_PROXY
-	environment SSL_CERT_FILE=/nothing.pem 2 SSL_CERT_FILE /nothing.pem
+	environment SSL_CERT_FILE=/nothing.pem 2 SSL_CERT_FILE "/nothing.pem: no such file"
+	environment SSL_CERT_DIR=/nothing 2 SSL_CERT_DIR "/nothing: no such file"
+	environment "SSL_CERT_DIR=$W/file:/nothing/" 2 SSL_CERT_DIR "$W/file:/nothing/"
+	environment CURL_CA_BUNDLE=$W/file 2 CURL_CA_BUNDLE "no certificate in $W/file"
 	environment "HF_TOKEN=hf_a b" 2 HF_TOKEN
 	environment HF_TOKEN_PATH=$W/dir 3 "$W/dir"
 	bad 3 env HF_HUB_CACHE="$W/file" HF_ENDPOINT=$NO "$PROGRAM" fetch --lock "$T/good.json" :: "$W/file"
@@ -220,8 +223,31 @@ another_kind() { # one of our own files in the place of another; what is too lat
 	bad 6 itts verify --model-dir none :: "no model directory none" "itts-pack install BUNDLE --model-dir none"
 	bad 6 itts env --model-dir none :: "no model directory" "itts-pack install BUNDLE --model-dir none"
 	bad 6 itts lock -m none.json :: "none.json: no such file" "itts-pack init -o none.json"
+	# what can be pasted, whatever the name
+	bad 6 itts verify --model-dir "it's none" :: "no model directory it's none;" "--model-dir 'it'\\''s none' makes it"
+	bad 6 itts env --model-dir "it's none" :: "no model directory it's none;" "--model-dir 'it'\\''s none' makes it"
+	bad 6 itts lock -m "no ne.json" :: "itts-pack init -o 'no ne.json'"
+	bad 2 itts lock "no ne.json" :: "-m 'no ne.json'"
 	bad 3 itts verify --model-dir file :: file directory
 	rm "$W"/[lmi].json
+}
+no_cache() {
+	local command
+	for command in ls du gc verify inventory "export a/b" "rm a/b" "repair --dry-run" "pack --from-store -o x.tar"; do
+		# shellcheck disable=SC2086
+		bad 6 itts $command --cache none :: "cache none: no such directory" "itts-pack fetch or itts-pack install" --cache
+	done
+}
+nobody() { # where no hub listens: what shows why, and what can be given
+	local at="http://127.0.0.1:$(free_port)/it's" advice
+	advice="itts-pack mirrors --endpoint '${at//\'/\'\\\'\'}' shows"
+	bad 4 itts lock acme/voice --cache "$T/nobody" --lock "$T/none.json" --endpoint "$at" --retries 0 \
+		:: "$at: " "cannot connect: connection refused" "$advice" --endpoint --proxy
+	bad 4 itts fetch --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --retries 0 :: "cannot connect" "$advice"
+	bad 4 itts pack --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --retries 0 -o "$T/n.tar" :: "cannot connect" "$advice"
+	# a deadline is no such thing
+	bad 4 itts fetch --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --deadline 1s :: deadline
+	! grep -q "itts-pack mirrors" "$T/err"
 }
 unwritable() { # a place where the result cannot go is named, and nothing half stays
 	local as=()
@@ -272,6 +298,8 @@ check "files that are missing, or are none" rows files
 check "environment" rows environments
 check "command line" rows options
 check "one kind of file in the place of another" rows another_kind
+check "a cache that is not there" rows no_cache
+check "a hub that is not there" rows nobody
 check "places that cannot be written" rows unwritable
 check "--json" as_json
 check "standard output that is full" full_output

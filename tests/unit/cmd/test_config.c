@@ -373,6 +373,15 @@ static void test_certificates(void **state)
 		    NULL },
 		  "one.pem",
 		  NULL },
+		/* OpenSSL passes over what is not there */
+		{ NULL,
+		  { "SSL_CERT_DIR", "/none:/etc", NULL },
+		  NULL,
+		  "/none:/etc" },
+		{ NULL,
+		  { "SSL_CERT_FILE", "one.pem", "SSL_CERT_DIR", "/none", NULL },
+		  "one.pem",
+		  NULL },
 		/* requests takes a directory too */
 		{ NULL,
 		  { "REQUESTS_CA_BUNDLE", "/etc/ssl", NULL },
@@ -400,17 +409,31 @@ static void test_certificates(void **state)
 
 static void test_certificates_missing(void **state)
 {
-	struct config_network n CLEANUP(
-		config_network_release) = CONFIG_NETWORK_INIT;
-	struct error err = { 0 };
+	static const struct {
+		const char *env[PAIRS + 1];
+		const char *words;
+	} rows[] = {
+		{ { "SSL_CERT_FILE", "/none", NULL },
+		  "SSL_CERT_FILE: cannot read certificates from /none: No "
+		  "such file" },
+		{ { "SSL_CERT_DIR", "/none", NULL },
+		  "SSL_CERT_DIR: cannot read certificates from /none: No such "
+		  "file" },
+		{ { "SSL_CERT_DIR", "/none:", NULL }, "/none:: No such file" },
+		{ { "SSL_CERT_DIR", "/none:/dev/null", NULL },
+		  "/none:/dev/null: Not a directory" },
+	};
 
 	(void)state;
-	assert_int_equal(
-		load(&n, (const char *[]){ "SSL_CERT_FILE", "/none", NULL },
-		     &no_options, &err),
-		-1);
-	assert_int_equal(err.code, ERR_USAGE);
-	assert_non_null(strstr(err.msg, "SSL_CERT_FILE"));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config_network n CLEANUP(
+			config_network_release) = CONFIG_NETWORK_INIT;
+		struct error err = { 0 };
+
+		assert_int_equal(load(&n, rows[i].env, &no_options, &err), -1);
+		assert_int_equal(err.code, ERR_USAGE);
+		assert_non_null(strstr(err.msg, rows[i].words));
+	}
 }
 
 static void test_certificates_none_in_it(void **state)
