@@ -76,7 +76,7 @@ cmd_src += cmd_sign trust policy serial run cmd_scan cmd_sbom
 
 # why it does not start
 doctor_src := doctor finding redact look known content safetensors torchzip yamlscan layout \
-	files leftovers caches hublook environ version packages pins proc machine gpu nvml nvsmi gpufit \
+	files access leftovers caches hublook environ version packages pins proc machine gpu nvml nvsmi gpufit \
 	build extensions simulate start logtable logtext logscan log online
 cmd_src += hubprobe cmd_doctor
 

@@ -8,6 +8,8 @@
 #include "doctor/state.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #define KERNEL "/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda"
 #define TAGGER "/indextts/utils/tagger_cache"
@@ -176,6 +178,25 @@ static bool has_automata(const char *dir)
 	return look_is_file(a) && look_is_file(b);
 }
 
+/* Who may write there? Another user, or nobody. */
+static void remedy_tagger(struct finding *f, const char *utils, const char *dir)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct statvfs fs;
+
+	if (statvfs(look_is_dir(dir) ? dir : utils, &fs) == 0 &&
+	    fs.f_flag & ST_RDONLY) {
+		str_adds(&text, "sudo mount -o remount,rw \"$(findmnt -n -o "
+				"TARGET --target ");
+		add_shell(&text, look_is_dir(dir) ? dir : utils);
+		str_adds(&text, ")\"");
+	} else {
+		str_addf(&text, "sudo install -d -o %u ", (unsigned)geteuid());
+		add_shell(&text, dir);
+	}
+	finding_remedy(f, "%s", text.ptr);
+}
+
 static void check_normaliser(struct doctor *d)
 {
 	char *utils CLEANUP(free_ptr) = source_dir(d, "/indextts/utils");
@@ -200,9 +221,10 @@ static void check_normaliser(struct doctor *d)
 			 "create them",
 			 dir);
 	finding_meaning(f, "PermissionError or \"Read-only file system\" "
-			   "behind \">> bigvgan weights restored from:\"");
-	finding_remedy(f, "start it once where it may write, or copy "
-			  "zh_tn_tagger.fst and zh_tn_verbalizer.fst there");
+			   "behind \">> bigvgan weights restored from:\". In a "
+			   "container: a volume there; or zh_tn_tagger.fst and "
+			   "zh_tn_verbalizer.fst from where it has run");
+	remedy_tagger(f, utils, dir);
 }
 
 void check_build(struct doctor *d)

@@ -116,13 +116,6 @@ void remedy_verify(const struct doctor *d, struct finding *f)
 	finding_remedy(f, "%s", text);
 }
 
-void remedy_readable(const struct doctor *d, struct finding *f)
-{
-	char *text CLEANUP(free_ptr) = model_command(d, "chmod -R a+rX ", "");
-
-	finding_remedy(f, "%s", text);
-}
-
 void remedy_env(const struct doctor *d, struct finding *f)
 {
 	char *text CLEANUP(free_ptr) = model_command(

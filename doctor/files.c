@@ -9,6 +9,7 @@
 #include "doctor/look.h"
 #include "doctor/state.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,7 +108,11 @@ static void found_wrong(struct doctor *d, const char *id,
 			 c->why[0] ? c->why : "seen in its first bytes");
 	if (c->says[0])
 		finding_meaning(f, "Python says: %s", c->says);
-	remedy_place(d, f, k, path);
+	if (c->state == CONTENT_UNREADABLE && access(path, R_OK) != 0 &&
+	    errno == EACCES)
+		remedy_readable(d, f, path);
+	else
+		remedy_place(d, f, k, path);
 }
 
 static void found_size(struct doctor *d, const struct known_file *k,
@@ -271,6 +276,34 @@ static void remedy_away(const struct doctor *d, struct finding *f,
 	finding_remedy(f, "%s", text);
 }
 
+/* why: an errno. */
+static void no_access(struct doctor *d, const struct known_file *k,
+		      const char *path, int why)
+{
+	struct finding *f = FIND(d, SEV_ERROR, "files.unreadable",
+				 why == EACCES
+					 ? "%s cannot be read by this user"
+					 : "%s cannot be read",
+				 k->path);
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (why == EACCES) {
+		remedy_readable(d, f, path);
+		return;
+	}
+	finding_evidence(f, "%s", strerrordesc_np(why));
+	if (why == EIO) {
+		remedy_install(d, f);
+		return;
+	}
+	finding_meaning(f,
+			"what is mounted there does not answer: it has to be "
+			"mounted anew; the command tells what it is");
+	str_adds(&text, "findmnt --target ");
+	add_shell(&text, d->in->model_dir);
+	finding_remedy(f, "%s", text.ptr);
+}
+
 static void check_one(struct doctor *d, const struct known_file *k,
 		      struct tally *t)
 {
@@ -294,9 +327,7 @@ static void check_one(struct doctor *d, const struct known_file *k,
 		remedy_install(d, f);
 		return;
 	case LOOK_DENIED:
-		f = FIND(d, SEV_ERROR, "files.unreadable",
-			 "%s cannot be read by this user", k->path);
-		remedy_readable(d, f);
+		no_access(d, k, path, errno);
 		return;
 	case LOOK_DIR:
 	case LOOK_OTHER:

@@ -338,7 +338,7 @@ static void no_access(struct doctor *d)
 	finding_evidence(f, "%s", d->in->model_dir);
 	finding_meaning(f, "PermissionError, or the libraries take it for a "
 			   "repository on the network");
-	remedy_readable(d, f);
+	remedy_readable(d, f, d->in->model_dir);
 }
 
 static void no_family(struct doctor *d)

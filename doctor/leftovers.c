@@ -9,6 +9,7 @@
 
 #define WALK_ENTRIES 20000
 #define WALK_DEPTH   6
+#define TEMP_DIR     "._____temp" /* of ModelScope */
 
 static const char *const endings[] = { ".incomplete", ".itts-part", ".aria2",
 				       ".crdownload", ".tmp.part" };
@@ -55,17 +56,62 @@ static void walk(struct walk *w, const char *dir, unsigned depth, bool inside)
 			continue;
 		if (S_ISDIR(st.st_mode))
 			walk(w, path, depth - 1,
-			     inside || strcmp(name, "._____temp") == 0);
+			     inside || strcmp(name, TEMP_DIR) == 0);
 		else if (S_ISREG(st.st_mode) && (inside || is_leftover(name)))
 			take(w, path, &st);
 	}
+}
+
+/* One is named; of more, all that the walk counts. */
+static void remedy_leftovers(const struct doctor *d, struct finding *f,
+			     const struct walk *w)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	if (w->count == 1) {
+		str_adds(&text, "rm ");
+		add_shell(&text, w->first);
+		finding_remedy(f, "%s", text.ptr);
+		return;
+	}
+	str_adds(&text, "find ");
+	add_shell(&text, d->in->model_dir);
+	/* the slash: it may be a link */
+	str_addf(&text, "/ -maxdepth %d -type f \\( -path '*/" TEMP_DIR "/*'",
+		 WALK_DEPTH);
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+		str_addf(&text, " -o -name '*%s'", endings[i]);
+	str_adds(&text, " \\) -delete");
+	finding_remedy(f, "%s", text.ptr);
+}
+
+/* install puts them into the model directory; the program has its own beside it. */
+static void remedy_examples(const struct doctor *d, struct finding *f,
+			    bool beside)
+{
+	char *from CLEANUP(free_ptr) = model_path(d, "examples");
+	char *to CLEANUP(free_ptr) = model_path(d, "../examples");
+	struct str after CLEANUP(str_release) = STR_INIT;
+	char *text CLEANUP(free_ptr) = NULL;
+
+	if (!beside) {
+		remedy_install(d, f);
+		return;
+	}
+	str_adds(&after, " && cp -f ");
+	add_shell(&after, from);
+	str_adds(&after, "/*.wav ");
+	add_shell(&after, to);
+	text = model_command(d, "itts-pack install BUNDLE --model-dir ",
+			     after.ptr);
+	finding_remedy(f, "%s", text);
 }
 
 /* Sample voices: Git LFS pointers without git-lfs, web pages from a mirror. */
 static void check_examples(struct doctor *d)
 {
 	const char *const dirs[] = { "examples", "../examples" };
-	size_t bad = 0;
+	size_t bad = 0, beside = 0;
 	char *first CLEANUP(free_ptr) = NULL;
 	enum content state = CONTENT_GOOD;
 
@@ -83,6 +129,7 @@ static void check_examples(struct doctor *d)
 			if (!str_ends(path, ".wav"))
 				continue;
 			content_check(path, KIND_OTHER, &c);
+			beside += c.state != CONTENT_GOOD && i;
 			if (c.state == CONTENT_GOOD || bad++)
 				continue;
 			state = c.state;
@@ -97,8 +144,10 @@ static void check_examples(struct doctor *d)
 
 	finding_evidence(f, "%s %s", first, content_text(state));
 	finding_meaning(f, "start-up works; the examples of the web interface "
-			   "do not");
-	finding_remedy(f, "pack them along: itts-pack pack --with examples");
+			   "do not. BUNDLE has to be one that has them: "
+			   "itts-pack pack --with examples, on a connected "
+			   "machine");
+	remedy_examples(d, f, beside);
 }
 
 void check_leftovers(struct doctor *d)
@@ -117,9 +166,11 @@ void check_leftovers(struct doctor *d)
 		finding_evidence(f, "%s; %s in all", w.first,
 				 human_size(w.bytes, size));
 		finding_meaning(f, "something was interrupted here: what it "
-				   "was fetching may be missing or old. No "
-				   "program reads these files");
-		finding_remedy(f, "itts-pack verify, then delete them");
+				   "was fetching may be missing or old "
+				   "(itts-pack verify tells). No program reads "
+				   "these files; where a download is still "
+				   "under way, wait for it");
+		remedy_leftovers(d, f, &w);
 	}
 	if (w.seen > WALK_ENTRIES)
 		fact_add(d, "leftovers", "looked for among %d entries, of more",

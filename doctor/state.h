@@ -79,7 +79,10 @@ void remedy_install(const struct doctor *d, struct finding *f);
 void remedy_link(const struct doctor *d, struct finding *f, const char *from,
 		 const char *more, const char *to);
 void remedy_verify(const struct doctor *d, struct finding *f);
-void remedy_readable(const struct doctor *d, struct finding *f);
+/* path is not given to this user (EACCES): opens what is in the way, with sudo where it
+ * is another's. */
+void remedy_readable(const struct doctor *d, struct finding *f,
+		     const char *path);
 void remedy_env(const struct doctor *d, struct finding *f);
 /* A variable of the program, NULL if it is not set or empty. */
 const char *env_get(const struct doctor *d, const char *name);

@@ -25,8 +25,8 @@ check "healthy trees of each family and layout: quiet" healthy new old new25 v15
 
 INSTALL="itts-pack install BUNDLE --model-dir $T/case/checkpoints"
 declare -A REMEDY=(
-	[files.leftover]="=itts-pack verify, then delete them" [files.examples]="itts-pack pack --with examples"
-	[build.lock]="rm /" [build.running]="=wait until it has ended" [build.tagger-cache]="zh_tn_tagger.fst"
+	[files.leftover]="rm $T/case/checkpoints/." [files.examples]="=itts-pack install BUNDLE --model-dir $T/case/checkpoints && cp -f $T/case/checkpoints/examples/*.wav $T/case/checkpoints/../examples"
+	[build.lock]="rm /" [build.running]="=wait until it has ended"
 )
 sick() { # TREE SEVERITY ID WORDS -- COMMAND...
 	local tree=$1 severity=$2 id=$3 words=$4
@@ -131,6 +131,30 @@ temp_dir() { mkdir -p "$C/._____temp" && echo x >"$C/._____temp/gpt.pth"; }
 check "left over by ModelScope" sick new warning files.leftover "._____temp" -- temp_dir
 incomplete() { mkdir -p $C/.cache/huggingface/download && echo x >$C/.cache/huggingface/download/a.incomplete; }
 check "left over by hf download" sick new warning files.leftover ".incomplete" -- incomplete
+pasted() { # ID: the command that is told, as it stands
+	bash -ec "$(jq -r --arg id "$1" '.findings[] | select(.id == $id) | .remedy' "$T/out")"
+}
+leftovers() { # of each kind, with names that shells and terminals would take amiss, behind a link
+	copy new
+	mkdir -p "$C/._____temp/a b" "$C/.cache/huggingface/download"
+	touch "$C/._____temp/a b/gpt.pth" "$C/.cache/huggingface/download/"$'a\n b'"';rm.incomplete" \
+		"$C/gpt.pth.aria2" "$C/x.crdownload" "$C/y.tmp.part" "$C/z.itts-part"
+	touch incomplete "$C/kept.incomplete.txt" "$C/temp"
+	mv $C "models 'x' \$y" && ln -s "models 'x' \$y" $C
+	doctor
+	finds warning files.leftover "6 downloads"
+	pasted files.leftover
+	doctor
+	quiet
+	test -e incomplete && test -e $C/kept.incomplete.txt && test -e $C/temp && test -e $C/gpt.pth
+	touch $C/"; one 'x.incomplete"
+	doctor
+	finds warning files.leftover "1 download has"
+	pasted files.leftover
+	doctor
+	quiet
+}
+check "the command that deletes what was left over" leftovers
 dangle() { rm $C/bpe.model && ln -s /nowhere/bpe.model $C/bpe.model; }
 no_file() { # COMMAND NAME: what is in the place of a file must not be opened
 	rm $C/"$2" && $1 $C/"$2"
@@ -242,7 +266,31 @@ tagger() {
 	unshare -m bash -c "$(declare -f not_writable); not_writable && '$PROGRAM' doctor --json" >"$T/out" || :
 	read_findings
 	finds error build.tagger-cache "Read-only"
-	remedy_is build.tagger-cache
+	# what it tells to do mends it
+	jq -r '.findings[] | select(.id == "build.tagger-cache") | .remedy' "$T/out" >"$T/remedy"
+	unshare -m bash -ec "mount -t tmpfs -o ro tmpfs indextts/utils/tagger_cache; sudo() { \"\$@\"; }; source '$T/remedy'
+		'$PROGRAM' doctor --json" >"$T/out"
+	read_findings
+	quiet
+	# another user's, and one that is not there at all
+	chmod 755 "$T" "$T/case"
+	cp "$PROGRAM" "$T/itts-pack"
+	local before
+	for before in true "rmdir tagger_cache"; do
+		(cd indextts/utils && $before)
+		as_nobody
+		finds error build.tagger-cache "may not"
+		same "$(jq -r '.findings[] | select(.id == "build.tagger-cache") | .remedy' "$T/out")" \
+			"sudo install -d -o 65534 $T/case/indextts/utils/tagger_cache"
+		(sudo() { "$@"; } && eval "$(jq -r '.findings[] | select(.id == "build.tagger-cache") | .remedy' "$T/out")")
+		as_nobody
+		lacks build.tagger-cache
+		chown root indextts/utils/tagger_cache
+	done
+}
+as_nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent "$T/itts-pack" doctor --json >"$T/out" || :
+	read_findings
 }
 if [ "$(id -u)" -eq 0 ]; then
 	check "tagger_cache cannot be written" tagger

@@ -35,10 +35,41 @@ healthy() {
 }
 check "the pinned versions: quiet; found by .venv, VIRTUAL_ENV, --python" healthy
 
-declare -A REMEDY=(
-	[packages.version]="=on a connected machine: uv sync, then carry the .venv over"
-	[packages.drift]="=on a connected machine: uv sync"
-)
+# uv in small: what it is told to install is there then; sync makes all of the pins.
+mkdir "$T/bin"
+cat >"$T/bin/uv" <<'UV'
+#!/usr/bin/env bash
+set -eu
+echo "uv $*" >>"$T/uv.log"
+add() { python3 "$ROOT/tests/e2e/model_tree.py" --venv "$@"; }
+case "$1 ${2:-}" in
+"sync ") test -e pyproject.toml && rm -rf .venv && add .venv $PINS ;;
+"venv --python") add "$4" ;;
+"pip install")
+	[ "$3" = --python ]
+	venv=$4
+	shift 4
+	for spec; do
+		name=${spec%%[=<>]*}
+		version=$(echo "$spec" | grep -oE '[0-9][0-9.]*' | head -n 1)
+		case $spec in *"==2.8.*") version=2.8.0 ;; *"<4.56") version=4.52.1 ;; *"<6"*) version=5.0 ;; esac
+		rm -rf "$venv"/lib/python3.11/site-packages/"${name//-/_}"-*.dist-info "$venv"/lib/python3.11/site-packages/"$name"-*.dist-info
+		site=$venv/lib/python3.11/site-packages/${name//-/_}-$version.dist-info
+		mkdir "$site" && printf 'Name: %s\nVersion: %s\n\n' "$name" "$version" >"$site/METADATA"
+	done ;;
+*) exit 9 ;;
+esac
+UV
+chmod 755 "$T/bin/uv"
+export ROOT PINS
+mends() { # ID: the command that is told, as it stands, makes doctor quiet
+	local remedy
+	remedy=$(jq -r --arg id "$1" '[.findings[] | select(.id == $id)][0].remedy' "$T/out")
+	echo "$1: $remedy"
+	PATH=$T/bin:$PATH bash -ec "$remedy"
+	doctor
+	quiet
+}
 sick() { # SEVERITY ID WORDS NAME=VERSION...
 	local severity=$1 id=$2 words=$3
 	shift 3
@@ -46,7 +77,16 @@ sick() { # SEVERITY ID WORDS NAME=VERSION...
 	venv .venv "$@"
 	doctor
 	finds "$severity" "$id" "$words"
-	remedy_is "$id"
+	# an environment that somebody has made in his way, and that of uv beside the source
+	mends "$id"
+	grep -F "uv pip install --python $T/case/.venv" "$T/uv.log"
+	rm "$T/uv.log"
+	echo >pyproject.toml
+	venv .venv "$@"
+	doctor
+	finds "$severity" "$id" "carry the environment over"
+	mends "$id"
+	same "$(cat "$T/uv.log")" "uv sync"
 }
 # index-tts#281 #508, Wan2GP#1803
 check "transformers 4.57" sick error packages.version QuantizedCacheConfig transformers=4.57.1
@@ -67,11 +107,19 @@ check "others differ: a note" sick note packages.drift "pandas 2.1.0" pandas=2.1
 missing() {
 	copy new
 	venv .venv
-	rm -r .venv/lib/python3.11/site-packages/omegaconf-*
+	rm -r .venv/lib/python3.11/site-packages/omegaconf-* .venv/lib/python3.11/site-packages/torch-*
 	doctor
 	finds error packages.missing "omegaconf" "ModuleNotFoundError"
+	mends packages.missing
 	doctor --venv /nonexistent
 	finds error packages.no-venv "site-packages"
+	same "$(jq -r '.findings[0].remedy' "$T/out")" \
+		"itts-pack doctor --venv $T/case/.venv --model-dir $T/case/checkpoints"
+	mv .venv "env 'x"
+	doctor --venv /nonexistent
+	finds error packages.no-venv "lists the directories"
+	jq -r '.findings[0].remedy' "$T/out" | sed "s|find /|find $T|" >"$T/command"
+	same "$(bash "$T/command" | grep -F "$T/case")" "$T/case/env 'x"
 	expect 3 itts doctor --python /nonexistent/python
 }
 check "packages, or all of them, are missing" missing
@@ -81,6 +129,10 @@ python() {
 	sed -i 's/3.11.13/3.13.2/' .venv/pyvenv.cfg
 	doctor
 	finds warning packages.python "3.13.2" ">=3.10,<3.12"
+	echo >pyproject.toml
+	doctor
+	mends packages.python
+	test -e .venv.old/pyvenv.cfg
 }
 check "another Python" python
 conda() { # no pyvenv.cfg, and lib/python3.1 leads to lib/python3.11

@@ -207,19 +207,43 @@ denied() {
 		setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent "$T/itts-pack" doctor --json >"$T/out" || :
 		read_findings
 	}
+	sudo() { "$@"; }
+	remedies() { jq -r '.findings[] | select(.id == "files.unreadable") | .remedy' "$T/out" | sort -u; }
+	opens() { # COMMAND: what is told, and done, opens it
+		finds error files.unreadable
+		same "$(remedies)" "$1"
+		eval "$(remedies)"
+		as_nobody
+		lacks files.unreadable
+	}
 	chmod 700 $C
 	as_nobody
-	finds error files.unreadable "may not look" "chmod -R a+rX $T/case/$C"
+	finds error files.unreadable "may not look"
 	lacks files.no-directory
-	eval "$(jq -r '.findings[] | select(.id == "files.unreadable") | .remedy' "$T/out")"
+	# another's, then one's own
+	opens "sudo chmod -R a+rX $T/case/$C"
+	chown 65534 $C && chmod 000 $C
 	as_nobody
-	lacks files.unreadable
+	opens "chmod -R a+rX $T/case/$C"
+	chown 0 $C
+	fresh $C/gpt.pth
 	chmod 600 $C/gpt.pth
 	chmod 700 $C/hf_cache
 	as_nobody
 	finds error files.unreadable gpt.pth campplus
-	chmod 755 $C/hf_cache
-	chmod 644 $C/gpt.pth
+	opens "sudo chmod -R a+rX $T/case/$C"
+	# behind links that lead out of it: a closed file, a closed directory
+	mkdir -p out/side && mv $C/gpt.pth out/side && ln -s ../out/side/gpt.pth $C/gpt.pth
+	chmod 600 out/side/gpt.pth
+	as_nobody
+	opens "sudo chmod a+r $T/case/checkpoints/../out/side/gpt.pth"
+	chmod 700 out
+	as_nobody
+	opens "sudo chmod a+x $T/case/checkpoints/../out"
+	# a directory above all of it
+	mkdir up && mv $C up/$C && ln -s up/$C $C && chmod 700 up
+	as_nobody
+	opens "sudo chmod a+x $T/case/up"
 }
 if [ "$(id -u)" -eq 0 ] && ! sanitized; then check "directories of others, and the command that opens them" denied; fi
 

@@ -27,16 +27,17 @@ for top, _, names in os.walk(sys.argv[1] + "/models"):
             model_tree.put(path, size, "2.0" if "IndexTTS-2/" in top else "2.5")
 PYTHON
 }
-bundle() { # NAME: of the recipe
+bundle() { # NAME [OPTIONS of pack]: of the recipe
 	(
 		unset HF_HUB_OFFLINE
-		expect 0 itts pack -m "$T/valid/$1.json" --endpoint "$hub" --cache "$T/$1.cache" -o "$T/$1.tar"
+		expect 0 itts pack -m "$T/valid/$1.json" --endpoint "$hub" --cache "$T/$1.cache" -o "$T/$1.tar" "${@:2}"
 	)
 }
 must valid
 start_hub hub "$T/valid"
 must bundle indextts-2
 must bundle indextts-2.5
+must bundle indextts-2 --with examples -o "$T/voices.tar"
 sources() { # new|old
 	PYTHONPATH=$ROOT/tests/e2e python3 -c 'import sys, model_tree; model_tree.write_source(*sys.argv[1:])' "$TOP" "$1"
 }
@@ -156,6 +157,30 @@ comfy() { # a node of ComfyUI looks beside gpt.pth first
 	mends files.truncated -- cut_off w2v-bert-2.0/model.safetensors
 	mends start.partial -- rm "$C/w2v-bert-2.0/model.safetensors"
 	mends files.empty -- other semantic_codec/model.safetensors ''
+}
+voices() { # in the model directory, and beside the program's source
+	installed
+	BUNDLE=$T/voices.tar
+	itts install "$BUNDLE" --model-dir "$C" --quiet
+	mends files.examples -- other examples/voice_01.wav '<html>'
+	mkdir "$TOP/examples"
+	printf '<html>' >"$TOP/examples/voice_02.wav"
+	look_again
+	finds warning files.examples "pack --with examples"
+	pasted "$(remedy_of files.examples)"
+	look_again
+	quiet
+	test "$(ls "$TOP/examples" | wc -l)" -gt 5
+}
+left_over() {
+	installed
+	printf x >"$C/gpt.pth.aria2"
+	mkdir -p "$C/._____temp" && printf x >"$C/._____temp/gpt.pth"
+	look_again
+	pasted "$(remedy_of files.leftover)"
+	look_again
+	quiet
+	expect 0 itts verify --model-dir "$C"
 }
 by_log() {
 	installed
@@ -342,6 +367,8 @@ check "other versions" versions
 check "the program up to v2.0.0" old
 check "parts that are only in a Hub layout" copies
 check "where nodes of ComfyUI look" comfy
+check "sample voices" voices
+check "what downloads have left" left_over
 check "what the log names" by_log
 check "guess: memory" memory
 check "guess: network" network
