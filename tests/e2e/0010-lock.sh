@@ -83,7 +83,7 @@ reformatted() { # laid out anew by somebody's tool: taken as it is, and put in o
 	for form in "--indent 4" -c -S; do
 		# shellcheck disable=SC2086
 		jq $form . "$T/a.json" >"$T/form.json"
-		! cmp -s "$T/form.json" "$T/a.json"
+		not cmp -s "$T/form.json" "$T/a.json"
 		cp "$T/form.json" "$T/form.old"
 		expect 0 itts sbom --lock "$T/form.json"
 		cmp "$T/out" "$T/sbom"

@@ -88,7 +88,7 @@ echoed() { # the words of a refusal are told, but not if the token is in them
 		HF_TOKEN=$CANARY expect 5 itts fetch acme/gated --endpoint "$mirror" --token-for "$mirror" \
 			--cache "$T/c-$BASHPID"
 		says "status 401"
-		! grep -qF "$CANARY" "$T/out" "$T/err"
+		not grep -qF "$CANARY" "$T/out" "$T/err"
 	done
 }
 in_bundle() {

@@ -183,7 +183,7 @@ environments() {
 	bad 3 env HF_HUB_CACHE="$W/file" HF_ENDPOINT=$NO "$PROGRAM" fetch --lock "$T/good.json" :: "$W/file"
 	bad 3 env HF_HOME=/dev/null HF_ENDPOINT=$NO "$PROGRAM" fetch --lock "$T/good.json" :: /dev/null
 	# a token is never shown, also where it is the mistake
-	! grep -q "hf_a b" "$T/err"
+	not grep -q "hf_a b" "$T/err"
 }
 options() {
 	bad 2 itts lock --colour :: --colour "itts-pack help lock"

@@ -183,7 +183,7 @@ options() {
 	echo none >none.pem
 	refused 2 itts lock acme/voice --endpoint "$hub" --ca-bundle none.pem :: --ca-bundle "no certificate in none.pem"
 	refused 5 itts lock acme/voice --endpoint "http://me:secret@${hub#http://}" --lock x.json :: "user:password@"
-	! grep -q secret "$T/err"
+	not grep -q secret "$T/err"
 }
 stopped() { # Ctrl-Z and fg
 	local pid

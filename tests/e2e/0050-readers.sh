@@ -182,7 +182,7 @@ other_version() { # a program with other texts wrote it: as good
 	sed 's/This is a bundle of model files/Here is a bundle of model files/' "$PROGRAM" >"$T/other"
 	chmod +x "$T/other"
 	PROGRAM=$T/other pack_store "$T/store" "$T/lock.json" "$T/other.tar"
-	! cmp -s "$T/b.tar" "$T/other.tar"
+	not cmp -s "$T/b.tar" "$T/other.tar"
 	expect 0 itts verify "$T/other.tar"
 	expect 0 itts install "$T/other.tar" --cache "$T/c2"
 	sed 's/Here is a bundle of/Here is a bumble of/' "$T/other.tar" >"$T/bad.tar"

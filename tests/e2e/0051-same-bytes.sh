@@ -89,7 +89,7 @@ json_beside() { # results never mix with the bundle
 epoch() {
 	expect 0 env SOURCE_DATE_EPOCH=1700000000 "$PROGRAM" pack --offline --cache "$T/store" \
 		--lock "$T/lock.json" -o "$T/x.tar"
-	! cmp -s "$T/b.tar" "$T/x.tar"
+	not cmp -s "$T/b.tar" "$T/x.tar"
 	same "$(tar --utc --full-time -tvf "$T/x.tar" | awk '{ print $4, $5 }' | sort -u)" "2023-11-14 22:13:20"
 	same "$(tar --utc --full-time -tvf "$T/b.tar" | awk '{ print $4, $5 }' | sort -u)" "1970-01-01 00:00:00"
 	expect 0 itts verify "$T/x.tar"
@@ -103,7 +103,7 @@ epoch() {
 }
 serial() {
 	expect 0 itts pack --offline --cache "$T/store" --lock "$T/lock.json" -o "$T/x.tar" --serial 7
-	! cmp -s "$T/b.tar" "$T/x.tar"
+	not cmp -s "$T/b.tar" "$T/x.tar"
 	expect 0 itts inspect "$T/x.tar" --json
 	same "$(jq .serial "$T/out")" 7
 }
@@ -135,7 +135,7 @@ temporary_name() { # seen from outside while it is written
 	strace -f -o "$T/trace" -e trace=openat,rename,renameat,renameat2,linkat,fsync,fdatasync,syncfs \
 		"$PROGRAM" pack --offline --cache "$T/store" --lock "$T/lock.json" -o "$T/seen/b.tar"
 	cmp "$T/b.tar" "$T/seen/b.tar"
-	! grep -E 'openat.*seen/b\.tar".*O_CREAT' "$T/trace"
+	not grep -E 'openat.*seen/b\.tar".*O_CREAT' "$T/trace"
 	# on disk before it has the name
 	awk '/f(data)?sync\(/ && !s { s = NR } /(rename|linkat).*b\.tar/ { n = NR } END { exit !(s && n && s < n) }' "$T/trace"
 	same "$(ls -A "$T/seen")" b.tar

@@ -133,7 +133,7 @@ PYTHON
 quick() { # --version: prints, and does nothing else
 	strace -f -o "$T/trace" "$PROGRAM" --version >"$T/out"
 	grep -q '^itts-pack [0-9]' "$T/out"
-	! grep -E 'socket\(|O_CREAT|O_WRONLY|O_RDWR|clone|fork|\.cache/|\.config/' "$T/trace"
+	not grep -E 'socket\(|O_CREAT|O_WRONLY|O_RDWR|clone|fork|\.cache/|\.config/' "$T/trace"
 }
 
 check "5 GiB (9 with ITTS_LONG): memory, shared extents, less than 1 % added" big

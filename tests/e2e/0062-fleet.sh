@@ -30,7 +30,7 @@ blocks() {
 		sed -e '/^skopeo login/d' \
 			-e "s/\\(for tag in amphion--maskgct\\) .* \\.\\.\\.;/\\1 $(paste -sd ' ' tags);/" \
 			-e 's/sha256:4f1c\.\.\./$(cat digest)/' >"$T/block"
-	! grep -F ... "$T/block"
+	not grep -F ... "$T/block"
 	same "$(grep -c registry.example "$T/block")" 4
 }
 fleet() {

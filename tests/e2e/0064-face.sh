@@ -60,7 +60,7 @@ systemd() { # what it would give a service
 		python3 -c 'import os, sys
 want = b"Environment: HF_HUB_CACHE=" + os.fsencode(sys.argv[1]) + b"\n"
 sys.exit(0 if want in open("shown", "rb").read() else "not shown: %a" % want)' "$T/env/$place"
-		! grep -i "itts.service:[0-9]*:" "$T/err"
+		not grep -i "itts.service:[0-9]*:" "$T/err"
 	done
 }
 docker() { # its own client, and a daemon that says what it was told

@@ -381,7 +381,7 @@ volumes_in_visits() { # a stick for each volume, the last one first
 			break
 		fi
 		says "still needed"
-		! find "$cache" -path '*/refs/*' | grep .
+		same "$(find "$cache" -path '*/refs/*')" ""
 		cache_is_honest "$cache"
 	done
 	cache_is_honest "$cache"
@@ -392,7 +392,7 @@ volumes_in_visits() { # a stick for each volume, the last one first
 	cp "w/vol.tar.002" x
 	expect 9 demanding x "$T/c.mixed"
 	says "vol.tar.002 is damaged or of another set"
-	! find "$T/c.mixed" -path '*/refs/*' | grep .
+	same "$(find "$T/c.mixed" -path '*/refs/*')" ""
 	cache_is_honest "$T/c.mixed"
 }
 inspected() { # looked at, whatever it is; refused only where that is asked for

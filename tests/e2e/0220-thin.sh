@@ -32,7 +32,7 @@ blob=$T/site/models--acme--voice/blobs/$big
 
 take_inventory() {
 	expect 0 itts inventory --cache "$T/site"
-	! grep -e failed -e damaged "$T/err"
+	not grep -e failed -e damaged "$T/err"
 	cp "$T/out" "$T/site.json"
 	# digests of all that is over 64 KiB, also of what git names by SHA-1
 	(cd "$T/site" && find models--*/blobs -type f -size +64k -exec sha256sum {} +) |
@@ -123,7 +123,7 @@ plain_tar() { # over the tree of the release before
 	(cd "$T/tree" && sha256sum -c --quiet SHA256SUMS)
 	cmp "$T/tree/checkpoints/m/shared.safetensors" "$TOP/models/acme/voice/$B/shared.safetensors"
 	# and not without a word where something lacks
-	! tar -xf "$T/thin.tar" -C "$T/tree2" 2>"$T/err"
+	expect 2 tar -xf "$T/thin.tar" -C "$T/tree2"
 }
 same_again() { # the full bundle, from what thin installation has left
 	expect 0 itts pack --from-store --cache "$T/site" -o "$T/again.tar"

@@ -26,11 +26,11 @@ installed() { # CACHE
 	cache_is_honest "$1"
 	expect 0 itts verify --cache "$1" --lock "$T/lock.json"
 	cmp "$1/models--acme--voice/snapshots/$A/big.safetensors" "$SRC/big.safetensors"
-	! find "$1" -name '*.itts-part' | grep .
+	same "$(find "$1" -name '*.itts-part')" ""
 }
 nothing_visible() { # CACHE
 	cache_is_honest "$1"
-	! find "$1" -path '*/refs/*' -o -path '*/snapshots/*' | grep .
+	same "$(find "$1" -path '*/refs/*' -o -path '*/snapshots/*')" ""
 }
 
 same_bytes() {
@@ -47,7 +47,7 @@ same_bytes() {
 	# the copy of the manifest, by which the set is known
 	cmp "$T/tree/itts-bundle.json" "$T/v/b.bundle.json"
 	same "$(jq -r .set "$T/v/b.volumes.json")" "$(sha256sum <"$T/v/b.bundle.json" | cut -c 1-64)"
-	! find "$T/v" -name '.*' -type f | grep .
+	same "$(find "$T/v" -name '.*' -type f)" ""
 }
 # The smallest volumes there are: cuts fall into headers, payloads, states, between
 # members and into the end of the tar. KIND VOLUME: the first cut of each kind.
@@ -133,7 +133,7 @@ visits() {
 			expect 6 itts install "$stick" --cache "$cache"
 			one_error
 			says "still needed" "$last"
-			! grep -qF "$v" "$T/err"
+			not grep -qF "$v" "$T/err"
 			nothing_visible "$cache"
 		fi
 		content "$stick" | diff "$T/before" -
@@ -304,7 +304,7 @@ no_second_copy() { # nothing of the size of a volume but the blobs and one part
 	expect 6 itts install "$T/x" --cache "$cache"
 	total=$(find "$cache" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
 	same "$((total < 1500000))" 1
-	! find "$cache" -name '*.tar*' | grep .
+	same "$(find "$cache" -name '*.tar*')" ""
 }
 interrupted() { # a part whose note is gone or foreign is begun again
 	rm -rf "$T/x" && mkdir "$T/x"
@@ -333,7 +333,7 @@ refusals() {
 	expect 3 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/v/b.tar" --volume-size 512K
 	says b.tar.00
 	expect 0 itts verify "$T/v"
-	! find "$T" -maxdepth 2 -name '.b.tar*' | grep .
+	same "$(find "$T" -maxdepth 2 -name '.b.tar*')" ""
 	# a volume whose card is not there
 	mkdir "$T/alone" && cp "$T/v/b.tar.001" "$T/alone"
 	expect 7 itts install "$T/alone/b.tar.001" --cache "$T/c14"

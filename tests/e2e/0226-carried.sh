@@ -18,8 +18,8 @@ ARCH=$(uname -m)
 small() {
 	[ "$(stat -c %s "$CARRIED")" -le $((8 << 20)) ]
 	# no interpreter, no shared library
-	! readelf -lW "$CARRIED" | grep INTERP
-	! readelf -dW "$CARRIED" | grep NEEDED
+	same "$(readelf -lW "$CARRIED" | grep INTERP)" ""
+	same "$(readelf -dW "$CARRIED" | grep NEEDED)" ""
 }
 carry() {
 	expect 0 itts pack -m "$T/m.json" --lock "$T/lock.json" --endpoint "$hub" --cache "$T/full" \

@@ -54,11 +54,18 @@ pull() {
 	same "$(jq -r '.repo, .commit' "$T/out" | paste -sd ' ')" "acme/voice $A"
 	installed "$T/c1"
 }
+image_manifest() { # of the bundle, which the image carries
+	skopeo inspect --raw --tls-verify=false "docker://$open/models/voice:v1" |
+		jq -r '.layers[] | select(.annotations["vnd.itts-pack.bundle"]).digest'
+}
 again() {
+	local carried
+	carried=$(image_manifest)
 	: >"$T/log/open.out"
 	expect 0 itts install "oci:$open/models/voice:v1" --plain-http --cache "$T/c1" --json
 	same "$(jq .new_files "$T/out")" 0
-	! grep -q "GET /v2/models/voice/blobs" "$T/log/open.out"
+	# what the image says of itself, and no payload
+	same "$(grep -ao '"GET /v2/models/voice/blobs/[^ ]*' "$T/log/open.out")" "\"GET /v2/models/voice/blobs/$carried"
 	# one that is damaged, and only that
 	local blob
 	blob=$(readlink -f "$T/c1/models--acme--voice/snapshots/$A/big.safetensors")
@@ -97,14 +104,14 @@ policies() { # a registry is no way around them
 	policy '"no_code": true, "repos": ["acme/*"]'
 	expect 0 itts install "$at" --plain-http --cache "$T/cp" --policy "$T/p.json"
 	installed "$T/cp"
-	! find "$T/cp" -name '*.itts-part' | grep .
+	same "$(find "$T/cp" -name '*.itts-part')" ""
 	expect 0 itts pack acme/evil --lock "$T/evil.json" --endpoint "$hub" --cache "$T/full.evil" -o "$T/evil.tar"
 	expect 0 skopeo copy --dest-tls-verify=false "oci-archive:$T/evil.tar:acme--evil" "docker://$open/models/evil:v1"
 	expect 8 itts install "oci:$open/models/evil:v1" --plain-http --cache "$T/none" --policy "$T/p.json"
 	one_error
 	says '"no_code"' "acme/evil m.bin" os.system
-	! find "$T/none" -type f ! -path '*/.locks/*' ! -name CACHEDIR.TAG | grep .
-	! find "$T/none" -type l | grep .
+	same "$(find "$T/none" -type f ! -path '*/.locks/*' ! -name CACHEDIR.TAG)" ""
+	same "$(find "$T/none" -type l)" ""
 }
 resumes() { # what an interrupted pull has left
 	local etag part
@@ -139,7 +146,7 @@ password() {
 	expect 0 skopeo login --tls-verify=false --authfile "$T/auth.json" -u eva -p s3cret "$closed"
 	REGISTRY_AUTH_FILE=$T/auth.json expect 0 itts install "oci:$closed/models/voice:v1" --plain-http --cache "$T/c7" --verbose
 	installed "$T/c7"
-	! grep -rqE "s3cret|$(printf eva:s3cret | base64)" "$T/out" "$T/err" "$T/c7"
+	not grep -rqE "s3cret|$(printf eva:s3cret | base64)" "$T/out" "$T/err" "$T/c7"
 }
 BIG=$(sha256sum <"$SRC/big.safetensors" | cut -c 1-64)
 through() { # CACHE [OPTIONS]: through the server that does wrong
@@ -207,7 +214,7 @@ no_credentials_elsewhere() { # not after a redirect of a blob
 	same "$(jq -r 'select(.path | startswith("/token")).auth' "$T/log/liar.requests" | sort -u)" true
 	jq -e 'select((.path | contains("blobs/")) and .auth)' "$T/log/liar.requests" >/dev/null
 	same "$(jq -r 'select(.path | contains("blobs/")).auth' "$T/log/cdn.requests" | sort -u)" false
-	! grep -rq "t0ken-canary\|s3cret" "$T/c12" "$T/out" "$T/err"
+	not grep -rq "t0ken-canary\|s3cret" "$T/c12" "$T/out" "$T/err"
 }
 no_password_to_strangers() { # a realm without TLS that is not the registry
 	jq_auth "${liar#http://}"
@@ -275,7 +282,7 @@ model_dirs() {
 	printf '{"a": 2}' >"$S.oci/model/config.json"
 	expect 0 one_of codec "$S.oci"
 	grep -q "^model directory $S.oci/model: " "$T/out"
-	! grep -q "other repositories" "$T/out"
+	not grep -q "other repositories" "$T/out"
 	# an edited file of the other one is left alone; then all is as after an installation
 	same "$(cat "$S.oci/model/config.json")" '{"a": 2}'
 	test ! -e "$S.oci/model/config.json.orig"

@@ -51,8 +51,16 @@ policy() { # RULES: p.json
 }
 no_names() { # CACHE: no blob, snapshot, ref of what was refused, and no part of it
 	[ -d "$1" ] || return 0
-	! find "$1" -type f ! -path '*/.locks/*' ! -name CACHEDIR.TAG | grep .
-	! find "$1" -type l | grep .
+	same "$(find "$1" -type f ! -path '*/.locks/*' ! -name CACHEDIR.TAG)" ""
+	same "$(find "$1" -type l)" ""
+}
+# CACHE FILE: what comes file by file leaves the harmless ones, of which nothing is made
+no_name_of() {
+	same "$(find "$1" -type l -o -path '*/refs/*' -o -path '*/trees/*' -o -name '*.itts-part')" ""
+	find "$1" -type f -path '*/blobs/*' >blobs
+	while read -r blob; do
+		not cmp -s "$blob" "$2"
+	done <blobs
 }
 # each RULES BUNDLE TEXT...: refused with these words, before the cache is made
 refuses() {
@@ -150,7 +158,7 @@ streams() { # nothing is named before all has come, and nothing stays
 	rm -rf some
 	expect 0 sh -c 'cat good.tar | "$0" install - --cache some --policy p.json' "$PROGRAM"
 	cache_is_honest some
-	! find some -name '*.itts-part' | grep .
+	same "$(find some -name '*.itts-part')" ""
 	expect 0 itts verify --cache some --lock good.json
 	# again: what is there is looked at, not trusted
 	expect 0 sh -c 'cat good.tar | "$0" install - --cache some --policy p.json' "$PROGRAM"
@@ -161,7 +169,7 @@ already_there() { # the store has the bytes: they get no new name either
 	rm -r none/models--acme--evil/snapshots none/models--acme--evil/refs none/models--acme--evil/trees
 	expect 8 sh -c 'cat evil.tar | "$0" install - --cache none --policy p.json' "$PROGRAM"
 	says os.system
-	! find none -path '*/refs/*' -o -type l | grep .
+	same "$(find none -path '*/refs/*' -o -type l)" ""
 }
 thin() {
 	policy '"no_code": true'
@@ -192,7 +200,7 @@ volumes() {
 	cp v/b.*json v/b.tar.00[1-4] part
 	expect 6 itts install part --cache none --policy p.json
 	expect 8 itts install v --cache none --policy p.json
-	! find none -path '*/refs/*' -o -type l | grep .
+	same "$(find none -path '*/refs/*' -o -type l)" ""
 }
 imports() {
 	rm -rf none some
@@ -202,7 +210,7 @@ imports() {
 	policy '"no_code": true, "repos": ["acme/*"], "max_files": 3'
 	expect 0 itts install --import good.tgz --cache some --policy p.json
 	cache_is_honest some
-	! find some -name '*.itts-part' | grep .
+	same "$(find some -name '*.itts-part')" ""
 	expect 8 itts install --import evil.tgz --cache none --policy p.json
 	one_error
 	says evil.tgz '"no_code"' m.pth os.system
@@ -269,7 +277,7 @@ ROWS
 		rm -rf none
 		expect 8 itts import "$n" acme/evil --cache none --policy p.json
 		says m.pth os.system
-		! find none -name '*.itts-part' -o -path '*/refs/main' -o -name m.pth | grep .
+		same "$(find none -name '*.itts-part' -o -path '*/refs/main' -o -name m.pth)" ""
 	done
 	policy '"serial": 9'
 	for n in two.tar "two.tar acme/good" two.tgz "$T/store"; do
@@ -345,13 +353,13 @@ system_file() { # in a mount namespace of its own
 		# shellcheck disable=SC2086
 		run 8 "$PROGRAM" import "$T/store" acme/evil --cache none $how
 		says '"no_code"' os.system
-		no_names none
+		no_name_of none files/evil.pth
 		rm -rf none
 	done
 	# mended with: what a lock names anew, and what is there already
 	run 8 "$PROGRAM" repair --lock evil.json --from evil.tar --cache none
 	says '"no_code"' os.system
-	no_names none
+	no_name_of none files/evil.pth
 	rm -rf none
 	policy '"repos": ["acme/good"]'
 	cp p.json etc/itts-pack/policy.json

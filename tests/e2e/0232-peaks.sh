@@ -47,8 +47,8 @@ leave() { # BYTES: free
 }
 put() { itts install "$@" --cache "$DISK/hub" --model-dir "$DISK/models"; }
 no_file() { # but those by which processes wait for one another
-	! find "$DISK" -type f ! -name filler ! -path '*/.locks/itts-pack.lock' ! -path '*/.locks/itts-pack.lease' ! -name CACHEDIR.TAG \
-		-newer "$T/before" | grep .
+	same "$(find "$DISK" -type f -newer "$T/before" ! -name filler ! -name CACHEDIR.TAG \
+		-not -path '*/.locks/itts-pack.lock' -not -path '*/.locks/itts-pack.lease')" ""
 }
 refused() { # COMMAND...
 	touch "$T/before"

@@ -58,7 +58,7 @@ installed() { # CACHE
 untouched() { # CACHE: nothing that anybody would take for the image
 	[ -e "$1" ] || return 0
 	cache_is_honest "$1"
-	! find "$1" -path '*/snapshots/*' -o -path '*/refs/*' -o -name itts-bundle.json | grep .
+	same "$(find "$1" -path '*/snapshots/*' -o -path '*/refs/*' -o -name itts-bundle.json)" ""
 }
 clear_error() { # TEXT...
 	one_error
@@ -216,7 +216,7 @@ token_servers() { # by https: any host, as the registry says; without: the regis
 	expect 0 as_eva "$HOST" pull "$T/t1"
 	installed "$T/t1"
 	same "$(jq -r 'select(.path == "/token") | "\(.auth) \(.canary)"' "$T/log/secure.requests" | sort -u)" "true true"
-	! grep -rqE 's3cret|t0ken' "$T/t1"
+	not grep -rqE 's3cret|t0ken' "$T/t1"
 	# which sends it on: not with the password
 	all_well
 	set_up "$reg" "[$(login Bearer "$secure/token" "Bearer t0ken")]"
@@ -256,7 +256,7 @@ absent() {
 		expect 6 itts install "oci:$HOST/$one" --plain-http --cache "$T/a"
 		one_error
 		says "oci:$HOST/$one" "no such image" "skopeo list-tags docker://$HOST/${one%:*}"
-		! grep -q "a hub" "$T/err"
+		not grep -q "a hub" "$T/err"
 		test ! -e "$T/a"
 	done
 }

@@ -127,7 +127,7 @@ sound() { # JOB
 	local ref
 	[ -d "$REPO" ] || return 0
 	cache_is_honest "$DISK/hub"
-	! find "$REPO/blobs" -type f -size 0 -regextype posix-extended -regex '.*/[0-9a-f]{40,64}' | grep .
+	same "$(find "$REPO/blobs" -type f -size 0 -regextype posix-extended -regex '.*/[0-9a-f]{40,64}')" ""
 	for ref in "$REPO"/refs/*; do
 		[ -e "$ref" ] || continue
 		case $(cat "$ref") in
@@ -156,9 +156,9 @@ again() { # finishes, and does not copy again what is there
 	same "$(comm -23 <(sort "$T/there") <(sort "$T/now") | wc -l)" 0
 	case $1 in
 	gc | rm)
-		! find "$REPO" "$DISK/hub/.locks" -name '*.itts-trash' | grep .
+		same "$(find "$REPO" "$DISK/hub/.locks" -name '*.itts-trash')" ""
 		test ! -e "$REPO/snapshots/$A"
-		! find "$REPO/blobs" -name '*.itts-part' | grep .
+		same "$(find "$REPO/blobs" -name '*.itts-part')" ""
 		same "$(find "$REPO/blobs" -type f | wc -l)" 4
 		;;
 	*)

@@ -192,6 +192,8 @@ refuses unfinished 'base/y.c:1'
 # --- scripts ---
 line tests/run.sh 'if true; then'
 refuses scripts 'tests/run.sh'
+line tests/run.sh '	! grep x y'
+refuses scripts 'tests/run.sh:3: "! COMMAND"'
 chmod -x tests/run.sh
 refuses scripts 'tests/run.sh: not executable'
 
