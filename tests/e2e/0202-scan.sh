@@ -167,6 +167,7 @@ for name, data in bad.items():
 archive("bad/state.pth", b"\x80\x02cos\nsystem\n)R.")
 archive("bad/second.pth", state, extra=(("m/other.pkl", b"\x80\x02cos\nsystem\n)R."),))
 archive("bad/unnamed.pth", state, extra=(("m/readme", b"\x80\x02cos\nsystem\n)R."),))
+archive("bad/version.pth", state, extra=(("m/version2", b"\x80\x02cos\nsystem\n)R."),))
 archive("bad/script.pt", state, extra=(("m/code/__torch__.py", b"pass"),))
 write("bad/legacy.pth", legacy.replace(b"collections\nOrderedDict\nq\x00", b"os\nsystem\nq\x00"))
 write("bad/tar.pth", b"storages".ljust(257, b"\0") + b"ustar\x0000".ljust(255, b"\0"))
@@ -236,6 +237,8 @@ notes() {
 	same "$(tail -c +$((at + 1)) bad/second.pth | head -c 10)" "$(printf 'cos\nsystem')"
 	expect 1 itts scan torn/local_name.pth
 	prints "local header"
+	expect 1 itts scan torn/compressed.pth
+	prints "m/data.pkl byte" "a compressed pickle"
 	expect 1 itts scan bad/record.npz
 	prints "needs code" "record.npy byte" "posix.system"
 	expect 1 itts scan torn/savez_compressed.npz

@@ -23,6 +23,7 @@ int main(int argc, char **argv)
 	failed += run_sbom_tests();
 	failed += run_scan_tests();
 	failed += run_serials_tests();
+	failed += run_sign_tests();
 	failed += run_source_tests();
 	failed += run_sshsig_tests();
 	failed += run_supply_tests();
@@ -30,5 +31,6 @@ int main(int argc, char **argv)
 	failed += run_tar_tests();
 	failed += run_thin_tests();
 	failed += run_volumes_tests();
+	failed += run_zipdir_tests();
 	return failed != 0;
 }

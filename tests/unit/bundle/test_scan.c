@@ -88,6 +88,29 @@ static void opcodes(void **state)
 		    "c_codecs\nencode\nX\x01\x00\x00\x00"
 		    "aX\x06\x00\x00\x00latin1\x86R.",
 		    SCAN_LISTED, NULL),
+		/* names that are not there letter by letter */
+		ROW("\x80\x02"
+		    "ccollections\nOrderedDict\0evil\n.",
+		    SCAN_NEEDS_CODE, "(a long name)"),
+		ROW("\x80\x04S'o\\x73'\nS'system'\n\x93.", SCAN_NEEDS_CODE,
+		    "a name that is computed"),
+		ROW("\x80\x04Vo\\u0073\nVsystem\n\x93.", SCAN_NEEDS_CODE,
+		    "a name that is computed"),
+		ROW("\x80\x02(X\x07\x00\x00\x00storagectorch\nfloat32\ntQ.",
+		    SCAN_NEEDS_CODE, "no storage of torch"),
+		ROW("\x80\x02"
+		    "ctorch._utils\n_rebuild_tensor_v2\n)RNNs.",
+		    SCAN_NEEDS_CODE, "no dict"),
+		ROW("\x80\x02"
+		    "ctorch._utils\n_rebuild_tensor_v2\n)R}b.",
+		    SCAN_NEEDS_CODE, "a state (BUILD)"),
+		ROW("\x80\x02X\xff\xff\xff\x7f.", SCAN_MALFORMED,
+		    "longer than the pickle"),
+		ROW("\x80\x02Np18446744073709551616\ng0\n.", SCAN_MALFORMED,
+		    "no plain number"),
+		ROW("\x80\x02\xff.", SCAN_MALFORMED, "no opcode of pickle"),
+		ROW("\x80\x02N.garbage", SCAN_MALFORMED,
+		    "something follows the pickle"),
 		ROW("\x80\x06N.", SCAN_NO_PICKLE, NULL),
 		ROW("\x80\x05\x80\x06N.", SCAN_MALFORMED, "protocol"),
 		ROW("PK\x05\x06"
@@ -148,6 +171,9 @@ static void headers_of_numpy(void **state)
 		{ DICT("b'<f4'", "(1,)"), NPY_UNKNOWN, 0 },
 		{ DICT("'<'", "(1,)"), NPY_UNKNOWN, 0 },
 		{ DICT("'<M8['", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<x4'", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("[('a\\x41', '<f4')]", "(1,)"), NPY_UNKNOWN, 0 },
+		{ DICT("'<f4'", "(01,)"), NPY_UNKNOWN, 0 },
 		{ DICT("'<f4', 'descr': '|O'", "(1,)"), NPY_UNKNOWN, 0 },
 		{ DICT("'<f4'", "(-1,)"), NPY_UNKNOWN, 0 },
 		{ DICT("'<f4'", "(1"), NPY_UNKNOWN, 0 },
@@ -181,12 +207,83 @@ static void headers_of_numpy(void **state)
 	assert_int_equal(npy_judge(deep.ptr, deep.len, &size), NPY_UNKNOWN);
 }
 
+/* Types in types, as deep as is read and one more. */
+static void deep_types(void **state)
+{
+	(void)state;
+	for (unsigned depth = NPY_DEPTH; depth <= NPY_DEPTH + 1; depth++) {
+		struct str text CLEANUP(str_release) = STR_INIT;
+		uint64_t size;
+
+		str_adds(&text, "{'descr': ");
+		for (unsigned i = 0; i < depth; i++)
+			str_adds(&text, "[('a', ");
+		str_adds(&text, "'<f4'");
+		for (unsigned i = 0; i < depth; i++)
+			str_adds(&text, ")]");
+		str_adds(&text, ", 'fortran_order': False, 'shape': ()}");
+		assert_int_equal(npy_judge(text.ptr, text.len, &size),
+				 depth > NPY_DEPTH ? NPY_UNKNOWN : NPY_NUMBERS);
+	}
+}
+
+/* head, the part n times, tail: of which there is no end. */
+static void check_many(const char *head, const struct str *part, size_t n,
+		       const char *tail, const struct row *wanted)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct row row = *wanted;
+
+	str_adds(&text, head);
+	for (size_t i = 0; i < n; i++)
+		str_add(&text, part->ptr, part->len);
+	str_adds(&text, tail);
+	row.bytes = text.ptr;
+	row.len = text.len;
+	check(&row, "x.safetensors");
+}
+
+static void limits(void **state)
+{
+	static const struct row pickles = ROW("", SCAN_MALFORMED,
+					      "too many pickles");
+	static const struct row arrays = ROW("", SCAN_MALFORMED,
+					     "too many arrays");
+	static const struct row memo = ROW("", SCAN_MALFORMED,
+					   "the memo is too large");
+	static const struct row names = ROW("", SCAN_NEEDS_CODE,
+					    "a name that is computed");
+	static const char array[] = "\x93NUMPY\x01\0\x3a\0"
+				    "{'descr': '<f4', 'fortran_order': False, "
+				    "'shape': (0,)}   ";
+	struct str part CLEANUP(str_release) = STR_INIT;
+
+	(void)state;
+	str_adds(&part, "\x80\x02N.");
+	check_many("", &part, 1001, "", &pickles);
+	str_clear(&part);
+	assert_int_equal(sizeof(array) - 1, 10 + 0x3a);
+	str_add(&part, array, sizeof(array) - 1);
+	check_many("", &part, 1001, "", &arrays);
+	str_clear(&part);
+	str_addc(&part, '\x94');
+	check_many("\x80\x04N", &part, (1 << 20) + 1, ".", &memo);
+	/* texts are kept as names may be made of them; not all of them */
+	str_clear(&part);
+	str_add(&part, "X\xc8\0\0\0", 5);
+	str_fill(&part, 'x', 200);
+	str_addc(&part, '0');
+	check_many("\x80\x04", &part, 84000, "S'os'\nS'system'\n\x93.", &names);
+}
+
 int run_scan_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opcodes),
 		cmocka_unit_test(by_name),
 		cmocka_unit_test(headers_of_numpy),
+		cmocka_unit_test(deep_types),
+		cmocka_unit_test(limits),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -177,6 +177,10 @@ static void options_of_a_signer(void **state)
 		{ "valid-before=\"20251301\"", 1, ERR_FORMAT, "is no time" },
 		{ "valid-before=\"202501012500\"", 1, ERR_FORMAT,
 		  "is no time" },
+		{ "valid-before=\"202501010060Z\"", 1, ERR_FORMAT,
+		  "is no time" },
+		{ "valid-before=\"20250101000060Z\"", 1, ERR_FORMAT,
+		  "is no time" },
 		{ "valid-before=20250101", 1, ERR_FORMAT, "no quotes" },
 		{ "valid-before=\"20250101", 1, ERR_FORMAT, "not closed" },
 		{ "cert-authority", 1, ERR_INTEGRITY, "cert-authority" },
@@ -226,6 +230,25 @@ static void other_lines(void **state)
 	assert_null(who);
 }
 
+/* A NUL would end the list for some readers. */
+static void no_texts(void **state)
+{
+	struct signers_query q = { .name_space = "itts-pack", .now = 1 };
+	struct str list CLEANUP(str_release) = STR_INIT;
+	char *who CLEANUP(free_ptr) = NULL;
+	struct error err = { 0 };
+
+	(void)state;
+	str_add(&list, "# \0\n", 4);
+	assert_fails(signers_find(list.ptr, list.len, "L", &q, &who, &err),
+		     &err, ERR_FORMAT, "L: not a text");
+	str_clear(&list);
+	str_fill(&list, '\n', SIGNERS_LIMIT + 1);
+	assert_fails(signers_find(list.ptr, list.len, "L", &q, &who, &err),
+		     &err, ERR_FORMAT, "L: larger than 1048576 bytes");
+	assert_null(who);
+}
+
 static void revoked(void **state)
 {
 	struct str key CLEANUP(str_release) = STR_INIT;
@@ -243,7 +266,7 @@ static void revoked(void **state)
 	assert_fails(signers_check_revoked(list.ptr, list.len, "L", &w, &err),
 		     &err, ERR_INTEGRITY, "L: line 4: the signer's key is");
 	assert_fails(signers_check_revoked("SSHKRL\n\0\0", 9, "L", &w, &err),
-		     &err, ERR_FORMAT, "KRL");
+		     &err, ERR_FORMAT, "a binary revocation list (KRL)");
 	assert_fails(signers_check_revoked("words\n", 6, "L", &w, &err), &err,
 		     ERR_FORMAT, "L: line 1");
 }
@@ -333,6 +356,7 @@ int run_sshsig_tests(void)
 		cmocka_unit_test(armour_is_strict),
 		cmocka_unit_test(options_of_a_signer),
 		cmocka_unit_test(other_lines),
+		cmocka_unit_test(no_texts),
 		cmocka_unit_test(revoked),
 		cmocka_unit_test(patterns),
 		cmocka_unit_test(slot_states),

@@ -64,6 +64,7 @@ int run_policy_tests(void);
 int run_sbom_tests(void);
 int run_scan_tests(void);
 int run_serials_tests(void);
+int run_sign_tests(void);
 int run_source_tests(void);
 int run_sshsig_tests(void);
 int run_supply_tests(void);
@@ -71,5 +72,6 @@ int run_tar_reader_tests(void);
 int run_tar_tests(void);
 int run_thin_tests(void);
 int run_volumes_tests(void);
+int run_zipdir_tests(void);
 
 #endif
