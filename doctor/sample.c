@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define NET_MAX	    ((size_t)4 << 20)
-#define THREADS_MAX 64 /* looked at in each process */
+#define THREADS_MAX 64	/* looked at in each process */
+#define WAKES_MAX   256 /* whose going to sleep is counted, at each look */
 #define LARGE	    ((uint64_t)1 << 20)
 #define SMALL	    4096 /* Python has .pth files of its own */
 #define MAPS_EVERY  5	 /* turns: maps are long */
@@ -148,6 +149,32 @@ static void count_threads(int fd, struct sample_proc *p)
 		closedir(dir);
 }
 
+/* Of its threads together; who downloads is seldom the first. text: its status. */
+static uint64_t count_wakes(int fd, const char *text, int threads)
+{
+	DIR *dir = threads > 1 ? open_dir(fd, "task") : NULL;
+	uint64_t all = 0, one = 0;
+	struct dirent *d;
+	int n = 0;
+
+	if (!dir)
+		pparse_key(text, "voluntary_ctxt_switches", &all);
+	while (dir && n < WAKES_MAX && (d = readdir(dir))) {
+		char name[NAME_MAX + 8], own[ONCE_MAX];
+
+		if (*d->d_name == '.')
+			continue;
+		n++;
+		snprintf(name, sizeof(name), "%s/status", d->d_name);
+		if (read_once(dirfd(dir), name, own) &&
+		    pparse_key(own, "voluntary_ctxt_switches", &one))
+			all += one;
+	}
+	if (dir)
+		closedir(dir);
+	return all;
+}
+
 static struct sampler_proc *find_known(const struct sampler *s,
 				       const struct sample_proc *p)
 {
@@ -252,7 +279,7 @@ static bool add_proc(struct sampler *s, pid_t pid, const uint64_t *start,
 	read_once(fd, "status", text);
 	if (pparse_key(text, "VmSwap", &kib))
 		p.swap = kib * 1024;
-	pparse_key(text, "voluntary_ctxt_switches", &p.wakes);
+	p.wakes = count_wakes(fd, text, (int)p.stat.threads);
 	p.started = s->boot + p.stat.start / s->ticks;
 	look_at_threads(s, fd, again, &p);
 	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,

@@ -24,10 +24,10 @@ struct sample_proc {
 	pid_t pid;
 	struct pparse_stat stat;
 	struct pparse_io io;
-	uint64_t swap;	  /* bytes */
-	uint64_t started; /* s since 1970 */
-	uint64_t wakes;	  /* of its first thread: times that it went to sleep */
-	bool runs;	  /* a thread was in state R, twice in a row */
+	uint64_t swap;	       /* bytes */
+	uint64_t started;      /* s since 1970 */
+	uint64_t wakes;	       /* times that its threads went to sleep */
+	bool runs;	       /* a thread was in state R, twice in a row */
 	unsigned disk_threads; /* in state D */
 };
 

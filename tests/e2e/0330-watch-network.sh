@@ -84,6 +84,13 @@ while True:
     except OSError: time.sleep(float(sys.argv[3]))
 PYTHON
 connect refused "fail at once" closed-hosts "$T/gap" python3 "$T/tries.py" huggingface.co 443 2
+# the same in threads, as clients of the hub download: the first one only waits
+connect workers "fail at once" closed-hosts "$T/gap" python3 -c '
+import sys, threading
+sys.argv = sys.argv[1:]
+threads = [threading.Thread(target=exec, args=(open(sys.argv[0]).read(), {"__name__": "x"})) for i in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()' "$T/tries.py" huggingface.co 443 2
 connect routeless "no route" no-hosts "$T" python3 "$T/tries.py" 10.8.8.8 443 1
 # a name server that is asked over a socket without an other side, as musl does
 connect unbound "name server" no-hosts "$T/gap" python3 -c '
@@ -218,6 +225,8 @@ unbound() {
 	text name | grep -F "over UDP, probably of a name server, probably about huggingface.co: model.safetensors"
 }
 check "connections that are refused again and again" in_vain refused \
+	"asking for connections again and again, which fail at once, probably to huggingface.co: $MISSING"
+check "by threads beside the first" in_vain workers \
 	"asking for connections again and again, which fail at once, probably to huggingface.co: $MISSING"
 check "a network to which there is no route" in_vain routeless "to which there is no route"
 check "a name server that is asked without a connection" unbound
