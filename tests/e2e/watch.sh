@@ -37,13 +37,15 @@ staged() {
 }
 # NAME ARGS...: itts-pack run of a program that moves, for ten seconds.
 moving() {
-	local name=$1
+	local name=$1 pid
 	shift
 	: >"$T/$name.err"
 	"$PROGRAM" run --patience $PATIENCE --timeout 10 --report "$T/$name.json" -- "$@" \
 		>"$T/$name.out" 2> >(stamp "$name") </dev/null &
-	PIDS="$PIDS $!"
-	MOVING="${MOVING:-} $name:$!"
+	pid=$!
+	MOVING="${MOVING:-} $name:$pid"
+	(sleep 8; cost_of "$pid" >"$T/$name.cost") 2>/dev/null &
+	PIDS="$PIDS $pid $!"
 }
 # PID: hundredths of a second of a processor that it alone has used, seconds that it lives.
 cost_of() {
@@ -81,7 +83,8 @@ seen() { # NAME [STATUS]: that of a program that was told to end
 	cp "$T/$1.err" "$T/err"
 	jq .spans "$T/report.json"
 	same "$(cat "$T/$1.status")" "${2:-143}"
-	[ "${2:-143}" = 124 ] || { in_time "$1" && cheap "$1"; }
+	cheap "$1"
+	[ "${2:-143}" = 124 ] || in_time "$1"
 }
 # Watching has taken less than 2 % of a processor, as the system counts it.
 cheap() { # NAME
