@@ -1,5 +1,7 @@
 #include "base/cancel.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,9 +40,20 @@ void cancel_set(struct cancel *c)
 	errno = saved;
 }
 
+struct cancel cancel_until(const struct cancel *of, uint64_t until_ms)
+{
+	return (struct cancel){ .fd = of ? of->fd : -1,
+				.of = of,
+				.until_ms = until_ms };
+}
+
 bool cancel_is_set(const struct cancel *c)
 {
-	return c && __atomic_load_n(&c->flag, __ATOMIC_ACQUIRE);
+	for (; c; c = c->of)
+		if (__atomic_load_n(&c->flag, __ATOMIC_ACQUIRE) ||
+		    (c->until_ms && clock_ms() >= c->until_ms))
+			return true;
+	return false;
 }
 
 int cancel_check(const struct cancel *c, struct error *err)

@@ -73,6 +73,7 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 {
 	char *name CLEANUP(free_ptr) = archive_name(&m->archive);
 	struct download_options own = *o;
+	struct cancel in_time;
 	int fd CLEANUP(close_fd) = -1;
 
 	own.nameless = true;
@@ -84,8 +85,11 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 		return err_wrap(err, "%s", m->id);
 	if (bring(h, store, repo, &own, &fd, err) < 0)
 		return -1;
-	if (archive_list(fd, m->archive.strip, o->cancel, repo, err) < 0)
+	in_time = http_in_time(h->http);
+	if (archive_list(fd, m->archive.strip, &in_time, repo, err) < 0) {
+		http_say_late(h->http, err);
 		return err_wrap(err, "%s %s", m->id, name);
+	}
 	plain_commit(repo);
 	return 0;
 }
@@ -320,6 +324,8 @@ static int unpack(struct unpack *u, int fd, struct error *err)
 {
 	const struct archive_visitor v = { unpack_begin, unpack_bytes,
 					   unpack_end, u };
+	const struct http *http = u->fill->hub->http;
+	const struct cancel in_time = http_in_time(http);
 	struct event plan = { .type = EVENT_PLAN,
 			      .name = "unpacking",
 			      .items = u->files,
@@ -327,9 +333,9 @@ static int unpack(struct unpack *u, int fd, struct error *err)
 
 	event_emit(u->fill->options->sink, &plan);
 	u->batch = xcalloc(1, sizeof(*u->batch));
-	if (archive_walk(fd, u->repo->archive.strip, &v,
-			 u->fill->options->cancel, err) < 0 ||
-	    flush(u, err) < 0)
+	if (archive_walk(fd, u->repo->archive.strip, &v, &in_time, err) < 0)
+		return http_say_late(http, err);
+	if (flush(u, err) < 0)
 		return -1;
 	return all_found(u, err);
 }

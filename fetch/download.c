@@ -27,44 +27,20 @@ static void count_had(const struct plan *p, struct download_stats *out)
 /* --- what is there ---------------------------------------------------------- */
 
 /* Hashing takes long where much is there: the deadline ends it, too. */
-struct watch {
-	const struct download_options *options;
-	const struct http *http;
-	struct cancel *threads; /* theirs: the user's, or the deadline */
-	struct error late;
-};
-
-static void watch_event(void *ctx, const struct event *ev)
-{
-	struct watch *w = ctx;
-
-	if (cancel_is_set(w->options->cancel) ||
-	    (w->late.code == ERR_NONE && http_late(w->http, &w->late) < 0))
-		cancel_set(w->threads);
-	event_emit(w->options->sink, ev);
-}
-
 static int check_in_time(struct plan *p, const struct hub *h,
 			 struct hfcache *store,
 			 const struct download_options *o, struct error *err)
 {
-	struct cancel threads CLEANUP(cancel_release) = { 0 };
-	struct watch w = { .options = o, .threads = &threads };
-	const struct event_sink sink = { .fn = watch_event, .ctx = &w };
 	struct download_options mine = *o;
+	struct cancel in_time;
 
 	if (!h || !h->http) /* offline */
 		return plan_check(p, store, o, err);
-	w.http = h->http;
-	if (cancel_init(&threads, err) < 0)
-		return -1;
-	mine.cancel = &threads;
-	mine.sink = &sink;
+	in_time = http_in_time(h->http);
+	mine.cancel = &in_time;
 	if (plan_check(p, store, &mine, err) == 0)
 		return 0;
-	if (w.late.code != ERR_NONE && err->code == ERR_CANCELLED)
-		*err = w.late;
-	return -1;
+	return http_say_late(h->http, err);
 }
 
 /* --- offline ---------------------------------------------------------------- */
@@ -246,7 +222,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 	*out = (struct download_stats){ 0 };
 	if (!o->offline &&
 	    (endpoint_add_links(h, l, err) < 0 ||
-	     (!o->learn && git_source_fill(h, store, l, o->cancel, err) < 0)))
+	     (!o->learn && git_source_fill(h, store, l, err) < 0)))
 		return -1;
 	plan_make(&p, l, o->learn);
 	if (check_in_time(&p, h, store, o, err) < 0)

@@ -105,6 +105,7 @@ static int exchange(struct exchange *x, struct error *err)
 		delay_ms = x->next.delay_ms;
 	}
 	*err = x->err;
+	http_say_late(x->g->hub->http, err);
 	return strstr(err->msg, x->g->name)
 		       ? -1
 		       : err_wrap(err, "%s: git", x->g->name);
@@ -237,7 +238,8 @@ int git_remote_open(struct git_remote *g, struct hub *h, const char *url,
 	*g = (struct git_remote){ .hub = h,
 				  .token = token,
 				  .asker = asker,
-				  .name = http_redact(url) };
+				  .name = http_redact(url),
+				  .in_time = http_in_time(h->http) };
 	if (http_origin(url, &g->origin, err) < 0 || exchange(&x, err) < 0 ||
 	    judge_advert(&a, err) < 0)
 		return -1;
@@ -371,7 +373,7 @@ static int begin_pack(struct exchange *x, struct error *err)
 
 	git_pack_close(&d->pack);
 	d->in_pack = false;
-	return git_pack_open(&d->pack, d->dir, err);
+	return git_pack_open(&d->pack, d->dir, &x->g->in_time, err);
 }
 
 static int on_section(void *ctx, enum pkt_kind kind, const char *p, size_t n,
@@ -460,8 +462,10 @@ int git_remote_fetch(struct git_remote *g, const char *commit, bool names_only,
 			       ? err_hint(err, "is this commit one that a "
 					       "branch or tag leads to?")
 			       : -1;
-	if (git_pack_finish(d.pack, err) < 0)
+	if (git_pack_finish(d.pack, err) < 0) {
+		http_say_late(g->hub->http, err);
 		return err_wrap(err, "%s: git: commit %s", g->name, commit);
+	}
 	*out = take_ptr(d.pack);
 	return 0;
 }

@@ -24,6 +24,7 @@ struct git_remote {
 	enum retry_asker asker;
 	bool old; /* protocol version 0 or 1 */
 	bool can_filter, can_shallow, can_sideband;
+	struct cancel in_time; /* of packs: the user's, or the deadline */
 };
 void git_remote_release(struct git_remote *g); /* CLEANUP */
 
@@ -37,7 +38,8 @@ int git_remote_resolve(struct git_remote *g, const char *revision,
 		       char commit[41], struct error *err) MUST_CHECK;
 /* The commit without its history into a pack below dir. names_only: without
  * blobs that cannot be LFS pointers, where the server can leave them out. A server
- * that knows no depth sends the history, within GIT_PACK_LIMIT. */
+ * that knows no depth sends the history, within GIT_PACK_LIMIT. What is done with it
+ * ends in time; http_say_late() says so. Needs g. */
 int git_remote_fetch(struct git_remote *g, const char *commit, bool names_only,
 		     const char *dir, struct git_pack **out, struct error *err)
 	MUST_CHECK;

@@ -29,6 +29,7 @@
 #define WINDOW	  (16u << 20)
 
 struct git_pack {
+	struct cancel cancel;
 	char *dir;
 	git_indexer *indexer;
 	git_indexer_progress progress; /* the indexer counts by it */
@@ -38,10 +39,12 @@ struct git_pack {
 	unsigned char head[12]; /* of the pack: says how many objects */
 };
 
-static int fail(struct error *err, const char *what)
+static int fail(const struct git_pack *p, struct error *err, const char *what)
 {
 	const git_error *e = git_error_last();
 
+	if (cancel_check(&p->cancel, err) < 0)
+		return -1;
 	return err_set(err, ERR_FORMAT, "%s: %s", what,
 		       e && e->message ? e->message
 				       : "libgit2 does not say why");
@@ -95,18 +98,32 @@ static void sweep(const char *dir)
 		closedir(d);
 }
 
-int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
+/* For each object that is taken in, and each that a delta makes. */
+static int on_object(const git_indexer_progress *progress, void *pack)
+{
+	const struct git_pack *p = pack;
+
+	(void)progress;
+	return cancel_is_set(&p->cancel) ? GIT_EUSER : 0;
+}
+
+int git_pack_open(struct git_pack **out, const char *dir,
+		  const struct cancel *cancel, struct error *err)
 {
 	struct git_pack *p CLEANUP(git_pack_close) = xcalloc(1, sizeof(*p));
 	char *name CLEANUP(free_ptr) = xasprintf("%s/" PREFIX "XXXXXX", dir);
+	git_indexer_options options = { .version = GIT_INDEXER_OPTIONS_VERSION,
+					.progress_cb = on_object,
+					.progress_cb_payload = p };
 
+	p->cancel = cancel_until(cancel, 0);
 	start_library();
 	sweep(dir);
 	if (!mkdtemp(name))
 		return err_sys(err, errno, "%s", name);
 	p->dir = take_ptr(name);
-	if (git_indexer_new(&p->indexer, p->dir, 0600, NULL, NULL) < 0)
-		return fail(err, p->dir);
+	if (git_indexer_new(&p->indexer, p->dir, 0600, NULL, &options) < 0)
+		return fail(p, err, p->dir);
 	*out = take_ptr(p);
 	return 0;
 }
@@ -160,7 +177,7 @@ int git_pack_add(struct git_pack *p, const void *buf, size_t n,
 			       "the pack has more than %llu bytes",
 			       (unsigned long long)GIT_PACK_LIMIT);
 	if (git_indexer_append(p->indexer, buf, n, &p->progress) < 0)
-		return fail(err, "pack");
+		return fail(p, err, "pack");
 	return 0;
 }
 
@@ -172,14 +189,14 @@ int git_pack_finish(struct git_pack *p, struct error *err)
 	if (p->bytes < sizeof(p->head))
 		return err_set(err, ERR_FORMAT, "the pack is empty");
 	if (git_indexer_commit(p->indexer, &p->progress) < 0)
-		return fail(err, "pack");
+		return fail(p, err, "pack");
 	index = xasprintf("%s/pack-%s.idx", p->dir,
 			  git_indexer_name(p->indexer));
 	if (git_odb_new(&p->odb) < 0 ||
 	    git_odb_backend_one_pack(&backend, index) < 0 ||
 	    git_odb_add_backend(p->odb, backend, 1) < 0 ||
 	    git_repository_wrap_odb(&p->repo, p->odb) < 0)
-		return fail(err, "index of the pack");
+		return fail(p, err, "index of the pack");
 	return 0;
 }
 
@@ -192,10 +209,12 @@ static int blob_size(struct git_pack *p, const git_oid *id, uint64_t *out,
 	git_object_t type;
 	size_t size;
 
+	if (cancel_check(&p->cancel, err) < 0)
+		return -1;
 	if (!git_odb_exists(p->odb, id))
 		return 0;
 	if (git_odb_read_header(&size, &type, p->odb, id) < 0)
-		return fail(err, "blob");
+		return fail(p, err, "blob");
 	if (type != GIT_OBJECT_BLOB)
 		return err_set(err, ERR_FORMAT, "a file that is no blob");
 	*out = size;
@@ -208,7 +227,7 @@ static int read_blob(struct git_pack *p, const git_oid *id, struct str *out,
 	git_odb_object *object = NULL;
 
 	if (git_odb_read(&object, p->odb, id) < 0)
-		return fail(err, "blob");
+		return fail(p, err, "blob");
 	str_add(out, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return 0;
@@ -223,7 +242,7 @@ int git_pack_blob(struct git_pack *p, const struct digest *id, struct str *out,
 	int there;
 
 	if (git_oid_fromstr(&oid, digest_hex(id, hex)) < 0)
-		return fail(err, hex);
+		return fail(p, err, hex);
 	there = blob_size(p, &oid, &size, err);
 	if (there < 0)
 		return -1;
@@ -304,7 +323,7 @@ static int enter(struct walk *w, const git_oid *id, char *prefix,
 		return err_set(err, ERR_FORMAT, "%s: too deep", own);
 	*l = (struct level){ .tree = NULL };
 	if (git_tree_lookup(&l->tree, w->pack->repo, id) < 0)
-		return fail(err, "tree");
+		return fail(w->pack, err, "tree");
 	l->prefix = take_ptr(own);
 	w->depth++;
 	return 0;
@@ -324,6 +343,8 @@ static int walk_entry(struct walk *w, const git_tree_entry *e,
 	char *path CLEANUP(free_ptr) = xasprintf("%s%s", prefix,
 						 git_tree_entry_name(e));
 
+	if (cancel_check(&w->pack->cancel, err) < 0)
+		return -1;
 	if (++w->entries > 4 * LOCK_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "the tree has no end");
 	if (git_tree_entry_type(e) == GIT_OBJECT_BLOB)
@@ -371,7 +392,7 @@ int git_pack_list(struct git_pack *p, const char *commit,
 
 	if (git_oid_fromstr(&id, commit) < 0 ||
 	    git_commit_lookup(&object, p->repo, &id) < 0)
-		return fail(err, commit);
+		return fail(p, err, commit);
 	memcpy(repo->commit, commit, sizeof(repo->commit));
 	if (walk_tree(&w, git_commit_tree_id(object), err) < 0)
 		return -1;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "manifest/lock.h"
@@ -16,9 +17,10 @@
 
 struct git_pack;
 
-/* In a new directory below dir, which git_pack_close() removes. */
-int git_pack_open(struct git_pack **out, const char *dir, struct error *err)
-	MUST_CHECK;
+/* In a new directory below dir, which git_pack_close() removes. All that is done with
+ * it ends with ERR_CANCELLED once cancel is set (NULL: never; borrowed). */
+int git_pack_open(struct git_pack **out, const char *dir,
+		  const struct cancel *cancel, struct error *err) MUST_CHECK;
 void git_pack_close(struct git_pack **p); /* CLEANUP */
 /* The bytes as they come; then the end of them. ERR_FORMAT, ERR_IO. */
 int git_pack_add(struct git_pack *p, const void *buf, size_t n,

@@ -45,6 +45,7 @@ int git_source_list(struct hub *h, struct hfcache *store,
 		if (git_pack_list(pack, commit, repo, err) == 0 &&
 		    hash_blobs(pack, repo, err) == 0)
 			return 0;
+		http_say_late(h->http, err);
 		err_name(err, g.name);
 	}
 	return err_wrap(err, "%s", m->id);
@@ -129,20 +130,22 @@ static int fill_small(struct git_remote *g, struct hfcache *store,
 }
 
 static int fill_repo(struct hub *h, struct hfcache *store,
-		     struct lock_repo *repo, const struct cancel *cancel,
-		     struct error *err)
+		     struct lock_repo *repo, struct error *err)
 {
+	const struct cancel in_time = http_in_time(h->http);
 	struct missing m CLEANUP(missing_release) = { 0 };
 	struct git_remote g CLEANUP(git_remote_release) = { 0 };
 	char *lfs CLEANUP(free_ptr) = NULL;
 
-	if (find_missing(store, repo, cancel, &m, err) < 0)
-		return -1;
+	if (find_missing(store, repo, &in_time, &m, err) < 0)
+		return http_say_late(h->http, err);
 	if (m.small_count + m.large_count == 0)
 		return 0;
 	if (git_remote_open(&g, h, repo->git, NULL, RETRY_GIT, err) < 0 ||
-	    (m.small_count && fill_small(&g, store, repo, &m, err) < 0))
+	    (m.small_count && fill_small(&g, store, repo, &m, err) < 0)) {
+		http_say_late(h->http, err);
 		return err_name(err, repo->id);
+	}
 	lfs = xasprintf("%s%s", g.base, str_ends(g.base, ".git") ? "" : ".git");
 	if (lfs_find(h, lfs, NULL, m.large, m.large_count, err) == 0)
 		return 0;
@@ -152,11 +155,11 @@ static int fill_repo(struct hub *h, struct hfcache *store,
 }
 
 int git_source_fill(struct hub *h, struct hfcache *store, struct lock *l,
-		    const struct cancel *cancel, struct error *err)
+		    struct error *err)
 {
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (l->repos[i].git &&
-		    fill_repo(h, store, &l->repos[i], cancel, err) < 0)
+		    fill_repo(h, store, &l->repos[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -192,6 +195,7 @@ static int ask_tree(struct hub *h, struct hfcache *store, const char *url,
 		return -1;
 	if (git_pack_list(pack, r->commit, tree, err) == 0)
 		return 0;
+	http_say_late(h->http, err);
 	return err_name(err, g.name);
 }
 

@@ -16,7 +16,7 @@ int git_source_list(struct hub *h, struct hfcache *store,
 /* What the store lacks of repositories with a git URL: small files out of a pack
  * into the store, links of the others into h. Asks nobody if nothing lacks. */
 int git_source_fill(struct hub *h, struct hfcache *store, struct lock *l,
-		    const struct cancel *cancel, struct error *err) MUST_CHECK;
+		    struct error *err) MUST_CHECK;
 /* Holds every repository that is on a hub against the tree of its commit, which
  * a git server of one of the endpoints gives out and nobody can forge. *files:
  * how many were proven. ERR_INTEGRITY names the first that is not so. */

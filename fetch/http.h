@@ -135,6 +135,10 @@ void http_stop(struct http *h);
 void http_drop(struct http *h, const void *ctx);
 /* ERR_NET once the deadline is past, else 0. */
 int http_late(const struct http *h, struct error *err) MUST_CHECK;
+/* For work that is no request: set by the user's cancel or by the deadline. */
+struct cancel http_in_time(const struct http *h);
+/* err of such work: says so if it was the deadline. Returns -1. */
+int http_say_late(const struct http *h, struct error *err);
 /* When the limit last made somebody wait; 0: never. */
 uint64_t http_held_ms(const struct http *h);
 /* Work of another kind keeps http_run() running: each +1 needs its -1. */

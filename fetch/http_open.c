@@ -87,6 +87,23 @@ int http_late(const struct http *h, struct error *err)
 	return err_hint(err, "what has come is kept: run the command again");
 }
 
+struct cancel http_in_time(const struct http *h)
+{
+	uint64_t limit = h->settings.deadline_ms;
+
+	return cancel_until(h->cancel, limit ? h->opened_ms + limit : 0);
+}
+
+int http_say_late(const struct http *h, struct error *err)
+{
+	struct error late = { .code = ERR_NONE };
+
+	if (err->code == ERR_CANCELLED && !cancel_is_set(h->cancel) &&
+	    http_late(h, &late) < 0)
+		*err = late;
+	return -1;
+}
+
 static void release_settings(struct http_settings *s)
 {
 	free_ptr(&s->proxy_http);

@@ -347,6 +347,42 @@ full() { # no room for what is in it
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c7" --endpoint $NOBODY
 	right "$T/c7"
 }
+# Small as it comes, and long to unpack: the deadline ends that as well.
+late() {
+	python3 - "$T/www/slow.tar.gz" <<-'PYTHON'
+		import gzip, io, os, sys, tarfile
+		zeros, pad = 2400 << 20, os.urandom(13 << 20)
+		def head(path, size):
+		    m = tarfile.TarInfo(path)
+		    m.size = size
+		    return m.tobuf(tarfile.USTAR_FORMAT)
+		piece = gzip.compress(bytes(16 << 20), 1)
+		with open(sys.argv[1], "wb") as out:
+		    out.write(gzip.compress(head("pad", len(pad)) + pad + head("zeros", zeros), 1))
+		    for _ in range(zeros // (16 << 20)):
+		        out.write(piece)
+		    out.write(gzip.compress(bytes(1024)))
+	PYTHON
+	manifest "$T/m.json" slow.tar.gz ""
+	rm -f "$T/lock.json"
+	expect 4 itts fetch -m "$T/m.json" --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c10" --deadline 1s
+	one_error
+	says my/vocoder slow.tar.gz deadline "run the command again"
+	test ! -e "$T/lock.json"
+	# what has come is kept, and not asked for again
+	: >"$T/log/nginx.access"
+	jq -n --arg url "$WEB/slow.tar.gz" --arg sum "$(sha256sum <"$T/www/slow.tar.gz" | cut -d' ' -f1)" \
+		--argjson size "$(stat -c %s "$T/www/slow.tar.gz")" --slurpfile l "$T/first.json" '
+		$l[0] | .repos[0].archive = {url: $url, sha256: $sum, size: $size} |
+		.repos[0].files = [.repos[0].files[0] | .path = "zeros" | .size = 2400 * 1048576]' >"$T/late.json"
+	expect 4 itts fetch --lock "$T/late.json" --endpoint $NOBODY --cache "$T/c10" --deadline 1s
+	one_error
+	says my/vocoder slow.tar.gz deadline
+	same "$(grep -c 'GET /slow' "$T/log/nginx.access")" 0
+	cache_is_honest "$T/c10"
+	same "$(blobs "$T/c10" | grep -c itts-part)" 0
+	rm -rf "$T/c10" "$T/www/slow.tar.gz"
+}
 unproven() { # its digest stands in the manifest: git has no say in it
 	lock 0 voc.tar.gz
 	expect 0 itts lock --prove -m "$T/m.json" --lock "$T/proof.json" --endpoint $NOBODY --cache "$T/c8"
@@ -371,6 +407,7 @@ check "locked again: the archive does not come again" locked_again
 check "another archive there" changed
 check "an archive that is gone fails alone" others_first
 check "no room" full
+check "--deadline, while an archive is listed or unpacked" late
 check "--prove has nothing to do" unproven
 check "--dry-run names the host" dry
 finish

@@ -88,7 +88,20 @@ lfs_authorized() { # what the batch gives goes to the host of the link, and no f
 }
 told() { jq -r 'select(.auth) | .path' "$T/log/git.requests" | sort -u; } # with credentials
 
+# It has come, and to take it in would last for long: that ends as well.
+late() {
+	manifest "$T/g.json" slow main
+	curl -sS --noproxy '*' "$GIT/commit/slow" >"$T/commit"
+	expect 4 itts fetch -m "$T/g.json" --lock "$T/late.lock" --cache "$T/late" \
+		--endpoint http://127.0.0.1:1 --deadline 1s
+	one_error
+	says acme/voice "$GIT/slow/voice.git" deadline "run the command again"
+	test ! -e "$T/late.lock"
+	clean "$T/late"
+}
+
 check "a git server that is right" good
+check "--deadline, while a pack is taken in" late
 check "a blob of 1 GiB in 1 MiB" refused 7 zeros "Git LFS"
 check "a delta that makes 2 GiB" refused 7 swollen
 check "thirty deltas of 60 MiB each" refused 7 many-swollen "larger than any may be"

@@ -135,6 +135,14 @@ class Repository:
         rows = [file(b"f%02d" % i, self.pack.swollen(base, (60 + i) << 20)) for i in range(30)]
         return self.root(*rows)
 
+    def make_slow(self):
+        """Nothing is wrong, but there are 6 GB to take in, which nobody needs."""
+        base = self.pack.add(BLOB, bytes(1 << 20))
+        for i in range(200):
+            delta = varint(1 << 20) + varint((30 << 20) + 4) + b"\xc0\x10" * 30 + b"\x04%04d" % i
+            self.pack.raw(REF_DELTA, len(delta), zlib.compress(delta), base)
+        return self.make_good()
+
     def make_promised(self):
         self.pack.raw(BLOB, 1 << 60, zlib.compress(CONTENT))
         return self.root(file(b"config.json", name_of(BLOB, CONTENT)))

@@ -132,6 +132,27 @@ static void test_strip_hides_nothing(void **state)
 		     "a symbolic link");
 }
 
+static void test_cancelled(void **state)
+{
+	static const char *const kinds[] = { "good-tar", "good-gz", "good-xz",
+					     "good-zst", "good-zip" };
+	const struct cancel now = cancel_until(NULL, 1);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		char *path CLEANUP(free_ptr) = xasprintf(CORPUS "/%s",
+							 kinds[i]);
+		int fd CLEANUP(close_fd) = open(path, O_RDONLY | O_CLOEXEC);
+		struct lock l CLEANUP(lock_release) = { 0 };
+		struct error err = { 0 };
+
+		assert_true(fd >= 0);
+		assert_fails(
+			archive_list(fd, NULL, &now, lock_add_repo(&l), &err),
+			&err, ERR_CANCELLED, "");
+	}
+}
+
 int run_archive_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +161,7 @@ int run_archive_tests(void)
 		cmocka_unit_test(test_strip),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_strip_hides_nothing),
+		cmocka_unit_test(test_cancelled),
 	};
 
 	return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
