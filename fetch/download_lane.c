@@ -112,7 +112,7 @@ void lane_abandon(struct lane *l)
 	 * itself */
 	l->endpoint->bytes += l->got;
 	/* the last block is whole at the end of the file */
-	if (j->blocks && l->got > 0 && l->pos < j->blob->file->size)
+	if (j->blocks && l->pos < j->blob->file->size)
 		j->common->stats->wasted_bytes +=
 			l->pos % blocks_journal(j->blocks)->block_size;
 	lane_release(l);
@@ -298,7 +298,8 @@ static void go_on(struct lane *l, const struct http_response *res,
 	}
 }
 
-/* Where the redirect led to does not serve it (any more): ask the endpoint. */
+/* Where the redirect led to does not serve it (any more): ask the endpoint, whose
+ * answers are counted. */
 static bool asks_anew(struct lane *l, const struct http_response *res,
 		      const struct error *raw, const struct error *err)
 {
@@ -307,9 +308,9 @@ static bool asks_anew(struct lane *l, const struct http_response *res,
 			res->status == 404 || res->status == 410);
 
 	/* a place that has sent something may be asked again */
-	if (expired || l->got == 0)
+	if (l->got == 0)
 		free_ptr(&l->source->direct);
-	if (!expired || l->attempt > max_attempts(l))
+	if (!expired)
 		return false;
 	l->job->common->stats->retries++;
 	tell_again(l, res, raw, err, 0);

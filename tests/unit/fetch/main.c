@@ -75,6 +75,7 @@ int main(void)
 	failed += run_hub_tests();
 	failed += run_segment_tests();
 	failed += run_pace_tests();
+	failed += run_pump_tests();
 	failed += run_reach_tests();
 	failed += run_plan_tests();
 	failed += run_download_tests();

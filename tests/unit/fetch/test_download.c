@@ -1,9 +1,11 @@
 #include "tests/unit/fetch/download_fixture.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -185,15 +187,105 @@ static void cancelling(void **state)
 	assert_int_equal(st.st_size, BIG / 2);
 }
 
+/* What is there has to be hashed first: that ends as well, before any of it is done. */
+static void cancelling_the_check(void **state)
+{
+	struct fixture *f = *state;
+	const char *checked[] = { "done", "fail" };
+
+	assert_ok(download(f), &f->err);
+	strlist_release(&f->events);
+	cancel_set(&f->cancel);
+	assert_fails(download(f), &f->err, ERR_CANCELLED, "");
+	assert_int_equal(events_with(f, "plan checking what is there"), 1);
+	for (size_t i = 0; i < ARRAY_LEN(checked); i++)
+		assert_int_equal(events_with(f, checked[i]), 0);
+}
+
+/* Nothing comes any more, and nobody says so. */
+static bool mute(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	(void)h;
+	(void)keep;
+	return strstr(x->path, "README.md") != NULL;
+}
+
+/* The deadline ends a run in which nothing moves. */
+static void deadline(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_config cfg = { .deadline_ms = 300 };
+	struct http *http CLEANUP(http_close) = NULL;
+
+	f->hub.fault = mute;
+	assert_ok(http_open(&http, &cfg, &f->cancel, &f->err), &f->err);
+	f->endpoints.http = http;
+	assert_fails(download(f), &f->err, ERR_NET,
+		     "which was the deadline; what has come is kept");
+	assert_false(exists(f, "refs/main"));
+	f->endpoints.http = f->http;
+	f->hub.fault = NULL;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+}
+
+/* Past before it begins: nothing of what is there is hashed any more. */
+static void deadline_of_the_check(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_config cfg = { .deadline_ms = 1 };
+	struct http *http CLEANUP(http_close) = NULL;
+	struct error late = { .code = ERR_NONE };
+
+	assert_ok(download(f), &f->err);
+	strlist_release(&f->events);
+	assert_ok(http_open(&http, &cfg, &f->cancel, &f->err), &f->err);
+	while (http_late(http, &late) == 0)
+		sched_yield();
+	f->endpoints.http = http;
+	assert_fails(download(f), &f->err, ERR_NET, "which was the deadline");
+	assert_int_equal(events_with(f, "plan checking what is there"), 1);
+	assert_int_equal(events_with(f, "done"), 0);
+	f->endpoints.http = f->http;
+}
+
+/* Another process has the file, and keeps it. */
+static void deadline_of_waiting(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_config cfg = { .deadline_ms = 300 };
+	const struct lock_repo *r = &f->lock.repos[0];
+	struct http *http CLEANUP(http_close) = NULL;
+	int fd CLEANUP(close_fd) = -1;
+
+	assert_ok(hfcache_blob_lock(f->store, r,
+				    &lock_find_file(r, "model.bin")->etag, 0,
+				    &fd, &f->err),
+		  &f->err);
+	assert_ok(http_open(&http, &cfg, &f->cancel, &f->err), &f->err);
+	f->endpoints.http = http;
+	assert_fails(download(f), &f->err, ERR_NET, "which was the deadline");
+	f->endpoints.http = f->http;
+}
+
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, fixture_set_up, fixture_tear_down)
 
 int run_download_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(whole),	     TEST(damaged_blob), TEST(partial_repo),
-		TEST(learning),	     TEST(offline),	 TEST(equal_bytes_once),
-		TEST(other_process), TEST(cancelling),
+		TEST(whole),
+		TEST(damaged_blob),
+		TEST(partial_repo),
+		TEST(learning),
+		TEST(offline),
+		TEST(equal_bytes_once),
+		TEST(other_process),
+		TEST(cancelling),
+		TEST(cancelling_the_check),
+		TEST(deadline),
+		TEST(deadline_of_the_check),
+		TEST(deadline_of_waiting),
 	};
 
 	return cmocka_run_group_tests_name("download", tests, NULL, NULL);

@@ -122,6 +122,8 @@ static bool serve(const struct exchange *x)
 
 		return answer(x, "200 OK", "", body, LONG_BODY);
 	}
+	if (strcmp(p, "/mute") == 0)
+		return true;
 	if (strcmp(p, "/hang") == 0) {
 		cancel_set(&f->cancel);
 		return true;
@@ -612,6 +614,22 @@ static void cancelling(void **state)
 		     "");
 }
 
+/* Nothing moves, and nobody ticks. */
+static void deadline(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_config cfg = { .deadline_ms = 200 };
+	struct http *http CLEANUP(http_close) = NULL;
+	struct http_response res CLEANUP(http_response_release) = { 0 };
+	struct error err = { .code = ERR_NONE };
+	char *url CLEANUP(free_ptr) = server_url(f->a, "/mute");
+	const struct http_request rq = { .url = url };
+
+	assert_ok(http_open(&http, &cfg, &f->cancel, &err), &err);
+	assert_fails(http_get(http, &rq, 0, NULL, &res, &err), &err, ERR_NET,
+		     "which was the deadline");
+}
+
 static void count_tick(void *ctx)
 {
 	unsigned *ticks = ctx;
@@ -748,6 +766,7 @@ int run_http_tests(void)
 		TEST(headers_can_refuse),
 		TEST(stopping),
 		TEST(cancelling),
+		TEST(deadline),
 		TEST(delays_and_ticks),
 		TEST(range_with_end),
 		TEST(dropping),

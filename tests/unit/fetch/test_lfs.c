@@ -2,13 +2,15 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fetch/endpoint.h"
 #include "fetch/lfs.h"
 
 #include <string.h>
 
-#define SHA "ea9c2815ecc3874577c7ac158b97248c027250e5b05972fbbb1216b6d6539081"
-#define V1  "version https://git-lfs.github.com/spec/v1\n"
-#define OID "oid sha256:" SHA "\n"
+#define SHA   "ea9c2815ecc3874577c7ac158b97248c027250e5b05972fbbb1216b6d6539081"
+#define OTHER "0a9c2815ecc3874577c7ac158b97248c027250e5b05972fbbb1216b6d6539081"
+#define V1    "version https://git-lfs.github.com/spec/v1\n"
+#define OID   "oid sha256:" SHA "\n"
 
 static void test_pointer(void **state)
 {
@@ -117,6 +119,51 @@ static void test_refused(void **state)
 	}
 }
 
+/* A link takes the new URL of the same object at the same host, and nothing else. */
+static void test_take_link(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err_code code;
+		const char *words;
+	} rows[] = {
+		{ GET("\"href\":\"https://b/x?s=2\""), ERR_NET,
+		  "it has moved from https://a to https://b; run" },
+		{ GET("\"href\":\"https://a:444/x\""), ERR_NET, "moved" },
+		{ ONE("\"error\":{\"message\":\"gone\"}"), ERR_NOT_FOUND,
+		  "any more: gone" },
+		{ "{\"objects\":[]}", ERR_NOT_FOUND, "no answer for it" },
+		{ "{\"objects\":[{\"oid\":\"" OTHER "\",\"actions\":{"
+		  "\"download\":{\"href\":\"https://a/x\"}}}]}",
+		  ERR_NOT_FOUND, "no answer for it" },
+		{ "no", ERR_FORMAT, "answer of Git LFS" },
+	};
+	static const char good[] = GET("\"href\":\"https://a/x?s=2\","
+				       "\"header\":{\"K\":\"new\"}");
+	struct hub hub CLEANUP(hub_release) = { .count = 0 };
+	struct hub_link first = { .url = xstrdup("https://a/x?s=1") }, *l;
+	struct error err = { .code = ERR_NONE };
+
+	(void)state;
+	assert_true(digest_from_hex(&first.sha256, SHA));
+	strlist_add(&first.lines, "K: old");
+	assert_ok(endpoint_add_link(&hub, &first, &err), &err);
+	l = &hub.links[0];
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_fails(lfs_take_link(l, rows[i].text,
+					   strlen(rows[i].text), &err),
+			     &err, rows[i].code, rows[i].words);
+		assert_string_equal(l->url, "https://a/x?s=1");
+		assert_string_equal(l->lines.items[0], "K: old");
+		assert_int_equal(l->turn, 0);
+	}
+	assert_ok(lfs_take_link(l, good, strlen(good), &err), &err);
+	assert_string_equal(l->url, "https://a/x?s=2");
+	assert_int_equal(l->lines.count, 1);
+	assert_string_equal(l->lines.items[0], "K: new");
+	assert_int_equal(l->turn, 1);
+}
+
 int run_lfs_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -124,6 +171,7 @@ int run_lfs_tests(void)
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_object_error),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_take_link),
 	};
 
 	return cmocka_run_group_tests_name("lfs", tests, NULL, NULL);

@@ -38,6 +38,7 @@ int run_retry_tests(void);
 int run_hub_parse_tests(void);
 int run_hub_tests(void);
 int run_pace_tests(void);
+int run_pump_tests(void);
 int run_reach_tests(void);
 int run_plan_tests(void);
 int run_download_tests(void);
