@@ -247,7 +247,7 @@ nobody() { # where no hub listens: what shows why, and what can be given
 	bad 4 itts pack --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --retries 0 -o "$T/n.tar" :: "cannot connect" "$advice"
 	# a deadline is no such thing
 	bad 4 itts fetch --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --deadline 1s :: deadline
-	! grep -q "itts-pack mirrors" "$T/err"
+	not grep -q "itts-pack mirrors" "$T/err"
 }
 unwritable() { # a place where the result cannot go is named, and nothing half stays
 	local as=()

@@ -110,7 +110,7 @@ dead() { # nobody there: the file is named, and the host
 	expect 4 itts lock -m "$T/dead.json" --lock "$T/dead.lock" --endpoint "$hub" --cache "$T/c4" --retries 0
 	one_error
 	says my/vocoder g.pth "http://127.0.0.1:" "cannot connect"
-	! grep -q "itts-pack mirrors" "$T/err" # no hub would help
+	not grep -q "itts-pack mirrors" "$T/err" # no hub would help
 	test ! -e "$T/dead.lock"
 }
 changed() { # other bytes of the same length: never in the cache

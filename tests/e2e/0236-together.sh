@@ -127,7 +127,7 @@ together() { # READER GC-OPTIONS...
 	expect 0 install "$T/other" m3
 	expect 0 itts gc --cache "$C" --grace 0 --yes
 	cache_is_honest "$C"
-	! find "$C" -name '*.itts-trash' -o -name '*.itts-part' | grep .
+	same "$(find "$C" -name '*.itts-trash' -o -name '*.itts-part')" ""
 	for v in A B; do expect 0 itts verify --cache "$C" --lock "$T/$v.lock"; done
 	for v in m1 m2; do expect 0 itts verify --model-dir "$T/$v"; done
 }
