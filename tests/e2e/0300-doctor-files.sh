@@ -146,7 +146,10 @@ leftovers() { # of each kind, with names that shells and terminals would take am
 	pasted files.leftover
 	doctor
 	quiet
-	test -e incomplete && test -e $C/kept.incomplete.txt && test -e $C/temp && test -e $C/gpt.pth
+	test -e incomplete
+	test -e $C/kept.incomplete.txt
+	test -e $C/temp
+	test -e $C/gpt.pth
 	touch $C/"; one 'x.incomplete"
 	doctor
 	finds warning files.leftover "1 download has"

@@ -217,8 +217,10 @@ hand_made() { # links that no client makes: what is behind them is needed all th
 	rm "$repo/snapshots/$A/config.json"
 	ln -s "../../../models--acme--voice/blobs/$mid" "$other/snapshots/$(ls "$other/snapshots")/copy.json"
 	gc c-hand --grace 0 --yes
-	test -s "$repo/blobs/$big" && test -s "$repo/snapshots/$A/big.bin"
-	test -s "$repo/blobs/$mid" && test -s "$other/snapshots/$(ls "$other/snapshots")/copy.json"
+	test -s "$repo/blobs/$big"
+	test -s "$repo/snapshots/$A/big.bin"
+	test -s "$repo/blobs/$mid"
+	test -s "$other/snapshots/$(ls "$other/snapshots")/copy.json"
 	test ! -e "$repo/blobs/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" # the others do go
 	expect 10 itts rm acme/voice --cache "$hand" --yes
 	prints "needed again" "another repository"
@@ -304,7 +306,8 @@ held() { # a client that is at work in a repository, at any file of it
 	hold "$locks/$A.lock"
 	foretold 0 gc --grace 0 --detached --cache "$all"
 	jq -e '[.items[] | select(.state == "in use")] | length == 2' "$T/out"
-	test -e "$repo/snapshots/$B/old.bin" && test -e "$repo/blobs/$A.0a1b2c3d.incomplete"
+	test -e "$repo/snapshots/$B/old.bin"
+	test -e "$repo/blobs/$A.0a1b2c3d.incomplete"
 	foretold 10 rm $B --cache "$all"
 	foretold 10 rm acme/voice --cache "$all"
 	prints "in use"
