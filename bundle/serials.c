@@ -233,13 +233,16 @@ int serials_load(struct serials *out, const char *dir, bool *found,
 {
 	int dirfd CLEANUP(close_fd) = open(dir,
 					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int cause;
 
 	*found = false;
-	if (dirfd < 0 && errno == ENOENT)
+	if (dirfd >= 0)
+		return load_at(out, dirfd, dir, found, err);
+	cause = errno;
+	/* services have HOME=/dev/null: below that there is nothing */
+	if (cause == ENOENT || (cause == ENOTDIR && access(dir, F_OK) != 0))
 		return 0;
-	if (dirfd < 0)
-		return err_sys(err, errno, "%s", dir);
-	return load_at(out, dirfd, dir, found, err);
+	return err_sys(err, cause, "%s", dir);
 }
 
 int serials_record(const char *dir, const struct serial_claim *c,

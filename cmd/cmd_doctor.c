@@ -179,7 +179,8 @@ static int find_python(struct visit *v, struct error *err)
 
 	if (access(path, F_OK) != 0)
 		return err_sys(err, errno, "%s", path);
-	full = *path == '/' ? xstrdup(path) : xasprintf("%s/%s", v->cwd, path);
+	full = *path == '/' || !v->cwd ? xstrdup(path)
+				       : xasprintf("%s/%s", v->cwd, path);
 	v->venv = venv_of(full);
 	return 0;
 }
@@ -417,8 +418,9 @@ static int visit(struct visit *v, struct error *err)
 		.has_log = app->options->log != NULL,
 	};
 
+	/* one that was deleted has no name; the rest can be looked at */
 	v->cwd = getcwd(NULL, 0);
-	if (!v->cwd)
+	if (!v->cwd && errno != ENOENT)
 		return err_sys(err, errno, "the current directory");
 	if (find_model_dir(v, err) != 0 || find_venv(v, err) != 0 ||
 	    read_log(v, err) != 0)

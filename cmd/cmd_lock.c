@@ -36,7 +36,7 @@ static const char *const examples[] = {
 	"Lock the default recipe, indextts-2:",
 	"itts-pack lock",
 	"Lock a manifest, without a group that it has on by default:",
-	"itts-pack lock -m my-models.json --without examples",
+	"itts-pack lock -m my-models.json --without qwen",
 	"Has anything changed on the hub? Fit for a nightly job:",
 	"itts-pack lock --check",
 	"Trust no listing but what the commits prove:",

@@ -359,6 +359,20 @@ static int check_input(struct app *app, const struct policy *p,
 	return 0;
 }
 
+/* Without a lock or a record the cache says itself what it should have: then one that
+ * is not there is a slip of the hand, and not one with nothing to mend. */
+static int open_store(struct mending *m, struct error *err)
+{
+	const struct options *o = m->app->options;
+
+	if (!o->lock && !o->model_dir) {
+		if (app_open_store(m->app, false, &m->store, err) != 0)
+			return -1;
+		hfcache_close(&m->store);
+	}
+	return app_open_store(m->app, !o->dry_run, &m->store, err);
+}
+
 static int run(struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
@@ -382,7 +396,9 @@ static int run(struct app *app, struct error *err)
 		if (supplies_add(&m.places, o->from.items[i], &app->cancel,
 				 err) != 0)
 			return err_wrap(err, "--from");
-	if (app_open_store(app, !o->dry_run, &m.store, err) != 0)
+	if (m.network && mending_check_network(&m, err) != 0)
+		return -1;
+	if (open_store(&m, err) != 0)
 		return -1;
 	/* the same bytes may be there under another repository's name */
 	if (supplies_add_store(&m.places, hfcache_root(m.store), err) != 0)

@@ -59,7 +59,8 @@ static void fish_set(struct str *out, const char *name, const char *value)
 
 static void fish_unset(struct str *out, const char *name)
 {
-	str_addf(out, "set -e %s\n", name);
+	/* of what is not set it fails, and so would the last line of the source */
+	str_addf(out, "set -e %s; or true\n", name);
 }
 
 static void systemd_set(struct str *out, const char *name, const char *value)

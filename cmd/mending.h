@@ -62,6 +62,8 @@ int mending_end(const struct mending *m, enum err_code lacking,
 void mending_put_json(const struct mending *m, struct json_writer *j);
 void mending_put_text(struct mending *m);
 
+/* Are the settings of the network such that it could be used? Opens no connection. */
+int mending_check_network(struct mending *m, struct error *err) MUST_CHECK;
 /* Fetches the bad files of a from the endpoints (cmd/mending_net.c). What failed is
  * said and stays bad. lacks: one a file of a. */
 int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,

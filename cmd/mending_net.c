@@ -123,6 +123,13 @@ static int fetch(struct mending *m, struct hub *h, const struct audit *a,
 	return 0;
 }
 
+int mending_check_network(struct mending *m, struct error *err)
+{
+	struct net net CLEANUP(net_close) = NET_INIT;
+
+	return net_open(&net, m->app, NULL, err);
+}
+
 int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 		  struct error *err)
 {

@@ -233,10 +233,16 @@ another_kind() { # one of our own files in the place of another; what is too lat
 }
 no_cache() {
 	local command
-	for command in ls du gc verify inventory "export a/b" "rm a/b" "repair --dry-run" "pack --from-store -o x.tar"; do
+	for command in ls du gc verify inventory "export a/b" "rm a/b" repair \
+		"repair --dry-run" "pack --from-store -o x.tar"; do
 		# shellcheck disable=SC2086
 		bad 6 itts $command --cache none :: "cache none: no such directory" "itts-pack fetch or itts-pack install" --cache
 	done
+}
+unused() { # settings of a network that it turned out not to need
+	bad 2 itts repair --endpoint nonsense --cache cache :: --endpoint nonsense
+	bad 2 itts repair --endpoint http://127.0.0.1:9 --limit-rate much --cache cache :: --limit-rate much
+	bad 2 env SSL_CERT_FILE=/nothing.pem "$PROGRAM" repair --cache cache :: SSL_CERT_FILE /nothing.pem
 }
 nobody() { # where no hub listens: what shows why, and what can be given
 	local at="http://127.0.0.1:$(free_port)/it's" advice
@@ -299,6 +305,7 @@ check "environment" rows environments
 check "command line" rows options
 check "one kind of file in the place of another" rows another_kind
 check "a cache that is not there" rows no_cache
+check "settings that were not needed" rows unused
 check "a hub that is not there" rows nobody
 check "places that cannot be written" rows unwritable
 check "--json" as_json

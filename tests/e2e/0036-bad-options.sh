@@ -12,6 +12,8 @@ chmod 600 "$T/w/secret"
 sweep() { python3 "$ROOT/tests/e2e/bad_options.py" "$PROGRAM" "$T/w" "$1"; }
 
 check "values that are missing or empty: 2, for every command and option" sweep empty
+check "options that are nearly right, words that are too many" sweep nearly
+check "values that are too long" sweep long
 check "numbers that are none: 2" sweep numbers
 check "files, directories and names that cannot be" sweep values
 check "environment variables that say nonsense" sweep environment

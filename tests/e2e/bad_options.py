@@ -11,6 +11,7 @@ PROGRAM, DIR, SWEEP = sys.argv[1:4]
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 REPORTS = {("doctor", 1), ("verify", 9)}  # their result is a report, not an error
 NUMBERS = ("0", "-1", "1e9", "0x10", "7 ", "99999999999999999999", "x")
+LONGEST = 1100  # of a line of error
 MAY_BE_0 = {"--retries"}
 ENV = bad_run.environment(DIR + "/home")
 misfits = rows = 0
@@ -33,7 +34,7 @@ def ask(*args):
                           capture_output=True, text=True).stdout
 
 
-def row(args, wanted=DOCUMENTED, env=None, **kw):
+def row(args, wanted=DOCUMENTED, env=None, said=b"", **kw):
     global misfits, rows
     rows += 1
     e = {**ENV, **(env or {})}
@@ -51,13 +52,15 @@ def row(args, wanted=DOCUMENTED, env=None, **kw):
         wrong.append(f"status {p.returncode}")
     if p.returncode and len(errors) != 1 and (args[0], p.returncode) not in REPORTS:
         wrong.append(f"{len(errors)} error lines")
+    if max(map(len, errors), default=0) > LONGEST or (said and said not in b"".join(errors)):
+        wrong.append("the message")
     if bad_run.listing(DIR) != BASE:
         if p.returncode:
             wrong.append("the disk has changed")
         restore(BASE)
     if wrong:
         misfits += 1
-        print(args, env or "", "--", ", ".join(wrong), p.stderr[-600:])
+        print([a[:60] for a in args[:4]], env or "", "--", ", ".join(wrong), p.stderr[-600:])
 
 
 commands = re.findall(r"^  ([a-z]+)(?: {2,}|$)", ask("--help"), re.M)
@@ -81,6 +84,28 @@ def empty():
         for name, _ in own(command):
             row([command, name], {2})
             row([command, name + "="], {2})
+
+
+def nearly():
+    """A slip of the hand: what was meant is named. One letter that is none, and words that
+    are too many for any command."""
+    for command in commands:
+        text = ask(command, "--help")
+        for name in re.findall(r"^  (?:-\w, )?(--[a-z-]+)(?: |$)", text, re.M):
+            row([command, name[:-1] + "z" if len(name) > 6 else name + "z"], {2}, said=b"(did you mean --")
+        row([command, "-qX"], {2}, said=b"unknown option -X; see itts-pack help %s" % command.encode())
+        row([command] + ["acme/w%d" % i for i in range(1100)], {2}, said=b"is one word too many")
+
+
+def long():
+    """Longer than names, paths and messages can be."""
+    for command in commands:
+        if command in ("run", "init", "completion", "help", "version"):
+            continue
+        for name, _ in own(command):
+            for size in (300, 5000, 100000):
+                row([command, name, "x" * size])
+        row([command, "x" * 100000])
 
 
 def numbers():
@@ -131,6 +156,6 @@ def environment():
             row([*args, "--retries", "0"], DOCUMENTED - {0}, env=env)
 
 
-{"empty": empty, "numbers": numbers, "values": values, "environment": environment}[SWEEP]()
+{"empty": empty, "nearly": nearly, "long": long, "numbers": numbers, "values": values, "environment": environment}[SWEEP]()
 print(f"{rows} rows, {misfits} misfits")
 sys.exit(misfits > 0)

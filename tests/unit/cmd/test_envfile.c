@@ -32,7 +32,7 @@ static void test_forms(void **state)
 		{ NULL, "export USE_MODELSCOPE=false\n" },
 		{ "fish", "set -gx HF_HUB_CACHE '/srv/my models/it\\'s "
 			  "\"50%\" \\\\ $HOME'\n" },
-		{ "fish", "set -e HF_HOME\n" },
+		{ "fish", "set -e HF_HOME; or true\n" },
 		{ "systemd", "Environment=\"HF_HUB_CACHE=/srv/my models/it's "
 			     "\\\"50%%\\\" \\\\ $HOME\"\n" },
 		{ "systemd", "UnsetEnvironment=PYTORCH_TRANSFORMERS_CACHE\n" },
