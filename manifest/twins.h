@@ -6,17 +6,14 @@
 
 #include "base/attr.h"
 #include "base/error.h"
-#include "base/str.h"
 
-struct twins_name;
 struct twins {
-	struct str keys;
-	struct twins_name *names;
+	const char **paths; /* borrowed */
 	size_t count, cap;
 };
-#define TWINS_INIT               \
-	{                        \
-		.keys = STR_INIT \
+#define TWINS_INIT \
+	{          \
+		0  \
 	}
 
 void twins_add(struct twins *t, const char *path); /* borrows path */

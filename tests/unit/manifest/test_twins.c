@@ -1,5 +1,7 @@
 #include "tests/unit/manifest/tests.h"
 
+#include "base/mem.h"
+#include "base/str.h"
 #include "manifest/twins.h"
 
 #include <string.h>
@@ -55,11 +57,49 @@ static void test_empty(void **state)
 	assert_int_equal(twins_check(&t, &err), 0);
 }
 
+/* Of many names no two meet by chance, and the one pair that does is found wherever
+ * it stands; which two are named does not depend on it. */
+static void test_many(void **state)
+{
+	enum { MANY = 20000 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++)
+		strlist_take(&names, xasprintf("d%u/e%u/name-%u", i / 100,
+					       i / 10, i * 7919 % MANY));
+	for (unsigned place = 0; place < 3; place++) {
+		struct twins t CLEANUP(twins_release) = TWINS_INIT;
+		struct error err = { 0 };
+
+		for (unsigned i = 0; i < MANY; i++) {
+			if (i == place * (MANY / 3))
+				twins_add(&t, "D7/E70");
+			twins_add(&t, names.items[i]);
+		}
+		assert_int_equal(twins_check(&t, &err), -1);
+		str_clear(&text);
+		str_addf(&text, "D7/E70 stands where %s needs a directory",
+			 names.items[706]);
+		assert_string_equal(err.msg, text.ptr);
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		struct twins t CLEANUP(twins_release) = TWINS_INIT;
+		struct error err = { 0 };
+
+		for (unsigned i = 0; i < MANY; i++)
+			twins_add(&t, names.items[i]);
+		assert_int_equal(twins_check(&t, &err), 0);
+	}
+}
+
 int run_twins_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests_name("twins", tests, NULL, NULL);
