@@ -161,22 +161,33 @@ int file_open(int dirfd, const char *name, int flags, int *out,
 	return 0;
 }
 
-int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
-		  struct error *err)
+int file_open_read(int dirfd, const char *name, int *out, struct error *err)
 {
-	int fd CLEANUP(close_fd) = -1;
 	bool found = dirfd != AT_FDCWD;
-	size_t before = out->len;
+	int fd CLEANUP(close_fd) = -1;
 	struct stat st;
 
 	if (file_open(dirfd, name, found ? O_NONBLOCK : 0, &fd, err))
 		return -1;
 	if (fstat(fd, &st))
 		return err_sys(err, errno, "%s", name);
-	/* a directory is told when it is read */
 	if (found && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_set(err, ERR_FORMAT, "%s: not a regular file", name);
-	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= limit)
+	*out = take_fd(&fd);
+	return 0;
+}
+
+int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
+		  struct error *err)
+{
+	int fd CLEANUP(close_fd) = -1;
+	size_t before = out->len;
+	struct stat st;
+
+	if (file_open_read(dirfd, name, &fd, err))
+		return -1;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	    (uint64_t)st.st_size <= limit)
 		str_reserve(out, (size_t)st.st_size);
 	if (read_to_end(fd, name, limit, out, err)) {
 		str_truncate(out, before);

@@ -28,9 +28,13 @@ int file_pread_full(int fd, void *buf, size_t n, uint64_t offset, size_t *got,
  * Caller closes *out. */
 int file_open(int dirfd, const char *name, int flags, int *out,
 	      struct error *err) MUST_CHECK;
-/* Whole file, at most limit bytes (ERR_FORMAT beyond), appended to out. What a user
- * names (dirfd is AT_FDCWD) may be a pipe; what is found in a directory must be a
- * regular file, and is not waited for. ERR_NOT_FOUND if absent. */
+/* Opens what is there to be read from its beginning to its end. What a user names
+ * (dirfd is AT_FDCWD) may be a pipe; what is found in a directory must be a regular
+ * file, and is not waited for; that it is a directory is told when it is read.
+ * ERR_NOT_FOUND if absent. Caller closes *out. */
+int file_open_read(int dirfd, const char *name, int *out, struct error *err)
+	MUST_CHECK;
+/* All of such a file, at most limit bytes (ERR_FORMAT beyond), appended to out. */
 int file_read_all(int dirfd, const char *name, size_t limit, struct str *out,
 		  struct error *err) MUST_CHECK;
 

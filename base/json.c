@@ -15,19 +15,25 @@ static const cJSON *node(const struct json *n)
 	return (const cJSON *)n;
 }
 
-int json_fail(const char *start, const char *at, const char *why,
+void json_pass(struct json_place *place, const char *to)
+{
+	for (; place->p < to; place->p++) {
+		place->column++;
+		if (*place->p == '\n') {
+			place->line++;
+			place->column = 0;
+		}
+	}
+}
+
+int json_fail(const struct json_place *place, const char *at, const char *why,
 	      struct error *err)
 {
-	size_t line = 1;
-	const char *begin = start;
+	struct json_place there = *place;
 
-	for (const char *p = start; p < at; p++)
-		if (*p == '\n') {
-			line++;
-			begin = p + 1;
-		}
-	return err_set(err, ERR_FORMAT, "line %zu, column %td: %s", line,
-		       at - begin + 1, why);
+	json_pass(&there, at);
+	return err_set(err, ERR_FORMAT, "line %zu, column %zu: %s",
+		       there.line + 1, there.column + 1, why);
 }
 
 static int cmp_keys(const void *a, const void *b)
@@ -64,8 +70,9 @@ static const char *repeated_key_below(const cJSON *value)
 	return key;
 }
 
-int json_parse_value(struct json **out, const char *start, const char **p,
-		     const char *end, unsigned depth, struct error *err)
+int json_parse_value(struct json **out, const struct json_place *place,
+		     const char **p, const char *end, unsigned depth,
+		     struct error *err)
 {
 	const char *begin = json_skip_space(*p, end), *stop;
 	const char *parsed = begin, *key;
@@ -73,11 +80,11 @@ int json_parse_value(struct json **out, const char *start, const char **p,
 	struct json *doc CLEANUP(json_free) = NULL;
 
 	if (why)
-		return json_fail(start, stop, why, err);
+		return json_fail(place, stop, why, err);
 	doc = (struct json *)cJSON_ParseWithLengthOpts(
 		begin, (size_t)(stop - begin), &parsed, false);
 	if (!doc || parsed != stop)
-		return json_fail(start, parsed, "malformed JSON", err);
+		return json_fail(place, parsed, "malformed JSON", err);
 	key = repeated_key_below(node(doc));
 	if (key)
 		return err_set(err, ERR_FORMAT, "key \"%.200s\" appears twice",
@@ -90,14 +97,15 @@ int json_parse_value(struct json **out, const char *start, const char **p,
 int json_parse(struct json **out, const char *text, size_t len,
 	       struct error *err)
 {
+	const struct json_place place = { .p = text };
 	const char *p = text, *end = text + len;
 	struct json *doc CLEANUP(json_free) = NULL;
 
-	if (json_parse_value(&doc, text, &p, end, 0, err))
+	if (json_parse_value(&doc, &place, &p, end, 0, err))
 		return -1;
 	p = json_skip_space(p, end);
 	if (p < end)
-		return json_fail(text, p, "something behind the end", err);
+		return json_fail(&place, p, "something behind the end", err);
 	*out = take_ptr(doc);
 	return 0;
 }

@@ -64,12 +64,32 @@ int json_only_keys(const struct json *obj, const char *const *keys,
 		   const char *where, struct error *err) MUST_CHECK;
 
 /* --- walking a large document ------------------------------------------- */
+struct json_place {
+	const char *p;
+	size_t line, column; /* both from 0 */
+};
+struct json_window;
 struct json_reader {
-	const char *start, *p, *end; /* borrowed text */
+	struct json_place place; /* from which messages count */
+	const char *p, *end;	 /* borrowed text, or what the window shows */
 	unsigned depth;
 	bool first; /* nothing of the innermost container was read yet */
+	struct json_window *window; /* NULL: a text in memory */
 };
 void json_reader_init(struct json_reader *r, const char *text, size_t len);
+/* The same of an open file (borrowed, as its name), from where it stands on: only
+ * a part of it is ever in memory, so that no value and no key may have more than
+ * JSON_WINDOW bytes. limit: of all, in bytes. Errors of reading, and ERR_FORMAT of
+ * a file that is larger, begin with the name. */
+#define JSON_WINDOW ((size_t)512 << 10)
+void json_reader_open(struct json_reader *r, int fd, const char *name,
+		      size_t limit);
+void json_reader_close(struct json_reader *r); /* CLEANUP */
+/* Was an error one of reading the file? Then it begins with its name. */
+bool json_reader_failed(const struct json_reader *r);
+/* The byte that the next value, or what else comes, begins with, which r->p then
+ * points to; 0 at the end. What json_read_value() reads next stays where it is. */
+int json_peek(struct json_reader *r);
 /* Each begins a container that must come next. */
 int json_enter_object(struct json_reader *r, struct error *err) MUST_CHECK;
 int json_enter_array(struct json_reader *r, struct error *err) MUST_CHECK;
@@ -86,6 +106,8 @@ int json_read_value(struct json_reader *r, struct json **out, struct error *err)
  * for much memory. */
 int json_read_short(struct json_reader *r, size_t limit, struct json **out,
 		    struct error *err) MUST_CHECK;
+/* Passes over it, however long a container it is. */
+int json_skip_value(struct json_reader *r, struct error *err) MUST_CHECK;
 /* An object with one list that may be long and other members that are short. */
 struct json_listing {
 	const char *list; /* its key */

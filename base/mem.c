@@ -92,6 +92,60 @@ void *xgrow(void *array, size_t *cap, size_t need, size_t size)
 	return array;
 }
 
+/* --- arena --------------------------------------------------------------- */
+
+#define BLOCK_SIZE ((size_t)64 << 10)
+
+struct arena_block {
+	struct arena_block *before;
+	size_t used, size; /* of bytes */
+	_Alignas(void *) char bytes[];
+};
+
+/* Where a piece would begin. */
+static size_t place_in(const struct arena_block *b, bool align)
+{
+	size_t mask = align ? sizeof(void *) - 1 : 0;
+
+	return (b->used + mask) & ~mask;
+}
+
+void *arena_alloc(struct arena *a, size_t size, bool align)
+{
+	struct arena_block *b = a->last;
+	size_t at = b ? place_in(b, align) : 0;
+
+	if (!b || at > b->size || size > b->size - at) {
+		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+
+		b = xmalloc(sizeof(*b) + room);
+		*b = (struct arena_block){ .before = a->last, .size = room };
+		a->last = b;
+		at = 0;
+	}
+	b->used = at + size;
+	return b->bytes + at;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	size_t size = strlen(s) + 1;
+
+	return memcpy(arena_alloc(a, size, false), s, size);
+}
+
+void arena_release(struct arena *a)
+{
+	while (a->last) {
+		struct arena_block *b = a->last;
+
+		a->last = b->before;
+		free(b);
+	}
+}
+
+/* ------------------------------------------------------------------------- */
+
 void free_ptr(void *pptr)
 {
 	void **p = pptr;

@@ -21,6 +21,17 @@ char *xvasprintf(const char *fmt, va_list args) PRINTF_LIKE(1, 0) NEVER_NULL;
  * updates *cap. New elements are zeroed. */
 void *xgrow(void *array, size_t *cap, size_t need, size_t size);
 
+/* Many small pieces that are freed all at once, without what malloc() keeps beside
+ * each. All zero: empty. What moves it in memory takes it over. */
+struct arena_block;
+struct arena {
+	struct arena_block *last;
+};
+/* align: as pointers need it; strings do not. */
+void *arena_alloc(struct arena *a, size_t size, bool align) NEVER_NULL;
+char *arena_strdup(struct arena *a, const char *s) NEVER_NULL;
+void arena_release(struct arena *a); /* CLEANUP */
+
 /* CLEANUP functions: take the address of the variable, keep errno. */
 void free_ptr(void *pptr); /* char *p CLEANUP(free_ptr) = NULL; */
 void close_fd(int *fd);	   /* int fd CLEANUP(close_fd) = -1; ignores -1 */

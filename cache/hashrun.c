@@ -157,10 +157,12 @@ static void tell(const struct run *r, size_t place, enum event_type type,
 		 const char *text)
 {
 	const struct hash_task *t = &r->job->tasks[r->order[place]];
+	char *made CLEANUP(free_ptr) = t->name ? NULL
+					       : r->job->name(r->job->ctx, t);
 	struct event ev = {
 		.type = type,
 		.id = r->order[place],
-		.name = t->name,
+		.name = made ? made : t->name,
 		.text = text,
 		.total = t->size,
 		.done = atomic_load_explicit(&r->done[place],

@@ -24,7 +24,8 @@ int hash_span(const struct hash_span *s, enum digest_alg alg,
 
 struct hash_task {
 	const void *item; /* the caller's */
-	const char *name; /* for progress; borrowed */
+	const char
+		*name; /* for progress; borrowed, or NULL: run->name() tells */
 	uint64_t size;
 	struct digest want;
 	/* results */
@@ -41,6 +42,8 @@ struct hash_run {
 	 * hash_run() closes *fd. */
 	int (*open)(void *ctx, const struct hash_task *task, int *fd,
 		    uint64_t *offset, struct error *err);
+	/* On the calling thread: a task's name, which the caller of it frees. */
+	char *(*name)(void *ctx, const struct hash_task *task);
 	void *ctx;
 	const struct cancel *cancel;
 	/* PLAN named phase; an item each: START, PROGRESS, DONE or FAIL */

@@ -273,7 +273,6 @@ static void hold_against(struct localdir *d, struct lock_repo *repo,
 			    "different digests"
 			  : "is not in the listing of the commit that its "
 			    "metadata names");
-		free_ptr(&f->path);
 		last = &repo->files[--repo->file_count];
 		if (f != last)
 			*f = *last;

@@ -26,7 +26,7 @@ static char *find_path(char *rel, const char *path)
 
 static void probe_release(struct probe *p)
 {
-	if (p->path != find_path(p->rel, p->path))
+	if (!p->lent && p->path != find_path(p->rel, p->path))
 		free_ptr(&p->path);
 	free_ptr(&p->rel);
 	free_ptr(&p->detail);
@@ -137,7 +137,8 @@ void probe_add(struct probe_set *s, const struct probe *like)
 	p = &s->items[s->count++];
 	*p = *like;
 	p->rel = xstrdup(like->rel);
-	p->path = find_path(p->rel, like->path);
+	if (!p->lent)
+		p->path = find_path(p->rel, like->path);
 	if (!p->path)
 		p->path = xstrdup(like->path);
 	p->detail = NULL;

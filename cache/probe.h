@@ -16,6 +16,7 @@ struct probe {
 	const char *where; /* borrowed: for the report */
 	char *rel;	   /* below the set's directory */
 	char *path;	   /* for the report; in rel if that ends with it */
+	bool lent;	   /* path is the caller's, and lives longer */
 	int dirfd;	   /* borrowed: rel is below it */
 	struct digest want;
 	uint64_t size;
@@ -36,7 +37,8 @@ struct probe_set {
 
 void probe_set_release(struct probe_set *s); /* CLEANUP */
 /* Looks at the file (not at its bytes) and adds it. size UINT64_MAX: as found. */
-/* like: dirfd, rel, where, path, size, want; strings but where are copied. */
+/* like: dirfd, rel, where, path, lent, size, want; rel is copied, and path unless it
+ * is lent. */
 void probe_add(struct probe_set *s, const struct probe *like);
 /* For a file that was looked at already: true if it need not be added. */
 bool probe_knows(struct probe_set *s, const struct stat *st,

@@ -16,12 +16,12 @@
 static int read_record(int dirfd, const char *name, struct lock *out,
 		       struct error *err)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	char *path CLEANUP(free_ptr) = xasprintf(VIEW_RECORD_DIR "/%s", name);
+	int fd CLEANUP(close_fd) = -1;
 
-	if (file_read_all(dirfd, name, LOCK_LIMIT, &text, err) ||
-	    lock_parse(out, text.ptr, text.len, err))
-		return err_wrap(err, VIEW_RECORD_DIR "/%s", name);
-	return 0;
+	if (file_open_read(dirfd, name, &fd, err))
+		return err_wrap(err, VIEW_RECORD_DIR);
+	return lock_read(out, fd, path, err);
 }
 
 static int is_record(const struct dirent *d)

@@ -65,6 +65,7 @@ static void check_file(struct checker *k, const struct lock_file *f)
 						      .rel = (char *)snap,
 						      .where = k->where,
 						      .path = (char *)f->path,
+						      .lent = true,
 						      .size = f->size,
 						      .want = *want });
 		return;
@@ -73,6 +74,7 @@ static void check_file(struct checker *k, const struct lock_file *f)
 					      .rel = (char *)blob,
 					      .where = k->where,
 					      .path = (char *)f->path,
+					      .lent = true,
 					      .size = f->size,
 					      .want = *want });
 	if (there)

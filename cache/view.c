@@ -143,13 +143,15 @@ static int finish_hub_view(struct hfcache *hub, const struct lock_repo *repo,
 
 static bool is_recorded(int dirfd, const char *name, const struct lock *l)
 {
-	struct str old CLEANUP(str_release) = STR_INIT;
+	int fd CLEANUP(close_fd) = -1;
 	struct error unread = { 0 };
 	struct digest has, want;
+	struct stat st;
 
-	if (file_read_all(dirfd, name, LOCK_LIMIT, &old, &unread))
+	if (file_open_read(dirfd, name, &fd, &unread) || fstat(fd, &st) ||
+	    digest_fd(DIGEST_SHA256, fd, 0, (uint64_t)st.st_size, &has,
+		      &unread))
 		return false;
-	digest_buf(DIGEST_SHA256, old.ptr, old.len, &has);
 	lock_digest(l, &want);
 	return digest_equal(&has, &want);
 }

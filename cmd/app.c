@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,19 @@ void app_json_begin(struct app *app, struct json_writer *w, struct str *text)
 	json_begin_object(w);
 	json_put_kv_u64(w, "v", 1);
 	json_put_kv(w, "command", app->command->name);
+}
+
+static void drain(void *ctx, const void *p, size_t n)
+{
+	/* borrowed */
+	const struct str piece = { .ptr = (char *)(uintptr_t)p, .len = n };
+
+	app_write(ctx, &piece);
+}
+
+void app_json_drain(struct app *app, struct json_writer *w)
+{
+	json_writer_drain(w, drain, app);
 }
 
 void app_json_end(struct app *app, struct json_writer *w)

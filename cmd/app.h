@@ -41,6 +41,9 @@ void app_next(struct app *app, const char *why, const char *const *words);
 /* The JSON result: {"v":1,"command":NAME, ... }. */
 void app_json_begin(struct app *app, struct json_writer *w, struct str *text);
 void app_json_end(struct app *app, struct json_writer *w);
+/* For a long result, which may begin to be printed before it is complete: nothing
+ * may fail any more. Behind app_json_begin(). */
+void app_json_drain(struct app *app, struct json_writer *w);
 /* A result that is a text: the very bytes, with --json as the key "text". */
 void app_text(struct app *app, const struct str *text);
 

@@ -63,7 +63,6 @@ static void put_json(struct app *app, const struct gc_report *r)
 static void put_table(struct app *app, const struct gc_report *r)
 {
 	struct table t CLEANUP(table_release) = { .columns = 5 };
-	struct str text CLEANUP(str_release) = STR_INIT;
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct gc_item *it = &r->items[i];
@@ -83,8 +82,7 @@ static void put_table(struct app *app, const struct gc_report *r)
 		table_add(&t, path);
 		table_add(&t, it->detail ? it->detail : "");
 	}
-	table_format(&t, &text);
-	app_print(app, &text);
+	table_print(&t, app);
 }
 
 static void put_counts(struct app *app, const struct gc_report *r)

@@ -174,6 +174,8 @@ static int dry_json(struct app *app, struct work *w,
 	struct download_stats s;
 
 	app_json_begin(app, &j, &text);
+	/* nothing is that long before the first file, and nothing fails then */
+	app_json_drain(app, &j);
 	json_put_kv(&j, "name", w->lock.name);
 	json_put_kv_bool(&j, "dry_run", true);
 	json_put_key(&j, "missing");
@@ -192,7 +194,6 @@ static int dry_json(struct app *app, struct work *w,
 static int dry_text(struct app *app, struct work *w,
 		    const struct download_options *o, struct error *err)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
 	struct table table CLEANUP(table_release) = { .columns = 3 };
 	struct missing m = { .hub = &w->net.hub, .table = table };
 	struct download_survey survey = { on_missing, &m };
@@ -203,8 +204,7 @@ static int dry_text(struct app *app, struct work *w,
 	table = m.table;
 	if (rc != 0)
 		return -1;
-	table_format(&table, &text);
-	app_print(app, &text);
+	table_print(&table, app);
 	app_note(app, "%llu of %llu files would be downloaded, %s",
 		 (unsigned long long)s.got_files, (unsigned long long)s.files,
 		 human_size(s.got_bytes, size));

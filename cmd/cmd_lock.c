@@ -47,8 +47,25 @@ static const char *const examples[] = {
 	NULL
 };
 
+#define PRINT_AT_ONCE 65536
+#define OTHERWISE     "~ manifest or groups" /* where no file differs */
+
+/* The lines in which old differs from the lock. Nothing is gathered: with two long
+ * locks in memory there is no room for all lines. old NULL: none. */
+static void each_line(const struct work *w, const struct lock *old, bool same,
+		      void (*put)(void *ctx, const char *line), void *ctx)
+{
+	if (old && lock_diff_each(old, &w->lock, put, ctx) == 0 && !same)
+		put(ctx, OTHERWISE);
+}
+
+static void json_line(void *ctx, const char *line)
+{
+	json_put_string(ctx, line);
+}
+
 static void put_json(struct app *app, const struct work *w,
-		     const struct strlist *diff, bool written)
+		     const struct lock *old, bool same, bool written)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct json_writer j;
@@ -57,16 +74,17 @@ static void put_json(struct app *app, const struct work *w,
 
 	lock_digest(&w->lock, &d);
 	app_json_begin(app, &j, &text);
+	app_json_drain(app, &j);
 	json_put_kv(&j, "file", w->path);
 	json_put_kv_bool(&j, "written", written);
 	json_put_kv(&j, "lock_digest", digest_hex(&d, hex));
 	json_put_kv_u64(&j, "bytes", lock_total(&w->lock));
-	json_put_kv_strings(&j, "differences", diff);
+	json_put_key(&j, "differences");
+	json_begin_array(&j);
+	each_line(w, old, same, json_line, &j);
+	json_end_array(&j);
 	app_json_end(app, &j);
 }
-
-#define PRINT_AT_ONCE 65536
-#define OTHERWISE     "~ manifest or groups" /* where no file differs */
 
 struct printing {
 	struct app *app;
@@ -84,32 +102,19 @@ static void print_line(void *ctx, const char *line)
 	str_clear(&p->text);
 }
 
-/* Not gathered: with two long locks in memory there is no room for all lines. */
 static void print_diff(struct app *app, const struct work *w,
 		       const struct lock *old, bool same)
 {
 	struct printing p = { .app = app, .text = STR_INIT };
 
-	if (lock_diff_each(old, &w->lock, print_line, &p) == 0 && !same)
-		print_line(&p, OTHERWISE);
+	each_line(w, old, same, print_line, &p);
 	app_print(app, &p.text);
 	str_release(&p.text);
-}
-
-static void put_json_diff(struct app *app, struct work *w,
-			  const struct lock *old, bool same, bool written)
-{
-	struct strlist diff CLEANUP(strlist_release) = { 0 };
-
-	if (lock_diff(old, &w->lock, &diff) == 0 && !same)
-		strlist_add(&diff, OTHERWISE);
-	put_json(app, w, &diff, written);
 }
 
 /* --locked: the file is there and fits. Needs no network. */
 static int run_locked(struct app *app, struct work *w, struct error *err)
 {
-	struct strlist none CLEANUP(strlist_release) = { 0 };
 	const char *misfit;
 
 	if (lock_load(w->path, &w->lock, err) != 0) {
@@ -123,7 +128,7 @@ static int run_locked(struct app *app, struct work *w, struct error *err)
 		return work_hint_lock(app, err);
 	}
 	if (app->options->json)
-		put_json(app, w, &none, false);
+		put_json(app, w, NULL, true, false);
 	else
 		app_note(app, "%s fits %s", w->path, w->manifest.name);
 	return 0;
@@ -173,7 +178,7 @@ static int is_canonical(const struct work *w, bool *out, struct error *err)
 	struct digest is, want;
 	struct stat st;
 
-	/* not read whole: two locks are in memory already */
+	/* two locks are in memory already */
 	if (file_open(AT_FDCWD, w->path, 0, &fd, err) != 0)
 		return -1;
 	if (fstat(fd, &st) != 0)
@@ -184,6 +189,19 @@ static int is_canonical(const struct work *w, bool *out, struct error *err)
 	lock_digest(&w->lock, &want);
 	*out = digest_equal(&is, &want);
 	return 0;
+}
+
+/* Two long locks, and what a download needs beside them, would be too much: all of
+ * the old one that resolving makes no use of is left until it is compared. */
+static bool put_away(const struct work *w, struct lock *old)
+{
+	struct stat st;
+
+	/* a pipe is read once */
+	if (stat(w->path, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	lock_keep_archives(old);
+	return true;
 }
 
 static int finish(struct app *app, struct work *w, const struct lock *old,
@@ -198,7 +216,7 @@ static int finish(struct app *app, struct work *w, const struct lock *old,
 	if (write && work_write_lock(w, err) != 0)
 		return -1;
 	if (app->options->json)
-		put_json_diff(app, w, old, same, write);
+		put_json(app, w, old, same, write);
 	else if (exists || app->options->check)
 		print_diff(app, w, old, same);
 	if (write)
@@ -240,7 +258,7 @@ static int run(struct app *app, struct error *err)
 	const struct options *o = app->options;
 	struct work w CLEANUP(work_release) = WORK_INIT;
 	struct lock old CLEANUP(lock_release) = { 0 };
-	bool exists;
+	bool exists, away;
 
 	if (o->prove && o->locked)
 		return err_set(err, ERR_USAGE,
@@ -258,8 +276,14 @@ static int run(struct app *app, struct error *err)
 		return err_set(err, ERR_USAGE,
 			       "offline: a lock is made by asking the hub");
 	if ((!o->check && app_check_replace(w.path, err) != 0) ||
-	    load_old(app, &w, &old, &exists, err) != 0 ||
-	    work_resolve(&w, app, &old, err) != 0 || prove(app, &w, err) != 0)
+	    load_old(app, &w, &old, &exists, err) != 0)
+		return -1;
+	away = exists && put_away(&w, &old);
+	if (work_resolve(&w, app, &old, err) != 0 || prove(app, &w, err) != 0)
+		return -1;
+	if (away)
+		lock_release(&old);
+	if (away && load_old(app, &w, &old, &exists, err) != 0)
 		return -1;
 	return finish(app, &w, &old, exists, err);
 }

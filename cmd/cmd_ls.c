@@ -296,7 +296,6 @@ static void put_table(const struct ls *l)
 					     "STATE",	 "USED",     "REFS",
 					     "NEEDED BY" };
 	struct table t CLEANUP(table_release) = { 0 };
-	struct str text CLEANUP(str_release) = STR_INIT;
 	bool revisions = l->app->options->revisions;
 	struct census_sums total = { 0 };
 	char a[HUMAN_MAX], b[HUMAN_MAX];
@@ -311,8 +310,7 @@ static void put_table(const struct ls *l)
 		put_row(l, &t, &l->rows[i]);
 	}
 	add_up(l, &total);
-	table_format(&t, &text);
-	app_print(l->app, &text);
+	table_print(&t, l->app);
 	if (revisions)
 		app_note(l->app, "%zu revisions in %s", l->count,
 			 hfcache_root(l->store));

@@ -188,15 +188,6 @@ static bool file_is_damaged(const struct verify_report *report, const char *dir,
 	return false;
 }
 
-static void drop_file(struct lock_file *f)
-{
-	free_ptr(&f->path);
-	free_ptr(&f->url);
-	for (char **v = f->views; v && *v; v++)
-		free(*v);
-	free_ptr(&f->views);
-}
-
 /* Only what is damaged stays in l. */
 static size_t keep_damaged(struct lock *l, const char *dir,
 			   const struct verify_report *report)
@@ -210,8 +201,6 @@ static size_t keep_damaged(struct lock *l, const char *dir,
 		for (size_t k = 0; k < r->file_count; k++)
 			if (file_is_damaged(report, dir, r, &r->files[k]))
 				r->files[kept++] = r->files[k];
-			else
-				drop_file(&r->files[k]);
 		r->file_count = kept;
 		lock_trim(r);
 		r->complete = false;

@@ -125,7 +125,6 @@ static void put_json(struct app *app, const struct job *job,
 static void put_table(struct app *app, const struct verify_report *r)
 {
 	struct table t CLEANUP(table_release) = { .columns = 4 };
-	struct str text CLEANUP(str_release) = STR_INIT;
 
 	for (size_t i = 0; i < r->count; i++) {
 		const struct verify_item *it = &r->items[i];
@@ -138,8 +137,7 @@ static void put_table(struct app *app, const struct verify_report *r)
 		table_add(&t, it->path);
 		table_add(&t, it->detail ? it->detail : "");
 	}
-	table_format(&t, &text);
-	app_print(app, &text);
+	table_print(&t, app);
 }
 
 static void put_summary(struct app *app, const struct verify_report *r)

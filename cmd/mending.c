@@ -362,7 +362,6 @@ void mending_put_json(const struct mending *m, struct json_writer *j)
 void mending_put_text(struct mending *m)
 {
 	struct table t CLEANUP(table_release) = { .columns = 5 };
-	struct str text CLEANUP(str_release) = STR_INIT;
 	char size[HUMAN_MAX];
 
 	for (size_t i = 0; i < m->row_count; i++) {
@@ -378,8 +377,7 @@ void mending_put_text(struct mending *m)
 		table_add(&t, r->path);
 		table_add(&t, r->from ? r->from : r->why ? r->why : "");
 	}
-	table_format(&t, &text);
-	app_print(m->app, &text);
+	table_print(&t, m->app);
 	if (m->job.bytes)
 		app_note(m->app,
 			 "%s came: %llu files linked, %llu shared, %llu copied",

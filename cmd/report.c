@@ -77,7 +77,11 @@ static bool any_left(const struct table *t, size_t i)
 	return false;
 }
 
-void table_lay(const struct table *t, size_t room, struct str *out)
+#define PRINT_AT_ONCE 65536
+
+/* app NULL: all stays in out. */
+static void lay(const struct table *t, size_t room, struct str *out,
+		struct app *app)
 {
 	size_t width[TABLE_COLUMNS] = { 0 };
 	bool breaks[TABLE_COLUMNS] = { false };
@@ -104,12 +108,34 @@ void table_lay(const struct table *t, size_t room, struct str *out)
 		}
 		str_adds(out, t->cells.items[i]);
 		end_line(out);
+		if (app && out->len >= PRINT_AT_ONCE) {
+			app_print(app, out);
+			str_clear(out);
+		}
 	}
+}
+
+void table_lay(const struct table *t, size_t room, struct str *out)
+{
+	lay(t, room, out, NULL);
+}
+
+static size_t room_there(void)
+{
+	size_t columns = text_terminal(STDOUT_FILENO);
+
+	return columns ? columns : SIZE_MAX;
 }
 
 void table_format(const struct table *t, struct str *out)
 {
-	size_t columns = text_terminal(STDOUT_FILENO);
+	table_lay(t, room_there(), out);
+}
 
-	table_lay(t, columns ? columns : SIZE_MAX, out);
+void table_print(const struct table *t, struct app *app)
+{
+	struct str text CLEANUP(str_release) = STR_INIT;
+
+	lay(t, room_there(), &text, app);
+	app_print(app, &text);
 }

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "cmd/app.h"
 #include "fetch/download.h"
 #include "manifest/lock.h"
 
@@ -25,5 +26,7 @@ void table_add(struct table *t, const char *cell);
 void table_lay(const struct table *t, size_t room, struct str *out);
 /* For standard output: as wide as its terminal, or as all needs. */
 void table_format(const struct table *t, struct str *out);
+/* The same, printed row by row: there may be one for each of 100,000 files. */
+void table_print(const struct table *t, struct app *app);
 
 #endif

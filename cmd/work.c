@@ -7,6 +7,7 @@
 #include "cmd/select.h"
 #include "cmd/text.h"
 #include "fetch/resolve.h"
+#include "manifest/lock_pick.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -48,14 +49,22 @@ int lock_choose(const struct lock_facts *f, enum lock_plan *out,
 
 int lock_load(const char *path, struct lock *out, struct error *err)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	int fd CLEANUP(close_fd) = -1;
 
-	if (file_read_all(AT_FDCWD, path, LOCK_LIMIT, &text, err) == 0) {
-		if (lock_parse(out, text.ptr, text.len, err) == 0)
-			return 0;
-		err_wrap(err, "%s", path);
-	}
+	if (file_open_read(AT_FDCWD, path, &fd, err) == 0 &&
+	    lock_read(out, fd, path, err) == 0)
+		return 0;
 	return kind_hint(path, "itts-lock", err);
+}
+
+void lock_keep_archives(struct lock *old)
+{
+	bool *keep CLEANUP(free_ptr) = xcalloc(old->repo_count + 1,
+					       sizeof(*keep));
+
+	for (size_t i = 0; i < old->repo_count; i++)
+		keep[i] = old->repos[i].archive.url;
+	lock_keep(old, keep);
 }
 
 void work_release(struct work *w)
@@ -195,6 +204,7 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 			   f.misfit);
 	old = w->lock;
 	w->lock = (struct lock){ 0 };
+	lock_keep_archives(&old);
 	if (plan == LOCK_CREATE && app_check_replace(w->path, err) != 0)
 		return -1;
 	if (work_resolve(w, app, &old, err) != 0)

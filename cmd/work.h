@@ -38,6 +38,9 @@ const char *lock_misfit(const struct lock *l, const struct manifest *m,
 /* Reads a lock file. ERR_NOT_FOUND if it is absent. */
 int lock_load(const char *path, struct lock *out, struct error *err) MUST_CHECK;
 
+/* Leaves in an old lock what resolving looks at: the repos that are in archives. */
+void lock_keep_archives(struct lock *old);
+
 struct work {
 	struct manifest manifest;
 	struct strlist groups;
@@ -53,7 +56,8 @@ struct work {
 void work_release(struct work *w); /* CLEANUP */
 /* Manifest, groups, name of the lock file. */
 int work_select(struct work *w, struct app *app, struct error *err) MUST_CHECK;
-/* Opens store and connection, asks the hub: fills w->lock. old: or NULL. */
+/* Opens store and connection, asks the hub: fills w->lock. old: or NULL; no more is
+ * asked of it than lock_keep_archives() leaves. */
 int work_resolve(struct work *w, struct app *app, const struct lock *old,
 		 struct error *err) MUST_CHECK;
 int work_write_lock(const struct work *w, struct error *err) MUST_CHECK;

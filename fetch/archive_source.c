@@ -38,7 +38,7 @@ static struct lock_file *as_file(struct lock *l, const struct lock_repo *repo)
 	r->type = repo->type;
 	r->id = xstrdup(repo->id);
 	f = lock_add_file(r, name);
-	f->url = xstrdup(a->url);
+	lock_file_set_url(r, f, a->url);
 	f->size = a->size;
 	f->sha256 = f->etag = a->sha256;
 	return f;

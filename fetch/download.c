@@ -257,6 +257,8 @@ int download_survey(struct hfcache *store, struct lock *l,
 	plan_make(&p, l, false);
 	if (plan_check(&p, store, o, err) < 0 || plan_share(&p, NULL, err) < 0)
 		return -1;
+	if (plan_space(&p, store, err) < 0)
+		return -1;
 	count_had(&p, out);
 	for (size_t i = 0; i < p.blob_count; i++) {
 		const struct plan_blob *b = &p.blobs[i];
@@ -267,5 +269,5 @@ int download_survey(struct hfcache *store, struct lock *l,
 		out->got_files++;
 		out->got_bytes += b->file->size;
 	}
-	return plan_space(&p, store, err);
+	return 0;
 }

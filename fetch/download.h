@@ -48,7 +48,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 		  struct error *err) MUST_CHECK;
 
 /* Looks at what the store has and writes nothing: missing() is told of each file
- * that would be fetched. ERR_IO if there is no room for them. */
+ * that would be fetched. ERR_IO, and none is told of, if there is no room for them. */
 struct download_survey {
 	void (*missing)(void *ctx, const struct lock_repo *repo,
 			const struct lock_file *file, enum blob_state state);

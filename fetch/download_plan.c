@@ -160,6 +160,12 @@ static int open_blob(void *ctx, const struct hash_task *task, int *fd,
 	return hfcache_blob_open(ctx, b->repo, b->file, fd, err);
 }
 
+static char *task_name(void *ctx, const struct hash_task *task)
+{
+	(void)ctx;
+	return plan_blob_name(task->item);
+}
+
 /* Sizes of all, before the first byte is read. Returns how many fit. */
 static int look_at_all(struct plan *p, struct hfcache *store, size_t *fit,
 		       struct error *err)
@@ -179,8 +185,11 @@ static int look_at_all(struct plan *p, struct hfcache *store, size_t *fit,
 static int judge(struct plan_blob *b, const struct hash_task *t,
 		 struct error *err)
 {
-	if (t->failed == ERR_IO)
-		return err_sys(err, t->sys, "%s in the cache", t->name);
+	if (t->failed == ERR_IO) {
+		char *name CLEANUP(free_ptr) = plan_blob_name(b);
+
+		return err_sys(err, t->sys, "%s in the cache", name);
+	}
 	if (t->failed || !digest_equal(&t->got, &t->want))
 		b->state = BLOB_WRONG_DIGEST;
 	return 0;
@@ -195,8 +204,8 @@ int plan_check(struct plan *p, struct hfcache *store,
 	       const struct download_options *o, struct error *err)
 {
 	struct hash_task *tasks CLEANUP(free_ptr) = NULL;
-	struct strlist names CLEANUP(strlist_release) = { 0 };
 	struct hash_run run = { .open = open_blob,
+				.name = task_name,
 				.ctx = store,
 				.cancel = o->cancel,
 				.sink = o->sink,
@@ -214,10 +223,8 @@ int plan_check(struct plan *p, struct hfcache *store,
 
 		if (b->state != BLOB_OK)
 			continue;
-		strlist_take(&names, plan_blob_name(b));
 		tasks[run.count++] = (struct hash_task){
 			.item = b,
-			.name = names.items[names.count - 1],
 			.size = b->file->size,
 			.want = *wanted(b->file),
 		};

@@ -143,19 +143,29 @@ static int ask_tree(const struct query *q, struct lock_repo *repo,
 /* A page that is lost takes more with it. */
 #define MAX_ODD 100
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* Names of the repository that its listing has neither as files nor as what is
  * none. */
 static void find_odd(const struct lock_repo *repo, const struct strlist *others,
 		     const struct strlist *names, struct strlist *odd)
 {
-	struct strlist listed CLEANUP(strlist_release) = { 0 };
+	size_t count = repo->file_count + others->count;
+	/* borrowed */
+	const char **listed CLEANUP(free_ptr) = xcalloc(count + 1,
+							sizeof(*listed));
 
-	strlist_copy(&listed, others);
 	for (size_t i = 0; i < repo->file_count; i++)
-		strlist_add(&listed, repo->files[i].path);
-	strlist_sort(&listed);
+		listed[i] = repo->files[i].path;
+	for (size_t i = 0; i < others->count; i++)
+		listed[repo->file_count + i] = others->items[i];
+	qsort(listed, count, sizeof(*listed), by_bytes);
 	for (size_t i = 0; i < names->count; i++)
-		if (!strlist_sorted_has(&listed, names->items[i]))
+		if (!bsearch(&names->items[i], listed, count, sizeof(*listed),
+			     by_bytes))
 			strlist_add(odd, names->items[i]);
 }
 

@@ -143,13 +143,25 @@ static int set_commit(const struct json *sha, struct lock_repo *repo,
 	return 0;
 }
 
-static void add_names(const struct json *siblings, struct strlist *names)
+/* Whatever else stands there is no name. */
+static int read_names(struct json_reader *r, struct strlist *names,
+		      struct error *err)
 {
-	if (!json_is_array(siblings))
-		return;
-	for (const struct json *s = json_first(siblings); s; s = json_next(s))
+	int more;
+
+	if (json_peek(r) != '[')
+		return json_skip_value(r, err);
+	if (json_enter_array(r, err) < 0)
+		return -1;
+	while ((more = json_next_item(r, err)) > 0) {
+		struct json *s CLEANUP(json_free) = NULL;
+
+		if (json_read_value(r, &s, err) < 0)
+			return -1;
 		strlist_add(names,
 			    json_string_or(json_member(s, info_keys.path), ""));
+	}
+	return more;
 }
 
 /* The value of one key of the object. */
@@ -161,12 +173,12 @@ static int read_member(struct json_reader *r, const char *key, bool files,
 
 	if (files && strcmp(key, "siblings") == 0)
 		return read_entries(r, &info_keys, repo, NULL, err);
+	if (names && strcmp(key, "siblings") == 0)
+		return read_names(r, names, err);
 	if (json_read_value(r, &value, err) < 0)
 		return -1;
 	if (strcmp(key, "sha") == 0)
 		return set_commit(value, repo, err);
-	if (names && strcmp(key, "siblings") == 0)
-		add_names(value, names);
 	return 0;
 }
 

@@ -99,7 +99,7 @@ int plain_list(struct hub *h, const struct manifest_model *m,
 		if (!pin->url)
 			continue;
 		f = lock_add_file(repo, pin->path);
-		f->url = xstrdup(pin->url);
+		lock_file_set_url(repo, f, pin->url);
 		f->sha256 = f->etag = pin->sha256;
 		f->size = pin->size;
 		if (f->size == UINT64_MAX &&

@@ -264,10 +264,11 @@ static void add_file(struct lock_repo *repo, const struct manifest_model *m,
 	file->size = listed->size;
 	file->etag = listed->etag;
 	file->sha256 = listed->sha256;
-	file->url = copy_or_null(listed->url);
+	if (listed->url)
+		lock_file_set_url(repo, file, listed->url);
 	manifest_place(m, listed->path, &views);
 	for (size_t i = 0; i < views.count; i++)
-		lock_file_add_view(file, views.items[i]);
+		lock_file_add_view(repo, file, views.items[i]);
 }
 
 static const struct lock_repo *add_repo(struct resolver *r,

@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void file_release(struct lock_file *f)
-{
-	free(f->path);
-	free(f->url);
-	for (char **v = f->views; v && *v; v++)
-		free(*v);
-	free(f->views);
-}
-
 static void repo_release(struct lock_repo *r)
 {
 	free(r->id);
@@ -28,9 +19,8 @@ static void repo_release(struct lock_repo *r)
 	free(r->git);
 	archive_ref_release(&r->archive);
 	mirrors_release(&r->mirrors);
-	for (size_t i = 0; i < r->file_count; i++)
-		file_release(&r->files[i]);
 	free(r->files);
+	arena_release(&r->strings);
 }
 
 void lock_release(struct lock *l)
@@ -74,8 +64,14 @@ struct lock_file *lock_add_file(struct lock_repo *r, const char *path)
 	r->files = xgrow(r->files, &r->file_cap, r->file_count + 1,
 			 sizeof(*r->files));
 	f = &r->files[r->file_count++];
-	*f = (struct lock_file){ .path = xstrdup(path) };
+	*f = (struct lock_file){ .path = arena_strdup(&r->strings, path) };
 	return f;
+}
+
+void lock_file_set_url(struct lock_repo *r, struct lock_file *f,
+		       const char *url)
+{
+	f->url = arena_strdup(&r->strings, url);
 }
 
 void lock_trim(struct lock_repo *r)
@@ -98,12 +94,20 @@ static size_t view_count(const struct lock_file *f)
 	return n;
 }
 
-void lock_file_add_view(struct lock_file *f, const char *view)
+void lock_file_add_view(struct lock_repo *r, struct lock_file *f,
+			const char *view)
 {
-	size_t n = view_count(f);
+	size_t n = view_count(f), room = 2 * (n + 1);
+	char **before = f->views;
 
-	f->views = xrealloc(f->views, (n + 2) * sizeof(*f->views));
-	f->views[n] = xstrdup(view);
+	/* with the NULL behind them: a list of 2, 4, 8, ... */
+	if ((n & (n + 1)) == 0) {
+		f->views = arena_alloc(&r->strings, room * sizeof(*f->views),
+				       true);
+		for (size_t i = 0; i < n; i++)
+			f->views[i] = before[i];
+	}
+	f->views[n] = arena_strdup(&r->strings, view);
 	f->views[n + 1] = NULL;
 }
 

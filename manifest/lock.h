@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "manifest/archive_ref.h"
 #include "manifest/manifest.h"
@@ -32,6 +33,7 @@
 /* Files that people edit: not LFS and at most this size. Views get copies. */
 #define LOCK_EDITABLE_MAX 65536
 
+/* Its strings are the repo's. */
 struct lock_file {
 	char *path;
 	uint64_t size;
@@ -57,6 +59,7 @@ struct lock_repo {
 	bool complete;		 /* files are all that the commit has */
 	struct lock_file *files; /* sorted by path bytes */
 	size_t file_count, file_cap;
+	struct arena strings; /* of the files */
 };
 
 struct lock {
@@ -72,6 +75,10 @@ struct lock {
  * limits. ERR_FORMAT, ERR_UNSAFE. */
 int lock_parse(struct lock *out, const char *text, size_t len,
 	       struct error *err) MUST_CHECK;
+/* The same of an open file, from where it stands on; its text is never in memory
+ * as a whole. Errors name the file, also those of reading. */
+int lock_read(struct lock *out, int fd, const char *name, struct error *err)
+	MUST_CHECK;
 void lock_format(const struct lock *l, struct str *out); /* canonical bytes */
 /* The same bytes, piece by piece: a lock may be long. */
 void lock_drain(const struct lock *l,
@@ -82,8 +89,11 @@ void lock_release(struct lock *l);			    /* CLEANUP */
 struct lock_repo *lock_add_repo(struct lock *l); /* zeroed, borrowed */
 struct lock_file *lock_add_file(struct lock_repo *r,
 				const char *path); /* copies path */
-void lock_trim(struct lock_repo *r); /* gives back room for more files */
-void lock_file_add_view(struct lock_file *f, const char *view);
+void lock_file_set_url(struct lock_repo *r, struct lock_file *f,
+		       const char *url); /* copies */
+void lock_file_add_view(struct lock_repo *r, struct lock_file *f,
+			const char *view); /* copies */
+void lock_trim(struct lock_repo *r);	   /* gives back room for more files */
 /* Borrowed, or NULL. The repo's files must be sorted. */
 struct lock_file *lock_find_file(const struct lock_repo *r, const char *path);
 /* Sorts files and views; the check that lock_parse() ends with, for a lock built

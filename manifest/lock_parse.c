@@ -13,6 +13,7 @@
 /* Text of one file's object; enough for LOCK_MAX_FILE_VIEWS long views, and
  * little enough for the tree that a hostile one could ask for. */
 #define FILE_TEXT_LIMIT (256u << 10)
+_Static_assert(FILE_TEXT_LIMIT < JSON_WINDOW, "of a file that is read, too");
 
 /* Index of key in the NULL-terminated list, each once; seen is a bit a key. */
 static int find_key(const char *const *keys, const char *key, unsigned *seen,
@@ -50,12 +51,10 @@ static int require_keys(const char *const *keys, unsigned required,
 static int read_scalar(struct json_reader *r, struct json **out,
 		       struct str *raw, struct error *err)
 {
-	const char *begin;
+	int c = json_peek(r);
+	const char *begin = r->p;
 
-	while (r->p < r->end && *r->p && strchr(" \t\r\n", *r->p))
-		r->p++;
-	begin = r->p;
-	if (r->p < r->end && (*r->p == '{' || *r->p == '['))
+	if (c == '{' || c == '[')
 		return err_set(err, ERR_FORMAT, "must be a plain value");
 	if (json_read_value(r, out, err) < 0)
 		return -1;
@@ -128,8 +127,9 @@ static int get_digest(const struct json *obj, const char *key,
 	return 0;
 }
 
-static int parse_views(struct context *c, struct lock_file *f,
-		       const struct json *obj, struct error *err)
+static int parse_views(struct context *c, struct lock_repo *repo,
+		       struct lock_file *f, const struct json *obj,
+		       struct error *err)
 {
 	struct strlist views CLEANUP(strlist_release) = { 0 };
 
@@ -141,7 +141,7 @@ static int parse_views(struct context *c, struct lock_file *f,
 			       "more than %d views of a file or %d in all",
 			       LOCK_MAX_FILE_VIEWS, LOCK_MAX_VIEWS);
 	for (size_t i = 0; i < views.count; i++)
-		lock_file_add_view(f, views.items[i]);
+		lock_file_add_view(repo, f, views.items[i]);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static int parse_file(struct context *c, struct lock_repo *repo,
 	    json_opt_string(obj, "url", &url, path, err) < 0)
 		return -1;
 	if (url)
-		f->url = xstrdup(url);
+		lock_file_set_url(repo, f, url);
 	if (get_digest(obj, "sha256", &f->sha256, err) < 0 ||
 	    get_digest(obj, "etag", &f->etag, err) < 0)
 		return err_wrap(err, "%s", path);
@@ -173,7 +173,7 @@ static int parse_file(struct context *c, struct lock_repo *repo,
 			       path);
 	if (f->etag.alg == DIGEST_NONE)
 		f->etag = f->sha256;
-	if (parse_views(c, f, obj, err) < 0)
+	if (parse_views(c, repo, f, obj, err) < 0)
 		return err_wrap(err, "%s", path);
 	return 0;
 }
@@ -182,17 +182,14 @@ static int parse_file(struct context *c, struct lock_repo *repo,
 static int read_small(struct json_reader *r, struct json **out,
 		      struct error *err)
 {
-	struct json_reader part = *r;
-	bool cut = part.end - part.p > (ptrdiff_t)FILE_TEXT_LIMIT;
+	bool cut;
 
-	if (cut)
-		part.end = part.p + FILE_TEXT_LIMIT;
-	if (json_read_value(&part, out, err) < 0)
+	json_peek(r);
+	cut = r->end - r->p > (ptrdiff_t)FILE_TEXT_LIMIT;
+	if (json_read_short(r, FILE_TEXT_LIMIT, out, err) < 0)
 		return cut ? err_hint(err, "or more than %u bytes of text",
 				      FILE_TEXT_LIMIT)
 			   : -1;
-	part.end = r->end;
-	*r = part;
 	return 0;
 }
 
@@ -485,10 +482,20 @@ static int read_lock(struct lock *l, struct json_reader *r, struct error *err)
 	return json_reader_end(r, err);
 }
 
+static int parse(struct lock *out, struct json_reader *r, struct error *err)
+{
+	struct lock l CLEANUP(lock_release) = { 0 };
+
+	if (read_lock(&l, r, err) < 0 || lock_finish(&l, err) < 0)
+		return -1;
+	*out = l;
+	l = (struct lock){ 0 };
+	return 0;
+}
+
 int lock_parse(struct lock *out, const char *text, size_t len,
 	       struct error *err)
 {
-	struct lock l CLEANUP(lock_release) = { 0 };
 	struct json_reader r;
 
 	if (len > LOCK_LIMIT)
@@ -496,9 +503,15 @@ int lock_parse(struct lock *out, const char *text, size_t len,
 			       "a lock file of %zu bytes, at most %u", len,
 			       LOCK_LIMIT);
 	json_reader_init(&r, text, len);
-	if (read_lock(&l, &r, err) < 0 || lock_finish(&l, err) < 0)
-		return -1;
-	*out = l;
-	l = (struct lock){ 0 };
-	return 0;
+	return parse(out, &r, err);
+}
+
+int lock_read(struct lock *out, int fd, const char *name, struct error *err)
+{
+	struct json_reader r CLEANUP(json_reader_close);
+
+	json_reader_open(&r, fd, name, LOCK_LIMIT);
+	if (parse(out, &r, err) == 0)
+		return 0;
+	return json_reader_failed(&r) ? -1 : err_wrap(err, "%s", name);
 }

@@ -333,7 +333,7 @@ static void large_ones(void **state)
 	assert_fails(bundle_manifest_from_lock(&m, &l, 1, 0, &err), &err,
 		     ERR_FORMAT, "at most 50000");
 	while (l.repos[0].file_count > 5000)
-		free(l.repos[0].files[--l.repos[0].file_count].path);
+		l.repos[0].file_count--;
 	assert_ok(lock_finish(&l, &err), &err);
 	assert_ok(bundle_manifest_from_lock(&m, &l, 1, 0, &err), &err);
 	bundle_manifest_format(&m, &text);

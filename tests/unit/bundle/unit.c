@@ -149,13 +149,14 @@ void sample_lock(struct lock *out)
 	*out = (struct lock){ .name = xstrdup("sample") };
 	digest_buf(DIGEST_SHA256, "manifest", 8, &out->manifest);
 	r = sample_repo(out, "acme/tiny-tts", 'a', NULL);
-	lock_file_add_view(sample_add(r, "README.md", 700, false),
+	lock_file_add_view(r, sample_add(r, "README.md", 700, false),
 			   "docs/README.md");
-	lock_file_add_view(sample_add(r, "config.yaml", 2900, false),
+	lock_file_add_view(r, sample_add(r, "config.yaml", 2900, false),
 			   "config.yaml");
-	lock_file_add_view(sample_add(r, "gpt.pth", 70001, true), "gpt.pth");
+	lock_file_add_view(r, sample_add(r, "gpt.pth", 70001, true), "gpt.pth");
 	sample_add(r, "empty.txt", 0, false);
-	lock_file_add_view(sample_add(r, "sub/deep/a b+%ü文.bin", 4096, true),
+	lock_file_add_view(r,
+			   sample_add(r, "sub/deep/a b+%ü文.bin", 4096, true),
 			   "sub/a b+%ü文.bin");
 	memset(deep, 'd', 110);
 	memcpy(deep + 110, ".json", 6);
@@ -164,7 +165,8 @@ void sample_lock(struct lock *out)
 	sample_add(r, "README.md", 700, false);
 	sample_add(r, "copy/gpt.pth", 70001, true);
 	sample_add(r, "copy/empty.txt", 0, false);
-	lock_file_add_view(sample_add(r, "big.bin", 3500000, true), "big.bin");
+	lock_file_add_view(r, sample_add(r, "big.bin", 3500000, true),
+			   "big.bin");
 	r = sample_repo(out, "gpt2", 'c', NULL);
 	strlist_add(&r->refs, "refs/pr/1");
 	sample_add(r, "a.bin", 4095, true);

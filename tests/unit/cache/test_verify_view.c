@@ -202,7 +202,8 @@ static void test_extras(void **state)
 	put_text(x.dir, "the.original.bin", "x");
 	assert_says(&x, "extra|M|notes/mine.txt|\n"
 			"extra|M|the.original.bin|\n");
-	lock_file_add_view(sample_add(r, "third.bin", 100, true), "third.bin");
+	lock_file_add_view(r, sample_add(r, "third.bin", 100, true),
+			   "third.bin");
 	assert_ok(lock_finish(&other, &x.err), &x.err);
 	store_all(x.c, &other);
 	place(&x, &other);

@@ -534,7 +534,8 @@ static void test_records(void **state)
 	assert_fails(view_records(x.model, &locks, &count, &x.err), &x.err,
 		     ERR_NOT_FOUND, "no record");
 	place(&x);
-	lock_file_add_view(sample_add(r, "third.bin", 100, true), "third.bin");
+	lock_file_add_view(r, sample_add(r, "third.bin", 100, true),
+			   "third.bin");
 	assert_ok(lock_finish(&other, &x.err), &x.err);
 	store_all(x.c, &other);
 	assert_ok(place_lock(&x, &other), &x.err);

@@ -289,13 +289,14 @@ void sample_lock(struct lock *out)
 	*out = (struct lock){ .name = xstrdup("sample") };
 	digest_buf(DIGEST_SHA256, "manifest", 8, &out->manifest);
 	r = sample_repo(out, "acme/tiny-tts", 'a');
-	lock_file_add_view(sample_add(r, "README.md", 700, false),
+	lock_file_add_view(r, sample_add(r, "README.md", 700, false),
 			   "docs/README.md");
-	lock_file_add_view(sample_add(r, "config.yaml", 2900, false),
+	lock_file_add_view(r, sample_add(r, "config.yaml", 2900, false),
 			   "config.yaml");
-	lock_file_add_view(sample_add(r, "gpt.pth", 70001, true), "gpt.pth");
+	lock_file_add_view(r, sample_add(r, "gpt.pth", 70001, true), "gpt.pth");
 	sample_add(r, "empty.txt", 0, false);
-	lock_file_add_view(sample_add(r, "sub/deep/a b+%ü文.bin", 4096, true),
+	lock_file_add_view(r,
+			   sample_add(r, "sub/deep/a b+%ü文.bin", 4096, true),
 			   "sub/a b+%ü文.bin");
 	r = sample_repo(out, "acme/other", 'b');
 	r->hub_view = xstrdup("hf_cache");
@@ -303,7 +304,8 @@ void sample_lock(struct lock *out)
 	sample_add(r, "README.md", 700, false);
 	sample_add(r, "copy/gpt.pth", 70001, true);
 	sample_add(r, "again/gpt.pth", 70001, true);
-	lock_file_add_view(sample_add(r, "big.bin", 350000, true), "big.bin");
+	lock_file_add_view(r, sample_add(r, "big.bin", 350000, true),
+			   "big.bin");
 	assert_ok(lock_finish(out, &err), &err);
 }
 

@@ -84,8 +84,8 @@ static void build(struct lock *l)
 	f->size = 7;
 	f->etag = digest(GIT_C);
 	f->sha256 = digest(SHA_B);
-	lock_file_add_view(f, "hf_cache/x.json");
-	lock_file_add_view(f, "config.json");
+	lock_file_add_view(r, f, "hf_cache/x.json");
+	lock_file_add_view(r, f, "config.json");
 	r = lock_add_repo(l);
 	r->type = REPO_DATASET;
 	r->id = xstrdup("gpt2");
@@ -393,7 +393,7 @@ static void add_many(struct lock *l, size_t count)
 		f->size = i;
 		digest_buf(DIGEST_SHA256, path, strlen(path), &f->sha256);
 		f->etag = f->sha256;
-		lock_file_add_view(f, path);
+		lock_file_add_view(r, f, path);
 	}
 }
 

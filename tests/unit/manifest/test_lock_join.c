@@ -26,7 +26,7 @@ static void make(const char *text, struct lock *out)
 		f->etag = f->sha256;
 		text += 2;
 		if (*text == ':') {
-			lock_file_add_view(f, (char[]){ text[1], '\0' });
+			lock_file_add_view(r, f, (char[]){ text[1], '\0' });
 			text += 2;
 		}
 		text += *text == ' ';
