@@ -39,14 +39,17 @@ static void catch_signals(struct cancel *c)
 	sigaction(SIGTERM, &stop, NULL);
 }
 
-/* A file must not get the number of a standard stream that was closed. */
+/* A file must not get the number of a standard stream that was closed. Where there is
+ * no /dev a directory takes the place: nothing can be written to that either. */
 static void fill_standard_fds(void)
 {
 	int fd;
 
-	do
+	do {
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
+		if (fd < 0)
+			fd = open("/", O_RDONLY | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
 }
