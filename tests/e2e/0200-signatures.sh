@@ -278,14 +278,22 @@ PYTHON
 		test ! -e "$T/none"
 	done
 }
-first_of_all() { # no file is made, nor the bundle read on, before the signature is
-	signed other
+untouched() { # STATUS COMMAND...: it fails, and nothing was made, opened for writing or renamed
+	local wanted=$1
+	shift
 	rm -rf "$T/none"
-	strace -f -e trace=%file,read,pread64,write -o trace "$PROGRAM" install out.tar \
-		--cache "$T/none" --allowed-signers allowed >"$T/out" 2>"$T/err" && fail taken
-	same "$(grep -cE 'O_CREAT|O_TMPFILE|mkdir|O_WRONLY|O_RDWR' trace)" 0
+	expect "$wanted" strace -f -e trace=%file,read,pread64,write,ftruncate,fallocate -o trace "$@"
+	one_error
+	same "$(grep -cE 'O_CREAT|O_TMPFILE|mkdir|O_WRONLY|O_RDWR|link(at)?\(|rename|ftruncate|fallocate' trace |
+		tail -n 1)" "$(grep -cE ' readlink(at)?\(' trace)"
+	test ! -e "$T/none"
+}
+first_of_all() { # no file is made, nor the bundle read on, before the signature is
+	local fd limit offset how command
+	mkdir u
+	signed other
+	untouched 9 "$PROGRAM" install out.tar --cache "$T/none" --allowed-signers allowed
 	# not a byte behind the slot
-	local fd limit
 	limit=$(grep -abo -m1 SHA256SUMS out.tar | cut -d: -f1)
 	fd=$(sed -n 's/.*openat(.*"out.tar".* = \([0-9]*\)$/\1/p' trace | head -n 1)
 	test -n "$fd"
@@ -293,6 +301,36 @@ first_of_all() { # no file is made, nor the bundle read on, before the signature
 	grep -E "pread64\($fd," trace |
 		sed 's/.*, \([0-9]*\), \([0-9]*\)) *= \([0-9]*\)$/\2 \3/' |
 		awk -v limit="$limit" '{ if ($1 + $2 > limit) exit 1 }'
+	# other ways of being wrong, other ways of coming
+	expect 0 itts pack acme/tiny --endpoint "$hub" --cache "$T/store" --serial 3 --volume-size 48K -o u/vol.tar
+	for how in unsigned flipped revoked detached; do
+		local more=()
+		cp plain.tar out.tar
+		rm -f out.tar.sig u/vol.bundle.json.sig
+		case $how in
+		flipped) # right armour, one bit of what it says
+			signed ed25519
+			offset=$(grep -abo -m1 -- '-----BEGIN SSH' out.tar | cut -d: -f1)
+			flip out.tar $((offset + 290))
+			;;
+		revoked)
+			signed ed25519
+			more=(--revoked keys/ed25519.pub)
+			;;
+		detached) # of another text
+			printf other | ssh-keygen -q -Y sign -f keys/ed25519 -n itts-pack >out.tar.sig
+			cp out.tar.sig u/vol.bundle.json.sig
+			;;
+		esac
+		for command in install import; do
+			untouched 9 "$PROGRAM" $command out.tar --cache "$T/none" --allowed-signers allowed "${more[@]}"
+		done
+		[ $how = detached ] || # beside a pipe there is nothing
+			untouched 9 sh -c 'f=$1 && shift && cat out.tar | "$0" install - --cache "$f" "$@"' \
+				"$PROGRAM" "$T/none" --allowed-signers allowed "${more[@]}"
+		[ $how = flipped ] || [ $how = revoked ] ||
+			untouched 9 "$PROGRAM" install u --cache "$T/none" --model-dir "$T/none" --allowed-signers allowed
+	done
 }
 streams() {
 	local store

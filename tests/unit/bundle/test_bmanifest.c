@@ -146,6 +146,8 @@ static void all_else_is_refused(void **state)
 	static const struct refused cases[] = {
 		{ "itts-bundle", "itts-bundel", "format", ERR_FORMAT },
 		{ "\"version\":2", "\"version\":3", "as new as", ERR_FORMAT },
+		{ "\"version\":2", "\"version\":0", "version 0 of the bundle",
+		  ERR_FORMAT },
 		{ "\"version\":2", "\"version\": 2", "canonical form",
 		  ERR_FORMAT },
 		{ "\"align\":4096", "\"align\":512", "align", ERR_FORMAT },
@@ -163,6 +165,8 @@ static void all_else_is_refused(void **state)
 		  "canonical form", ERR_FORMAT },
 		{ "\"manifest\":\"sha256:", "\"manifest\":\"sha256:0",
 		  "manifest", ERR_FORMAT },
+		{ "\"manifest\":\"sha256:", "\"manifest\":\"sha1024",
+		  "must be \"sha256:\"", ERR_FORMAT },
 		{ "\"repos\":", "\"repo\":", "itts-bundle.json", ERR_FORMAT },
 		{ "]}\n", "],\"repos\":[]}\n", "twice", ERR_FORMAT },
 		{ "]}\n", "]}\n\n", "canonical form", ERR_FORMAT },
@@ -302,10 +306,37 @@ static void huge_members_are_refused_early(void **state)
 	str_adds(&text, "1]}");
 	assert_fails(bundle_manifest_parse(&got, text.ptr, text.len, &err),
 		     &err, ERR_FORMAT, "x: ");
+	/* nor may many be huge together */
+	str_clear(&text);
+	str_adds(&text, "{\"format\":\"itts-bundle\"");
+	for (char c = 'a'; c <= 'c'; c++) {
+		str_addf(&text, ",\"%c\":\"", c);
+		str_fill(&text, c, 30000);
+		str_addc(&text, '"');
+	}
+	str_addc(&text, '}');
+	assert_fails(bundle_manifest_parse(&got, text.ptr, text.len, &err),
+		     &err, ERR_FORMAT, "c: too long");
 	str_clear(&text);
 	str_fill(&text, ' ', BUNDLE_MANIFEST_LIMIT + 1);
 	assert_fails(bundle_manifest_parse(&got, text.ptr, text.len, &err),
 		     &err, ERR_FORMAT, "limit");
+}
+
+static void no_repos(void **state)
+{
+	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
+	struct bundle_manifest got CLEANUP(bundle_manifest_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+
+	(void)state;
+	make(&m, &text);
+	str_truncate(&text,
+		     (size_t)(strstr(text.ptr, ",\"repos\":") - text.ptr));
+	str_adds(&text, "}\n");
+	assert_fails(bundle_manifest_parse(&got, text.ptr, text.len, &err),
+		     &err, ERR_FORMAT, "repos: is missing");
 }
 
 /* More text than is compared at a time; one file more than there may be. */
@@ -384,6 +415,7 @@ int run_bmanifest_tests(void)
 		cmocka_unit_test(extras_have_limits),
 		cmocka_unit_test(any_flipped_bit_is_seen),
 		cmocka_unit_test(huge_members_are_refused_early),
+		cmocka_unit_test(no_repos),
 		cmocka_unit_test(large_ones),
 		cmocka_unit_test(a_lock_must_be_whole),
 	};

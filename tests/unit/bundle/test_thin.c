@@ -143,16 +143,27 @@ static void left_out(void **state)
 /* Other texts of "requires" are refused. */
 static void bad_requires(void **state)
 {
-	static const char *const bad[] = {
-		"[]",
-		"{}",
-		"[1]",
-		"[\"\"]",
-		"[\"%s\",\"%s\"]",
-		"[\"%s\",1]",
-		"[[\"%s\"]]",
-		"\"%s\"",
-		"[\"%s\"],\"requires\":[\"%s\"]",
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{ "[]", "not in canonical form" },
+		{ "{}", "requires: " },
+		{ "[1]", "64 hex digits" },
+		{ "[\"\"]", "64 hex digits" },
+		/* a digest, but a SHA-1 */
+		{ "[\"da39a3ee5e6b4b0d3255bfef95601890afd80709\"]",
+		  "64 hex digits" },
+		/* that of nothing, and of no file here */
+		{ "[\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b"
+		  "7852b854\"]",
+		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852"
+		  "b854 is not a file of this bundle" },
+		{ "[\"%s\",\"%s\"]", "stands there twice" },
+		{ "[\"%s\",1]", "64 hex digits" },
+		{ "[[\"%s\"]]", "64 hex digits" },
+		{ "\"%s\"", "requires: " },
+		{ "[\"%s\"],\"requires\":[\"%s\"]",
+		  "key \"requires\" appears twice" },
 	};
 	struct bundle_manifest m CLEANUP(bundle_manifest_release) = { 0 };
 	struct lock lock CLEANUP(lock_release) = { 0 };
@@ -170,7 +181,9 @@ static void bad_requires(void **state)
 			bundle_manifest_release) = { 0 };
 		struct str one CLEANUP(str_release) = STR_INIT;
 		struct error err = { 0 };
-		const char *p = i < ARRAY_LEN(bad) ? bad[i] : "[\"%s\"]";
+		const char *p = i < ARRAY_LEN(bad) ? bad[i].text : "[\"%s\"]";
+		const char *words = i < ARRAY_LEN(bad) ? bad[i].words
+						       : "too small";
 		const char *hex = i == ARRAY_LEN(bad) ? small : big;
 
 		str_addf(&one, "%s,\"requires\":", text.ptr);
@@ -183,7 +196,7 @@ static void bad_requires(void **state)
 		if (i <= ARRAY_LEN(bad))
 			assert_fails(bundle_manifest_parse(&got, one.ptr,
 							   one.len, &err),
-				     &err, ERR_FORMAT, "");
+				     &err, ERR_FORMAT, words);
 		else
 			assert_ok(bundle_manifest_parse(&got, one.ptr, one.len,
 							&err),
