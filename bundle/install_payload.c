@@ -61,13 +61,10 @@ static int wrong_digest(const struct bundle_source *s,
 {
 	char a[DIGEST_HEX_MAX], b[DIGEST_HEX_MAX];
 
-	err_set(err, ERR_INTEGRITY,
-		"%s: %s: sha256 %s, expected %s, at byte %" PRIu64, s->name,
-		what, digest_hex(got, a), digest_hex(&blob->sha256, b), offset);
-	if (s->volumes)
-		return -1; /* walk() names the volume */
-	return err_hint(err, "the bundle is damaged; verify says where, then "
-			     "copy it again");
+	return err_set(err, ERR_INTEGRITY,
+		       "%s: %s: sha256 %s, expected %s, at byte %" PRIu64,
+		       s->name, what, digest_hex(got, a),
+		       digest_hex(&blob->sha256, b), offset);
 }
 
 /* The bytes have come: are they right, may they stay? Then they get their name. */
@@ -481,6 +478,10 @@ int install_payloads(struct install_run *run, struct error *err)
 				    .total = run->st->new_bytes,
 				    .items = run->st->new_files });
 	if (walk(run, err)) {
+		/* of volumes, walk() has named the one */
+		if (err->code == ERR_INTEGRITY && !run->s->volumes)
+			err_hint(err, "the bundle is damaged; verify says "
+				      "where, then copy it again");
 		install_drop_held(run);
 		if (run->refused)
 			return -1; /* nor does what waits in the batch stay */

@@ -122,11 +122,13 @@ static int read_slot(const struct bundle_source *s, struct str *out,
 	enum slot_state state = slot ? slot_read(slot, BUNDLE_SIGNATURE_SIZE)
 				     : SLOT_EMPTY;
 
-	if (state == SLOT_BROKEN)
-		return err_set(err, ERR_INTEGRITY,
-			       "itts-bundle.json.sig: neither empty nor a "
-			       "signature, at byte %llu",
-			       (unsigned long long)offset);
+	if (state == SLOT_BROKEN) {
+		err_set(err, ERR_INTEGRITY,
+			"itts-bundle.json.sig: neither empty nor a signature, "
+			"at byte %llu",
+			(unsigned long long)offset);
+		return err_hint(err, "the bundle is damaged, copy it again");
+	}
 	if (state == SLOT_SIGNED)
 		str_add(out, slot, BUNDLE_SIGNATURE_SIZE);
 	return state == SLOT_SIGNED;

@@ -38,26 +38,31 @@ prepare() {
 	python3 "$ROOT/tests/e2e/hostile.py" "$T/good.tar" "$T/signed.tar" "$T/newer.tar" "$T/bad" >"$T/table"
 	cp "$T/state/itts-pack/serials.json" "$T/serials"
 	picture "$T/outside" >"$T/outside.before"
+	: >"$T/messages"
 }
 must prepare
 
+around() { # all that is beside the disk, but for what this script writes itself
+	(cd "$T" && find . \( -path ./disk -o -path ./log -o -name out -o -name err -o -name messages \
+		-o -name '*.before' \) -prune -o \( -type d -printf '%p %y %m %i\n' -o -printf '%p %y %m %s %i %T@ %l\n' \) | sort)
+}
 unharmed() { # no name below disk that its bytes do not deserve, nothing visible, nothing outside
 	same "$(find "$T/disk" -type l)" ""
 	same "$(find "$T/disk" -type f | grep -v '/\.locks/\|CACHEDIR\.TAG\|\.itts-part$' |
 		grep -v '/blobs/[0-9a-f]*$' || true)" ""
 	[ ! -d "$T/disk/hub" ] || cache_is_honest "$T/disk/hub"
-	picture "$T/outside" | diff "$T/outside.before" -
-	cmp "$T/serials" "$T/state/itts-pack/serials.json"
-	test ! -e "$T/m2"
+	around | diff "$T/around.before" -
+	[ ! -e "${T%/*}/outside" ] && [ ! -e /outside ] && [ ! -e /etc/cron.d/x ]
 }
 refused() { # STATUS WORDS COMMAND...
 	local status=$1 words=$2
 	shift 2
 	rm -rf "$T/disk"
 	mkdir "$T/disk"
+	around >"$T/around.before"
 	expect "$status" "$@"
 	one_error
-	[ -z "$words" ] || says "$words"
+	says "$words"
 	unharmed
 }
 attack() { # KIND NAME STATUS WORDS
@@ -72,6 +77,7 @@ attack() { # KIND NAME STATUS WORDS
 	# its own message, apart from the name of the file
 	sed -n 's/^itts-pack: //p' "$T/err" | sed "s|$T/bad/$2||g" >>"$T/messages"
 	grep -qF "$2" "$T/err"
+	[ "$kind-$status" != bundle-9 ] || says "the bundle is damaged" "copy it again"
 	refused "$status" "$words" sh -c 'f=$1; shift; cat "$f" | timeout 20 "$0" install - "$@"' \
 		"$PROGRAM" "$file" "${to[@]}"
 	[ "$kind" = import ] || [[ $name == replay ]] || [[ $name == serial-jump ]] || verified "$file" "${to[@]:2}"

@@ -110,7 +110,7 @@ def bundles():
     put("bundle", "sparse", 9, first, replaced(FIRST, field(156, b"S", head)))
     put("bundle", "gnu-long-name", 9, first, inserted(FIRST.offset_data - 512,
                                                      member("././@LongLink", b"../../../outside/x\0", kind=b"L")))
-    put("bundle", "duplicate", 9, "", inserted(FIRST.offset_data + len(whole) - 512, whole))
+    put("bundle", "duplicate", 9, "expected 0x68", inserted(FIRST.offset_data + len(whole) - 512, whole))
     put("bundle", "pax-path", 9, first, inserted(FIRST.offset_data - 512, pax_block([(b"path", b"../../outside/x")])))
     put("bundle", "pax-size", 9, first, inserted(SECOND.offset_data - 512, pax_block([(b"size", b"5")])))
     put("bundle", "size-lies", 9, first, replaced(FIRST, field(124, b"%011o" % (FIRST.size + 512), head)))
@@ -127,7 +127,7 @@ def bundles():
     put("bundle", "blob-swap", 9, "expected", bytes(swapped))
     # a frame that wants a window of 2 GiB; then one that never ends
     block = GOOD[:100000]
-    put("bundle", "zstd-window", 7, "", b"\x28\xb5\x2f\xfd\0" + bytes([(31 - 10) << 3]) +
+    put("bundle", "zstd-window", 7, "too much memory", b"\x28\xb5\x2f\xfd\0" + bytes([(31 - 10) << 3]) +
         struct.pack("<I", len(block) << 3 | 1)[:3] + block)
     put("bundle", "zstd-bomb", 9, "neither empty",
         b"\x28\xb5\x2f\xfd\0" + bytes([(17 - 10) << 3]) +
@@ -174,24 +174,24 @@ def imports():
     case("traversal", 8, "..", member(REPO + "blobs/../../../outside/x", data))
     case("absolute", 8, "absolute", member("/outside/" + blob, data))
     case("link-out", 8, "leads out", honest, member(snap + "x", kind=tarfile.SYMTYPE, link="../../../../outside/x"))
-    case("link-through", 8, "", member(REPO + "blobs", kind=tarfile.SYMTYPE, link="../outside"), honest)
-    case("hard-link-out", 8, "", member(snap + "x", kind=tarfile.LNKTYPE, link="../../outside/canary"))
-    case("device", 8, "", member(blob, kind=tarfile.CHRTYPE))
-    case("fifo", 8, "", member(snap + "pipe", kind=tarfile.FIFOTYPE))
+    case("link-through", 8, "needs a directory", member(REPO + "blobs", kind=tarfile.SYMTYPE, link="../outside"), honest)
+    case("hard-link-out", 8, "hard link", member(snap + "x", kind=tarfile.LNKTYPE, link="../../outside/canary"))
+    case("device", 8, "a device or pipe", member(blob, kind=tarfile.CHRTYPE))
+    case("fifo", 8, "pipe: a device or pipe", member(snap + "pipe", kind=tarfile.FIFOTYPE))
     case("duplicate", 8, "twice", honest, honest)
-    case("case-twin", 8, "", honest, member(snap + "a", kind=tarfile.SYMTYPE, link="../../blobs/" + sha),
+    case("case-twin", 8, "differ only by case", honest, member(snap + "a", kind=tarfile.SYMTYPE, link="../../blobs/" + sha),
          member(snap + "A", kind=tarfile.SYMTYPE, link="../../blobs/" + sha))
-    case("unicode-twin", 8, "", honest,
+    case("unicode-twin", 8, "is there twice", honest,
          member(snap + "\u00e9", kind=tarfile.SYMTYPE, link="../../blobs/" + sha, pax={"comment": "x"}),
          member(snap + "e\u0301", kind=tarfile.SYMTYPE, link="../../blobs/" + sha, pax={"comment": "x"}))
     case("control-bytes", 8, "control", honest, member(snap + "a\x1b[2J", kind=tarfile.SYMTYPE, link="../../blobs/" + sha))
     case("pax-path", 8, "..", pax_block([(b"path", b"models--a--b/../../outside/x")]), honest)
     case("pax-size", 7, "damaged", pax_block([(b"size", b"5")]), honest)
-    case("size-lies", 7, "", field(124, b"%011o" % (1 << 30), honest[:512]) + honest[512:])
+    case("size-lies", 7, "Truncated", field(124, b"%011o" % (1 << 30), honest[:512]) + honest[512:])
     case("ref-out", 8, "..", honest, member(REPO + "refs/../../../outside/x", COMMIT.encode()))
     case("blob-lies", 9, "expected", member(REPO + "blobs/" + "1" * 64, data),
          member(snap + "x", kind=tarfile.SYMTYPE, link="../../blobs/" + "1" * 64))
-    case("loop", 8, "", member(snap + "x", kind=tarfile.SYMTYPE, link="y"), member(snap + "y", kind=tarfile.SYMTYPE, link="x"))
+    case("loop", 8, "links lead to links", member(snap + "x", kind=tarfile.SYMTYPE, link="y"), member(snap + "y", kind=tarfile.SYMTYPE, link="x"))
     # these are left out with a warning, and say nothing
     with open(os.path.join(out, "strange"), "wb") as strange:
         strange.write(honest + member(snap + "x", kind=tarfile.SYMTYPE, link="../../blobs/" + sha) +
@@ -204,7 +204,7 @@ def imports():
     # it says 5 bytes, in both places
     struct.pack_into("<I", bomb, 22, 5)
     struct.pack_into("<I", bomb, bomb.rindex(b"PK\1\2") + 24, 5)
-    put("import", "import-zip-bomb", 9, "", bytes(bomb))
+    put("import", "import-zip-bomb", 9, "expected 2222", bytes(bomb))
 
 
 bundles()
