@@ -378,6 +378,107 @@ through_socks() {
 	wait $pid || true
 }
 
+# Proof, lock and fetch with this proxy and a CA of our own: nothing goes around it.
+all_by() { # PROXY PEER
+	: >"$T/log/nginx.access"
+	rm -rf "$T/c13" "$T/by.lock" "$T/by-hub.lock"
+	manifest "$T/by.json" "$AT/acme/voice.git" main
+	expect 0 itts lock acme/voice --prove --lock "$T/by-hub.lock" --endpoint "$AT" --cache "$T/c13" \
+		--proxy "$1" --ca-bundle "$T/ca.pem"
+	prints "git proves the 8 files"
+	expect 0 itts lock -m "$T/by.json" --lock "$T/by.lock" --endpoint "$AT" --cache "$T/c13" \
+		--proxy "$1" --ca-bundle "$T/ca.pem"
+	rm -rf "$T/c13"
+	expect 0 itts fetch --lock "$T/by.lock" --endpoint http://127.0.0.1:1 --cache "$T/c13" \
+		--proxy "$1" --ca-bundle "$T/ca.pem" --verbose
+	same "$(grep -c "$WORD" "$T/out" "$T/err" | grep -vc ':0$')" 0
+	right "$T/c13"
+	same "$(grep -c 'POST /acme/voice.git/git-upload-pack 200' "$T/log/nginx.access")" 4
+	same "$(awk '{print $NF}' "$T/log/nginx.access" | sort -u)" "$2"
+}
+none_by() { # PROXY
+	: >"$T/log/nginx.access"
+	rm -rf "$T/c14" "$T/none.lock"
+	manifest "$T/by.json" "$AT/acme/voice.git" main
+	expect 5 itts lock -m "$T/by.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c14" \
+		--proxy "$1" --ca-bundle "$T/ca.pem"
+	one_error
+	says acme/voice proxy 127.0.0.1
+	same "$(grep -c "$WORD" "$T/err")" 0
+	test ! -e "$T/none.lock"
+	clean "$T/c14"
+	same "$(cat "$T/log/nginx.access")" ""
+}
+WORD=pass-$RANDOM$RANDOM
+proxy_with_password() {
+	local proxy helper
+	unset SSL_CERT_FILE
+	helper=$(find /usr/lib/squid /usr/lib64/squid -name basic_ncsa_auth 2>/dev/null | head -n 1)
+	printf 'anna:%s\n' "$(openssl passwd -apr1 "$WORD")" >"$T/users"
+	proxy=$(free_port)
+	start_squid shut "$proxy" "auth_param basic program $helper $T/users
+auth_param basic realm test
+acl known proxy_auth REQUIRED
+http_access allow known"
+	all_by "http://anna:$WORD@127.0.0.1:$proxy" 127.0.0.3
+	none_by "http://127.0.0.1:$proxy"
+	none_by "http://anna:$WORD-not@127.0.0.1:$proxy"
+}
+socks_with_password() {
+	local proxy
+	unset SSL_CERT_FILE
+	proxy=$(free_port)
+	start shut_socks microsocks -i 127.0.0.1 -p "$proxy" -b 127.0.0.4 -u anna -P "$WORD"
+	await listens "$proxy"
+	all_by "socks5h://anna:$WORD@127.0.0.1:$proxy" 127.0.0.4
+	none_by "socks5h://anna:$WORD-not@127.0.0.1:$proxy"
+}
+own_ca() { # it counts, and without it nobody is believed
+	unset SSL_CERT_FILE
+	manifest "$T/by.json" "$AT/acme/voice.git" main
+	rm -rf "$T/ca.lock" "$T/c14"
+	expect 4 itts lock -m "$T/by.json" --lock "$T/ca.lock" --endpoint "$AT" --cache "$T/c14"
+	one_error
+	says acme/voice "$AT" certificate --ca-bundle
+	test ! -e "$T/ca.lock"
+	expect 0 itts lock -m "$T/by.json" --lock "$T/ca.lock" --endpoint "$AT" --cache "$T/c14" --ca-bundle "$T/ca.pem"
+	same "$(rows "$T/ca.lock")" "$(rows "$T/g.lock")"
+}
+silent() { # a git server that says nothing more: the deadline ends it
+	local where
+	start_fault mute --upstream "$AT"
+	for where in info/refs git-upload-pack objects/batch; do
+		# shellcheck disable=SC2154
+		faults "$mute" "[{\"path\": \"$where\", \"fault\": \"stall\", \"after\": 10, \"seconds\": 30}]"
+		manifest "$T/mute.json" "$mute/acme/voice.git" main
+		rm -rf "$T/c15" "$T/mute.lock"
+		expect 4 itts fetch -m "$T/mute.json" --lock "$T/mute.lock" --endpoint "$AT" --cache "$T/c15" --deadline 2s
+		one_error
+		says acme/voice deadline
+		cache_is_honest "$T/c15"
+		clean "$T/c15"
+	done
+}
+# A branch leads to a commit, which is what is proven, wherever the branch is by then.
+branch_proven() {
+	local lock=$T/p-$BASHPID.json
+	prove 0 acme/voice@main "$AT"
+	same "$(jq -r '.repos[0].commit' "$lock")" "$C"
+	git -C "$T/git/acme/voice.git" update-ref refs/heads/main "$C~1"
+	trap 'git -C "$T/git/acme/voice.git" update-ref refs/heads/main "$C"' RETURN
+	prove 0 acme/voice@main "$AT"
+	prints "git proves the 8 files"
+	same "$(jq -r '.repos[0].commit' "$lock")" "$C"
+	prove 9 acme/voice@main "$AT/liar"
+	one_error
+	says "acme/voice config.json: " "$C" "so says git at $AT/liar/acme/voice.git"
+}
+
+check "a branch: its commit is proven" branch_proven
+check "through a proxy that wants a password, with a CA of one's own" proxy_with_password
+check "through a SOCKS proxy that wants a password" socks_with_password
+check "a CA of one's own, or none" own_ca
+check "a git server that falls silent" silent
 check "a URL of Git LFS that expires on the way" expired
 check "URLs of Git LFS that are never good" expired_for_good
 check "through squid" through_squid
