@@ -33,7 +33,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_SIZE   ((size_t)256 << 10)
+#define READ_SIZE ((size_t)256 << 10)
+/* Of a zip's directory: the caller counts exactly, and here some are read twice. */
+#define MAX_ROWS    (TAR_MAX_ENTRIES + 20000u)
 #define MAX_FILTERS 2 /* "none" counts as one */
 
 struct tar_reader {
@@ -46,6 +48,8 @@ struct tar_reader {
 	bool regular, stream;	     /* what fd is; what is asked for */
 	bool opened, begun, empty;
 	/* of an archive */
+	bool listed; /* the first entry is known, and so is a zip's directory */
+	size_t rows; /* of such a directory, so far */
 	struct tar_reader *inner; /* its bytes, unpacked; NULL: they are fd's */
 	struct error inner_err;
 	uint64_t start; /* in fd */
@@ -67,6 +71,21 @@ static bool wait_readable(const struct tar_reader *r)
 	return !cancel_is_set(r->cancel);
 }
 
+/* libarchive reads all of a zip's directory before it says the first name, and keeps
+ * it: what is too long is found out on the way. */
+static bool has_room(struct tar_reader *r, size_t n)
+{
+	static const char row[] = "PK\1\2";
+	const unsigned char *p = r->buf, *end = p + n;
+
+	while (!r->stream && !r->listed && r->rows <= MAX_ROWS &&
+	       (p = memmem(p, (size_t)(end - p), row, sizeof(row) - 1))) {
+		p += sizeof(row) - 1;
+		r->rows++;
+	}
+	return r->rows <= MAX_ROWS;
+}
+
 static la_ssize_t from_fd(struct archive *a, void *ctx, const void **out)
 {
 	struct tar_reader *r = ctx;
@@ -80,8 +99,12 @@ static la_ssize_t from_fd(struct archive *a, void *ctx, const void **out)
 		n = read(r->fd, r->buf, READ_SIZE);
 	} while (n < 0 && errno == EINTR);
 	*out = r->buf;
-	if (n >= 0)
+	if (n >= 0 && has_room(r, (size_t)n))
 		return n;
+	if (n >= 0) {
+		archive_set_error(a, ERANGE, "too many entries");
+		return ARCHIVE_FATAL;
+	}
 	r->sys = errno;
 	archive_set_error(a, errno, "read failed");
 	return ARCHIVE_FATAL;
@@ -140,6 +163,9 @@ static int fail(struct tar_reader *r, struct error *err)
 	}
 	if (r->sys != 0)
 		return err_sys(err, r->sys, "cannot be read");
+	if (r->rows > MAX_ROWS)
+		return err_set(err, ERR_FORMAT, "more than %d entries",
+			       TAR_MAX_ENTRIES);
 	return err_set(err, ERR_FORMAT, "%s",
 		       text ? text : "malformed archive");
 }
@@ -332,6 +358,7 @@ static int next_header(struct tar_reader *r, struct archive_entry **e,
 {
 	int rc = archive_read_next_header(r->a, e);
 
+	r->listed |= rc >= ARCHIVE_WARN;
 	if (rc == ARCHIVE_EOF)
 		return 0;
 	/* also a warning: the entry is read, but not as it was meant (malformed

@@ -28,6 +28,9 @@ int tar_open_stream(struct tar_reader **out, int fd, struct error *err)
 	MUST_CHECK;
 /* Of a stream that was read from: does a filter unpack it? */
 bool tar_is_compressed(const struct tar_reader *r);
+/* What a caller may take; of a zip, whose directory is held in memory, many more of
+ * them are ERR_FORMAT before the first is known. */
+#define TAR_MAX_ENTRIES 150000
 /* An archive (tar of any kind, zip; compressed or not). */
 int tar_open_archive(struct tar_reader **out, int fd, struct error *err)
 	MUST_CHECK;

@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/tar_reader.h"
 #include "manifest/twins.h"
 
 #include <errno.h>

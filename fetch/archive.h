@@ -7,11 +7,12 @@
 #include "base/attr.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/tar_reader.h"
 #include "manifest/archive_ref.h"
 #include "manifest/lock.h"
 
-#define ARCHIVE_MAX_ENTRIES 300000
-#define ARCHIVE_MAX_NAMES   ((size_t)48 << 20)	/* bytes of all names */
+#define ARCHIVE_MAX_ENTRIES TAR_MAX_ENTRIES
+#define ARCHIVE_MAX_NAMES   ((size_t)16 << 20)	/* bytes of all names */
 #define ARCHIVE_MAX_BYTES   ((uint64_t)1 << 40) /* unpacked */
 /* So many times its own size, and a little more for small ones. */
 #define ARCHIVE_MAX_RATIO 200
