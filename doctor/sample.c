@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "doctor/threads.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,17 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NET_MAX	    ((size_t)4 << 20)
-#define THREADS_MAX 64	/* looked at in each process */
-#define WAKES_MAX   256 /* whose going to sleep is counted, at each look */
-#define LARGE	    ((uint64_t)1 << 20)
-#define SMALL	    4096 /* Python has .pth files of its own */
-#define MAPS_EVERY  5	 /* turns: maps are long */
-#define FAULTS	    50	 /* major ones: maps at once */
-#define TREE_EVERY  3	 /* new children, states of threads: many small files */
+#define NET_MAX	   ((size_t)4 << 20)
+#define LARGE	   ((uint64_t)1 << 20)
+#define SMALL	   4096 /* Python has .pth files of its own */
+#define MAPS_EVERY 5	/* turns: maps are long */
+#define FAULTS	   50	/* major ones: maps at once */
+#define TREE_EVERY 3	/* new children, states of threads: many small files */
 #define NET_EVERY \
 	3 /* the kernel goes through tables of a few MiB for each text */
-#define ONCE_MAX 8192 /* a text that the kernel gives in one piece */
 
 static void drop_files(struct sample_file *files, size_t count)
 {
@@ -67,32 +65,12 @@ static bool read_text(int dirfd, const char *name, size_t max, struct str *out)
 	return !file_read_all(dirfd, name, max, out, &gone);
 }
 
-/* A small text of /proc with one read(): there are hundreds of them. */
-static bool read_once(int dirfd, const char *name, char out[ONCE_MAX])
-{
-	int fd CLEANUP(close_fd) = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, ONCE_MAX - 1);
-
-	out[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
-
 static int open_proc(const struct sampler *s, pid_t pid)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%d", s->proc, (int)pid);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static DIR *open_dir(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir)
-		close_fd(&fd);
-	return dir;
 }
 
 void sampler_init(struct sampler *s, pid_t root)
@@ -124,57 +102,6 @@ static bool has_proc(const struct sample *out, uint64_t pid)
 	return false;
 }
 
-static void count_threads(int fd, struct sample_proc *p)
-{
-	DIR *dir = open_dir(fd, "task");
-	char text[ONCE_MAX];
-	struct dirent *d;
-	int n = 0;
-
-	while (dir && n < THREADS_MAX && (d = readdir(dir))) {
-		char name[NAME_MAX + 8];
-		struct pparse_stat st;
-
-		if (*d->d_name == '.')
-			continue;
-		n++;
-		snprintf(name, sizeof(name), "%s/stat", d->d_name);
-		if (!read_once(dirfd(dir), name, text) ||
-		    !pparse_stat(text, &st))
-			continue;
-		p->disk_threads += st.state == 'D';
-		p->runs |= st.state == 'R';
-	}
-	if (dir)
-		closedir(dir);
-}
-
-/* Of its threads together; who downloads is seldom the first. text: its status. */
-static uint64_t count_wakes(int fd, const char *text, int threads)
-{
-	DIR *dir = threads > 1 ? open_dir(fd, "task") : NULL;
-	uint64_t all = 0, one = 0;
-	struct dirent *d;
-	int n = 0;
-
-	if (!dir)
-		pparse_key(text, "voluntary_ctxt_switches", &all);
-	while (dir && n < WAKES_MAX && (d = readdir(dir))) {
-		char name[NAME_MAX + 8], own[ONCE_MAX];
-
-		if (*d->d_name == '.')
-			continue;
-		n++;
-		snprintf(name, sizeof(name), "%s/status", d->d_name);
-		if (read_once(dirfd(dir), name, own) &&
-		    pparse_key(own, "voluntary_ctxt_switches", &one))
-			all += one;
-	}
-	if (dir)
-		closedir(dir);
-	return all;
-}
-
 static struct sampler_proc *find_known(const struct sampler *s,
 				       const struct sample_proc *p)
 {
@@ -197,7 +124,7 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 		p->disk_threads = k->disk_threads;
 		return;
 	}
-	count_threads(fd, p);
+	threads_states(fd, p);
 	ran = k && k->runs;
 	if (!k) {
 		s->known = xgrow(s->known, &s->known_cap, s->known_count + 1,
@@ -212,10 +139,10 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 
 static bool is_alive(int dirfd, const char *name, struct pparse_stat *out)
 {
-	char text[ONCE_MAX];
+	char text[THREADS_TEXT_MAX];
 
 	*out = (struct pparse_stat){ .state = '\0' };
-	return read_once(dirfd, name, text) && pparse_stat(text, out) &&
+	return threads_text(dirfd, name, text) && pparse_stat(text, out) &&
 	       out->state != 'Z' && !out->ending;
 }
 
@@ -223,7 +150,7 @@ static bool is_alive(int dirfd, const char *name, struct pparse_stat *out)
  * with it all that its own directory tells; -1: there is none. */
 static int open_thread(int fd)
 {
-	DIR *dir = open_dir(fd, "task");
+	DIR *dir = threads_dir(fd, "task");
 	int thread = -1;
 	struct dirent *d;
 
@@ -267,19 +194,21 @@ static bool add_proc(struct sampler *s, pid_t pid, const uint64_t *start,
 {
 	struct sample_proc p = { .pid = pid };
 	int fd CLEANUP(close_fd) = open_proc(s, pid);
-	char text[ONCE_MAX];
+	char text[THREADS_TEXT_MAX];
 	uint64_t kib;
 
 	if (fd < 0 || !read_stat(fd, &p.stat) ||
 	    (start && *start != p.stat.start))
 		return false;
 	p.stat.rss *= s->page;
-	if (!read_once(fd, "io", text) || !pparse_io(text, &p.io))
+	if (!threads_text(fd, "io", text) || !pparse_io(text, &p.io))
 		p.io = (struct pparse_io){ 0 };
-	read_once(fd, "status", text);
+	threads_text(fd, "status", text);
 	if (pparse_key(text, "VmSwap", &kib))
 		p.swap = kib * 1024;
-	p.wakes = count_wakes(fd, text, (int)p.stat.threads);
+	if (pparse_key(text, "RssFile", &kib))
+		p.mapped = kib * 1024;
+	p.wakes = threads_wakes(fd, text, (int)p.stat.threads);
 	p.started = s->boot + p.stat.start / s->ticks;
 	look_at_threads(s, fd, again, &p);
 	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,
@@ -378,7 +307,7 @@ static void add_file(struct sample *out, const struct sample_file *like)
 static void look_at_file(int fd, const char *number, const char *path,
 			 struct sample *out)
 {
-	char name[NAME_MAX + 16], text[ONCE_MAX];
+	char name[NAME_MAX + 16], text[THREADS_TEXT_MAX];
 	struct sample_file f = { .path = (char *)path,
 				 .is_lock = is_lock_name(path) };
 	struct sample_file *seen;
@@ -395,7 +324,7 @@ static void look_at_file(int fd, const char *number, const char *path,
 	    (f.size < SMALL || !is_model_name(path)))
 		return;
 	snprintf(name, sizeof(name), "fdinfo/%s", number);
-	if (!read_once(fd, name, text) || !pparse_key(text, "pos", &f.pos))
+	if (!threads_text(fd, name, text) || !pparse_key(text, "pos", &f.pos))
 		return;
 	/* the last octal digit: O_WRONLY or O_RDWR */
 	f.writes = pparse_key(text, "flags", &flags) && flags % 10 & 3;
@@ -426,7 +355,7 @@ static void inodes_release(struct inodes *i)
 static void read_fds(int fd, pid_t pid, struct sample *out,
 		     struct inodes *sockets)
 {
-	DIR *dir = open_dir(fd, "fd");
+	DIR *dir = threads_dir(fd, "fd");
 	struct dirent *d;
 	char path[PATH_MAX];
 
@@ -719,7 +648,7 @@ static void find_stale_lock(int fd, struct sample *out)
 static void see_retries(struct sampler *s, int fd, struct sample *out)
 {
 	struct retries_look now = { .ms = out->ms };
-	char text[ONCE_MAX];
+	char text[THREADS_TEXT_MAX];
 
 	for (size_t i = 0; i < out->proc_count; i++)
 		now.wakes += out->procs[i].wakes;
@@ -730,7 +659,8 @@ static void see_retries(struct sampler *s, int fd, struct sample *out)
 		    k->inode > now.udp)
 			now.udp = k->inode;
 	}
-	if (read_once(fd, "net/snmp", text) && retries_parse(text, &now.count))
+	if (threads_text(fd, "net/snmp", text) &&
+	    retries_parse(text, &now.count))
 		out->retries = retries_add(&s->retries, &now);
 }
 

@@ -25,6 +25,7 @@ struct sample_proc {
 	struct pparse_stat stat;
 	struct pparse_io io;
 	uint64_t swap;	       /* bytes */
+	uint64_t mapped;       /* bytes of mapped files that are in memory */
 	uint64_t started;      /* s since 1970 */
 	uint64_t wakes;	       /* times that its threads went to sleep */
 	bool runs;	       /* a thread was in state R, twice in a row */

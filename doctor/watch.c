@@ -97,8 +97,10 @@ static uint64_t again(uint64_t from, uint64_t to)
 struct change {
 	uint64_t ticks, faults, rchar, wchar, read_bytes;
 	unsigned disk_threads;
-	uint64_t read_ever;	       /* from disks, also before */
-	uint64_t paged;		       /* pages that it had to wait for */
+	uint64_t read_ever; /* from disks, also before */
+	uint64_t paged;	    /* pages that it had to wait for */
+	uint64_t
+		touched; /* bytes that its memory has grown by, but from swap */
 	struct proc_refaults refaults; /* PROC_NONE: not told */
 	bool all_stopped;
 	bool runs; /* at both times: on a busy machine it gets few ticks */
@@ -129,6 +131,7 @@ static void compare(const struct sample *before, const struct sample *now,
 		d->rchar += grown(q->io.rchar, p->io.rchar);
 		d->wchar += grown(q->io.wchar, p->io.wchar);
 		d->read_bytes += grown(q->io.read_bytes, p->io.read_bytes);
+		d->touched += grown(q->mapped, p->mapped);
 	}
 	/* read ahead in order, hardly one of a mapped file is a fault */
 	d->paged = grown(d->rchar, d->read_bytes) / PAGE;
@@ -421,6 +424,21 @@ static bool is_paged(const struct change *d, uint64_t ms)
 	return d->paged * 1000 / ms >= FAULTS;
 }
 
+/* A mapped model that comes over a network or from another program (FUSE): the kernel
+ * counts neither bytes nor waits, but its pages are there then. */
+static bool is_touching(const struct sample *now, const struct change *d,
+			struct watch_view *v)
+{
+	const struct sample_file *f = find_mapped(now);
+
+	if (!f || d->touched < SHIFTED_LEAST)
+		return false;
+	name(v, WATCH_READ, f->path);
+	v->done = f->resident;
+	v->total = f->size;
+	return true;
+}
+
 /* Has it read more than it can have read once? */
 static bool reads_again(const struct sample_file *mapped,
 			const struct change *d, const struct watch_view *v)
@@ -501,7 +519,8 @@ void watch_judge(const struct sample *before, const struct sample *now,
 		v.kind = WATCH_PAUSED;
 	else if (is_building(now, &v) || is_short(now, &d, ms, &v) ||
 		 is_reading(before, now, &d, &v) || is_busy(&d, &v) ||
-		 is_loading(&d, ms, &v) || is_waiting(before, now, &d, &v))
+		 is_touching(now, &d, &v) || is_loading(&d, ms, &v) ||
+		 is_waiting(before, now, &d, &v))
 		; /* each has said so */
 	else if (d.disk_threads)
 		v.kind = WATCH_DISK;

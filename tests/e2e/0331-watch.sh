@@ -86,6 +86,23 @@ moving slow python3 -c '
 import sys, time
 f = open(sys.argv[1], "rb", buffering=0)
 while f.read(500000): time.sleep(0.1)' "$T/gpt.pth"
+# a mapped model on a file system whose reading the kernel counts nowhere
+if [ "$(id -u)" -eq 0 ] && [ -w /dev/fuse ]; then
+	mkdir "$T/fuse"
+	start slowfs python3 "$ROOT/tests/e2e/slowfs.py" "$T/fuse" 200000000 3000000
+	MOUNTS="$MOUNTS $T/fuse"
+	await test -e "$T/fuse.ready"
+	moving fuse python3 -c '
+import mmap, sys
+f = open(sys.argv[1], "rb"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); n = 0
+for page in range(0, len(m), 4096): n += m[page]' "$T/fuse/model.safetensors"
+	# its twin: it has mapped it, and waits for something else
+	scene mapped "asleep" -- python3 -c '
+import mmap, sys, time
+f = open(sys.argv[1], "rb"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+n = sum(m[page] for page in range(0, 1 << 20, 4096))
+time.sleep(600)' "$T/fuse/model.safetensors"
+fi
 # without a position that moves: pread(), pwrite(), a pipe from elsewhere
 moving preads python3 -c '
 import os, sys, time
@@ -262,6 +279,16 @@ check "and in a place of one's own" extension chosen "$T/built/fused/lock"
 check "a lock that another process holds" held_lock held
 check "and its twin, which serves as well" held_lock notebook
 check "a big file, slowly" slow_file
+mapped() {
+	seen mapped
+	same "$(stalled)" idle
+}
+if [ -d "$T/fuse" ]; then
+	check "a mapped model of a FUSE file system" moves fuse read "reading .*model.safetensors"
+	check "its twin, asleep" mapped
+else
+	skip_one "a mapped model of a FUSE file system" "no /dev/fuse, or not root"
+fi
 check "a file that is read without a position" moves preads read "reading .*gpt.pth"
 check "a file that is written without a position" moves pwrites write "writing .*new.pth"
 check "a program without its first thread" moves headless read "reading .*gpt.pth"
