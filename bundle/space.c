@@ -55,6 +55,10 @@ int space_nearest(const char *dir, char **out, struct error *err)
 	char *path CLEANUP(free_ptr) = xstrdup(dir);
 	struct stat st;
 
+	/* mostly to a disk that is not mounted */
+	if (stat(path, &st) && errno == ENOENT && !lstat(path, &st))
+		return err_sys(err, ENOENT, "%s is a link that leads nowhere",
+			       path);
 	while (stat(path, &st)) {
 		char *slash = strrchr(path, '/');
 

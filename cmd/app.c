@@ -182,6 +182,23 @@ int app_check_replace(const char *path, struct error *err)
 	return 0;
 }
 
+int app_spare(const char *path, const char *const *inputs, size_t count,
+	      struct error *err)
+{
+	struct stat out, in;
+
+	if (stat(path, &out) != 0 || !S_ISREG(out.st_mode))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (inputs[i] && stat(inputs[i], &in) == 0 &&
+		    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return err_set(err, ERR_USAGE,
+				       "-o %s would replace what it is made "
+				       "from; give another name",
+				       path);
+	return 0;
+}
+
 int app_check_output(const char *path, struct error *err)
 {
 	char *dir CLEANUP(free_ptr) = xstrdup(path ? path : ".");

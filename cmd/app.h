@@ -61,6 +61,10 @@ int app_check_output(const char *path, struct error *err) MUST_CHECK;
 /* As that, for a file that is written under another name and then renamed: as root
  * that would take the place of /dev/null. */
 int app_check_replace(const char *path, struct error *err) MUST_CHECK;
+/* Fails where the output of -o would take the place of one of the inputs (NULL: none of
+ * them), a slip of the hand. */
+int app_spare(const char *path, const char *const *inputs, size_t count,
+	      struct error *err) MUST_CHECK;
 /* "-", /dev/stdout, or the file that standard output goes to. */
 bool app_is_stdout(const char *path);
 

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
+#include "cmd/kind.h"
 #include "cmd/select.h"
 #include "cmd/work.h"
 #include "fetch/git_source.h"
@@ -149,7 +150,10 @@ static int load_old(struct app *app, const struct work *w, struct lock *old,
 	if (app->options->check)
 		return err->code == ERR_NOT_FOUND ? work_hint_lock(app, err)
 						  : -1;
-	/* absent, or of no use: it is made anew */
+	/* absent, or of no use: it is made anew; but another file stays */
+	if (err->code == ERR_FORMAT && !kind_is_old(w->path, "\"itts-lock\""))
+		return err_hint(err, "it is not replaced: remove it, or give "
+				     "another name with --lock");
 	if (err->code == ERR_FORMAT || err->code == ERR_UNSAFE)
 		event_warn(&app->sink, "the old lock is replaced: %s",
 			   err->msg);

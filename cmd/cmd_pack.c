@@ -237,18 +237,8 @@ static int spare_inputs(const struct app *app, const char *path,
 	const struct options *o = app->options;
 	const char *const inputs[] = { o->lock ? o->lock : LOCK_NAME,
 				       o->manifest, o->for_site, o->installer };
-	struct stat out, in;
 
-	if (!path || stat(path, &out) != 0 || !S_ISREG(out.st_mode))
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(inputs); i++)
-		if (inputs[i] && stat(inputs[i], &in) == 0 &&
-		    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-			return err_set(err, ERR_USAGE,
-				       "-o %s: the bundle would replace what "
-				       "it is made from; give another name",
-				       path);
-	return 0;
+	return path ? app_spare(path, inputs, ARRAY_LEN(inputs), err) : 0;
 }
 
 /* -o, or NAME.tar; looked at as early as it is known. */

@@ -68,6 +68,12 @@ static int put_file(void *ctx, const void *p, size_t n, struct error *err)
 
 static int to_file(struct app *app, const struct lock *l, struct error *err)
 {
+	const struct options *o = app->options;
+	const char *const inputs[] = {
+		o->args.count ? o->args.items[0] : NULL,
+		o->lock ? o->lock : LOCK_NAME,
+		o->manifest,
+	};
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
 	struct str text CLEANUP(str_release) = STR_INIT;
 	const char *file = app->options->output;
@@ -76,7 +82,8 @@ static int to_file(struct app *app, const struct lock *l, struct error *err)
 	struct digest d;
 	uint64_t size;
 
-	if (app_check_replace(file, err) != 0 ||
+	if (app_spare(file, inputs, ARRAY_LEN(inputs), err) != 0 ||
+	    app_check_replace(file, err) != 0 ||
 	    atomic_open_unnamed(&f, AT_FDCWD, file, 0644, err) != 0 ||
 	    sbom_write(l, put_file, &f, err) != 0 ||
 	    atomic_commit(&f, err) != 0)

@@ -51,6 +51,19 @@ static const struct kind *kind_of(const char *path)
 	return NULL;
 }
 
+bool kind_is_old(const char *path, const char *format)
+{
+	int fd CLEANUP(close_fd) = open(path,
+					O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct error ignored = { .code = ERR_NONE };
+	char head[HEAD];
+	size_t got = 0;
+
+	return fd >= 0 &&
+	       file_pread_full(fd, head, HEAD, 0, &got, path, &ignored) == 0 &&
+	       (got == 0 || memmem(head, got, format, strlen(format)));
+}
+
 int kind_hint(const char *path, const char *wanted, struct error *err)
 {
 	const struct kind *k;

@@ -4,7 +4,9 @@
 #include "cache/recorded.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HUB_DIR "hf_cache" /* where IndexTTS2 looks below its model directory */
 
@@ -25,6 +27,7 @@ static bool has_hub_layout(const char *dir)
 int offline_cache(struct app *app, struct str *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct stat st;
 
 	if (app->options->model_dir) {
 		char *model_dir CLEANUP(free_ptr) = app_dir(
@@ -42,5 +45,8 @@ int offline_cache(struct app *app, struct str *out, struct error *err)
 	}
 	if (config_cache(app->env, app->options, &text, err) != 0)
 		return -1;
+	/* it need not be there yet */
+	if (stat(text.ptr, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "cache %s", text.ptr);
 	return app_absolute(app, text.ptr, out, err);
 }

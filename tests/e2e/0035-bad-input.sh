@@ -255,6 +255,28 @@ nobody() { # where no hub listens: what shows why, and what can be given
 	bad 4 itts fetch --cache "$T/nobody" --lock "$T/good.json" --endpoint "$at" --deadline 1s :: deadline
 	not grep -q "itts-pack mirrors" "$T/err"
 }
+replaced() { # what an output or a lock would take the place of, by a slip of the hand
+	local NO=http://127.0.0.1:9
+	printf '%s' "$GOOD" >"$W/m.json"
+	cp "$T/good.json" "$W/l.json"
+	cp "$T/b.tar" "$W/b.tar"
+	bad 7 itts lock -m m.json --lock m.json --cache "$W/cache" --endpoint $NO :: m.json "it is a manifest" "not replaced"
+	bad 7 itts lock acme/voice --lock file --cache "$W/cache" --endpoint $NO :: file "not replaced" --lock
+	bad 7 itts lock acme/voice --lock b.tar --cache "$W/cache" --endpoint $NO :: b.tar "not replaced"
+	bad 2 itts sbom b.tar -o ./b.tar :: "-o ./b.tar would replace"
+	bad 2 itts sbom --lock l.json -o l.json :: "-o l.json would replace"
+	bad 2 itts pack --offline --cache "$T/c0" --lock l.json -o l.json :: "-o l.json would replace"
+	ln -s nowhere "$W/link"
+	bad 3 itts install b.tar --cache "$T/cr" --model-dir link :: "link is a link that leads nowhere"
+	bad 3 itts install b.tar --cache link :: link
+	bad 3 itts env --cache file :: file directory
+	test ! -e "$T/cr/models--acme--voice/snapshots" || MISFITS=$((MISFITS + 1))
+	rm "$W"/[lm].json "$W/b.tar" "$W/link"
+	# but what was a lock, and was cut off or has marks of a merge, is made anew
+	{ echo "<<<<<<< HEAD" && cat "$T/good.json"; } >"$T/torn.json"
+	expect 0 itts lock acme/voice --lock "$T/torn.json" --endpoint "$hub" --cache "$T/c0"
+	cmp "$T/torn.json" "$T/good.json"
+}
 unwritable() { # a place where the result cannot go is named, and nothing half stays
 	local as=()
 	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
@@ -305,6 +327,7 @@ check "environment" rows environments
 check "command line" rows options
 check "one kind of file in the place of another" rows another_kind
 check "a cache that is not there" rows no_cache
+check "outputs and locks in the place of other files" rows replaced
 check "settings that were not needed" rows unused
 check "a hub that is not there" rows nobody
 check "places that cannot be written" rows unwritable
