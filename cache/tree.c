@@ -187,11 +187,12 @@ static int read_files(struct json_reader *r, struct tree *t, struct error *err)
 static int read_version(struct json_reader *r, bool *is_one, struct error *err)
 {
 	struct json *value CLEANUP(json_free) = NULL;
-	const char *from = r->p;
+	const char *from;
 
+	json_peek(r);
+	from = r->p;
 	if (json_read_value(r, &value, err))
 		return -1;
-	from += strspn(from, " \t\r\n");
 	*is_one = r->p == from + 1 && *from == '1';
 	return 0;
 }
@@ -222,38 +223,33 @@ static int read_document(struct json_reader *r, struct tree *t, bool *known,
 }
 
 /* A later format may say anything, also what would be an error in ours. */
-static bool is_foreign(const char *text, size_t len)
+static bool is_foreign(struct json_reader *r)
 {
 	struct error ignored = { 0 };
-	struct json_reader r;
 	bool known = true;
 
-	json_reader_init(&r, text, len);
-	if (json_enter_object(&r, &ignored))
+	if (json_enter_object(r, &ignored))
 		return false;
 	for (;;) {
 		char *key CLEANUP(free_ptr) = NULL;
-		struct json *other CLEANUP(json_free) = NULL;
 
-		if (json_next_key(&r, &key, &ignored) <= 0)
+		if (json_next_key(r, &key, &ignored) <= 0)
 			return false;
 		if (!strcmp(key, "format_version"))
-			return !read_version(&r, &known, &ignored) && !known;
-		if (json_read_value(&r, &other, &ignored))
+			return !read_version(r, &known, &ignored) && !known;
+		if (json_skip_value(r, &ignored))
 			return false;
 	}
 }
 
-int tree_parse(struct tree *out, const char *text, size_t len,
-	       struct error *err)
+/* r: at the beginning of the text. */
+static int parse(struct tree *out, bool foreign, struct json_reader *r,
+		 struct error *err)
 {
-	struct tree t CLEANUP(tree_release) = { 0 };
-	struct json_reader r;
+	struct tree t CLEANUP(tree_release) = { .foreign = foreign };
 	bool known = false;
 
-	json_reader_init(&r, text, len);
-	t.foreign = is_foreign(text, len);
-	if (!t.foreign && read_document(&r, &t, &known, err)) {
+	if (!t.foreign && read_document(r, &t, &known, err)) {
 		if (!t.foreign)
 			return -1;
 		err_clear(err);
@@ -274,6 +270,38 @@ int tree_parse(struct tree *out, const char *text, size_t len,
 	*out = t;
 	t = (struct tree){ 0 };
 	return 0;
+}
+
+int tree_parse(struct tree *out, const char *text, size_t len,
+	       struct error *err)
+{
+	struct json_reader r;
+	bool foreign;
+
+	json_reader_init(&r, text, len);
+	foreign = is_foreign(&r);
+	json_reader_init(&r, text, len);
+	return parse(out, foreign, &r, err);
+}
+
+/* The same of a file, whose text is never in memory as a whole: beside a lock there
+ * may be no room for it. */
+static int read_tree(struct tree *out, int dirfd, const char *name,
+		     struct error *err)
+{
+	struct json_reader look CLEANUP(json_reader_close) = { 0 };
+	struct json_reader r CLEANUP(json_reader_close) = { 0 };
+	int fd CLEANUP(close_fd) = -1;
+	bool foreign;
+
+	if (file_open_read(dirfd, name, &fd, err))
+		return -1;
+	json_reader_open(&look, fd, name, TREE_LIMIT);
+	foreign = is_foreign(&look);
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return err_sys(err, errno, "%s", name);
+	json_reader_open(&r, fd, name, TREE_LIMIT);
+	return parse(out, foreign, &r, err);
 }
 
 /* --- the listing of a snapshot ------------------------------------------------- */
@@ -392,16 +420,12 @@ static int write_listing(struct merge *m, int dirfd, const char *name,
  * say more than we know: it stays, as a foreign one does. */
 static void read_old(struct merge *m, int dirfd, const char *name)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
 	struct error ignored = { 0 };
 	struct stat st;
 
-	if (beneath_stat(dirfd, name, &st) != BENEATH_FILE)
-		return;
-	if (file_read_all(dirfd, name, TREE_LIMIT, &text, &ignored))
+	if (beneath_stat(dirfd, name, &st) == BENEATH_FILE &&
+	    read_tree(&m->old, dirfd, name, &ignored))
 		m->old.foreign = ignored.sys == EACCES;
-	else if (tree_parse(&m->old, text.ptr, text.len, &ignored))
-		err_clear(&ignored);
 }
 
 int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,

@@ -93,6 +93,7 @@ static void put(struct mending *m, const struct localdir *d)
 
 	if (app->options->json) {
 		app_json_begin(app, &j, &text);
+		app_json_drain(app, &j);
 		json_put_kv_bool(&j, "ok", lacking == 0 && !d->doubt_count);
 		json_put_kv(&j, "cache", hfcache_root(m->store));
 		mending_put_json(m, &j);

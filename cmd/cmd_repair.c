@@ -280,6 +280,7 @@ static void put(struct mending *m)
 
 	if (app->options->json) {
 		app_json_begin(app, &j, &text);
+		app_json_drain(app, &j);
 		json_put_kv_bool(&j, "ok", lacking == 0);
 		json_put_kv(&j, "cache", hfcache_root(m->store));
 		json_put_kv_u64(&j, "placed", m->placed);

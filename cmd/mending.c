@@ -29,9 +29,21 @@ void mending_release(struct mending *m)
 	hfcache_close(&m->store);
 }
 
+#define ROWS_SHOWN 100
+
+/* Thousands that went well are for --verbose and programs; nor are they kept. */
+static bool is_shown(const struct mending *m, enum mending_result result)
+{
+	return result == MENDING_NOWHERE || m->row_count <= ROWS_SHOWN ||
+	       m->app->options->verbose;
+}
+
 static void add_row(struct mending *m, const struct audit_file *f,
 		    enum mending_result result, const char *from)
 {
+	m->counts[result]++;
+	if (!is_shown(m, result) && !m->app->options->json)
+		return;
 	m->rows = xgrow(m->rows, &m->row_cap, m->row_count + 1,
 			sizeof(*m->rows));
 	m->rows[m->row_count++] = (struct mending_row){
@@ -42,7 +54,6 @@ static void add_row(struct mending *m, const struct audit_file *f,
 		.from = from ? xstrdup(from) : NULL,
 		.result = result,
 	};
-	m->counts[result]++;
 }
 
 /* --- bytes ---------------------------------------------------------------------- */
@@ -367,9 +378,7 @@ void mending_put_text(struct mending *m)
 	for (size_t i = 0; i < m->row_count; i++) {
 		const struct mending_row *r = &m->rows[i];
 
-		/* thousands that went well are for --verbose */
-		if (r->result != MENDING_NOWHERE && m->row_count > 100 &&
-		    !m->app->options->verbose)
+		if (!is_shown(m, r->result))
 			continue;
 		table_add(&t, results[r->result]);
 		table_add(&t, r->state);

@@ -13,8 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define BUFFER_BYTES (256l << 10)
-#define BUFFER_LEAST (4l << 10)
+#define BUFFER_BYTES (256u << 10)
+#define BUFFER_SMALL (16u << 10)
+#define BUFFER_LEAST (4u << 10)
 
 struct setter {
 	CURL *easy;
@@ -52,14 +53,19 @@ const char *http_proxy_for(const struct http_settings *s, const char *url)
 						  : s->proxy_http;
 }
 
-/* Under a limit small, so that no connection takes more than its share. */
-static long buffer_bytes(const struct http_settings *cfg)
+/* Under a limit small, so that no connection takes more than its share; no larger
+ * than what may come, as 128 connections may ask for small files. */
+static long buffer_bytes(const struct transfer *t,
+			 const struct http_settings *cfg)
 {
-	uint64_t share = cfg->limit_rate / 64;
+	uint64_t bytes = BUFFER_BYTES, share = cfg->limit_rate / 64;
 
-	if (!cfg->limit_rate || share > (uint64_t)BUFFER_BYTES)
-		return BUFFER_BYTES;
-	return share < (uint64_t)BUFFER_LEAST ? BUFFER_LEAST : (long)share;
+	if (bytes > t->rq.max_body)
+		bytes = t->rq.max_body < BUFFER_SMALL ? BUFFER_SMALL
+						      : t->rq.max_body;
+	if (cfg->limit_rate && bytes > share)
+		bytes = share < BUFFER_LEAST ? BUFFER_LEAST : share;
+	return (long)bytes;
 }
 
 static void set_network(struct setter *s, const struct transfer *t,
@@ -70,7 +76,7 @@ static void set_network(struct setter *s, const struct transfer *t,
 	set_long(s, CURLOPT_LOW_SPEED_LIMIT, cfg->low_speed_bytes);
 	set_long(s, CURLOPT_LOW_SPEED_TIME, cfg->low_speed_s);
 	set_long(s, CURLOPT_TCP_KEEPALIVE, 1L);
-	set_long(s, CURLOPT_BUFFERSIZE, buffer_bytes(cfg));
+	set_long(s, CURLOPT_BUFFERSIZE, buffer_bytes(t, cfg));
 	set_text(s, CURLOPT_PROXY, http_proxy_for(cfg, t->url));
 	set_text(s, CURLOPT_NOPROXY, cfg->no_proxy);
 	set_long(s, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

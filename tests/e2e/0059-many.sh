@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# 50,000 files and nearly 8 MiB of manifest, both the most that there may be: memory
-# stays. ITTS_LONG=1: every command.
+# 50,000 files and nearly 8 MiB of manifest, both the most that there may be, and as
+# many with paths of 200 characters: memory stays. ITTS_LONG=1: every command.
 . "$(dirname "$0")/lib.sh"
 
 need python3 jq
@@ -66,22 +66,74 @@ registry() { # of which an image of two files carries the manifest of all
 	within 0 "$PROGRAM" install "oci:127.0.0.1:$port/acme/few:v1" --plain-http --cache "$X/few" --model-dir "$X/few.m"
 	same "$(cat "$X/few.m/few/b")" b
 }
-other_names() { # two locks, and each line in which they differ
-	python3 - "$X/hub-root/models/acme/names" <<'PYTHON'
-import os, sys
+# 50,000 files with names as long as they get; no bundle takes so much manifest, but
+# caches, locks and model directories do.
+long_paths() {
+	local lock=(--lock "$T/long.json")
+	python3 - >"$T/long.spec" <<'PYTHON'
+import json
+def path(i):
+    head, tail = "d%03d/" % (i // 100), "-%05d.json" % i
+    return head + ("some-long-weights-name-" * 9)[:200 - len(head) - len(tail)] + tail
+print(json.dumps({"name": "long", "repos": [{"id": "acme/long", "files": [
+    {"path": path(i), "text": "%d" % i, "git": i % 2 == 0,
+     "views": ["v/" + path(i)[2:]] if i % 2 == 0 else []} for i in range(50000)]}]}))
+PYTHON
+	make_store "$X/long" "$T/long.json" <"$T/long.spec"
+	same "$(jq '.repos[0].files[0].path | length' "$T/long.json")" 200
+	within 0 "$PROGRAM" verify --cache "$X/long" "${lock[@]}"
+	within 0 "$PROGRAM" fetch --dry-run --cache "$X/none" "${lock[@]}" --endpoint http://127.0.0.1:9
+	same "$(grep -c "^acme/long d" "$T/out")" 50000
+	[ -n "${ITTS_LONG:-}" ] || return 0
+	within 0 "$PROGRAM" fetch --dry-run --json --cache "$X/none" "${lock[@]}" --endpoint http://127.0.0.1:9
+	same "$(jq '.missing | length' "$T/out")" 50000
+	within 0 "$PROGRAM" fetch --offline --cache "$X/long" "${lock[@]}"
+	within 7 "$PROGRAM" pack --offline --cache "$X/long" "${lock[@]}" -o "$X/no.tar"
+	within 7 "$PROGRAM" export acme/long --cache "$X/long" -o "$X/no.tar"
+	within 0 "$PROGRAM" verify --json --cache "$X/long" "${lock[@]}"
+	within 9 "$PROGRAM" verify --cache "$X/hub" "${lock[@]}"
+	within 0 "$PROGRAM" verify --cache "$X/long"
+	within 0 "$PROGRAM" verify --quick --cache "$X/long"
+	within 0 "$PROGRAM" ls --json --cache "$X/long"
+	within 0 "$PROGRAM" du --cache "$X/long"
+	within 0 "$PROGRAM" inventory --cache "$X/long"
+	within 0 "$PROGRAM" sbom "${lock[@]}"
+	within 0 "$PROGRAM" scan "$X/long"
+	within 0 "$PROGRAM" gc --cache "$X/long"
+	within 0 "$PROGRAM" repair --offline --cache "$X/long" "${lock[@]}"
+	within 0 "$PROGRAM" repair --offline --cache "$X/long"
+	within 9 "$PROGRAM" repair --offline --cache "$X/none" "${lock[@]}" --json
+	within 0 "$PROGRAM" adopt "$X/long" "${lock[@]}" --cache "$X/adopted"
+	rm -r "$X/adopted"
+	within 0 "$PROGRAM" rm acme/long --cache "$X/long"
+}
+# Two locks, and each line in which they differ: names of 200 characters, and places in
+# a model directory for half of them.
+other_names() {
+	python3 - "$X/hub-root/models/acme/names" "$T" <<'PYTHON'
+import json, os, sys
 for commit in "ab":
+    with open("%s/%s.json" % (sys.argv[2], commit), "w") as f:
+        json.dump({"format": "itts-manifest", "version": 1, "name": "names", "models": [
+            {"id": "acme/names", "revision": commit * 40, "views": [{"files": "*[02468].bin", "to": "v/"}]}]}, f)
     for i in range(50000):
         place = "%s/%s/d%03d" % (sys.argv[1], commit * 40, i // 100)
         if i % 100 == 0:
             os.makedirs(place)
-        with open("%s/%s-%05d.bin" % (place, (commit + "-long-name") * 6, i), "w") as f:
-            f.write("x")
+        with open("%s/%s-%05d.bin" % (place, ((commit + "-long-name-") * 16)[:185], i), "w") as f:
+            f.write("x%d" % i)
 PYTHON
-	start_hub hub "$X/hub-root"
-	for commit in "$(printf 'a%.0s' {1..40})" "$(printf 'b%.0s' {1..40})"; do
-		within 0 "$PROGRAM" lock "acme/names@$commit" --endpoint "$hub" --cache "$X/names" --lock "$T/names.json"
-	done
+	start_hub hub "$X/hub-root" --quota 10000000
+	ask() { within "$1" "$PROGRAM" "$2" -m "$T/$3.json" --endpoint "$hub" --cache "$X/names" --lock "$T/names.json" "${@:4}"; }
+	ask 0 lock a
+	same "$(jq '.repos[0].files[0].path | length' "$T/names.json")" 200
+	ask 0 lock a --check
+	ask 1 lock b --check --json
+	same "$(jq '.differences | map(select(test("^[-+] acme/names d"))) | length' "$T/out")" 100000
+	ask 0 lock b
 	same "$(grep -c '^[-+] acme/names d' "$T/out")" 100000
+	ask 0 fetch b
+	ask 0 fetch b --json
 	rm -r "$X/hub-root"
 }
 one_more() { # pack says so before it writes anything
@@ -94,5 +146,6 @@ check "50,000 files" many
 check "every command" every
 check "a registry" registry
 check "one file more" one_more
+check "paths of 200 characters" long_paths
 [ -z "${ITTS_LONG:-}" ] || check "two locks that differ in all names" other_names
 finish
