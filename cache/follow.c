@@ -159,7 +159,7 @@ static bool next(struct follow *f, uint64_t *front)
 		pthread_cond_wait(&f->more, &f->mutex);
 	if (f->rewind != NO_BLOCK) {
 		/* what is hashed is not looked at where it is behind */
-		if (f->complete || f->rewind * f->block_size < f->hashed)
+		if (f->rewind * f->block_size < f->hashed)
 			begin_at(f, f->rewind);
 		f->rewind = NO_BLOCK;
 		f->complete = false;

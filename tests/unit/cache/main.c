@@ -16,6 +16,7 @@ int main(void)
 	failed += run_journal_tests();
 	failed += run_beneath_tests();
 	failed += run_blocks_tests();
+	failed += run_follow_tests();
 	failed += run_link_tests();
 	failed += run_tree_tests();
 	failed += run_localdir_tests();

@@ -88,6 +88,7 @@ void assert_report(const struct verify_report *r, const char *want);
 int run_audit_tests(void);
 int run_beneath_tests(void);
 int run_blocks_tests(void);
+int run_follow_tests(void);
 int run_census_tests(void);
 int run_checked_tests(void);
 int run_hashrun_tests(void);
