@@ -56,6 +56,14 @@ intercepted() {
 	not grep "Firewall CA" "$T/out"
 }
 check "intercepted: who issued the certificate" intercepted
+not_believed() { # its certificate is looked at, and nothing is asked of it
+	start_hub tls "$TOP" --tls-cert "$T/fw.pem" --tls-key "$T/fw.key"
+	# shellcheck disable=SC2154
+	HF_ENDPOINT=$tls doctor --online
+	finds warning online.hub "Firewall CA" "Example GmbH"
+	same "$(cat "$T/log/tls.requests")" ""
+}
+check "intercepted: nothing is sent there" not_believed
 proxied() {
 	https_proxy=http://me:secret-word@127.0.0.1:$(free_port) asked https://hub.invalid ": the proxy fails" "ProxyError"
 	not grep secret-word "$T/out" "$T/err"
