@@ -307,6 +307,12 @@ static void slot_states(void **state)
 	slot[SLOT - 1] = '\n';
 	memcpy(slot, ed25519_sig, len);
 	assert_int_equal(slot_read(slot, SLOT), SLOT_SIGNED);
+	slot[SLOT - 1] = 'J'; /* something far behind it */
+	assert_int_equal(slot_read(slot, SLOT), SLOT_BROKEN);
+	slot[SLOT - 1] = '\n';
+	slot[strlen("-----BEGIN ")] = 'P'; /* of another kind */
+	assert_int_equal(slot_read(slot, SLOT), SLOT_BROKEN);
+	slot[strlen("-----BEGIN ")] = 'S';
 	slot[0] = '\n';
 	assert_int_equal(slot_read(slot, SLOT), SLOT_BROKEN);
 	slot[0] = '-';
