@@ -472,7 +472,8 @@ static struct hub_link *link_large(struct scene *s, const char *batch)
 				 .url = xstrdup("http://127.0.0.1:1/a"),
 				 .batch = batch ? xstrdup(batch) : NULL };
 
-	f->url = xstrdup("http://127.0.0.1:1/a");
+	f->url = arena_strdup(&s->lock.repos[0].strings,
+			      "http://127.0.0.1:1/a");
 	assert_ok(endpoint_add_link(&s->hub, &link, &s->err), &s->err);
 	add_endpoints(s, 0, 4);
 	return &s->hub.links[0];
