@@ -117,9 +117,11 @@ static bool serve_bytes(const struct fake_hub *h, const struct exchange *x)
 static bool serve_hub(const struct exchange *x)
 {
 	struct fake_hub *h = x->ctx;
+	bool (*fault)(struct fake_hub *, const struct exchange *,
+		      bool *) = h->fault;
 	bool keep = true;
 
-	if (h->fault && h->fault(h, x, &keep))
+	if (fault && fault(h, x, &keep))
 		return keep;
 	if (strstr(x->path, "/tree/"))
 		return serve_tree(h, x);

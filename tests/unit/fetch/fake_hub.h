@@ -27,9 +27,11 @@ struct fake_hub {
 	const char *link_host; /* in Link headers, else its own */
 	bool no_tree, web_page;
 	/* First chance at each request: true if it was answered; *keep then says
-	 * whether the connection stays open. */
-	bool (*fault)(struct fake_hub *h, const struct exchange *x, bool *keep);
-	atomic_uint number; /* for fault; each connection has its thread */
+	 * whether the connection stays open. Each connection has its thread, and one
+	 * that was given up may still be served while the next fault is set. */
+	bool (*_Atomic fault)(struct fake_hub *h, const struct exchange *x,
+			      bool *keep);
+	atomic_uint number; /* for fault */
 	struct server *front, *cdn;
 };
 
