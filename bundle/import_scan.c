@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ENTRIES 300000
-#define MAX_NAMES   ((size_t)48 << 20) /* bytes of all paths and targets */
-#define REF_LIMIT   256
-#define TREE_LIMIT  ((size_t)16 << 20)
+#define MAX_ENTRIES	300000
+#define MAX_NAMES	((size_t)48 << 20) /* bytes of all paths and targets */
+#define REF_LIMIT	256
+#define KEPT_TREE_LIMIT ((size_t)16 << 20)
 
 int import_reader(const struct import_run *run, struct tar_reader **out,
 		  struct error *err)
@@ -115,7 +115,7 @@ static int scan_tree(struct import_run *run, struct tar_reader *r,
 	struct import_listing own = { .type = REPO_MODEL };
 	struct error bad = { 0 };
 
-	if (read_text(run, r, m, TREE_LIMIT, &text, err))
+	if (read_text(run, r, m, KEPT_TREE_LIMIT, &text, err))
 		return -1;
 	if (tree_parse(&own.tree, text.ptr, text.len, &bad)) {
 		event_warn(run->o->sink, "%s: not a listing, skipped: %s",

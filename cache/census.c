@@ -16,8 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEPTH_MAX  64 /* directories below snapshots/X or refs/ */
-#define TREE_LIMIT ((size_t)64 << 20)
+#define DEPTH_MAX 64 /* directories below snapshots/X or refs/ */
 
 static void revision_drop_files(struct census_revision *r)
 {

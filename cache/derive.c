@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TREE_LIMIT ((size_t)64 << 20)
-
 struct deriver {
 	struct hfcache *cache;
 	const struct derive_want *want;

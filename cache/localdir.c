@@ -29,10 +29,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX	   ".metadata"
-#define DEPTH_MAX  64
-#define TREE_LIMIT ((size_t)64 << 20)
-#define WHEN_MAX   99999999999ULL /* the year 5138 */
+#define SUFFIX	  ".metadata"
+#define DEPTH_MAX 64
+#define WHEN_MAX  99999999999ULL /* the year 5138 */
 
 static const char *const homes[] = { ".cache/huggingface", ".huggingface" };
 

@@ -24,7 +24,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TREE_LIMIT ((size_t)64 << 20)
 #define WRITE_STEP ((size_t)64 << 10)
 
 /* --- writing ----------------------------------------------------------------- */

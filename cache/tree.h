@@ -10,6 +10,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+#define TREE_LIMIT ((size_t)64 << 20) /* bytes of text */
+
 struct tree_file {
 	char *path;
 	uint64_t size;

@@ -13,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TREE_LIMIT ((size_t)64 << 20)
-#define DEPTH_MAX  64 /* directories in a snapshot */
+#define DEPTH_MAX 64 /* directories in a snapshot */
 
 struct search {
 	struct hfcache *cache;

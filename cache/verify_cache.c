@@ -21,8 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX  64 /* directories below snapshots/X or refs/ */
-#define TREE_LIMIT ((size_t)64 << 20)
+#define DEPTH_MAX 64 /* directories below snapshots/X or refs/ */
 
 /* One entry that is no directory, of the directory dirfd. */
 struct entry {

@@ -306,9 +306,8 @@ static void put_table(const struct ls *l)
 	for (size_t i = 0; i < ARRAY_LEN(heads) && l->count; i++)
 		if (i != 1 || revisions)
 			table_add(&t, heads[i]);
-	for (size_t i = 0; i < l->count; i++) {
+	for (size_t i = 0; i < l->count; i++)
 		put_row(l, &t, &l->rows[i]);
-	}
 	add_up(l, &total);
 	table_print(&t, l->app);
 	if (revisions)

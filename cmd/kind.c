@@ -28,20 +28,29 @@ static const struct kind {
 	  "the card of a bundle in volumes; give the directory" },
 };
 
-/* NULL: none of ours, or it cannot be read. */
-static const struct kind *kind_of(const char *path)
+/* false: it cannot be read. */
+static bool read_head(const char *path, char head[HEAD + 1], size_t *got)
 {
 	/* not one that would wait for a writer */
 	int fd CLEANUP(close_fd) = open(path,
 					O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct error ignored = { .code = ERR_NONE };
+
+	if (fd < 0 ||
+	    file_pread_full(fd, head, HEAD, 0, got, path, &ignored) != 0)
+		return false;
+	head[*got] = '\0';
+	return true;
+}
+
+/* NULL: none of ours, or it cannot be read. */
+static const struct kind *kind_of(const char *path)
+{
 	char head[HEAD + 1];
 	size_t got;
 
-	if (fd < 0 ||
-	    file_pread_full(fd, head, HEAD, 0, &got, path, &ignored) != 0)
+	if (!read_head(path, head, &got))
 		return NULL;
-	head[got] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		/* the first member of a tar, or a value in JSON */
 		if (kinds[i].format[0] != '"'
@@ -53,14 +62,10 @@ static const struct kind *kind_of(const char *path)
 
 bool kind_is_old(const char *path, const char *format)
 {
-	int fd CLEANUP(close_fd) = open(path,
-					O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct error ignored = { .code = ERR_NONE };
-	char head[HEAD];
-	size_t got = 0;
+	char head[HEAD + 1];
+	size_t got;
 
-	return fd >= 0 &&
-	       file_pread_full(fd, head, HEAD, 0, &got, path, &ignored) == 0 &&
+	return read_head(path, head, &got) &&
 	       (got == 0 || memmem(head, got, format, strlen(format)));
 }
 

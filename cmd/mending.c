@@ -38,8 +38,9 @@ static bool is_shown(const struct mending *m, enum mending_result result)
 	       m->app->options->verbose;
 }
 
-static void add_row(struct mending *m, const struct audit_file *f,
-		    enum mending_result result, const char *from)
+void mending_add_row(struct mending *m, const char *repo, const char *path,
+		     const char *state, enum mending_result result,
+		     const char *from)
 {
 	m->counts[result]++;
 	if (!is_shown(m, result) && !m->app->options->json)
@@ -47,13 +48,21 @@ static void add_row(struct mending *m, const struct audit_file *f,
 	m->rows = xgrow(m->rows, &m->row_cap, m->row_count + 1,
 			sizeof(*m->rows));
 	m->rows[m->row_count++] = (struct mending_row){
-		.repo = xstrdup(f->repo->id),
-		.path = xstrdup(f->file->path),
-		.state = f->state == BLOB_OK ? "no link"
-					     : blob_state_name(f->state),
+		.repo = xstrdup(repo),
+		.path = xstrdup(path),
+		.state = state,
 		.from = from ? xstrdup(from) : NULL,
 		.result = result,
 	};
+}
+
+static void add_row(struct mending *m, const struct audit_file *f,
+		    enum mending_result result, const char *from)
+{
+	mending_add_row(m, f->repo->id, f->file->path,
+			f->state == BLOB_OK ? "no link"
+					    : blob_state_name(f->state),
+			result, from);
 }
 
 /* --- bytes ---------------------------------------------------------------------- */

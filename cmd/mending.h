@@ -73,6 +73,11 @@ int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 int mending_ask(struct mending *m, const char *commit,
 		struct lock_repo *listing, struct error *err) MUST_CHECK;
 
+/* A row of what is told at the end, counted; the texts are copied but for state. Of
+ * very many that went well some are not kept: nobody sees them. */
+void mending_add_row(struct mending *m, const char *repo, const char *path,
+		     const char *state, enum mending_result result,
+		     const char *from);
 /* The listing of a snapshot (cmd/mending_list.c), when its files are looked at and
  * what could be had is there; right: all of them are. In a dry run only looks. */
 int mending_listing(struct mending *m, struct audit *a,

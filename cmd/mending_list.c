@@ -16,16 +16,9 @@
 static void add_row(struct mending *m, const struct lock_repo *r,
 		    enum mending_result result, const char *from)
 {
-	m->rows = xgrow(m->rows, &m->row_cap, m->row_count + 1,
-			sizeof(*m->rows));
-	m->rows[m->row_count++] = (struct mending_row){
-		.repo = xstrdup(r->id),
-		.path = xasprintf("trees/%s.json", r->commit),
-		.state = "bad listing",
-		.from = from ? xstrdup(from) : NULL,
-		.result = result,
-	};
-	m->counts[result]++;
+	char *path CLEANUP(free_ptr) = xasprintf("trees/%s.json", r->commit);
+
+	mending_add_row(m, r->id, path, "bad listing", result, from);
 }
 
 /* A listing needs the Hub's own name of each file. */

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,15 @@
 
 #define TEXT_MAX (64u << 10)
 #define MAX_PIDS 100000
+
+bool proc_text(int dirfd, const char *name, char out[PROC_TEXT_MAX])
+{
+	int fd CLEANUP(close_fd) = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, PROC_TEXT_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
 
 static uint64_t digits(const char *p)
 {

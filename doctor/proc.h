@@ -12,6 +12,10 @@
 
 #define PROC_NONE UINT64_MAX
 
+#define PROC_TEXT_MAX 8192 /* a text that the kernel gives in one piece */
+/* A small text with one read(): there are hundreds of them. false: none, and out is "". */
+bool proc_text(int dirfd, const char *name, char out[PROC_TEXT_MAX]);
+
 /* "KEY:   123 kB" of a text; PROC_NONE: not there. Bytes. Pure. */
 uint64_t proc_kib(const char *text, const char *key);
 /* The least limit of the cgroup of this process and those above it, and what is used

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "doctor/proc.h"
 #include "doctor/threads.h"
 
 #include <dirent.h>
@@ -139,10 +140,10 @@ static void look_at_threads(struct sampler *s, int fd, bool again,
 
 static bool is_alive(int dirfd, const char *name, struct pparse_stat *out)
 {
-	char text[THREADS_TEXT_MAX];
+	char text[PROC_TEXT_MAX];
 
 	*out = (struct pparse_stat){ .state = '\0' };
-	return threads_text(dirfd, name, text) && pparse_stat(text, out) &&
+	return proc_text(dirfd, name, text) && pparse_stat(text, out) &&
 	       out->state != 'Z' && !out->ending;
 }
 
@@ -150,7 +151,7 @@ static bool is_alive(int dirfd, const char *name, struct pparse_stat *out)
  * with it all that its own directory tells; -1: there is none. */
 static int open_thread(int fd)
 {
-	DIR *dir = threads_dir(fd, "task");
+	DIR *dir = file_dir_open(fd, "task");
 	int thread = -1;
 	struct dirent *d;
 
@@ -194,16 +195,16 @@ static bool add_proc(struct sampler *s, pid_t pid, const uint64_t *start,
 {
 	struct sample_proc p = { .pid = pid };
 	int fd CLEANUP(close_fd) = open_proc(s, pid);
-	char text[THREADS_TEXT_MAX];
+	char text[PROC_TEXT_MAX];
 	uint64_t kib;
 
 	if (fd < 0 || !read_stat(fd, &p.stat) ||
 	    (start && *start != p.stat.start))
 		return false;
 	p.stat.rss *= s->page;
-	if (!threads_text(fd, "io", text) || !pparse_io(text, &p.io))
+	if (!proc_text(fd, "io", text) || !pparse_io(text, &p.io))
 		p.io = (struct pparse_io){ 0 };
-	threads_text(fd, "status", text);
+	proc_text(fd, "status", text);
 	if (pparse_key(text, "VmSwap", &kib))
 		p.swap = kib * 1024;
 	if (pparse_key(text, "RssFile", &kib))
@@ -307,7 +308,7 @@ static void add_file(struct sample *out, const struct sample_file *like)
 static void look_at_file(int fd, const char *number, const char *path,
 			 struct sample *out)
 {
-	char name[NAME_MAX + 16], text[THREADS_TEXT_MAX];
+	char name[NAME_MAX + 16], text[PROC_TEXT_MAX];
 	struct sample_file f = { .path = (char *)path,
 				 .is_lock = is_lock_name(path) };
 	struct sample_file *seen;
@@ -324,7 +325,7 @@ static void look_at_file(int fd, const char *number, const char *path,
 	    (f.size < SMALL || !is_model_name(path)))
 		return;
 	snprintf(name, sizeof(name), "fdinfo/%s", number);
-	if (!threads_text(fd, name, text) || !pparse_key(text, "pos", &f.pos))
+	if (!proc_text(fd, name, text) || !pparse_key(text, "pos", &f.pos))
 		return;
 	/* the last octal digit: O_WRONLY or O_RDWR */
 	f.writes = pparse_key(text, "flags", &flags) && flags % 10 & 3;
@@ -355,7 +356,7 @@ static void inodes_release(struct inodes *i)
 static void read_fds(int fd, pid_t pid, struct sample *out,
 		     struct inodes *sockets)
 {
-	DIR *dir = threads_dir(fd, "fd");
+	DIR *dir = file_dir_open(fd, "fd");
 	struct dirent *d;
 	char path[PATH_MAX];
 
@@ -648,7 +649,7 @@ static void find_stale_lock(int fd, struct sample *out)
 static void see_retries(struct sampler *s, int fd, struct sample *out)
 {
 	struct retries_look now = { .ms = out->ms };
-	char text[THREADS_TEXT_MAX];
+	char text[PROC_TEXT_MAX];
 
 	for (size_t i = 0; i < out->proc_count; i++)
 		now.wakes += out->procs[i].wakes;
@@ -659,8 +660,7 @@ static void see_retries(struct sampler *s, int fd, struct sample *out)
 		    k->inode > now.udp)
 			now.udp = k->inode;
 	}
-	if (threads_text(fd, "net/snmp", text) &&
-	    retries_parse(text, &now.count))
+	if (proc_text(fd, "net/snmp", text) && retries_parse(text, &now.count))
 		out->retries = retries_add(&s->retries, &now);
 }
 

@@ -29,7 +29,7 @@
 #define WINDOW	  (16u << 20)
 
 struct git_pack {
-	struct cancel cancel;
+	const struct cancel *cancel; /* borrowed, or NULL */
 	char *dir;
 	git_indexer *indexer;
 	git_indexer_progress progress; /* the indexer counts by it */
@@ -43,7 +43,7 @@ static int fail(const struct git_pack *p, struct error *err, const char *what)
 {
 	const git_error *e = git_error_last();
 
-	if (cancel_check(&p->cancel, err) < 0)
+	if (cancel_check(p->cancel, err) < 0)
 		return -1;
 	return err_set(err, ERR_FORMAT, "%s: %s", what,
 		       e && e->message ? e->message
@@ -104,7 +104,7 @@ static int on_object(const git_indexer_progress *progress, void *pack)
 	const struct git_pack *p = pack;
 
 	(void)progress;
-	return cancel_is_set(&p->cancel) ? GIT_EUSER : 0;
+	return cancel_is_set(p->cancel) ? GIT_EUSER : 0;
 }
 
 int git_pack_open(struct git_pack **out, const char *dir,
@@ -116,7 +116,7 @@ int git_pack_open(struct git_pack **out, const char *dir,
 					.progress_cb = on_object,
 					.progress_cb_payload = p };
 
-	p->cancel = cancel_until(cancel, 0);
+	p->cancel = cancel;
 	start_library();
 	sweep(dir);
 	if (!mkdtemp(name))
@@ -209,7 +209,7 @@ static int blob_size(struct git_pack *p, const git_oid *id, uint64_t *out,
 	git_object_t type;
 	size_t size;
 
-	if (cancel_check(&p->cancel, err) < 0)
+	if (cancel_check(p->cancel, err) < 0)
 		return -1;
 	if (!git_odb_exists(p->odb, id))
 		return 0;
@@ -343,7 +343,7 @@ static int walk_entry(struct walk *w, const git_tree_entry *e,
 	char *path CLEANUP(free_ptr) = xasprintf("%s%s", prefix,
 						 git_tree_entry_name(e));
 
-	if (cancel_check(&w->pack->cancel, err) < 0)
+	if (cancel_check(w->pack->cancel, err) < 0)
 		return -1;
 	if (++w->entries > 4 * LOCK_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "the tree has no end");

@@ -117,11 +117,8 @@ bool lock_file_is_editable(const struct lock_file *f);
 uint64_t lock_total(const struct lock *l); /* bytes of distinct payloads */
 
 /* Differences for people, one line each ("+ repo path size", "- ...",
- * "~ repo path: sha256 a -> b"), appended. Returns how many: 0 exactly if the
- * canonical bytes are the same. */
-size_t lock_diff(const struct lock *from, const struct lock *to,
-		 struct strlist *out);
-/* The same, line by line: there may be as many as files in both. */
+ * "~ repo path: sha256 a -> b"); not gathered: there may be as many as files in both.
+ * Returns how many: 0 exactly if the canonical bytes are the same. */
 size_t lock_diff_each(const struct lock *from, const struct lock *to,
 		      void (*put)(void *ctx, const char *line), void *ctx);
 

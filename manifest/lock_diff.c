@@ -246,14 +246,3 @@ size_t lock_diff_each(const struct lock *from, const struct lock *to,
 		take(out, xstrdup("~ order of the repos"));
 	return out->count;
 }
-
-static void add_line(void *ctx, const char *line)
-{
-	strlist_add(ctx, line);
-}
-
-size_t lock_diff(const struct lock *from, const struct lock *to,
-		 struct strlist *out)
-{
-	return lock_diff_each(from, to, add_line, out);
-}

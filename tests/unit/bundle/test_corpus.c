@@ -60,26 +60,13 @@ static bool take_sshsig(const char *name, const struct str *text)
 	return !sshsig_parse(&s, text->ptr, text->len, &err);
 }
 
-static int read_text(void *ctx, void *buf, size_t n, uint64_t offset,
-		     size_t *got, struct error *err)
-{
-	const struct str *text = ctx;
-
-	(void)err;
-	*got = 0;
-	if (offset >= text->len)
-		return 0;
-	*got = n < text->len - offset ? n : text->len - (size_t)offset;
-	memcpy(buf, text->ptr + offset, *got);
-	return 0;
-}
-
 /* All of it can be looked at, and nothing of it is taken for harmless but what
  * torch writes for tensors. */
 static bool take_scan(const char *name, const struct str *text)
 {
 	struct scan_result r CLEANUP(scan_result_release) = { 0 };
-	struct scan_input in = { read_text, (void *)text, text->len };
+	struct memory m = { text->ptr, text->len };
+	struct scan_input in = { read_memory, &m, m.size };
 	struct error err = { 0 };
 
 	assert_ok(scan_file(&in, name, &r, &err), &err);

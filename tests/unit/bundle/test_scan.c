@@ -5,25 +5,6 @@
 
 #include <string.h>
 
-struct memory {
-	const char *p;
-	size_t size;
-};
-
-static int read_memory(void *ctx, void *buf, size_t n, uint64_t offset,
-		       size_t *got, struct error *err)
-{
-	const struct memory *m = ctx;
-
-	(void)err;
-	*got = 0;
-	if (offset >= m->size)
-		return 0;
-	*got = n < m->size - offset ? n : m->size - (size_t)offset;
-	memcpy(buf, m->p + offset, *got);
-	return 0;
-}
-
 struct row {
 	const char *bytes;
 	size_t len;

@@ -107,23 +107,10 @@ static void maker_release(struct maker *m)
 	str_release(&m->dir);
 }
 
-static int read_text(void *ctx, void *buf, size_t n, uint64_t offset,
-		     size_t *got, struct error *err)
-{
-	const struct str *text = ctx;
-
-	(void)err;
-	*got = 0;
-	if (offset >= text->len)
-		return 0;
-	*got = n < text->len - offset ? n : text->len - (size_t)offset;
-	memcpy(buf, text->ptr + offset, *got);
-	return 0;
-}
-
 static void scan(struct str *text, struct scan_result *r)
 {
-	struct scan_input in = { read_text, text, text->len };
+	struct memory m = { text->ptr, text->len };
+	struct scan_input in = { read_memory, &m, m.size };
 	struct error err = { 0 };
 
 	assert_ok(scan_file(&in, "x.pth", r, &err), &err);

@@ -30,6 +30,14 @@ int run_shell(const char *dir, const char *command, struct str *said);
 /* ... which must succeed without a word. */
 void run_silent(const char *dir, const char *command);
 
+/* Input of a scan that is in memory: pread and ctx. */
+struct memory {
+	const char *p;
+	size_t size;
+};
+int read_memory(void *ctx, void *buf, size_t n, uint64_t offset, size_t *got,
+		struct error *err);
+
 /* Bytes of a file of the sample, from its path and size alone. */
 void sample_bytes(const char *path, uint64_t size, struct str *out);
 /* Adds a file with those bytes to the repo; lfs: named by its SHA-256. */

@@ -78,6 +78,11 @@ static void parse(struct lock *l, const char *text)
 		fail_msg("%s: %s", text, err.msg);
 }
 
+static void add_line(void *ctx, const char *line)
+{
+	strlist_add(ctx, line);
+}
+
 static void test_cases(void **state)
 {
 	(void)state;
@@ -90,7 +95,7 @@ static void test_cases(void **state)
 
 		parse(&from, cases[i].from);
 		parse(&to, cases[i].to);
-		count = lock_diff(&from, &to, &out);
+		count = lock_diff_each(&from, &to, add_line, &out);
 		assert_int_equal(count, out.count);
 		for (size_t k = 0; k < out.count; k++)
 			str_addf(&got, "%s%s", k ? "|" : "", out.items[k]);
