@@ -55,13 +55,13 @@ int space_nearest(const char *dir, char **out, struct error *err)
 	char *path CLEANUP(free_ptr) = xstrdup(dir);
 	struct stat st;
 
-	/* mostly to a disk that is not mounted */
-	if (stat(path, &st) && errno == ENOENT && !lstat(path, &st))
-		return err_sys(err, ENOENT, "%s is a link that leads nowhere",
-			       path);
 	while (stat(path, &st)) {
 		char *slash = strrchr(path, '/');
 
+		/* mostly to a disk that is not mounted */
+		if (errno == ENOENT && !lstat(path, &st))
+			return err_sys(err, ENOENT,
+				       "%s is a link that leads nowhere", path);
 		if (errno != ENOENT || !*path || !strcmp(path, "/") ||
 		    !strcmp(path, "."))
 			return err_sys(err, errno, "%s", dir);

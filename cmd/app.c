@@ -1,6 +1,7 @@
 #include "cmd/app.h"
 
 #include "base/mem.h"
+#include "bundle/space.h"
 #include "cmd/text.h"
 
 #include <errno.h>
@@ -106,6 +107,21 @@ void app_text(struct app *app, const struct str *text)
 	app_json_end(app, &w);
 }
 
+/* What makes a cache that is not there: nothing of ours, behind a link that leads nowhere. */
+static int hint_store(const char *root, struct error *err)
+{
+	char *nearest CLEANUP(free_ptr) = NULL;
+	struct error why = { 0 };
+
+	if (space_nearest(root, &nearest, &why) != 0)
+		return err_hint(err,
+				"%s; mount or make what it leads to, or "
+				"--cache names another",
+				why.msg);
+	return err_hint(err, "itts-pack fetch or itts-pack install makes it, "
+			     "--cache names another");
+}
+
 int app_open_store(struct app *app, bool create, struct hfcache **out,
 		   struct error *err)
 {
@@ -114,11 +130,8 @@ int app_open_store(struct app *app, bool create, struct hfcache **out,
 	if (config_cache(app->env, app->options, &root, err) != 0)
 		return -1;
 	if (hfcache_open(out, root.ptr, create, err) != 0)
-		return err->code == ERR_NOT_FOUND
-			       ? err_hint(err, "itts-pack fetch or itts-pack "
-					       "install makes it, --cache "
-					       "names another")
-			       : -1;
+		return err->code == ERR_NOT_FOUND ? hint_store(root.ptr, err)
+						  : -1;
 	if (app->options->verbose)
 		event_info(&app->sink, "cache: %s", hfcache_root(*out));
 	return 0;

@@ -161,6 +161,21 @@ kernels() { # a kind of repository of newer clients, or one that is still to com
 	expect 0 itts ls --cache "$K" --json
 	same "$(jq -r '.strangers | sort | join(" ")' "$T/out")" "kernels--org--file models--a--b--c x--y"
 }
+nowhere() { # as when the disk with the cache is not mounted: nothing of ours makes it
+	local command
+	ln -s "$T/unmounted" "$T/home-link"
+	cp -a "$G" "$T/n"
+	for command in ls du gc verify inventory "rm gpt2" repair "export gpt2 -o $T/n.tar"; do
+		# shellcheck disable=SC2086
+		HF_HOME=$T/home-link expect 6 itts $command
+		says "home-link is a link that leads nowhere"
+		says "mount or make what it leads to, or --cache names another"
+		not grep -F "makes it" "$T/err"
+	done
+	HF_HOME=$T/home-link expect 3 itts import "$T/n"
+	says "home-link is a link that leads nowhere"
+	test ! -e "$T/unmounted"
+}
 
 check "ls, du, verify, repair change nothing" looks
 check "kinds of repositories that only other clients know" kernels
@@ -168,4 +183,5 @@ check "gc finds nothing to delete" cleans
 check "damage is found and mended" mends
 check "export and import" carries
 check "read-only caches" read_only
+check "a cache behind a link that leads nowhere" nowhere
 finish
