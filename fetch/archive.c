@@ -22,7 +22,8 @@ struct walk {
 	const char *strip; /* or NULL */
 	const struct archive_visitor *visitor;
 	const struct cancel *cancel;
-	struct strlist names;
+	struct arena own, *strings; /* own, unless the visitor has some */
+	struct twins names;	    /* of the files, in strings */
 	size_t entries, name_bytes;
 	uint64_t bytes, limit;
 	char *buf;
@@ -31,7 +32,8 @@ struct walk {
 static void walk_release(struct walk *w)
 {
 	tar_reader_close(&w->reader);
-	strlist_release(&w->names);
+	twins_release(&w->names);
+	arena_release(&w->own);
 	free_ptr(&w->buf);
 }
 
@@ -105,8 +107,8 @@ static int pass_bytes(struct walk *w, const struct tar_member *m,
 	return w->visitor->end(w->visitor->ctx, err);
 }
 
-static int take_file(struct walk *w, const struct tar_member *m,
-		     const char *path, struct error *err)
+static int take_file(struct walk *w, const struct tar_member *m, char *path,
+		     struct error *err)
 {
 	size_t n = w->strip ? strlen(w->strip) : 0;
 	int wanted;
@@ -122,27 +124,24 @@ static int take_file(struct walk *w, const struct tar_member *m,
 static int take_entry(struct walk *w, const struct tar_member *m,
 		      struct error *err)
 {
-	char *path CLEANUP(free_ptr) = NULL;
+	char *path CLEANUP(free_ptr) = NULL, *kept;
 
 	if (check_limits(w, m, err) < 0 ||
 	    path_of_entry(&path, m->path, err) < 0 || check_type(m, err) < 0)
 		return -1;
 	if (!path || m->type == TAR_DIR)
 		return 0;
-	if (take_file(w, m, path, err) < 0)
+	kept = arena_strdup(w->strings, path);
+	if (take_file(w, m, kept, err) < 0)
 		return -1;
-	strlist_take(&w->names, take_ptr(path));
+	twins_add(&w->names, kept);
 	return 0;
 }
 
 /* Each name once, also where case does not count, and no file is a directory. */
-static int check_names(const struct walk *w, struct error *err)
+static int check_names(struct walk *w, struct error *err)
 {
-	struct twins t CLEANUP(twins_release) = TWINS_INIT;
-
-	for (size_t i = 0; i < w->names.count; i++)
-		twins_add(&t, w->names.items[i]);
-	if (twins_check(&t, err) == 0)
+	if (twins_check(&w->names, err) == 0)
 		return 0;
 	err->code = ERR_UNSAFE;
 	return -1;
@@ -161,6 +160,7 @@ int archive_walk(int fd, const char *strip, const struct archive_visitor *v,
 	if (lseek(fd, 0, SEEK_SET) < 0 || fstat(fd, &st) != 0)
 		return err_sys(err, errno, "cannot be read");
 	w.limit = limit_of((uint64_t)st.st_size);
+	w.strings = v->strings ? v->strings : &w.own;
 	w.buf = xmalloc(PIECE);
 	if (tar_open_archive(&w.reader, fd, err) < 0)
 		return -1;
@@ -184,15 +184,14 @@ static void listing_release(struct listing *l)
 	digest_free(&l->sum);
 }
 
-static int list_begin(void *ctx, const char *path, uint64_t size,
-		      struct error *err)
+static int list_begin(void *ctx, char *path, uint64_t size, struct error *err)
 {
 	struct listing *l = ctx;
 
 	if (l->repo->file_count == LOCK_MAX_FILES)
 		return err_set(err, ERR_FORMAT, "more than %d files",
 			       LOCK_MAX_FILES);
-	lock_add_file(l->repo, path)->size = size;
+	lock_take_file(l->repo, path)->size = size;
 	digest_free(&l->sum);
 	l->sum = digest_begin(DIGEST_SHA256, size);
 	return 1;
@@ -229,8 +228,8 @@ int archive_list(int fd, const char *strip, const struct cancel *cancel,
 		 struct lock_repo *repo, struct error *err)
 {
 	struct listing l CLEANUP(listing_release) = { .repo = repo };
-	const struct archive_visitor v = { list_begin, list_bytes, list_end,
-					   &l };
+	const struct archive_visitor v = { list_begin, list_bytes, list_end, &l,
+					   &repo->strings };
 
 	if (archive_walk(fd, strip, &v, cancel, err) < 0)
 		return -1;

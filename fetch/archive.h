@@ -21,11 +21,13 @@
 /* What is done with each regular file, named without strip. */
 struct archive_visitor {
 	/* 1: its bytes are wanted, 0: not; then neither of the others is called */
-	int (*begin)(void *ctx, const char *path, uint64_t size,
-		     struct error *err);
+	int (*begin)(void *ctx, char *path, uint64_t size, struct error *err);
 	int (*bytes)(void *ctx, const void *p, size_t n, struct error *err);
 	int (*end)(void *ctx, struct error *err); /* all of size have come */
 	void *ctx;
+	struct arena
+		*strings; /* where the paths stay; NULL: only as long as the
+				* walk goes on */
 };
 
 /* Reads fd from its start. ERR_UNSAFE: a name that leads out, an entry that is

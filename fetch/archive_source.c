@@ -44,17 +44,16 @@ static struct lock_file *as_file(struct lock *l, const struct lock_repo *repo)
 	return f;
 }
 
-/* Whole and right; *fd is the caller's. */
+/* Whole and right; *fd is the caller's. stats: of its download. */
 static int bring(struct hub *h, struct hfcache *store,
 		 const struct lock_repo *repo, const struct download_options *o,
-		 int *fd, struct error *err)
+		 struct download_stats *stats, int *fd, struct error *err)
 {
 	struct lock l CLEANUP(lock_release) = { 0 };
 	const struct lock_file *file = as_file(&l, repo);
-	struct download_stats stats;
 
 	for (unsigned try = 1;; try++) {
-		if (download_lock(h, store, &l, o, &stats, err) < 0)
+		if (download_lock(h, store, &l, o, stats, err) < 0)
 			return -1;
 		if (hfcache_blob_open(store, &l.repos[0], file, fd, err) == 0)
 			return 0;
@@ -73,6 +72,7 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 {
 	char *name CLEANUP(free_ptr) = archive_name(&m->archive);
 	struct download_options own = *o;
+	struct download_stats stats;
 	struct cancel in_time;
 	int fd CLEANUP(close_fd) = -1;
 
@@ -83,7 +83,7 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 	if (repo->archive.size == UINT64_MAX &&
 	    plain_size(h, m->archive.url, name, &repo->archive.size, err) < 0)
 		return err_wrap(err, "%s", m->id);
-	if (bring(h, store, repo, &own, &fd, err) < 0)
+	if (bring(h, store, repo, &own, &stats, &fd, err) < 0)
 		return -1;
 	in_time = http_in_time(h->http);
 	if (archive_list(fd, m->archive.strip, &in_time, repo, err) < 0) {
@@ -208,8 +208,7 @@ static bool is_done(const struct unpack *u, const struct plan_blob *b)
 	return b->state == BLOB_OK;
 }
 
-static int unpack_begin(void *ctx, const char *path, uint64_t size,
-			struct error *err)
+static int unpack_begin(void *ctx, char *path, uint64_t size, struct error *err)
 {
 	struct unpack *u = ctx;
 	struct lock_file *f = lock_find_file(u->repo, path);
@@ -323,7 +322,7 @@ static int all_found(const struct unpack *u, struct error *err)
 static int unpack(struct unpack *u, int fd, struct error *err)
 {
 	const struct archive_visitor v = { unpack_begin, unpack_bytes,
-					   unpack_end, u };
+					   unpack_end, u, NULL };
 	const struct http *http = u->fill->hub->http;
 	const struct cancel in_time = http_in_time(http);
 	struct event plan = { .type = EVENT_PLAN,
@@ -345,11 +344,15 @@ static int fill_repo(struct unpack *u, struct error *err)
 	const struct archive_fill *f = u->fill;
 	struct download_options o = *f->options;
 	char *name CLEANUP(free_ptr) = archive_name(&u->repo->archive);
+	struct download_stats stats;
 	int fd CLEANUP(close_fd) = -1;
+	int rc;
 
 	o.nameless = true;
-	if (bring(f->hub, f->store, u->repo, &o, &fd, err) < 0 ||
-	    check_space(u, err) < 0)
+	rc = bring(f->hub, f->store, u->repo, &o, &stats, &fd, err);
+	f->stats->wasted_bytes += stats.wasted_bytes;
+	f->stats->retries += stats.retries;
+	if (rc < 0 || check_space(u, err) < 0)
 		return -1;
 	if (unpack(u, fd, err) < 0)
 		return err_wrap(err, "%s %s", u->repo->id, name);

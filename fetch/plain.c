@@ -73,19 +73,34 @@ int plain_size(struct hub *h, const char *url, const char *name, uint64_t *out,
 	return 0;
 }
 
+static void put_line(const struct lock_file *f, struct str *line)
+{
+	char hex[DIGEST_HEX_MAX];
+
+	str_clear(line);
+	str_addf(line, "%s %llu %s\n", digest_hex(&f->sha256, hex),
+		 (unsigned long long)f->size, f->path);
+}
+
+/* Of a text that is never in memory as a whole: its length comes first. */
 void plain_commit(struct lock_repo *repo)
 {
-	struct str text CLEANUP(str_release) = STR_INIT;
+	struct str line CLEANUP(str_release) = STR_INIT;
 	char hex[DIGEST_HEX_MAX];
+	struct digest_ctx *sum;
 	struct digest d;
+	uint64_t len = 0;
 
 	for (size_t i = 0; i < repo->file_count; i++) {
-		const struct lock_file *f = &repo->files[i];
-
-		str_addf(&text, "%s %llu %s\n", digest_hex(&f->sha256, hex),
-			 (unsigned long long)f->size, f->path);
+		put_line(&repo->files[i], &line);
+		len += line.len;
 	}
-	digest_buf(DIGEST_GIT_SHA1, text.ptr, text.len, &d);
+	sum = digest_begin(DIGEST_GIT_SHA1, len);
+	for (size_t i = 0; i < repo->file_count; i++) {
+		put_line(&repo->files[i], &line);
+		digest_update(sum, line.ptr, line.len);
+	}
+	digest_end(&sum, &d);
 	memcpy(repo->commit, digest_hex(&d, hex), sizeof(repo->commit));
 }
 

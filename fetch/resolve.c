@@ -255,10 +255,9 @@ static char *copy_or_null(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
-static void add_file(struct lock_repo *repo, const struct manifest_model *m,
-		     const struct lock_file *listed)
+static struct lock_file *copy_file(struct lock_repo *repo,
+				   const struct lock_file *listed)
 {
-	struct strlist views CLEANUP(strlist_release) = { 0 };
 	struct lock_file *file = lock_add_file(repo, listed->path);
 
 	file->size = listed->size;
@@ -266,14 +265,55 @@ static void add_file(struct lock_repo *repo, const struct manifest_model *m,
 	file->sha256 = listed->sha256;
 	if (listed->url)
 		lock_file_set_url(repo, file, listed->url);
-	manifest_place(m, listed->path, &views);
+	return file;
+}
+
+static void add_views(struct lock_repo *repo, struct lock_file *file,
+		      const struct manifest_model *m)
+{
+	struct strlist views CLEANUP(strlist_release) = { 0 };
+
+	manifest_place(m, file->path, &views);
 	for (size_t i = 0; i < views.count; i++)
 		lock_file_add_view(repo, file, views.items[i]);
 }
 
+/* The selected files of the listing, which is used up: as they are, without a second
+ * copy, unless most of it would be kept in memory for nothing. */
+static void add_files(const struct resolver *r, struct lock_repo *repo,
+		      const struct manifest_model *m, struct lock_repo *listing,
+		      size_t selected)
+{
+	struct lock_file *from = listing->files;
+	size_t count = listing->file_count;
+
+	if (selected >= count / 2) {
+		repo->files = take_ptr(listing->files);
+		repo->file_cap = listing->file_cap;
+		repo->strings = listing->strings;
+		listing->strings = (struct arena){ 0 };
+		listing->file_count = listing->file_cap = 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct lock_file *f;
+
+		if (!manifest_selects(m, r->groups, from[i].path))
+			continue;
+		if (repo->files == from) {
+			f = &from[repo->file_count++];
+			*f = from[i];
+		} else {
+			f = copy_file(repo, &from[i]);
+		}
+		add_views(repo, f, m);
+	}
+	lock_trim(repo);
+}
+
 static const struct lock_repo *add_repo(struct resolver *r,
 					const struct manifest_model *m,
-					const struct lock_repo *listing)
+					struct lock_repo *listing,
+					size_t selected)
 {
 	struct lock_repo *repo = lock_add_repo(r->out);
 
@@ -290,10 +330,8 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	repo->notice = copy_or_null(m->notice);
 	repo->hub_view = copy_or_null(m->hub_view);
 	mirrors_copy(&repo->mirrors, &m->mirrors);
-	for (size_t i = 0; i < listing->file_count; i++)
-		if (manifest_selects(m, r->groups, listing->files[i].path))
-			add_file(repo, m, &listing->files[i]);
-	repo->complete = repo->file_count == listing->file_count;
+	repo->complete = selected == listing->file_count;
+	add_files(r, repo, m, listing, selected);
 	return repo;
 }
 
@@ -399,7 +437,8 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 			 struct error *err)
 {
 	struct lock listing CLEANUP(lock_release) = { 0 };
-	const struct lock_repo *listed;
+	struct lock_repo *listed;
+	size_t selected;
 
 	if (!manifest_model_is_on(m, r->groups))
 		return 0;
@@ -415,9 +454,10 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 			       "%s: no file of commit %s matches the patterns",
 			       m->id, listed->commit);
 	/* or all of it belongs to groups that are off */
-	if (count_selected(r, m, listed, false) == 0)
+	selected = count_selected(r, m, listed, false);
+	if (selected == 0)
 		return 0;
-	return check_pins(r, add_repo(r, m, listed), m, err);
+	return check_pins(r, add_repo(r, m, listed, selected), m, err);
 }
 
 /* --- all models ------------------------------------------------------------- */

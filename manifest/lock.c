@@ -59,12 +59,17 @@ struct lock_repo *lock_add_repo(struct lock *l)
 
 struct lock_file *lock_add_file(struct lock_repo *r, const char *path)
 {
+	return lock_take_file(r, arena_strdup(&r->strings, path));
+}
+
+struct lock_file *lock_take_file(struct lock_repo *r, char *path)
+{
 	struct lock_file *f;
 
 	r->files = xgrow(r->files, &r->file_cap, r->file_count + 1,
 			 sizeof(*r->files));
 	f = &r->files[r->file_count++];
-	*f = (struct lock_file){ .path = arena_strdup(&r->strings, path) };
+	*f = (struct lock_file){ .path = path };
 	return f;
 }
 

@@ -89,6 +89,8 @@ void lock_release(struct lock *l);			    /* CLEANUP */
 struct lock_repo *lock_add_repo(struct lock *l); /* zeroed, borrowed */
 struct lock_file *lock_add_file(struct lock_repo *r,
 				const char *path); /* copies path */
+/* The same of a path that is in r->strings already. */
+struct lock_file *lock_take_file(struct lock_repo *r, char *path);
 void lock_file_set_url(struct lock_repo *r, struct lock_file *f,
 		       const char *url); /* copies */
 void lock_file_add_view(struct lock_repo *r, struct lock_file *f,
