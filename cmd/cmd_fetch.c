@@ -55,6 +55,7 @@ static void put_sources(struct json_writer *j, const struct hub *h)
 		json_put_kv(j, "endpoint", h->endpoints[i].name);
 		json_put_kv(j, "origin", h->endpoints[i].origin);
 		json_put_kv_u64(j, "received_bytes", h->endpoints[i].bytes);
+		json_put_kv_u64(j, "wasted_bytes", h->endpoints[i].wasted);
 		json_put_kv_bool(j, "dropped", h->endpoints[i].dropped);
 		json_end_object(j);
 	}
@@ -211,6 +212,13 @@ static int dry_text(struct app *app, struct work *w,
 	return 0;
 }
 
+/* What came while the hub was asked what there is belongs to no file. */
+static void forget_answers(struct hub *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		h->endpoints[i].bytes = h->endpoints[i].wasted = 0;
+}
+
 static int run(struct app *app, struct error *err)
 {
 	struct work w CLEANUP(work_release) = WORK_INIT;
@@ -228,6 +236,7 @@ static int run(struct app *app, struct error *err)
 	if (app->options->dry_run)
 		return app->options->json ? dry_json(app, &w, &o, err)
 					  : dry_text(app, &w, &o, err);
+	forget_answers(&w.net.hub);
 	if (download_lock(&w.net.hub, w.store, &w.lock, &o, &s, err) != 0)
 		return net_advise(&w.net, err);
 	if (app->options->json) {

@@ -34,7 +34,8 @@ struct download_stats {
 	uint64_t got_files,
 		got_bytes;	/* fetched now, without what was resumed */
 	uint64_t resumed_bytes; /* left by an earlier run and used */
-	uint64_t wasted_bytes;	/* received and thrown away */
+	uint64_t wasted_bytes;	/* received and thrown away: what came is in
+				 * got_bytes, or here, or was left to a later run */
 	uint64_t retries;
 	uint64_t failed_files;
 };

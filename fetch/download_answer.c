@@ -82,6 +82,7 @@ static int take_all(struct lane *l, const struct http_response *res,
 	case LANE_RANGE:
 		l->source->streams = true;
 		lane_give_back(l);
+		lane_waste(l, l->loose);
 		l->run = (struct segment){ 0, 0 };
 		l->kind = LANE_STREAM;
 		l->pos = 0;
@@ -198,15 +199,16 @@ static bool writes(const struct lane *l, uint32_t i)
 static int end_block(struct lane *l, uint32_t i, struct error *err)
 {
 	struct job *j = l->job;
+	uint64_t len = journal_block_len(blocks_journal(j->blocks), i);
 
 	if (l->kind == LANE_COPY)
 		return repair_take_copy(l, i, xxh64_end(&l->sum), err);
 	if (!writes(l, i)) {
-		j->common->stats->wasted_bytes += journal_block_len(
-			blocks_journal(j->blocks), i);
+		lane_waste(l, len);
 		return 0;
 	}
-	segments_have(&j->segments, i);
+	job_have_block(j, i, job_index(j, l->endpoint));
+	l->loose -= len;
 	return blocks_done(j->blocks, i, xxh64_end(&l->sum), l->source->id,
 			   err);
 }
@@ -241,10 +243,8 @@ static int take_blocks(struct lane *l, const unsigned char *p, size_t n,
 		size_t k;
 
 		/* the end may have come nearer since it was asked for */
-		if (l->pos >= l->end) {
-			l->job->common->stats->wasted_bytes += n;
+		if (l->pos >= l->end)
 			return err_set(err, ERR_CANCELLED, "enough");
-		}
 		room = room < l->end - l->pos ? room : l->end - l->pos;
 		k = n < room ? n : (size_t)room;
 		if (take_bytes(l, p, k, err) < 0)
@@ -264,12 +264,13 @@ int answer_body(void *ctx, const void *bytes, size_t n, struct error *err)
 	if (l->foreign)
 		return peek(l, p, n, err);
 	l->got += n;
+	l->loose += n;
 	pace_count(&j->common->endpoints[job_index(j, l->endpoint)].pace, n);
 	if (l->skip > 0) {
 		size_t k = n < l->skip ? n : (size_t)l->skip;
 
 		l->skip -= k;
-		j->common->stats->wasted_bytes += k;
+		lane_waste(l, k);
 		p += k;
 		n -= k;
 	}
@@ -280,6 +281,8 @@ int answer_body(void *ctx, const void *bytes, size_t n, struct error *err)
 		return -1;
 	} else {
 		l->pos += n;
+		l->source->held += n;
+		l->loose -= n;
 	}
 	job_tell_progress(j);
 	return 0;

@@ -77,6 +77,15 @@ static void drop_lanes(struct job *j, const struct hub_endpoint *only)
 	}
 }
 
+/* Small: what is in the part will not be in the file. */
+static void waste_part(struct job *j)
+{
+	for (size_t i = 0; j->sources && i < j->common->hub->count; i++) {
+		job_waste(j, i, j->sources[i].held);
+		j->sources[i].held = 0;
+	}
+}
+
 static void release_sources(struct job *j)
 {
 	for (size_t i = 0; j->sources && i < j->common->hub->count; i++)
@@ -88,11 +97,13 @@ void job_release(struct job *j)
 {
 	if (j->state != JOB_UNUSED) {
 		drop_lanes(j, NULL);
+		waste_part(j);
 		http_hold(j->common->hub->http, -1);
 	}
 	repair_release(j);
 	release_sources(j);
 	segments_release(&j->segments);
+	free_ptr(&j->senders);
 	blocks_close(&j->blocks);
 	hfcache_part_close(&j->part);
 	free_ptr(&j->name);
@@ -134,6 +145,12 @@ void job_end(struct job *j, const struct error *err)
 size_t job_index(const struct job *j, const struct hub_endpoint *e)
 {
 	return (size_t)(e - j->common->hub->endpoints);
+}
+
+void job_waste(const struct job *j, size_t endpoint, uint64_t bytes)
+{
+	j->common->hub->endpoints[endpoint].wasted += bytes;
+	j->common->stats->wasted_bytes += bytes;
 }
 
 bool job_may_use(const struct job *j, size_t endpoint)
@@ -263,7 +280,7 @@ static int reopen_part(struct job *j, struct error *err)
 
 int job_restart_part(struct job *j, struct error *err)
 {
-	j->common->stats->wasted_bytes += j->part.offset;
+	waste_part(j);
 	j->mixed = false;
 	return hfcache_part_restart(&j->part, err);
 }
@@ -275,7 +292,7 @@ static void wrong_bytes(struct job *j, struct hub_endpoint *from,
 {
 	struct error err = { .code = ERR_NONE };
 
-	j->common->stats->wasted_bytes += j->blob->file->size;
+	waste_part(j);
 	if (reopen_part(j, &err) < 0) {
 		job_end(j, &err);
 	} else if (j->mixed && !j->restarted) {
@@ -289,6 +306,16 @@ static void wrong_bytes(struct job *j, struct hub_endpoint *from,
 	}
 }
 
+/* It only waits for its name. */
+static void keep_part(struct job *j)
+{
+	const struct error none = { .code = ERR_NONE };
+
+	for (size_t i = 0; i < j->common->hub->count; i++)
+		j->sources[i].held = 0;
+	end_with(j, &none, true);
+}
+
 void job_small_complete(struct job *j, struct hub_endpoint *from)
 {
 	struct error err = { .code = ERR_NONE };
@@ -299,7 +326,7 @@ void job_small_complete(struct job *j, struct hub_endpoint *from)
 	else if (rc < 0)
 		job_end(j, &err);
 	else
-		end_with(j, &err, true);
+		keep_part(j);
 }
 
 /* --- large files -------------------------------------------------------------- */
@@ -310,6 +337,26 @@ uint64_t job_block_at(const struct job *j, uint64_t pos, uint32_t *block)
 
 	*block = (uint32_t)(pos / size);
 	return *block * size;
+}
+
+/* A block that is there has come in vain, in this run or an earlier one. */
+static void waste_block(struct job *j, uint32_t i)
+{
+	uint64_t len = journal_block_len(blocks_journal(j->blocks), i);
+
+	if (j->senders[i])
+		job_waste(j, j->senders[i] - 1, len);
+	else
+		j->resumed -= len;
+	j->senders[i] = 0;
+}
+
+void job_have_block(struct job *j, uint32_t i, size_t endpoint)
+{
+	if (j->segments.state[i] == SEGMENT_HAVE)
+		waste_block(j, i);
+	j->senders[i] = (uint32_t)endpoint + 1;
+	segments_have(&j->segments, i);
 }
 
 int job_forget_source(struct job *j, const struct job_source *s,
@@ -324,7 +371,7 @@ int job_forget_source(struct job *j, const struct job_source *s,
 		if (!journal->blocks[i].have ||
 		    journal->blocks[i].source != s->id)
 			continue;
-		j->common->stats->wasted_bytes += journal_block_len(journal, i);
+		waste_block(j, i);
 		segments_lose(&j->segments, i);
 		if (blocks_lose(j->blocks, i, err) < 0)
 			return -1;
@@ -344,6 +391,7 @@ static void begin_filling(struct job *j)
 	const struct journal *journal = blocks_journal(j->blocks);
 
 	segments_init(&j->segments, journal->count);
+	j->senders = xcalloc(journal->count, sizeof(*j->senders));
 	for (uint32_t i = 0; i < journal->count; i++)
 		if (journal->blocks[i].have) {
 			segments_have(&j->segments, i);

@@ -32,7 +32,7 @@ struct job_end {
 	struct plan_blob *blob;
 	unsigned id;
 	const char *source; /* origin of the endpoint that came last, or NULL */
-	uint64_t resumed;   /* bytes that an earlier run had left */
+	uint64_t resumed;   /* bytes of it that an earlier run had left */
 	bool in_batch;	    /* right, but without its name until a flush */
 };
 
@@ -75,6 +75,7 @@ struct job_source {
 	char *direct; /* where a redirect led to, NULL: ask the endpoint */
 	char validator[256]; /* strong ETag of what it sends, or "" */
 	uint32_t id;	     /* in the journal; valid once open */
+	uint64_t held;	     /* bytes of it in the part of a small file */
 };
 
 /* After a wrong digest: all blocks that one endpoint has not sent are asked of it;
@@ -110,8 +111,10 @@ struct job {
 	bool mixed;		  /* small: bytes of several answers */
 	struct blocks *blocks;	  /* large files */
 	struct segments segments;
+	uint32_t
+		*senders; /* who sent a block in this run: endpoint + 1, or 0 */
 	struct job_repair repair;
-	uint64_t resumed; /* bytes that an earlier run left */
+	uint64_t resumed; /* bytes that an earlier run left and that are used */
 	uint64_t told_ms; /* last PROGRESS */
 };
 
@@ -147,6 +150,10 @@ void job_end(struct job *j, const struct error *err);
 void job_tell(const struct job *j, enum event_type type, const char *text,
 	      unsigned delay_ms);
 void job_tell_progress(struct job *j); /* at most ten times a second */
+/* Bytes that this endpoint sent are of no use. */
+void job_waste(const struct job *j, size_t endpoint, uint64_t bytes);
+/* Large: block i has come from this endpoint; what stood there was in vain. */
+void job_have_block(struct job *j, uint32_t i, size_t endpoint);
 /* A small file has come whole. */
 void job_small_complete(struct job *j, struct hub_endpoint *from);
 /* Small: forgets all bytes. */

@@ -9,6 +9,7 @@
 #include "fetch/endpoint.h"
 #include "fetch/retry.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define CREDIT	   (64u << 10) /* progress that earns new attempts */
@@ -85,10 +86,18 @@ void lane_give_back(struct lane *l)
 	segments_give_back(&l->job->segments, rest);
 }
 
+void lane_waste(struct lane *l, uint64_t bytes)
+{
+	assert(bytes <= l->loose);
+	l->loose -= bytes;
+	job_waste(l->job, job_index(l->job, l->endpoint), bytes);
+}
+
 void lane_release(struct lane *l)
 {
 	struct job *j = l->job;
 
+	lane_waste(l, l->loose);
 	renew_release(l);
 	if (l->kind == LANE_COPY)
 		repair_give_back(l);
@@ -111,10 +120,6 @@ void lane_abandon(struct lane *l)
 	/* what came of its request came, if in vain; a request that ends says it
 	 * itself */
 	l->endpoint->bytes += l->got;
-	/* the last block is whole at the end of the file */
-	if (j->blocks && l->pos < j->blob->file->size)
-		j->common->stats->wasted_bytes +=
-			l->pos % blocks_journal(j->blocks)->block_size;
 	lane_release(l);
 }
 
@@ -404,6 +409,9 @@ static void on_done(void *ctx, const struct http_response *res,
 	struct error err = *raw;
 
 	l->endpoint->bytes += res->body_bytes;
+	/* what was no part of the file */
+	job_waste(l->job, job_index(l->job, l->endpoint),
+		  res->body_bytes - l->got);
 	answer_judge(l, res, &err);
 	if (l->got > 0)
 		reach_answered(&c->reach, res->url);
@@ -436,14 +444,27 @@ static void pass_over(struct lane *l)
 	}
 }
 
+/* Bytes of the block at pos that the next answer need not bring. */
+static uint64_t begun(const struct lane *l)
+{
+	if (l->kind != LANE_RANGE && l->kind != LANE_COPY)
+		return 0;
+	return l->pos % blocks_journal(l->job->blocks)->block_size;
+}
+
 static void set_range(struct lane *l, struct http_request *rq)
 {
 	uint64_t size = l->job->blob->file->size;
 
+	lane_waste(l, l->loose - begun(l));
 	l->from = l->pos;
 	l->to = l->end;
-	if (l->kind == LANE_STREAM)
+	if (l->kind == LANE_STREAM) {
+		/* the block that it was at is whoever's gets there */
+		lane_give_back(l);
+		l->own = false;
 		l->from = l->pos = 0;
+	}
 	if (l->kind == LANE_SMALL && l->source->streams)
 		l->from = 0;
 	if (l->kind == LANE_STREAM || (l->from == 0 && l->to == size))

@@ -43,8 +43,9 @@ struct lane {
 	struct xxh64 sum;		       /* of the block at pos so far */
 	unsigned char *buffer;		       /* COPY: the same bytes */
 	uint64_t asked_ms, began_ms, block_ms; /* request, first byte, block */
-	uint64_t got;		      /* bytes of the running request */
-	unsigned turn;		      /* of the link that it was sent to */
+	uint64_t got;	/* bytes of the running request */
+	uint64_t loose; /* that came and are in no block or part yet */
+	unsigned turn;	/* of the link that it was sent to */
 	struct lane_renewal *renewal; /* download_renew.c */
 };
 
@@ -61,6 +62,8 @@ void lane_abandon(struct lane *l);
 /* Blocks that it holds and has not brought are free again; those before pos are
  * others' by now, if they are anybody's. */
 void lane_give_back(struct lane *l);
+/* So many of its loose bytes came in vain. */
+void lane_waste(struct lane *l, uint64_t bytes);
 /* No more than to the end of the block that it is at. */
 void lane_shorten(struct lane *l);
 

@@ -130,7 +130,8 @@ static int put(struct lane *l, uint32_t i, uint64_t sum, struct error *err)
 	if (blocks_write(j->blocks, i * journal->block_size, l->buffer,
 			 (size_t)journal_block_len(journal, i), err) < 0)
 		return -1;
-	segments_have(&j->segments, i);
+	job_have_block(j, i, job_index(j, l->endpoint));
+	l->loose -= journal_block_len(journal, i);
 	return blocks_done(j->blocks, i, sum, l->source->id, err);
 }
 
@@ -144,7 +145,7 @@ int repair_take_copy(struct lane *l, uint32_t i, uint64_t sum,
 
 	if (b->have && (!r->on || b->sum == sum)) {
 		/* as it was, or it was here first */
-		j->common->stats->wasted_bytes += journal_block_len(journal, i);
+		lane_waste(l, journal_block_len(journal, i));
 	} else {
 		if (r->on)
 			r->was[i] = b->source + 1;

@@ -37,7 +37,8 @@ struct hub_endpoint {
 		failures; /* files given up for want of a connection, in a row */
 	unsigned lies;	  /* wrong bytes, lengths, pages instead of files */
 	bool dropped;	  /* for this run: it lied, or is not reachable */
-	uint64_t bytes;	  /* received from it */
+	uint64_t bytes;	  /* received from it, answers to questions as well */
+	uint64_t wasted;  /* of these, bytes of files that are in no file */
 };
 
 /* Where single bytes are: plain URLs, objects of Git LFS. */

@@ -40,7 +40,9 @@ nothing_twice() {
 	same "$(requests hub GET resolve)" 0
 }
 partial_listing() { # a part of a commit: no listing that would promise all of it
-	expect 0 itts fetch acme/voice --include '*.json' --endpoint "$hub" --cache "$T/c2"
+	expect 0 itts fetch acme/voice --include '*.json' --endpoint "$hub" --cache "$T/c2" --json
+	# what the hub answers when it is asked what there is, is no file's
+	jq -e '.sources[0].received_bytes == .downloaded_bytes + .wasted_bytes' "$T/out"
 	test ! -e "$T/c2/models--acme--voice/trees/$A.json"
 	test ! -e "$T/c2/models--acme--voice/blobs/$(basename "$(blob mid.pt)")"
 }

@@ -164,6 +164,7 @@ whole_way() {
 		first=$(jq -r '.repos[0].commit' "$T/lock.json")
 		expect 0 itts fetch --lock "$T/lock.json" --endpoint $NOBODY --cache "$T/c-$kind" --json
 		jq -e '.downloaded_files == 4 and .downloaded_bytes == 3020009' "$T/out"
+		jq -e "([.sources[] | .received_bytes - .wasted_bytes] | add) == $(stat -c %s "$T/www/voc.$kind")" "$T/out"
 		right "$T/c-$kind"
 	done
 }

@@ -13,8 +13,9 @@ is how many answers were under way when this one began, itself counted.
     fault    further keys
     status   status, headers {}, body          instead of the answer
     drop                                       no answer at all
-    cut      after, or at                      connection ends after so many bytes,
-                                               or before that byte of the file
+    cut      after, or at; whole               connection ends after so many bytes,
+                                               or before that byte of the file; whole:
+                                               Range is ignored, too
     stall    after, or at; seconds             silence, then the end
     slow     rate                              bytes a second
     flip     at                                one bit of that byte of the file
@@ -212,7 +213,7 @@ class FaultHandler(Handler):
         self.cut()
 
     def break_off(self, rule, body, seconds):
-        answer = self.right(body)
+        answer = self.right(body, None if rule.get("whole") else "as asked")
         after = rule["at"] - offset(answer) if "at" in rule else rule["after"]
         if "at" in rule and not 0 <= after < len(answer.body):
             return self.deliver(answer, None)

@@ -80,6 +80,10 @@ class Fault(unittest.TestCase):
                 self.get(Range="bytes=%d-" % begin)
             self.assertEqual(e.exception.partial, DATA[begin:1000])
         self.assertEqual(self.get(Range="bytes=1001-").body, DATA[1001:])
+        self.rule("cut", at=1000, whole=True)
+        with self.assertRaises(http.client.IncompleteRead) as e:
+            self.get(Range="bytes=1001-")
+        self.assertEqual(e.exception.partial, DATA[:1000])
 
     def test_other(self):
         self.rule("other", count=1)

@@ -112,14 +112,32 @@ int fixture_tear_down(void **state)
 	return 0;
 }
 
+static uint64_t received(const struct fixture *f)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < f->endpoints.count; i++)
+		n += f->endpoints.endpoints[i].bytes;
+	return n;
+}
+
 int download(struct fixture *f)
 {
 	struct download_options o = { .jobs = 2,
 				      .cancel = &f->cancel,
 				      .sink = &f->sink };
 
-	return download_lock(&f->endpoints, f->store, &f->lock, &o, &f->stats,
-			     &f->err);
+	uint64_t before = received(f), got;
+	int rc = download_lock(&f->endpoints, f->store, &f->lock, &o, &f->stats,
+			       &f->err);
+
+	/* each byte is in a file, or was in vain, or a later run's */
+	got = received(f) - before - f->stats.wasted_bytes;
+	if (rc == 0)
+		assert_int_equal(got, f->stats.got_bytes);
+	else
+		assert_in_range(got, f->stats.got_bytes, UINT64_MAX / 2);
+	return rc;
 }
 
 bool exists(const struct fixture *f, const char *name)

@@ -407,6 +407,7 @@ static void abandoned(void **state)
 			segments_have(&j->segments, k);
 		l->pos = rows[i].pos;
 		l->got = rows[i].got;
+		l->loose = rows[i].pos % MIB;
 		lane_abandon(l);
 		assert_int_equal(s->stats.wasted_bytes, rows[i].wasted);
 		assert_int_equal(s->hub.endpoints[0].bytes, rows[i].got);
@@ -449,7 +450,7 @@ static void refused(void **state)
 		struct lane *l = lane_of(s, 0, n);
 
 		l->pos += 100;
-		l->got = 100;
+		l->got = l->loose = 100;
 	}
 	job_refuse(j, &s->hub.endpoints[0], &why);
 	assert_false(has_lane(s, 0, 0));
