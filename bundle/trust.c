@@ -163,7 +163,7 @@ static int judge_all(const struct trust *t, const struct bundle_source *s,
 		err_clear(err);
 	}
 	if (in_slot == 0)
-		return t->require || t->allowed ? not_signed(t, err) : 0;
+		return t->allowed ? not_signed(t, err) : 0;
 	*err = first;
 	return err_wrap(err, "its signature");
 }

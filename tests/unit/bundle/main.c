@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 	failed += run_tar_reader_tests();
 	failed += run_tar_tests();
 	failed += run_thin_tests();
+	failed += run_trust_tests();
 	failed += run_volumes_tests();
 	failed += run_zipdir_tests();
 	return failed != 0;

@@ -316,6 +316,12 @@ static void plain_files(void **state)
 			    "tar -cf a -C src hub; rm -r store");
 	assert_ok(import(f, NULL, false, &err), &err);
 	assert_imported(f);
+	/* a lock that is right in the name of the blob alone */
+	r->files[2].sha256.bytes[0] ^= 1;
+	run_silent(f->path, "rm -r store");
+	assert_fails(import(f, &l, false, &err), &err, ERR_INTEGRITY,
+		     "small.json: sha256 ");
+	r->files[2].sha256.bytes[0] ^= 1;
 	/* a lock that says something else */
 	r->files[0].sha256.bytes[0] ^= 1;
 	r->files[0].etag = r->files[0].sha256;
@@ -437,7 +443,7 @@ static void hard_links(void **state)
 /* A tar made by Python: one line of code an entry. */
 static const char python[] =
 	"python3 -S - <<'END'\n"
-	"import tarfile, io, hashlib\n"
+	"import tarfile, io, hashlib, json\n"
 	"t = tarfile.open('a', 'w')\n"
 	"C = 'c' * 40\n"
 	"R = 'hub/models--acme--tts/'\n"
@@ -452,6 +458,12 @@ static const char python[] =
 	"    return h\n"
 	"def sym(name, to): add(name, type=tarfile.SYMTYPE, link=to)\n"
 	"def hard(name, to): add(name, type=tarfile.LNKTYPE, link=to)\n"
+	"def tree(repo, commit, size):\n"
+	"    f = {'size': size,\n"
+	"         'blob_id': hashlib.sha1(b'blob 5\\0plain').hexdigest()}\n"
+	"    t = {'format_version': 1, 'files': {'plain': f}}\n"
+	"    add(repo + 'trees/' + commit + '.json', json.dumps(t).encode())\n"
+	"D = 'hub/datasets--acme--tts/'\n"
 	"h = blob(b'data')\n"
 	"snap = R + 'snapshots/' + C + '/'\n"
 	"sym(snap + 'ok', '../../blobs/' + h)\n"
@@ -459,56 +471,68 @@ static const char python[] =
 	"t.close()\n"
 	"END";
 
+static const struct {
+	const char *code;
+	enum err_code want;
+} hostile[] = {
+	{ "add('hub/../../evil')", ERR_UNSAFE },
+	{ "add('/tmp/itts-evil')", ERR_UNSAFE },
+	{ "add(snap + '../../../../evil')", ERR_UNSAFE },
+	{ "sym(snap + 'e', '/etc/passwd')", ERR_UNSAFE },
+	{ "sym(snap + 'e', '../../../../../etc/passwd')", ERR_UNSAFE },
+	{ "sym(snap + 'e', '../../../../token'); add('token')", ERR_UNSAFE },
+	{ "sym(snap + 'd', '../../..'); add(snap + 'd/f')", ERR_UNSAFE },
+	{ "sym('hub', 'x')", ERR_UNSAFE },
+	{ "sym(R + 'snapshots', 'x')", ERR_UNSAFE },
+	{ "hard(snap + 'e', '/etc/passwd')", ERR_UNSAFE },
+	{ "hard(snap + 'e', '../etc/passwd')", ERR_UNSAFE },
+	{ "hard(snap + 'e', 'token'); add('token')", ERR_UNSAFE },
+	{ "add(snap + 'e', type=tarfile.CHRTYPE)", ERR_UNSAFE },
+	{ "add('hub/fifo', type=tarfile.FIFOTYPE)", ERR_UNSAFE },
+	{ "sym(snap + 'ok', '../../blobs/' + h)", ERR_UNSAFE },
+	{ "sym(snap + 'OK', '../../blobs/' + h)", ERR_UNSAFE },
+	{ "sym(snap + 'a\\x1bb', '../../blobs/' + h)", ERR_UNSAFE },
+	{ "sym(snap + 'a\\nb', '../../blobs/' + h)", ERR_UNSAFE },
+	{ "sym(snap + 'a\\\\b', '../../blobs/' + h)", ERR_UNSAFE },
+	{ "sym(snap + 'l1', 'l2'); sym(snap + 'l2', 'l1')", ERR_UNSAFE },
+	{ "blob(b'data')", ERR_UNSAFE },
+	{ "sym('other/models--acme--tts/snapshots/' + C + '/ok', 'x')",
+	  ERR_UNSAFE },
+	{ "add(R + 'blobs/' + 'e' * 64, b'not it')", ERR_INTEGRITY },
+	{ "add(snap + 'plain', b'who knows')", ERR_INTEGRITY },
+	{ "add(R + 'refs/main', b'c' * 1000)", ERR_FORMAT },
+	{ "for i in range(1, 9): sym(snap + f'l{i}', f'l{i + 1}')\n"
+	  "sym(snap + 'l9', '../../blobs/' + h)",
+	  ERR_UNSAFE },
+	{ "sym(snap + 'e', '../../a\\x01b')", ERR_UNSAFE },
+	/* what a listing proves, it proves for its own snapshot */
+	{ "tree(R, C, 6); add(snap + 'plain', b'plain')", ERR_INTEGRITY },
+	{ "tree(R, C, 5); add(snap + 'plain', b'plane')", ERR_INTEGRITY },
+	{ "tree(R, 'd' * 40, 5); add(snap + 'plain', b'plain')",
+	  ERR_INTEGRITY },
+	{ "tree(D, C, 5); add(snap + 'plain', b'plain')", ERR_INTEGRITY },
+	{ "for i in range(1000): add(f'models--a--{i}/blobs/{h}', "
+	  "b'data')",
+	  ERR_FORMAT },
+	{ "for i in range(1001): tree(R, f'{i:040x}', 5)", ERR_FORMAT },
+};
+
 static void hostile_archives(void **state)
 {
-	static const struct {
-		const char *code;
-		enum err_code want;
-	} cases[] = {
-		{ "add('hub/../../evil')", ERR_UNSAFE },
-		{ "add('/tmp/itts-evil')", ERR_UNSAFE },
-		{ "add(snap + '../../../../evil')", ERR_UNSAFE },
-		{ "sym(snap + 'e', '/etc/passwd')", ERR_UNSAFE },
-		{ "sym(snap + 'e', '../../../../../etc/passwd')", ERR_UNSAFE },
-		{ "sym(snap + 'e', '../../../../token'); add('token')",
-		  ERR_UNSAFE },
-		{ "sym(snap + 'd', '../../..'); add(snap + 'd/f')",
-		  ERR_UNSAFE },
-		{ "sym('hub', 'x')", ERR_UNSAFE },
-		{ "sym(R + 'snapshots', 'x')", ERR_UNSAFE },
-		{ "hard(snap + 'e', '/etc/passwd')", ERR_UNSAFE },
-		{ "hard(snap + 'e', '../etc/passwd')", ERR_UNSAFE },
-		{ "hard(snap + 'e', 'token'); add('token')", ERR_UNSAFE },
-		{ "add(snap + 'e', type=tarfile.CHRTYPE)", ERR_UNSAFE },
-		{ "add('hub/fifo', type=tarfile.FIFOTYPE)", ERR_UNSAFE },
-		{ "sym(snap + 'ok', '../../blobs/' + h)", ERR_UNSAFE },
-		{ "sym(snap + 'OK', '../../blobs/' + h)", ERR_UNSAFE },
-		{ "sym(snap + 'a\\x1bb', '../../blobs/' + h)", ERR_UNSAFE },
-		{ "sym(snap + 'a\\nb', '../../blobs/' + h)", ERR_UNSAFE },
-		{ "sym(snap + 'a\\\\b', '../../blobs/' + h)", ERR_UNSAFE },
-		{ "sym(snap + 'l1', 'l2'); sym(snap + 'l2', 'l1')",
-		  ERR_UNSAFE },
-		{ "blob(b'data')", ERR_UNSAFE },
-		{ "sym('other/models--acme--tts/snapshots/' + C + '/ok', 'x')",
-		  ERR_UNSAFE },
-		{ "add(R + 'blobs/' + 'e' * 64, b'not it')", ERR_INTEGRITY },
-		{ "add(snap + 'plain', b'who knows')", ERR_INTEGRITY },
-		{ "add(R + 'refs/main', b'c' * 1000)", ERR_FORMAT },
-	};
 	struct fixture *f = *state;
 	struct error err = { 0 };
 
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
 		char *script CLEANUP(free_ptr) = NULL;
 		const char *at = strstr(python, "%s");
 
 		script = xasprintf("%.*s%s%s", (int)(at - python), python,
-				   cases[i].code, at + 2);
+				   hostile[i].code, at + 2);
 		run_silent(f->path, script);
 		if (!import(f, NULL, false, &err))
-			fail_msg("%s: is taken", cases[i].code);
-		if (err.code != cases[i].want)
-			fail_msg("%s: %s", cases[i].code, err.msg);
+			fail_msg("%s: is taken", hostile[i].code);
+		if (err.code != hostile[i].want)
+			fail_msg("%s: %s", hostile[i].code, err.msg);
 		err_clear(&err);
 		run_silent(f->path,
 			   "! find store -path '*/refs/*' -o -path "
@@ -527,6 +551,12 @@ static void odd_but_harmless(void **state)
 		"sym('docs/readme', '/usr/share/doc'); add('docs2')",
 		"add('./hub/x')",
 		"add(R + 'refs/main', b'd' * 40)",
+		"add(R + 'refs/a..b', C.encode())",
+		"for i in range(1, 8): sym(snap + f'l{i}', f'l{i + 1}')\n"
+		"sym(snap + 'l8', '../../blobs/' + h)",
+		"tree(R, C, 5); add(snap + 'plain', b'plain')",
+		"add(D + 'blobs/' + h, b'data')\n"
+		"sym(D + 'snapshots/' + C + '/x', '../../blobs/' + h)",
 	};
 	struct fixture *f = *state;
 	struct error err = { 0 };

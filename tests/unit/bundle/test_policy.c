@@ -184,6 +184,56 @@ static void no_policy(void **state)
 	load(&p, "\"signers\":[\"a@b\"],\"serials\":{\"x\":1}");
 	assert_fails(policy_check_unsigned(&p, "x", &err), &err, ERR_UNSAFE,
 		     "\"signers\": x");
+	policy_release(&p);
+	load(&p, "\"serials\":{\"x\":1}");
+	assert_fails(policy_check_unsigned(&p, "x", &err), &err, ERR_UNSAFE,
+		     "\"serials\": x");
+	policy_release(&p);
+	load(&p, "\"repos\":[\"*\"]");
+	assert_ok(policy_check_unsigned(&p, "x", &err), &err);
+}
+
+/* POLICY_MAX entries of a list are read, one more is not. */
+static void too_many(void **state)
+{
+	static const char *const keys[] = { "repos\":[", "serials\":{" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		for (int more = 0; more < 2; more++) {
+			struct policy p CLEANUP(policy_release) = { 0 };
+			struct str text CLEANUP(str_release) = STR_INIT;
+			struct error err = { 0 };
+			int rc;
+
+			str_addf(&text, HEAD ",\"%s", keys[i]);
+			for (int n = 0; n < POLICY_MAX + more; n++)
+				str_addf(&text, "%s\"%d\"%s", n ? "," : "", n,
+					 i ? ":1" : "");
+			str_adds(&text, i ? "}}" : "]}");
+			rc = policy_parse(&p, "P", text.ptr, text.len, &err);
+			if (more)
+				assert_fails(rc, &err, ERR_FORMAT, "more than");
+			else
+				assert_ok(rc, &err);
+		}
+}
+
+static void too_large(void **state)
+{
+	struct policy p CLEANUP(policy_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	struct error err = { 0 };
+
+	(void)state;
+	str_adds(&text, HEAD "}");
+	while (text.len < POLICY_LIMIT)
+		str_addc(&text, ' ');
+	assert_ok(policy_parse(&p, "P", text.ptr, text.len, &err), &err);
+	policy_release(&p);
+	str_addc(&text, ' ');
+	assert_fails(policy_parse(&p, "P", text.ptr, text.len, &err), &err,
+		     ERR_FORMAT, "P: larger than");
 }
 
 static void names_of_code(void **state)
@@ -234,6 +284,8 @@ static void bytes_of_code(void **state)
 		{ "a.json", "#!/bin/sh\n", "script" },
 		{ "a.json", "#! /bin/sh\n", "script" },
 		{ "a.md", "#!", NULL },
+		{ "a.md", "#!\n/bin/sh\n",
+		  NULL }, /* the kernel takes no such */
 		{ "a.md", "# Title\n", NULL },
 		{ "a.json", "\200\2cos\nsystem\n)R.", "os.system" },
 		{ "a.bin", "cos\nsystem\n)R.", "os.system" },
@@ -273,6 +325,8 @@ int run_policy_tests(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(licences),
 		cmocka_unit_test(no_policy),
+		cmocka_unit_test(too_many),
+		cmocka_unit_test(too_large),
 		cmocka_unit_test(names_of_code),
 		cmocka_unit_test(bytes_of_code),
 	};

@@ -1,9 +1,11 @@
 #include "tests/unit/bundle/unit.h"
 
+#include "base/file.h"
 #include "bundle/serials.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void note(struct serials *s, const char *name, uint64_t serial)
 {
@@ -60,6 +62,9 @@ static void highest_never_falls(void **state)
 	struct serials s CLEANUP(serials_release) = { 0 };
 	struct serials got CLEANUP(serials_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
+	struct serial_claim again = { .name = "m",
+				      .serial = 6,
+				      .lock = { .alg = DIGEST_SHA256 } };
 	struct error err = { 0 };
 
 	(void)state;
@@ -75,6 +80,12 @@ static void highest_never_falls(void **state)
 	assert_null(serials_find(&got, "c"));
 	note(&got, "m", 6);
 	assert_int_equal(serials_find(&got, "m")->highest, 6);
+	/* of two bundles with one serial the last counts, of older ones none */
+	again.lock.bytes[0] = 1;
+	serials_note(&got, &again);
+	assert_int_equal(serials_find(&got, "m")->lock.bytes[0], 1);
+	note(&got, "m", 4);
+	assert_int_equal(serials_find(&got, "m")->lock.bytes[0], 1);
 }
 
 static void file(void **state)
@@ -103,6 +114,34 @@ static void file(void **state)
 	temp_dir_end(top, path);
 }
 
+/* What stands in the way of the record is not "nothing was installed yet". */
+static void in_the_way(void **state)
+{
+	char path[TEMP_PATH_MAX], dir[TEMP_PATH_MAX + 32];
+	struct serials s CLEANUP(serials_release) = { 0 };
+	int top = temp_dir(path);
+	struct error err = { 0 };
+	bool found;
+
+	(void)state;
+	assert_ok(file_replace(top, "file", "", 0, &err), &err);
+	snprintf(dir, sizeof(dir), "%s/file", path);
+	assert_fails(serials_load(&s, dir, &found, &err), &err, ERR_IO, dir);
+	snprintf(dir, sizeof(dir), "%s/file/below", path);
+	assert_ok(serials_load(&s, dir, &found, &err), &err);
+	assert_false(found);
+	assert_int_equal(mkdirat(top, SERIALS_NAME, 0700), 0);
+	assert_fails(serials_load(&s, path, &found, &err), &err, ERR_IO, path);
+	temp_dir_end(top, path);
+}
+
+#define ZEROES "00000000000000000000000000000000"
+#define ROW(name, lock)     \
+	"{\"name\":\"" name \
+	"\",\"highest\":2,\"installed\":2,\"lock\":\"" lock "\"}"
+#define ONE(rows) \
+	"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":[" rows "]}"
+
 static void bad_files(void **state)
 {
 	static const char *const rows[] = {
@@ -111,6 +150,9 @@ static void bad_files(void **state)
 		"{\"format\":\"itts-serials\",\"version\":2,\"bundles\":[]}",
 		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":{}}",
 		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":[1]}",
+		ONE(ROW("a", ZEROES "00000000")),
+		ONE(ROW("a", ZEROES ZEROES) "," ROW("a", ZEROES ZEROES)),
+		ONE(ROW("b", ZEROES ZEROES) "," ROW("a", ZEROES ZEROES)),
 		"{\"format\":\"itts-serials\",\"version\":1,\"bundles\":[{"
 		"\"name\":\"a\",\"highest\":1,\"installed\":2,\"lock\":\""
 		"00000000000000000000000000000000"
@@ -133,6 +175,7 @@ int run_serials_tests(void)
 		cmocka_unit_test(rule),
 		cmocka_unit_test(highest_never_falls),
 		cmocka_unit_test(file),
+		cmocka_unit_test(in_the_way),
 		cmocka_unit_test(bad_files),
 	};
 

@@ -79,6 +79,7 @@ int run_supply_tests(void);
 int run_tar_reader_tests(void);
 int run_tar_tests(void);
 int run_thin_tests(void);
+int run_trust_tests(void);
 int run_volumes_tests(void);
 int run_zipdir_tests(void);
 

@@ -404,6 +404,24 @@ static void test_planted(void **state)
 	}
 }
 
+/* A part that somebody is at is not swept away. */
+static void test_swept(void **state)
+{
+	struct hfcache_part p CLEANUP(hfcache_part_close) = HFCACHE_PART_INIT;
+	struct fixture x;
+
+	(void)state;
+	fixture_open(&x, SIZE, true);
+	open_part(&x, true, &p);
+	write_rest(&x, &p);
+	hfcache_part_sweep(x.c, x.repo, x.file);
+	assert_true(is_there(x.dir, x.part));
+	hfcache_part_close(&p);
+	hfcache_part_sweep(x.c, x.repo, x.file);
+	assert_false(is_there(x.dir, x.part));
+	fixture_close(&x);
+}
+
 /* --- bytes that came by other means ---------------------------------------------- */
 
 static int adopt(struct fixture *x, const struct digest *sha256, uint64_t size)
@@ -433,6 +451,10 @@ static void test_adopt(void **state)
 			     "a.bin");
 		assert_fails(adopt(&x, &x.file->sha256, SIZE - 1), &x.err,
 			     ERR_INTEGRITY, "a.bin");
+		x.bytes.len--; /* of the file, not of what is said */
+		assert_fails(adopt(&x, &x.file->sha256, SIZE), &x.err,
+			     ERR_INTEGRITY, "a.bin");
+		x.bytes.len++;
 		assert_int_equal(count_names(x.dir, BLOBS), 0);
 		assert_ok(adopt(&x, &x.file->sha256, SIZE), &x.err);
 		assert_done(&x);
@@ -452,6 +474,27 @@ static void test_adopt_git(void **state)
 		     "git");
 	assert_int_equal(count_names(x.dir, BLOBS), 0);
 	fixture_close(&x);
+}
+
+/* The name of the blob is all that is known: it has to be right, of any size. */
+static void test_adopt_name(void **state)
+{
+	static const uint64_t sizes[] = { SIZE, (16 << 20) + 1 };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct digest right;
+		struct fixture x;
+
+		fixture_open(&x, sizes[i], i == 0);
+		right = x.file->sha256;
+		x.file->sha256.alg = DIGEST_NONE;
+		x.file->etag.bytes[0] ^= 1;
+		assert_fails(adopt(&x, &right, sizes[i]), &x.err, ERR_INTEGRITY,
+			     i ? "git" : "sha256");
+		assert_int_equal(count_names(x.dir, BLOBS), 0);
+		fixture_close(&x);
+	}
 }
 
 /* --- the final name is taken ------------------------------------------------------ */
@@ -732,8 +775,10 @@ int run_part_tests(void)
 		cmocka_unit_test(test_wrong_one),
 		cmocka_unit_test(test_two_links),
 		cmocka_unit_test(test_planted),
+		cmocka_unit_test(test_swept),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_adopt_git),
+		cmocka_unit_test(test_adopt_name),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_right_kept),
 		cmocka_unit_test(test_shared_store),
