@@ -107,6 +107,9 @@ static int place_all(struct install_run *run, struct error *err)
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (install_refs(run->store, &l->repos[i], o, err))
 			return -1;
+	/* also of blobs that came by another way between two visits */
+	for (size_t i = 0; i < run->s->manifest.blob_count; i++)
+		install_forget_part(run, &run->s->manifest.blobs[i]);
 	hfcache_remember(run->store);
 	return 0;
 }

@@ -87,7 +87,7 @@ void install_drop_held(struct install_run *run);
  * the next visit. */
 int install_part_of_volumes(struct install_run *run, const struct segment *seg,
 			    struct error *err) MUST_CHECK;
-/* The blob has come in one piece: removes what such visits have left. */
+/* The blob is there: removes what such visits have left. */
 void install_forget_part(const struct install_run *run,
 			 const struct bundle_blob *b);
 /* ERR_NOT_FOUND naming the volumes that are still needed. */
