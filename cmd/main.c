@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAPPED_FROM (4 << 20) /* bytes: above the buffers that come again */
@@ -195,6 +196,14 @@ static int fail(const struct app *app, const struct error *err)
 
 /* --- the command line ---------------------------------------------------------- */
 
+/* Directories are made as the umask says; one that takes away its owner's own access would
+ * only leave them behind, closed. What `run` starts has the umask that it was given. */
+static void keep_own_access(const struct command *c)
+{
+	if (c != &cmd_run)
+		umask(umask(S_IRWXG | S_IRWXO) & ~(mode_t)S_IRWXU);
+}
+
 static int run_command(struct app *app, struct error *err)
 {
 	const struct command *c = app->command;
@@ -209,6 +218,7 @@ static int run_command(struct app *app, struct error *err)
 	if (cancel_init(&app->cancel, err) != 0)
 		return -1;
 	catch_signals(&app->cancel);
+	keep_own_access(c);
 	open_render(app);
 	rc = c->run(app, err);
 	render_close(&app->render);

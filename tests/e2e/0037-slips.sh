@@ -117,6 +117,22 @@ masks() { # modes and bytes are not the umask's
 	done
 	diff <(picture u077 | grep -v ' d ') <(picture u000 | grep -v ' d ')
 }
+own_mask() { # a umask that takes the owner's own access: not from a plain user's program either
+	local mask as=()
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	mkdir own
+	cp b.tar own && cp "$PROGRAM" own/itts-pack
+	chmod 711 "$T" && chmod 777 own
+	for mask in 0777 0377 0577 0677; do
+		expect 0 "${as[@]}" sh -c 'umask '$mask' && cd own && exec env HOME="$PWD/h'$mask'" XDG_STATE_HOME= \
+			./itts-pack install b.tar --cache d'$mask'/e/hub --model-dir m'$mask
+		cache_is_honest "own/d$mask/e/hub"
+		same "$(find own -type d ! -perm -700)" ""
+		same "$(find own/[dhm]* -type d -perm /077)" ""
+		same "$("${as[@]}" sh -c "umask $mask; own/itts-pack run --cache own/d$mask/e/hub -- sh -c umask" | sed -n 1p)" $mask
+		rm -rf own/[dhm]*
+	done
+}
 limits() { # of files, of their size, of memory: an error, never a wrong file
 	local n status
 	for n in 4 5 6 8 10 12 14 16 20; do
@@ -215,6 +231,7 @@ check "outputs: directories, the input, an old file" places
 check "odd names" names
 check "no HOME, no TMPDIR, odd COLUMNS, no standard input" poor_environment
 check "umask" masks
+check "a umask that takes the owner's access" own_mask
 check "ulimit" limits
 check "options twice, --, nearly right" options
 check "Ctrl-Z, fg" stopped
