@@ -166,8 +166,12 @@ static int fail(struct tar_reader *r, struct error *err)
 	if (r->rows > MAX_ROWS)
 		return err_set(err, ERR_FORMAT, "more than %d entries",
 			       TAR_MAX_ENTRIES);
-	return err_set(err, ERR_FORMAT, "%s",
-		       text ? text : "malformed archive");
+	err_set(err, ERR_FORMAT, "%s", text ? text : "malformed archive");
+	/* libzstd's own limit; libarchive says it in words only */
+	if (text && strstr(text, "too much memory"))
+		err_hint(err, "if it may have that, unpack it first with "
+			      "zstd -d --long=31");
+	return -1;
 }
 
 static int support_filters(struct archive *a, struct error *err)

@@ -49,9 +49,11 @@ static int read_exactly(void *ctx, void *buf, size_t n, struct error *err)
 
 	if (tar_reader_read(a->reader, buf, n, &got, err))
 		return err_wrap(err, "%s: %s", a->run->name, a->e->path);
-	if (got < n)
-		return err_set(err, ERR_FORMAT, "%s: %s: ends early",
-			       a->run->name, a->e->path);
+	if (got < n) {
+		err_set(err, ERR_FORMAT, "%s: %s: ends early", a->run->name,
+			a->e->path);
+		return err_hint(err, "the copy is not complete, make it again");
+	}
 	return 0;
 }
 

@@ -66,10 +66,13 @@ static void count_blob(struct import_run *run, uint32_t content,
 static int count_views(const struct import_run *run, struct space_need *need,
 		       struct error *err)
 {
-	if (!run->lock)
-		return err_set(err, ERR_USAGE,
-			       "a model directory needs a lock that says what "
-			       "belongs into it");
+	if (!run->lock) {
+		err_set(err, ERR_USAGE,
+			"%s: a model directory needs a lock that says what "
+			"belongs into it",
+			run->o->model_dir);
+		return err_hint(err, "give it with --lock");
+	}
 	return install_view_needs(run->store, run->o, run->lock, need, err);
 }
 

@@ -40,6 +40,7 @@ struct patchwork {
 	const struct lock_repo *repo;
 	const struct lock_file *file;
 	char *name, *note, *whole; /* in blobs/ */
+	char *path;		   /* of name, for messages */
 	int dir, fd;
 	size_t first, end;   /* volumes that it lies in: [first, end) */
 	unsigned char *done; /* one a volume from first on */
@@ -50,6 +51,7 @@ static void patchwork_release(struct patchwork *p)
 	free_ptr(&p->name);
 	free_ptr(&p->note);
 	free_ptr(&p->whole);
+	free_ptr(&p->path);
 	free_ptr(&p->done);
 	close_fd(&p->dir);
 	close_fd(&p->fd);
@@ -161,19 +163,19 @@ static int open_file(struct patchwork *p, struct error *err)
 		       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
 		       0600);
 	if (p->fd < 0 || fstat(p->fd, &st))
-		return err_sys(err, errno, "%s", p->name);
+		return err_sys(err, errno, "%s", p->path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-		return err_set(err, ERR_UNSAFE, "%s/%s: not a file of its own",
-			       hfcache_root(p->run->store), p->name);
+		return err_set(err, ERR_UNSAFE, "%s: not a file of its own",
+			       p->path);
 	if ((uint64_t)st.st_size == p->blob->size)
 		return 0;
 	if (unlinkat(p->dir, p->note, 0) && errno != ENOENT)
-		return err_sys(err, errno, "%s", p->note);
+		return err_sys(err, errno, "%s", p->path);
 	if (ftruncate(p->fd, (off_t)p->blob->size))
-		return err_sys(err, errno, "%s", p->name);
+		return err_sys(err, errno, "%s", p->path);
 	if (fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)p->blob->size) &&
 	    (errno == ENOSPC || errno == EDQUOT))
-		return err_sys(err, errno, "%s", p->name);
+		return err_sys(err, errno, "%s", p->path);
 	return 0;
 }
 
@@ -181,14 +183,19 @@ static int open_patchwork(struct patchwork *p, struct error *err)
 {
 	const struct bundle_manifest *m = &p->run->s->manifest;
 	const struct volcard *card = &p->run->s->volumes->card;
+	const struct bundle_use *use = p->blob->uses;
+	const struct lock_repo *repo = bundle_use_repo(m, use);
+	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
 	char hex[DIGEST_HEX_MAX];
 
-	p->repo = bundle_use_repo(m, p->blob->uses);
-	p->file = bundle_use_file(m, p->blob->uses);
+	p->repo = repo;
+	p->file = bundle_use_file(m, use);
 	digest_hex(&p->file->etag, hex);
 	p->name = xasprintf("%s" SUFFIX, hex);
 	p->note = xasprintf("%s" NOTE_SUFFIX, hex);
 	p->whole = xasprintf("%s" WHOLE_SUFFIX, hex);
+	p->path = xasprintf("%s/%s/blobs/%s", hfcache_root(p->run->store),
+			    folder, p->name);
 	p->first = volcard_find(card, p->seg->offset);
 	p->end = volcard_find(card, p->seg->offset + p->seg->size - 1) + 1;
 	p->done = xcalloc(p->end - p->first, 1);
@@ -235,13 +242,13 @@ static int copy_volume(struct patchwork *p, size_t i, struct error *err)
 				       "%s: became shorter while it was read",
 				       v->file);
 		if (file_pwrite_all(p->fd, buf, n, from - p->seg->offset,
-				    p->name, err))
+				    p->path, err))
 			return -1;
 		from += n;
 		emit(p, EVENT_PROGRESS, from - p->seg->offset);
 	}
 	if (fsync(p->fd))
-		return err_sys(err, errno, "%s", p->name);
+		return err_sys(err, errno, "%s", p->path);
 	p->done[i - p->first] = 1;
 	return write_note(p, err);
 }
@@ -312,7 +319,7 @@ static int patch(struct patchwork *p, int lockfd, struct error *err)
 		return wait_for_others(p);
 	if (renameat(p->dir, p->name, p->dir, p->whole) ||
 	    (unlinkat(p->dir, p->note, 0) && errno != ENOENT))
-		return err_sys(err, errno, "%s", p->name);
+		return err_sys(err, errno, "%s", p->path);
 	return finish(p, take_fd(&lock), err);
 }
 

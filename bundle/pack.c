@@ -366,8 +366,8 @@ static int put_extra(struct pack *p, const struct segment *s, struct error *err)
 	digest_end(&ctx, &got);
 	if (digest_equal(&got, &e->sha256))
 		return 0;
-	return err_set(err, ERR_INTEGRITY, "%s: has changed meanwhile",
-		       e->path);
+	err_set(err, ERR_INTEGRITY, "%s: has changed meanwhile", e->path);
+	return err_hint(err, "run the same command again");
 }
 
 static int put_segment(struct pack *p, const struct segment *s,
@@ -430,11 +430,14 @@ static int prepare(struct pack *p, const struct lock *l, struct error *err)
 				  p->manifest.blobs[i].size))
 			bundle_leave_out(&p->manifest, i);
 	bundle_manifest_format(&p->manifest, &p->text);
-	if (p->text.len > BUNDLE_MANIFEST_LIMIT)
-		return err_set(err, ERR_FORMAT,
-			       "the bundle manifest would have %zu bytes, "
-			       "limit %u",
-			       p->text.len, BUNDLE_MANIFEST_LIMIT);
+	if (p->text.len > BUNDLE_MANIFEST_LIMIT) {
+		err_set(err, ERR_FORMAT,
+			"%s: the bundle manifest would have %zu bytes, limit "
+			"%u",
+			p->name, p->text.len, BUNDLE_MANIFEST_LIMIT);
+		return err_hint(err, "make several bundles, each of a manifest "
+				     "with some of the models");
+	}
 	if (layout_open(&p->layout, &p->manifest, p->text.ptr, p->text.len,
 			err) ||
 	    layout_total(p->layout, &p->stats.bytes, err))
@@ -489,8 +492,9 @@ static int check_space(struct pack *p, struct error *err)
 		return -1;
 	if (need <= bytes)
 		return 0;
-	return err_sys(err, ENOSPC, "%s: needs %s, free are %s", p->name,
-		       human_size(need, want), human_size(bytes, have));
+	err_sys(err, ENOSPC, "%s: needs %s, free are %s", p->name,
+		human_size(need, want), human_size(bytes, have));
+	return err_hint(err, "make room, or choose another place with -o");
 }
 
 static int pack_to_path(struct pack *p, struct error *err)

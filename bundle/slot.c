@@ -87,9 +87,10 @@ int slot_write(int fd, uint64_t offset, const char *armour, size_t len,
 	assert(slot_read(slot, sizeof(slot)) == SLOT_SIGNED);
 	if (file_pread_full(fd, now, sizeof(now), offset, &got, name, err))
 		return -1;
-	if (got != sizeof(now))
-		return err_set(err, ERR_FORMAT, "%s: ends before its signature",
-			       name);
+	if (got != sizeof(now)) {
+		err_set(err, ERR_FORMAT, "%s: ends before its signature", name);
+		return err_hint(err, "the copy is not complete, make it again");
+	}
 	if (memcmp(now + SECTOR, slot + SECTOR, sizeof(slot) - SECTOR) == 0)
 		return put(fd, slot, SECTOR, offset, name, err);
 	memset(first, '\n', sizeof(first));

@@ -266,11 +266,13 @@ int bundle_source_end(struct bundle_source *s, struct error *err)
 
 	if (read_some(s, &c, 1, &got, err) != 0)
 		return -1;
-	if (got != 0)
-		return err_set(err, ERR_FORMAT,
-			       "%s: something follows the end of the bundle, "
-			       "at byte %" PRIu64,
-			       s->name, s->offset - 1);
+	if (got != 0) {
+		err_set(err, ERR_FORMAT,
+			"%s: something follows the end of the bundle, at byte "
+			"%" PRIu64,
+			s->name, s->offset - 1);
+		return err_hint(err, "the copy is not right, make it again");
+	}
 	return 0;
 }
 

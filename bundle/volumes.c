@@ -215,8 +215,9 @@ int volumes_manifest(const struct volumes *v, struct str *out,
 	digest_buf(DIGEST_SHA256, out->ptr, out->len, &d);
 	if (digest_equal(&d, &v->card.set))
 		return 0;
-	return err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s",
-		       name, v->card_file);
+	err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s", name,
+		v->card_file);
+	return err_hint(err, "copy both again from the same set");
 }
 
 int volumes_check_sizes(const struct volumes *v, struct error *err)

@@ -96,8 +96,9 @@ static int check_space(const struct volume_writer *w, struct error *err)
 		return err_wrap(err, "%s", dir);
 	if (need <= bytes)
 		return 0;
-	return err_sys(err, ENOSPC, "%s: needs %s, free are %s", dir,
-		       human_size(need, want), human_size(bytes, have));
+	err_sys(err, ENOSPC, "%s: needs %s, free are %s", dir,
+		human_size(need, want), human_size(bytes, have));
+	return err_hint(err, "make room, or choose another place with -o");
 }
 
 int volume_writer_begin(struct volume_writer *w, const char *name,

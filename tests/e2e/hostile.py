@@ -127,7 +127,7 @@ def bundles():
     put("bundle", "blob-swap", 9, "expected", bytes(swapped))
     # a frame that wants a window of 2 GiB; then one that never ends
     block = GOOD[:100000]
-    put("bundle", "zstd-window", 7, "too much memory", b"\x28\xb5\x2f\xfd\0" + bytes([(31 - 10) << 3]) +
+    put("bundle", "zstd-window", 7, "too much memory for decoding; if it may have that, unpack it first with zstd -d --long=31", b"\x28\xb5\x2f\xfd\0" + bytes([(31 - 10) << 3]) +
         struct.pack("<I", len(block) << 3 | 1)[:3] + block)
     put("bundle", "zstd-bomb", 9, "neither empty",
         b"\x28\xb5\x2f\xfd\0" + bytes([(17 - 10) << 3]) +
