@@ -154,7 +154,8 @@ int http_get(struct http *h, const struct http_request *rq, unsigned delay_ms,
 void http_response_release(struct http_response *res); /* CLEANUP */
 
 /* "CN = Some CA": who issued the certificate of an https URL's host, trusted or not, as
- * it says itself. Sends nothing; false: no TLS to be had. Waits for the connection. */
+ * it says itself. Sends nothing; false: no TLS to be had. Waits for the connection, but
+ * not beyond the cancel or the deadline. */
 bool http_issuer(struct http *h, const char *url, char *out, size_t cap);
 
 /* scheme://host[:port] of a URL for messages and comparison (no credentials, no

@@ -16,6 +16,19 @@ static void no_curl(CURL **easy)
 	*easy = NULL;
 }
 
+/* libcurl asks at least once a second, also while it waits for a connection. */
+static int has_to_stop(void *http, curl_off_t a, curl_off_t b, curl_off_t c,
+		       curl_off_t d)
+{
+	const struct cancel in_time = http_in_time(http);
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return cancel_is_set(&in_time);
+}
+
 static bool prepare(CURL *easy, const struct http_settings *s, const char *url)
 {
 	const struct {
@@ -29,6 +42,7 @@ static bool prepare(CURL *easy, const struct http_settings *s, const char *url)
 		{ CURLOPT_SSL_VERIFYHOST, 0 },
 		{ CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms },
 		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
+		{ CURLOPT_NOPROGRESS, 0 },
 	};
 	const struct {
 		CURLoption option;
@@ -64,6 +78,9 @@ bool http_issuer(struct http *h, const char *url, char *out, size_t cap)
 	struct curl_certinfo *certs = NULL;
 
 	if (!easy || !prepare(easy, &h->settings, url) ||
+	    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, has_to_stop) !=
+		    CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h) != CURLE_OK ||
 	    curl_easy_perform(easy) != CURLE_OK ||
 	    curl_easy_getinfo(easy, CURLINFO_CERTINFO, &certs) != CURLE_OK ||
 	    !certs || certs->num_of_certs < 1)
