@@ -52,7 +52,7 @@ manifest_src := glob repo check twins field mirror archive_ref manifest manifest
 	manifest_format recipes lock lock_parse lock_check lock_diff lock_join lock_pick
 cache_src := beneath beneath_walk hfcache remember part blocks follow journal ref tree view view_plan sharing recorded place hashrun stamps checked probe verify_report verify verify_cache verify_view
 fetch_src := endpoint ask \
-	http http_error http_get http_issuer http_open http_rate http_refusal http_response http_setup http_url http_wait retry hub \
+	http http_error http_get http_issuer http_open http_rate http_refusal http_response http_setup http_tls http_url http_wait retry hub \
 	hub_parse resolve segment pace reach download download_plan download_fetch download_job download_lane download_pump download_repair download_answer
 bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar \
 	oci clone copy pack pack_extra sbom spdx license npy record sniff source space policy install_policy inventory inventory_scan install install_places install_plan install_name install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_pick import_plan import_space import_load check check_run check_pieces check_volumes supply supply_find
@@ -102,7 +102,7 @@ order_doctor := doctor cache manifest base
 order_cmd := bundle fetch doctor cache manifest base
 
 # --- flags ------------------------------------------------------------------
-deps := libcurl libarchive libcrypto libcjson libgit2
+deps := libcurl libarchive libssl libcrypto libcjson libgit2
 dep_cflags := $(shell $(PKG_CONFIG) --cflags $(deps) 2>/dev/null)
 dep_libs := $(shell $(PKG_CONFIG) --libs $(deps) 2>/dev/null)
 

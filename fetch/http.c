@@ -299,19 +299,23 @@ static void end(struct http *h, struct transfer *t, CURLcode rc)
 	conclude(h, t, rc == CURLE_OK);
 }
 
+struct transfer *http_transfer_of(CURL *easy)
+{
+	char *private = NULL;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+	return (struct transfer *)(void *)private;
+}
+
 static void end_finished(struct http *h)
 {
 	struct CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(h->multi, &left))) {
-		char *private = NULL;
-
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
-		end(h, (struct transfer *)(void *)private, msg->data.result);
-	}
+	while ((msg = curl_multi_info_read(h->multi, &left)))
+		if (msg->msg == CURLMSG_DONE)
+			end(h, http_transfer_of(msg->easy_handle),
+			    msg->data.result);
 }
 
 /* Takes those of ctx out of a list (NULL: all). */
@@ -381,6 +385,7 @@ int http_submit(struct http *h, const struct http_request *rq,
 	    http_origin(rq->url, &t->origin, err) < 0)
 		return -1;
 	t->http = h;
+	t->socket = -1;
 	t->url = xstrdup(rq->url);
 	t->home = xstrdup(t->origin);
 	t->due_ms = clock_ms() + delay_ms;

@@ -47,9 +47,10 @@ struct http {
 	bool running, stopping;
 	int held;
 	_Atomic bool woken;
-	int epoll, wake;   /* http_wait.c */
-	bool timed;	   /* libcurl wants to be called */
-	uint64_t timer_ms; /* at that time */
+	bool tls_is_ours, reads_ahead; /* http_tls.c: may, does */
+	int epoll, wake;	       /* http_wait.c */
+	bool timed;		       /* libcurl wants to be called */
+	uint64_t timer_ms;	       /* at that time */
 	struct http_rate rate;
 };
 
@@ -65,6 +66,7 @@ struct transfer {
 	char *home;   /* origin of the first hop: the token's */
 	unsigned hops;
 	CURL *easy; /* NULL: waiting */
+	int socket; /* that libcurl waits for; -1: none */
 	struct curl_slist *lines;
 	char detail[CURL_ERROR_SIZE];
 	struct http_response res;
@@ -96,6 +98,14 @@ void http_rate_spend(struct transfer *t, size_t n);
 bool http_rate_refill(struct http *h);
 #define HTTP_RATE_MS 20 /* between two looks at what waits */
 
+/* http_tls.c: true if libcurl's TLS is the library that this program is linked with. */
+bool http_tls_is_ours(void);
+/* Several records at a time, where that is safe; true: they are. */
+bool http_tls_read_ahead(const struct transfer *t,
+			 const struct http_settings *cfg);
+/* Is there something to read that makes no socket readable? */
+bool http_tls_has_more(const struct transfer *t);
+
 /* http_wait.c: sockets, libcurl's timer, http_wake() and the cancel. */
 int http_wait_open(struct http *h, struct error *err) MUST_CHECK;
 void http_wait_close(struct http *h);
@@ -105,6 +115,8 @@ int http_wait(struct http *h, int most_ms, struct error *err) MUST_CHECK;
 
 /* http.c: forgets all requests without a word to their owners. */
 void http_drop_all(struct http *h);
+/* Whose handle it is; NULL: nobody's. */
+struct transfer *http_transfer_of(CURL *easy);
 
 /* curl's callbacks, in http.c */
 size_t http_on_header(char *p, size_t size, size_t n, void *transfer);

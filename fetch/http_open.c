@@ -42,6 +42,7 @@ static int open_curl(struct http *h, struct error *err)
 {
 	long most = (long)h->settings.max_connections;
 
+	h->tls_is_ours = http_tls_is_ours();
 	h->multi = curl_multi_init();
 	h->share = curl_share_init();
 	/* idle connections to a hub must outlive the hops to its CDN */

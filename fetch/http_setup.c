@@ -211,6 +211,7 @@ int http_setup(struct transfer *t, const struct http_settings *cfg,
 	set_ptr(&s, CURLOPT_WRITEDATA, t);
 	set_callback(&s, CURLOPT_HEADERFUNCTION, http_on_header);
 	set_callback(&s, CURLOPT_WRITEFUNCTION, http_on_body);
+	t->http->reads_ahead |= http_tls_read_ahead(t, cfg);
 	t->detail[0] = '\0';
 	if (s.rc != CURLE_OK)
 		return err_set(err, ERR_OTHER, "libcurl refuses an option: %s",

@@ -16,6 +16,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define AHEAD_TURN \
+	16 /* records of one connection, then others have their turn */
+
 static int watch(const struct http *h, int fd, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.fd = fd };
@@ -32,10 +35,12 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *http,
 		     void *unused)
 {
 	const struct http *h = http;
+	struct transfer *t = http_transfer_of(easy);
 	uint32_t events = 0;
 
-	(void)easy;
 	(void)unused;
+	if (t && (what != CURL_POLL_REMOVE || t->socket == fd))
+		t->socket = what == CURL_POLL_REMOVE ? -1 : fd;
 	if (what == CURL_POLL_REMOVE) {
 		/* it may be closed already, and has left the set then */
 		(void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -114,6 +119,22 @@ static CURLMcode act_on(struct http *h, const struct epoll_event *ev)
 	return act(h, ev->data.fd, what);
 }
 
+/* Lets those go on that have records which no socket tells of. libcurl may also have
+ * read for others than whom it was called for: all are looked at. */
+static CURLMcode read_on(struct http *h, bool *some)
+{
+	CURLMcode rc = CURLM_OK;
+
+	for (struct transfer *t = h->active; t && h->reads_ahead; t = t->next)
+		for (int i = 0; i < AHEAD_TURN && rc == CURLM_OK &&
+				t->socket >= 0 && http_tls_has_more(t);
+		     i++) {
+			rc = act(h, t->socket, CURL_CSELECT_IN);
+			*some = true;
+		}
+	return rc;
+}
+
 static int time_left(const struct http *h, int most_ms)
 {
 	uint64_t now = clock_ms();
@@ -139,7 +160,7 @@ static CURLMcode run_event(struct http *h, const struct epoll_event *ev)
 
 int http_wait(struct http *h, int most_ms, struct error *err)
 {
-	bool due = h->timed && h->timer_ms <= clock_ms();
+	bool due = h->timed && h->timer_ms <= clock_ms(), busy = due;
 	struct epoll_event ev;
 	CURLMcode rc = CURLM_OK;
 	int count = 0;
@@ -148,10 +169,12 @@ int http_wait(struct http *h, int most_ms, struct error *err)
 		h->timed = false;
 		rc = act(h, CURL_SOCKET_TIMEOUT, 0);
 	}
-	/* what the timer led to may be over by now: no wait then */
+	if (rc == CURLM_OK)
+		rc = read_on(h, &busy);
+	/* what that led to may be over by now: no wait then */
 	if (rc == CURLM_OK)
 		count = epoll_wait(h->epoll, &ev, 1,
-				   due ? 0 : time_left(h, most_ms));
+				   busy ? 0 : time_left(h, most_ms));
 	if (count < 0 && errno != EINTR)
 		return err_sys(err, errno, "epoll");
 	if (count > 0)

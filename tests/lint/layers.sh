@@ -18,7 +18,7 @@ BEGIN {
 	door["^curl/"] = "^fetch/http[^/]*$"
 	door["^archive(_entry)?\\.h$"] = "^(base/tar_reader|bundle/tar)\\.[ch]$"
 	door["^(cjson/)?cJSON\\.h$"] = "^base/json[^/]*$"
-	door["^openssl/"] = "^(base/digest|bundle/sign[^/]*)\\.[ch]$"
+	door["^openssl/"] = "^(base/digest|bundle/sign[^/]*|fetch/http_tls)\\.[ch]$"
 	door["^git2(\\.h|/)"] = "^fetch/git[^/]*$"
 	door["^microhttpd\\.h$"] = "^serve/"
 	# manifest/ is bytes in, structs out
