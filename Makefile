@@ -84,7 +84,7 @@ cmd_src += hubprobe cmd_doctor
 cache_src += forget census census_sum tree_mend foreign held lease inuse gc_plan gc_run derive audit localdir
 cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_list mending_net cmd_repair cmd_adopt cmd_export cmd_import
 # watching a program
-doctor_src += pparse sockdiag sample threads watch timeline timeline_html launch parents endtree asking retries others
+doctor_src += pparse sockdiag sample threads watch timeline timeline_html launch parents endtree asking retries
 cmd_src += offline procenv forward watching cmd_run cmd_watch
 
 -include $(wildcard */files.mk)

@@ -328,8 +328,7 @@ int watching_go(struct watching *w, pid_t pid, struct error *err)
 	for (size_t i = 0; i < w->strangers.count; i++)
 		pids_add(&sampler.strangers, w->strangers.items[i]);
 	w->gpus = gpu_driver_open(NULL);
-	sampler.helper = gpu_driver_pid(w->gpus);
-	pids_add(&sampler.strangers, sampler.helper);
+	pids_add(&sampler.strangers, gpu_driver_pid(w->gpus));
 	for (;;) {
 		struct sample now CLEANUP(sample_release) = { .ms = 0 };
 		uint64_t used = used_us();

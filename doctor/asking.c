@@ -207,7 +207,7 @@ static bool name_peer(const struct asking *a, struct watch_view *v)
 	char known[WATCH_HOST_MAX];
 	const struct asking_peer *only = NULL;
 
-	if (v->kind == WATCH_NAME || v->kind == WATCH_REFUSED || v->perhaps) {
+	if (v->kind == WATCH_NAME || v->kind == WATCH_REFUSED) {
 		if (!a->peer_count || !asks(a))
 			return false;
 		snprintf(v->host, sizeof(v->host), "%s", a->peers[0].host);
@@ -304,7 +304,7 @@ static void explain(const struct asking *a, struct watch_view *v)
 void asking_explain(const struct asking *a, struct watch_view *v)
 {
 	if (v->kind != WATCH_CONNECT && v->kind != WATCH_NAME &&
-	    v->kind != WATCH_ANSWER && v->kind != WATCH_REFUSED && !v->perhaps)
+	    v->kind != WATCH_ANSWER && v->kind != WATCH_REFUSED)
 		return;
 	if (name_peer(a, v))
 		explain(a, v);

@@ -3,9 +3,7 @@
  * when somebody looks. The kernel counts such failures, of all programs in a network
  * together: those are this program's that come when it has been awake, and awake just
  * enough for that. When some come while it sleeps, others fail as well, and nothing is
- * said. Others that are awake at the same times are not to be told from it: sure is what
- * comes while all of them sleep, unless it is awake mostly for something else (then it may
- * be one that came and went between two looks).
+ * said.
  *
  * Who asks a name server over a socket without an other side (musl, hickory, dnspython)
  * opens a new one for each question.
@@ -53,13 +51,11 @@ bool retries_parse(const char *snmp, struct retries_count *out)
 	return true;
 }
 
-static void keep(struct retries *r, const struct retries_look *now,
-		 enum retries_kind kind)
+static void keep(struct retries *r, uint64_t ms, enum retries_kind kind)
 {
 	if (r->count == RETRIES_KEPT)
 		memmove(r->seen, r->seen + 1, --r->count * sizeof(r->seen[0]));
-	r->seen[r->count].ms = now->ms;
-	r->seen[r->count].only = now->only;
+	r->seen[r->count].ms = ms;
 	r->seen[r->count++].kind = kind;
 }
 
@@ -71,36 +67,18 @@ static void see(struct retries *r, const struct retries_look *now,
 	/* one of its processes has ended? */
 	if (after <= before || now->wakes < r->last.wakes)
 		return;
-	keep(r, now,
+	keep(r, now->ms,
 	     wakes && wakes <= tries * WAKES_EACH ? kind : RETRIES_NONE);
 }
 
-bool retries_failed(const struct retries_look *before,
-		    const struct retries_look *now)
-{
-	return now->count.refused != before->count.refused ||
-	       now->count.unreachable != before->count.unreachable;
-}
-
 static unsigned count(const struct retries *r, uint64_t ms,
-		      enum retries_kind kind, bool only)
+		      enum retries_kind kind)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < r->count; i++)
-		n += r->seen[i].kind == kind &&
-		     ms - r->seen[i].ms < WINDOW_MS &&
-		     (r->seen[i].only || !only);
+		n += r->seen[i].kind == kind && ms - r->seen[i].ms < WINDOW_MS;
 	return n;
-}
-
-static bool is_tried(struct retries *r, uint64_t ms, enum retries_kind kind)
-{
-	unsigned n = count(r, ms, kind, false);
-
-	r->sure = count(r, ms, kind, true) >= LEAST &&
-		  count(r, ms, RETRIES_ELSE, false) <= n;
-	return n >= LEAST;
 }
 
 enum retries_kind retries_add(struct retries *r, const struct retries_look *now)
@@ -113,23 +91,19 @@ enum retries_kind retries_add(struct retries *r, const struct retries_look *now)
 		see(r, now, RETRIES_UNREACHABLE, r->last.count.unreachable,
 		    now->count.unreachable);
 		if (now->udp > r->last.udp)
-			keep(r, now, RETRIES_NAME);
-		if (r->count && now->wakes > r->last.wakes &&
-		    !retries_failed(&r->last, now))
-			keep(r, now, RETRIES_ELSE);
+			keep(r, now->ms, RETRIES_NAME);
 	}
 	udp = now->udp > r->last.udp ? now->udp : r->last.udp;
 	r->begun = true;
 	r->last = *now;
 	r->last.udp = udp;
-	r->sure = now->udp != 0; /* its own socket */
-	if (now->udp && count(r, now->ms, RETRIES_NAME, false) >= LEAST)
+	if (now->udp && count(r, now->ms, RETRIES_NAME) >= LEAST)
 		return RETRIES_NAME;
-	if (count(r, now->ms, RETRIES_NONE, false))
+	if (count(r, now->ms, RETRIES_NONE))
 		return RETRIES_NONE;
-	if (is_tried(r, now->ms, RETRIES_REFUSED))
+	if (count(r, now->ms, RETRIES_REFUSED) >= LEAST)
 		return RETRIES_REFUSED;
-	if (is_tried(r, now->ms, RETRIES_UNREACHABLE))
+	if (count(r, now->ms, RETRIES_UNREACHABLE) >= LEAST)
 		return RETRIES_UNREACHABLE;
 	return RETRIES_NONE;
 }

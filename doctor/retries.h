@@ -24,18 +24,12 @@ struct retries_look {
 	/* of its UDP sockets without an other side the one with the highest number,
 	 * 0: none */
 	uint64_t udp;
-	/* nobody else of that network has been awake since the last look */
-	bool only;
 };
-/* Has anything failed between them, whoever it was? */
-bool retries_failed(const struct retries_look *before,
-		    const struct retries_look *now);
 enum retries_kind {
 	RETRIES_NONE,
 	RETRIES_REFUSED,
 	RETRIES_UNREACHABLE,
 	RETRIES_NAME, /* asks name servers */
-	RETRIES_ELSE, /* never returned: it was awake, and nothing failed */
 };
 struct retries {
 	bool begun;
@@ -44,14 +38,10 @@ struct retries {
 	struct {
 		uint64_t ms;
 		enum retries_kind kind; /* NONE: somebody else's */
-		bool only;
 	} seen[RETRIES_KEPT];
 	size_t count;
-	/* what was returned last can only be this program's */
-	bool sure;
 };
-/* What the program tries again and again, as far as can be told; or, if it is not sure,
- * another one that is awake whenever it is. */
+/* What the program tries again and again, as far as can be told. */
 enum retries_kind retries_add(struct retries *r,
 			      const struct retries_look *now);
 

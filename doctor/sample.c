@@ -53,7 +53,6 @@ void sampler_release(struct sampler *s)
 	free_ptr(&s->sockets);
 	s->socket_count = 0;
 	pids_release(&s->strangers);
-	others_release(&s->others);
 	close_fd(&s->diag);
 }
 
@@ -647,22 +646,6 @@ static void find_stale_lock(int fd, struct sample *out)
 
 /* --- what is tried again and again ------------------------------------------------ */
 
-/* Was the program the only one of its network that was awake? Looked at when it counts. */
-static bool was_only(struct sampler *s, const struct retries_look *now,
-		     const struct sample *out)
-{
-	struct pids ours CLEANUP(pids_release) = { 0 };
-
-	if (s->others.known && !s->retries.count &&
-	    !retries_failed(&s->retries.last, now))
-		return false;
-	pids_add(&ours, getpid());
-	pids_add(&ours, s->helper);
-	for (size_t i = 0; i < out->proc_count; i++)
-		pids_add(&ours, out->procs[i].pid);
-	return others_slept(&s->others, s->proc, s->root, &ours);
-}
-
 static void see_retries(struct sampler *s, int fd, struct sample *out)
 {
 	struct retries_look now = { .ms = out->ms };
@@ -677,12 +660,8 @@ static void see_retries(struct sampler *s, int fd, struct sample *out)
 		    k->inode > now.udp)
 			now.udp = k->inode;
 	}
-	if (!proc_text(fd, "net/snmp", text) ||
-	    !retries_parse(text, &now.count))
-		return;
-	now.only = was_only(s, &now, out);
-	out->retries = retries_add(&s->retries, &now);
-	out->retries_sure = s->retries.sure;
+	if (proc_text(fd, "net/snmp", text) && retries_parse(text, &now.count))
+		out->retries = retries_add(&s->retries, &now);
 }
 
 /* ------------------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 
 #include "base/attr.h"
 #include "base/error.h"
-#include "doctor/others.h"
 #include "doctor/parents.h"
 #include "doctor/pparse.h"
 #include "doctor/proc.h"
@@ -63,7 +62,6 @@ struct sample {
 	uint64_t gpu;	  /* bytes, SAMPLE_UNKNOWN */
 	unsigned closed; /* processes that may not be looked into */
 	enum retries_kind retries;
-	bool retries_sure; /* false: perhaps another program's */
 	struct proc_refaults refaults;
 };
 void sample_release(struct sample *s); /* CLEANUP */
@@ -97,8 +95,6 @@ struct sampler {
 	int diag;	     /* sockdiag.h, or -1 */
 	bool diag_tried;
 	struct retries retries;
-	struct others others;
-	pid_t helper; /* a process of ours that asks no network, or 0 */
 };
 void sampler_init(struct sampler *s, pid_t root);
 void sampler_release(struct sampler *s); /* CLEANUP */

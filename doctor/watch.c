@@ -342,23 +342,12 @@ static bool is_on_network(const struct sample *now, enum watch_kind kind,
 /* What it asks is not to be seen, but that it does. */
 static bool is_trying(const struct sample *now, struct watch_view *v)
 {
-	if (now->retries == RETRIES_NONE || !now->retries_sure)
+	if (now->retries == RETRIES_NONE)
 		return false;
 	v->kind = now->retries == RETRIES_NAME ? WATCH_NAME : WATCH_REFUSED;
 	v->unreachable = now->retries == RETRIES_UNREACHABLE;
 	v->pid = now->procs[0].pid;
 	return true;
-}
-
-/* The same, but others are awake at the same times. */
-static void suspect(const struct sample *now, struct watch_view *v)
-{
-	if (now->retries != RETRIES_REFUSED &&
-	    now->retries != RETRIES_UNREACHABLE)
-		return;
-	v->perhaps = true;
-	v->unreachable = now->retries == RETRIES_UNREACHABLE;
-	v->pid = now->procs[0].pid;
 }
 
 static void count_connections(const struct sample *now, struct watch_view *v)
@@ -535,8 +524,6 @@ void watch_judge(const struct sample *before, const struct sample *now,
 		; /* each has said so */
 	else if (d.disk_threads)
 		v.kind = WATCH_DISK;
-	else
-		suspect(now, &v);
 	*out = v;
 }
 
@@ -655,16 +642,6 @@ static void say_idle(const struct watch_view *v, struct str *out)
 			 "; %u of its processes may only be looked into by "
 			 "root",
 			 v->closed);
-	if (!v->perhaps)
-		return;
-	str_addf(out,
-		 "; whenever it is awake, %s in its network: its own, or those "
-		 "of another program there",
-		 v->unreachable ? "packets find no route"
-				: "connections fail at once");
-	if (v->host[0])
-		str_addf(out, "; its own would probably be to %s", v->host);
-	say_why(v, out);
 }
 
 void watch_say(const struct watch_view *v, struct str *out)
@@ -755,13 +732,7 @@ static const char *const advice[WATCH_KINDS] = {
 
 void watch_advise(const struct watch_view *v, struct str *out)
 {
-	const char *text = v->mend[0] ? v->mend
-			   : v->perhaps
-				   ? "Stop the other programs that ask this "
-				     "network, or watch them: what still fails "
-				     "then is its own. itts-pack doctor looks "
-				     "for the usual causes."
-				   : advice[v->kind];
+	const char *text = v->mend[0] ? v->mend : advice[v->kind];
 
 	if (v->kind == WATCH_LOCK && v->holder)
 		text = "Another process works on the same files. Let it "

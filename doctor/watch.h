@@ -48,12 +48,10 @@ struct watch_view {
 	char mend[WATCH_WHAT_MAX]; /* instead of the usual advice */
 	bool reset;		   /* CLOSED: not closed in good order */
 	bool unreachable;	   /* REFUSED: for there is no route */
-	/* IDLE: connections fail when it is awake, its own or another program's */
-	bool perhaps;
-	uint64_t done, total;	 /* of the file, READ and WRITE */
-	uint64_t read, written;	 /* bytes since the last sample */
-	double cores;		 /* processors in use */
-	uint64_t rss, swap, gpu; /* bytes */
+	uint64_t done, total;	   /* of the file, READ and WRITE */
+	uint64_t read, written;	   /* bytes since the last sample */
+	double cores;		   /* processors in use */
+	uint64_t rss, swap, gpu;   /* bytes */
 	unsigned procs, threads, connections;
 	unsigned closed;  /* processes that may not be looked into */
 	uint64_t retries; /* of a connection */

@@ -2,14 +2,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "doctor/others.h"
 #include "doctor/timeline.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* --- texts of /proc ------------------------------------------------------------ */
 
@@ -402,104 +400,6 @@ static void test_retries(void **state)
 	assert_int_equal(retries_add(&r, &now), RETRIES_UNREACHABLE);
 }
 
-/* Looks of a second of a program that sleeps each second: "f": a connection fails, "o": and
- * nobody else is awake, " ": nothing fails. */
-static bool is_sure(const char *looks)
-{
-	struct retries r = { .begun = false };
-	struct retries_look now = { .ms = 1000 };
-
-	retries_add(&r, &now);
-	for (; *looks; looks++) {
-		now.ms += 1000;
-		now.wakes++;
-		now.count.refused += *looks != ' ';
-		now.only = *looks == 'o';
-		retries_add(&r, &now);
-	}
-	assert_int_equal(retries_add(&r, &now), RETRIES_REFUSED);
-	return r.sure;
-}
-
-static void test_whose_retries(void **state)
-{
-	struct scene s;
-	struct str text CLEANUP(str_release) = STR_INIT;
-	struct watch_view v;
-
-	(void)state;
-	assert_false(is_sure("ffff"));
-	assert_true(is_sure("fofo"));
-	assert_true(is_sure("o o o"));
-	/* awake mostly for something else: somebody may have come and gone */
-	assert_false(is_sure("o   o   o"));
-	scene_begin(&s);
-	s.now.retries = RETRIES_REFUSED;
-	v = judged(&s);
-	assert_int_equal(v.kind, WATCH_IDLE);
-	watch_say(&v, &text);
-	assert_non_null(strstr(text.ptr, "or those of another program"));
-	s.now.retries_sure = true;
-	assert_int_equal(judged(&s).kind, WATCH_REFUSED);
-}
-
-/* Process pid of a made-up /proc, in the network of process like (0: in its own). */
-static void add_process(struct world *w, const char *pid, const char *like,
-			const char *wakes)
-{
-	char name[64], from[256], to[256];
-
-	snprintf(name, sizeof(name), "proc/%s/cmdline", pid);
-	world_file(w, name, "python3");
-	snprintf(name, sizeof(name), "proc/%s/stat", pid);
-	world_file(w, name,
-		   "1 (a) S 1 2 3 4 -1 0 7 8 77 10 500 50 14 15 20 0 1 0 4242 "
-		   "9999 31 0\n");
-	snprintf(name, sizeof(name), "proc/%s/status", pid);
-	world_file(w, name, wakes);
-	snprintf(to, sizeof(to), "%s/proc/%s/net/snmp", w->path, pid);
-	snprintf(name, sizeof(name), "proc/%s/net/%s", pid,
-		 like ? "x" : "snmp");
-	world_file(w, name, "");
-	snprintf(from, sizeof(from), "%s/proc/%s/net/snmp", w->path,
-		 like ? like : pid);
-	if (like && access(to, F_OK) != 0)
-		assert_int_equal(link(from, to), 0);
-}
-
-static void test_others(void **state)
-{
-	struct pids ours CLEANUP(pids_release) = { 0 };
-	struct others o CLEANUP(others_release) = { .known = false };
-	struct world w;
-	char self[32];
-
-	(void)state;
-	world_begin(&w);
-	snprintf(self, sizeof(self), "%d", (int)getpid());
-	add_process(&w, "7", NULL, "voluntary_ctxt_switches:\t1\n");
-	add_process(&w, "8", "7", "voluntary_ctxt_switches:\t1\n");
-	add_process(&w, "9", NULL, "voluntary_ctxt_switches:\t1\n");
-	pids_add(&ours, 7);
-	assert_false(others_slept(&o, w.proc, 7, &ours)); /* since when? */
-	assert_true(others_slept(&o, w.proc, 7, &ours));
-	/* ours may do what they like, and who is in another network */
-	add_process(&w, "7", NULL, "voluntary_ctxt_switches:\t2\n");
-	add_process(&w, "9", NULL, "voluntary_ctxt_switches:\t2\n");
-	assert_true(others_slept(&o, w.proc, 7, &ours));
-	add_process(&w, "8", "7", "voluntary_ctxt_switches:\t2\n");
-	assert_false(others_slept(&o, w.proc, 7, &ours));
-	add_process(&w, "10", "7", "voluntary_ctxt_switches:\t1\n");
-	assert_false(others_slept(&o, w.proc, 7, &ours)); /* it has come */
-	/* from within the network of a machine not all need be seen */
-	add_process(&w, self, "7", "voluntary_ctxt_switches:\t1\n");
-	pids_add(&ours, getpid());
-	assert_true(others_slept(&o, w.proc, 7, &ours));
-	world_file(&w, "proc/sys/net/core/netdev_budget", "300\n");
-	assert_false(others_slept(&o, w.proc, 7, &ours));
-	world_end(&w);
-}
-
 /* Connections that bring something, and that have ended. */
 static void test_flows(void **state)
 {
@@ -786,8 +686,6 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_snmp),
 		cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_whose_retries),
-		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_swapping),
 		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
