@@ -233,6 +233,7 @@ static void remember(struct probe_set *s, const struct probe *p)
 		checked_add(s->checked, &now, &p->want);
 }
 
+/* Into the report, which grows as the set goes: there may be many. */
 static void report(struct probe_set *s, struct verify_report *out)
 {
 	out->files += s->known_files;
@@ -240,16 +241,18 @@ static void report(struct probe_set *s, struct verify_report *out)
 	out->known_files += s->known_files;
 
 	for (size_t i = 0; i < s->count; i++) {
-		const struct probe *p = &s->items[i];
+		struct probe *p = &s->items[i];
 
 		if (p->state != VERIFY_OK) {
 			verify_report_add(out, p->state, p->where, p->path,
 					  p->size, p->detail);
-			continue;
+		} else {
+			out->files++;
+			remember(s, p);
 		}
-		out->files++;
-		remember(s, p);
+		probe_release(p);
 	}
+	s->count = 0;
 }
 
 int probe_run(struct probe_set *s, const struct verify_options *o,

@@ -45,7 +45,7 @@ bool probe_knows(struct probe_set *s, const struct stat *st,
 		 const struct digest *want);
 /* Moves all that from has to the end of s. */
 void probe_set_take(struct probe_set *s, struct probe_set *from);
-/* Hashes what can be hashed, each inode once, and adds all to the report. */
+/* Hashes what can be hashed, each inode once, and moves all into the report. */
 int probe_run(struct probe_set *s, const struct verify_options *o,
 	      struct verify_report *out, struct error *err) MUST_CHECK;
 

@@ -1,7 +1,6 @@
 #include "cache/verify_report.h"
 
 #include "base/attr.h"
-#include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,25 +35,31 @@ bool verify_state_is_damage(enum verify_state s)
 
 void verify_report_release(struct verify_report *r)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		free_ptr(&r->items[i].where);
-		free_ptr(&r->items[i].path);
-		free_ptr(&r->items[i].detail);
-	}
 	free_ptr(&r->items);
+	arena_release(&r->strings);
 	*r = (struct verify_report){ 0 };
+}
+
+/* What is found in one place comes in a row: its name is kept once. */
+static const char *keep_where(struct verify_report *r, const char *where)
+{
+	const char *last = r->count ? r->items[r->count - 1].where : NULL;
+
+	return last && !strcmp(last, where) ? last
+					    : arena_strdup(&r->strings, where);
 }
 
 void verify_report_add(struct verify_report *r, enum verify_state state,
 		       const char *where, const char *path, uint64_t size,
 		       const char *detail)
 {
+	where = keep_where(r, where);
 	r->items = xgrow(r->items, &r->cap, r->count + 1, sizeof(*r->items));
 	r->items[r->count++] = (struct verify_item){
 		.state = state,
-		.where = xstrdup(where),
-		.path = xstrdup(path),
-		.detail = detail ? xstrdup(detail) : NULL,
+		.where = where,
+		.path = arena_strdup(&r->strings, path),
+		.detail = detail ? arena_strdup(&r->strings, detail) : NULL,
 		.size = size,
 	};
 	r->damaged += verify_state_is_damage(state);

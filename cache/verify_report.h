@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 enum verify_state {
 	VERIFY_OK,
 	VERIFY_MISSING,
@@ -24,11 +26,13 @@ enum verify_state {
 const char *verify_state_name(enum verify_state s); /* "wrong digest" */
 bool verify_state_is_damage(enum verify_state s);
 
+/* Its strings are the report's. */
 struct verify_item {
 	enum verify_state state;
-	char *where; /* repo id or model dir or bundle name */
-	char *path;  /* in it */
-	char *detail; /* or NULL: "123 bytes, expected 456", "at byte 67108864" */
+	const char *where; /* repo id or model dir or bundle name */
+	const char *path;  /* in it */
+	const char *
+		detail; /* or NULL: "123 bytes, expected 456", "at byte 67108864" */
 	uint64_t size;
 };
 
@@ -40,6 +44,7 @@ struct verify_report {
 				  once in bytes */
 	uint64_t known_files; /* of these: not read, as when last found right */
 	uint64_t damaged;     /* items that are damage */
+	struct arena strings;
 };
 void verify_report_release(struct verify_report *r); /* CLEANUP */
 void verify_report_add(struct verify_report *r, enum verify_state state,

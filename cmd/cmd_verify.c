@@ -94,6 +94,7 @@ static void put_json(struct app *app, const struct job *job,
 	struct json_writer j;
 
 	app_json_begin(app, &j, &text);
+	app_json_drain(app, &j);
 	json_put_kv_bool(&j, "ok", r->damaged == 0);
 	json_put_kv_u64(&j, "files", r->files);
 	json_put_kv_u64(&j, "bytes", r->bytes);
@@ -265,13 +266,6 @@ static bool same_item(const struct verify_item *a, const struct verify_item *b)
 	       strcmp(a->path, b->path) == 0;
 }
 
-static void item_release(struct verify_item *it)
-{
-	free_ptr(&it->where);
-	free_ptr(&it->path);
-	free_ptr(&it->detail);
-}
-
 /* Several bundles in one directory: what one record calls extra belongs to
  * another, unless all say so. The report is sorted, so equals are neighbours. */
 static void drop_foreign(struct verify_report *r, size_t records)
@@ -284,16 +278,10 @@ static void drop_foreign(struct verify_report *r, size_t records)
 
 		for (n = 1; i + n < r->count && same_item(it, it + n); n++)
 			;
-		if (it->state == VERIFY_EXTRA && n < records) {
-			for (size_t k = 0; k < n; k++)
-				item_release(&it[k]);
+		if (it->state == VERIFY_EXTRA && n < records)
 			continue;
-		}
-		for (size_t k = 1; k < n; k++) {
-			if (verify_state_is_damage(it->state))
-				r->damaged--;
-			item_release(&it[k]);
-		}
+		if (verify_state_is_damage(it->state))
+			r->damaged -= n - 1;
 		r->items[kept++] = *it;
 	}
 	r->count = kept;

@@ -61,11 +61,12 @@ static void assert_says(struct fixture *x, const char *want)
 	assert_ok(verify_model_dir(x->path, &x->l, &o, &x->r, &x->err),
 		  &x->err);
 	for (size_t i = 0; i < x->r.count; i++) {
-		char *where = x->r.items[i].where;
+		struct verify_item *item = &x->r.items[i];
+		char *where CLEANUP(free_ptr) = NULL;
 
-		assert_memory_equal(where, x->path, len);
-		where[0] = 'M';
-		memmove(where + 1, where + len, strlen(where + len) + 1);
+		assert_memory_equal(item->where, x->path, len);
+		where = xasprintf("M%s", item->where + len);
+		item->where = arena_strdup(&x->r.strings, where);
 	}
 	assert_report(&x->r, want);
 }
