@@ -456,7 +456,8 @@ static void set_range(struct lane *l, struct http_request *rq)
 {
 	uint64_t size = l->job->blob->file->size;
 
-	lane_waste(l, l->loose - begun(l));
+	if (l->loose > begun(l))
+		lane_waste(l, l->loose - begun(l));
 	l->from = l->pos;
 	l->to = l->end;
 	if (l->kind == LANE_STREAM) {
