@@ -23,7 +23,7 @@
 #define GPU_MS	    50
 /* Of a processor it takes one part in so many, and of a program with thousands of files
  * it sees less often; but it does look. */
-#define SHARE	  75
+#define SHARE	  100
 #define LONG_MS	  8000
 #define TITLE_MAX 4096
 /* A second. */
