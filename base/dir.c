@@ -27,8 +27,7 @@ static bool is_dir(int dirfd, const char *name)
 	return !fstatat(dirfd, name, &st, 0) && S_ISDIR(st.st_mode);
 }
 
-/* Mostly to a disk that is not mounted. */
-static bool is_dangling(int dirfd, const char *name)
+bool file_is_dangling(int dirfd, const char *name)
 {
 	struct stat st;
 
@@ -53,7 +52,7 @@ int file_mkdirs(int dirfd, const char *name, struct error *err)
 		/* whatever mkdir says, a directory that is there is fine */
 		if (failed && is_dir(dirfd, path))
 			failed = 0;
-		if (failed == EEXIST && is_dangling(dirfd, path))
+		if (failed == EEXIST && file_is_dangling(dirfd, path))
 			return err_sys(err, ENOENT,
 				       "%s is a link that leads nowhere", path);
 		if (failed == EEXIST)

@@ -74,6 +74,9 @@ void atomic_abort(struct atomic_file *f); /* CLEANUP; nothing after a commit */
 int file_replace(int dirfd, const char *name, const void *buf, size_t n,
 		 struct error *err) MUST_CHECK;
 
+/* A link to what is not there, mostly to a disk that is not mounted. Where it says no
+ * errno is that of stat(). */
+bool file_is_dangling(int dirfd, const char *name);
 /* Creates name and its parents below dirfd, mode 0777 & ~umask. */
 int file_mkdirs(int dirfd, const char *name, struct error *err) MUST_CHECK;
 /* Opens (and with create makes) the directory `path` below dirfd, component by

@@ -58,8 +58,7 @@ int space_nearest(const char *dir, char **out, struct error *err)
 	while (stat(path, &st)) {
 		char *slash = strrchr(path, '/');
 
-		/* mostly to a disk that is not mounted */
-		if (errno == ENOENT && !lstat(path, &st))
+		if (file_is_dangling(AT_FDCWD, path))
 			return err_sys(err, ENOENT,
 				       "%s is a link that leads nowhere", path);
 		if (errno != ENOENT || !*path || !strcmp(path, "/") ||

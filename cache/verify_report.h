@@ -31,8 +31,8 @@ struct verify_item {
 	enum verify_state state;
 	const char *where; /* repo id or model dir or bundle name */
 	const char *path;  /* in it */
-	const char *
-		detail; /* or NULL: "123 bytes, expected 456", "at byte 67108864" */
+	/* or NULL: "123 bytes, expected 456", "at byte 67108864" */
+	const char *detail;
 	uint64_t size;
 };
 

@@ -25,9 +25,8 @@ struct archive_visitor {
 	int (*bytes)(void *ctx, const void *p, size_t n, struct error *err);
 	int (*end)(void *ctx, struct error *err); /* all of size have come */
 	void *ctx;
-	struct arena
-		*strings; /* where the paths stay; NULL: only as long as the
-				* walk goes on */
+	/* Where the paths stay; NULL: only as long as the walk goes on. */
+	struct arena *strings;
 };
 
 /* Reads fd from its start. ERR_UNSAFE: a name that leads out, an entry that is

@@ -111,8 +111,8 @@ struct job {
 	bool mixed;		  /* small: bytes of several answers */
 	struct blocks *blocks;	  /* large files */
 	struct segments segments;
-	uint32_t
-		*senders; /* who sent a block in this run: endpoint + 1, or 0 */
+	/* Who sent a block in this run: endpoint + 1, or 0. */
+	uint32_t *senders;
 	struct job_repair repair;
 	uint64_t resumed; /* bytes that an earlier run left and that are used */
 	uint64_t told_ms; /* last PROGRESS */

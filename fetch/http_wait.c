@@ -16,8 +16,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define AHEAD_TURN \
-	16 /* records of one connection, then others have their turn */
+/* Records of one connection, then others have their turn. */
+#define AHEAD_TURN 16
 
 static int watch(const struct http *h, int fd, uint32_t events)
 {
