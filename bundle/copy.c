@@ -5,19 +5,26 @@
 #include "base/mem.h"
 #include "bundle/bmanifest.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 /* How much is written before the kernel is asked to begin with the disk. */
 #define FLUSH_STEP  ((uint64_t)8 << 20)
 #define PROGRESS_MS 100
 
+/* What is hashed at a time of bytes that stand in a file: stays in a core's cache. */
+#define SLICE ((size_t)256 << 10)
+
 /* Pieces that were read (and written) and wait for the hasher. */
 struct ring {
 	struct copy_job *job;
-	unsigned char *mem; /* room for all of them */
+	/* Room for all pieces; NULL: the kernel copies from file to file, and the
+	 * hasher reads what stands there. */
+	unsigned char *mem;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	uint64_t filled, hashed; /* pieces so far */
@@ -33,22 +40,24 @@ static size_t piece_size(const struct copy_job *job, uint64_t at)
 	return left < COPY_BUFFER ? (size_t)left : COPY_BUFFER;
 }
 
-static int fill(const struct copy_job *job, void *buf, size_t n, uint64_t at,
-		struct error *err)
+/* Reads what the source has at `at`, or dst where that stands already. */
+static int fill(const struct copy_job *job, bool dst, void *buf, size_t n,
+		uint64_t at, struct error *err)
 {
+	int fd = dst ? job->dst_fd : job->src_fd;
+	uint64_t base = dst ? job->dst_offset : job->src_offset;
+	const char *name = dst ? job->dst_name : job->src_name;
 	size_t got;
 
 	if (job->read)
 		return job->read(job->read_ctx, buf, n, err);
-	if (file_pread_full(job->src_fd, buf, n, job->src_offset + at, &got,
-			    job->src_name, err))
+	if (file_pread_full(fd, buf, n, base + at, &got, name, err))
 		return -1;
 	if (got < n)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: ends at byte %" PRIu64
 			       ", expected %" PRIu64,
-			       job->src_name, job->src_offset + at + got,
-			       job->src_offset + job->size);
+			       name, base + at + got, base + job->size);
 	return 0;
 }
 
@@ -70,6 +79,24 @@ static int spill(const struct copy_job *job, const void *buf, size_t n,
 		return file_write_all(job->dst_fd, buf, n, job->dst_name, err);
 	return file_pwrite_all(job->dst_fd, buf, n, job->dst_offset + at,
 			       job->dst_name, err);
+}
+
+/* One copy in the kernel instead of two through our memory. false: it cannot, or
+ * something is wrong, which reading and writing will tell by its name. */
+static bool send_piece(const struct copy_job *job, size_t n, uint64_t at)
+{
+	off_t from = (off_t)(job->src_offset + at);
+	ssize_t got = 1;
+
+	if (lseek(job->dst_fd, (off_t)(job->dst_offset + at), SEEK_SET) < 0)
+		return false;
+	while (n > 0 && got > 0) {
+		do
+			got = sendfile(job->dst_fd, job->src_fd, &from, n);
+		while (got < 0 && errno == EINTR);
+		n -= got > 0 ? (size_t)got : 0;
+	}
+	return n == 0;
 }
 
 /* Hashes bytes that begin at `at`. */
@@ -130,19 +157,35 @@ static void ring_set(struct ring *r, bool *flag)
 	pthread_mutex_unlock(&r->lock);
 }
 
+static int move_piece(struct ring *r, bool *send, size_t n, uint64_t at)
+{
+	struct copy_job *job = r->job;
+	unsigned char *own CLEANUP(free_ptr) = NULL;
+	unsigned char *buf;
+
+	if (*send)
+		*send = send_piece(job, n, at);
+	if (*send)
+		return 0;
+	buf = r->mem ? ring_slot(r, at / COPY_BUFFER) : (own = xmalloc(n));
+	return fill(job, false, buf, n, at, &r->err) ||
+			       spill(job, buf, n, at, &r->err)
+		       ? -1
+		       : 0;
+}
+
 /* The second thread: reads and writes. */
 static void *move_pieces(void *arg)
 {
 	struct ring *r = arg;
 	struct copy_job *job = r->job;
+	bool send = !r->mem;
 
 	for (uint64_t at = 0; at < job->size && ring_wait_empty(r);
 	     at += COPY_BUFFER) {
-		unsigned char *buf = ring_slot(r, at / COPY_BUFFER);
 		size_t n = piece_size(job, at);
 
-		if (fill(job, buf, n, at, &r->err) ||
-		    spill(job, buf, n, at, &r->err)) {
+		if (move_piece(r, &send, n, at)) {
 			ring_set(r, &r->failed);
 			break;
 		}
@@ -152,10 +195,35 @@ static void *move_pieces(void *arg)
 	return NULL;
 }
 
+/* Hashes n bytes that stand in dst. */
+static int hash_there(struct copy_job *job, struct digest_ctx *ctx,
+		      unsigned char *slice, size_t n, uint64_t at,
+		      struct error *err)
+{
+	for (size_t done = 0, k; done < n; done += k) {
+		k = n - done < SLICE ? n - done : SLICE;
+		if (fill(job, true, slice, k, at + done, err))
+			return -1;
+		digest_bytes(job, ctx, slice, k, at + done);
+	}
+	return 0;
+}
+
+static int hash_piece(struct ring *r, struct digest_ctx *ctx,
+		      unsigned char *slice, size_t n, uint64_t at,
+		      struct error *err)
+{
+	if (!r->mem)
+		return hash_there(r->job, ctx, slice, n, at, err);
+	digest_bytes(r->job, ctx, ring_slot(r, at / COPY_BUFFER), n, at);
+	return 0;
+}
+
 static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 		       struct error *err)
 {
 	struct copy_job *job = r->job;
+	unsigned char *slice CLEANUP(free_ptr) = r->mem ? NULL : xmalloc(SLICE);
 	uint64_t told = clock_ms();
 
 	for (uint64_t at = 0; at < job->size; at += COPY_BUFFER) {
@@ -165,7 +233,8 @@ static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 			return -1;
 		if (!ring_wait_full(r, at / COPY_BUFFER))
 			return 0; /* the second thread says why */
-		digest_bytes(job, ctx, ring_slot(r, at / COPY_BUFFER), n, at);
+		if (hash_piece(r, ctx, slice, n, at, err))
+			return -1;
 		ring_step(r, &r->hashed);
 		if (job->progress &&
 		    (at + n == job->size || clock_ms() - told >= PROGRESS_MS)) {
@@ -179,8 +248,9 @@ static int hash_pieces(struct ring *r, struct digest_ctx *ctx,
 static int run_big(struct copy_job *job, struct digest_ctx *ctx,
 		   struct error *err)
 {
-	unsigned char *mem CLEANUP(free_ptr) = xmalloc(COPY_BUFFERS *
-						       COPY_BUFFER);
+	bool through = job->read || job->write || job->append;
+	unsigned char *mem CLEANUP(free_ptr) =
+		through ? xmalloc(COPY_BUFFERS * COPY_BUFFER) : NULL;
 	struct ring r = { .job = job,
 			  .mem = mem,
 			  .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -206,8 +276,8 @@ static int run_small(struct copy_job *job, struct digest_ctx *ctx,
 	size_t n = (size_t)job->size;
 	void *buf CLEANUP(free_ptr) = xmalloc(n + 1);
 
-	if (cancel_check(job->cancel, err) || fill(job, buf, n, 0, err) ||
-	    spill(job, buf, n, 0, err))
+	if (cancel_check(job->cancel, err) ||
+	    fill(job, false, buf, n, 0, err) || spill(job, buf, n, 0, err))
 		return -1;
 	digest_bytes(job, ctx, buf, n, 0);
 	return 0;

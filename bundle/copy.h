@@ -1,8 +1,8 @@
 /*
- * Bytes from one place into a file, hashed on the way. Big ones a second thread reads
- * and writes, through a ring of buffers, while the calling thread does nothing but hash
- * what is in them: the slower of the two is the time it takes. What shares blocks
- * instead is clone.h's.
+ * Bytes from one place into a file, hashed on the way. Of big ones a second thread
+ * takes care, from file to file in the kernel, else through a ring of buffers, while
+ * the calling thread hashes: the slower of the two is the time it takes. What shares
+ * blocks instead is clone.h's.
  */
 #ifndef ITTS_COPY_H
 #define ITTS_COPY_H

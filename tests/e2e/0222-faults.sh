@@ -282,16 +282,16 @@ faults_of() { # JOB SYSCALL...
 	[ "$FAULTS" -gt 0 ]
 }
 
-check "install: write, pwrite64" \
-	faults_of install write pwrite64
+check "install: write, pwrite64, sendfile" \
+	faults_of install write pwrite64 sendfile
 check "install: fsync, syncfs" faults_of install fsync syncfs
 check "install: linkat, renameat, symlinkat, unlinkat" faults_of install linkat renameat symlinkat unlinkat
 check "install: fallocate, ftruncate, mkdirat, fchmod" \
 	faults_of install fallocate ftruncate mkdirat fchmod
 check "install: openat, openat2, read, pread64, getdents64" \
 	faults_of install openat openat2 read pread64 getdents64
-check "pack: write, pwrite64, fsync, linkat, fchmod" \
-	faults_of pack write pwrite64 fsync linkat fchmod
+check "pack: write, pwrite64, sendfile, fsync, linkat, fchmod" \
+	faults_of pack write pwrite64 sendfile fsync linkat fchmod
 check "pack: openat, openat2, pread64" faults_of pack openat openat2 pread64
 check "pack in volumes: write, fsync, renameat, linkat, fchmod, openat, pread64" \
 	faults_of pack_volumes write fsync renameat linkat fchmod openat pread64
@@ -311,15 +311,15 @@ check "gc: getdents64, openat, readlinkat, renameat, unlinkat" \
 check "rm: getdents64, openat, readlinkat, renameat, unlinkat" \
 	faults_of discard write mkdirat fchmod getdents64 openat readlinkat renameat unlinkat
 check "repair: write, fsync, linkat, renameat, symlinkat, openat, openat2, pread64" \
-	faults_of repair write pwrite64 fsync linkat renameat symlinkat fallocate ftruncate mkdirat unlinkat \
+	faults_of repair write pwrite64 sendfile fsync linkat renameat symlinkat fallocate ftruncate mkdirat unlinkat \
 	fchmod openat openat2 pread64 getdents64
 check "import: write, fsync, linkat, renameat, symlinkat, openat, fallocate" \
-	faults_of import write pwrite64 fsync syncfs linkat renameat symlinkat fallocate ftruncate mkdirat \
+	faults_of import write pwrite64 sendfile fsync syncfs linkat renameat symlinkat fallocate ftruncate mkdirat \
 	unlinkat fchmod openat pread64
 check "export: write, fsync, linkat, openat, getdents64" \
-	faults_of export_ write pwrite64 fsync linkat fchmod openat pread64 getdents64
+	faults_of export_ write pwrite64 sendfile fsync linkat fchmod openat pread64 getdents64
 check "adopt: write, fsync, linkat, symlinkat, openat, getdents64" \
-	faults_of adopt write pwrite64 fsync syncfs linkat symlinkat fallocate ftruncate mkdirat unlinkat \
+	faults_of adopt write pwrite64 sendfile fsync syncfs linkat symlinkat fallocate ftruncate mkdirat unlinkat \
 	fchmod openat pread64 getdents64
 check "sign: write, pwrite64, fdatasync, openat" \
 	faults_of sign write pwrite64 fdatasync openat pread64
@@ -331,7 +331,7 @@ check "verify: getdents64, openat, openat2, read, pread64, write, fsync, linkat,
 WRITING="write pwrite64 pwritev sendfile copy_file_range splice fsync fdatasync syncfs sync_file_range \
 	linkat renameat renameat2 symlinkat fallocate ftruncate mkdirat unlinkat fchmod fchmodat utimensat"
 # Made or not, as the place has it: where files can share ranges (XFS, Btrfs) nothing is copied.
-PLACES="install/pwrite64 pack/pwrite64 repair/pwrite64 import/pwrite64 export_/pwrite64 adopt/pwrite64"
+PLACES="install/sendfile pack/sendfile repair/sendfile import/sendfile export_/sendfile adopt/sendfile"
 rows_are_alive() {
 	local job call bad=0
 	for job in ${ITTS_FAULT_JOBS:-}; do
@@ -435,8 +435,8 @@ no_flags() {
 # A server that takes no byte and says nothing is not asked for ever.
 takes_nothing() {
 	fresh
-	expect 3 timeout 30 strace -f -qq -o "$T/trace" -e trace=pwrite64 -e inject=pwrite64:retval=0 -e signal=none \
-		"$ITTS" install "$T/b.tar" --cache "$T/x/hub" --progress none
+	expect 3 timeout 30 strace -f -qq -o "$T/trace" -e trace=pwrite64,sendfile -e inject=sendfile:error=EINVAL \
+		-e inject=pwrite64:retval=0 -e signal=none "$ITTS" install "$T/b.tar" --cache "$T/x/hub" --progress none
 	one_error
 	says "No space left on device"
 	expect 0 install
