@@ -20,7 +20,7 @@ cd "$TREES/new" || exit
 # to be harmless, and those whose words make them so. Its one child, in which the driver's
 # library is asked for, gets a question of one byte. PATH is not looked through: what
 # nvidia-smi does is not of this program.
-HARMLESS='access|arch_prctl|brk|clock_gettime|close|dup2|eventfd2|exit|exit_group|faccessat|faccessat2|fadvise64|fcntl|fstat|fstatfs|futex|getcwd|getdents64|getegid|geteuid|getgid|getpid|getrandom|gettid|getuid|lseek|lstat|madvise|mprotect|mremap|munmap|newfstatat|pipe2|poll|pread64|prlimit64|read|readlink|readlinkat|readv|restart_syscall|rseq|rt_sigaction|rt_sigprocmask|sched_getaffinity|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|uname|wait4'
+HARMLESS='access|arch_prctl|brk|clock_gettime|close|dup2|eventfd2|exit|exit_group|faccessat|faccessat2|fadvise64|fcntl|fstat|fstatfs|futex|getcwd|getdents64|getegid|geteuid|getgid|getpid|getrandom|gettid|getuid|lseek|lstat|madvise|mprotect|mremap|munmap|newfstatat|pipe2|poll|pread64|prlimit64|read|readlink|readlinkat|readv|restart_syscall|rseq|rt_sigaction|rt_sigprocmask|sched_getaffinity|set_robust_list|set_tid_address|sigaltstack|stat|statfs|statx|sysinfo|umask|uname|wait4'
 WORDS='(write|writev|ioctl)\((1|2)[,<]|write\([0-9]+, "\?", 1\)|prctl\(PR_SET_PDEATHSIG|mmap\(.*MAP_PRIVATE'
 WORDS+='|clone3?\(.*child_tidptr|openat\([^,]*, "/dev/null", O_RDWR|openat2?\([^,]*, "[^"]*"(\.\.\.)?, (\{flags=)?[O_A-Z|]*[,)]'
 # A call during which another process was seen stands in two lines: one again.
