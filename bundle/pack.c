@@ -10,6 +10,7 @@
 #include "bundle/copy.h"
 #include "bundle/layout.h"
 #include "bundle/pack_extra.h"
+#include "bundle/record.h"
 #include "bundle/sbom.h"
 
 #include <assert.h>
@@ -370,18 +371,28 @@ static int put_extra(struct pack *p, const struct segment *s, struct error *err)
 	return err_hint(err, "run the same command again");
 }
 
-static int put_segment(struct pack *p, const struct segment *s,
-		       struct error *err)
+/* Empty, unless this is a bundle again that was signed. */
+static int put_slot(struct pack *p, struct error *err)
 {
 	char slot[BUNDLE_SIGNATURE_SIZE];
 
+	memset(slot, '\n', sizeof(slot));
+	if (p->o->again &&
+	    record_read_signature(p->store, p->manifest.lock.name, &p->text,
+				  slot, err))
+		return -1;
+	return put_bytes(p, slot, sizeof(slot), err);
+}
+
+static int put_segment(struct pack *p, const struct segment *s,
+		       struct error *err)
+{
 	assert(s->offset == p->offset + p->buf.len);
 	switch (s->kind) {
 	case SEGMENT_BYTES:
 		return put_bytes(p, s->ptr, (size_t)s->size, err);
 	case SEGMENT_SIGNATURE:
-		memset(slot, '\n', sizeof(slot));
-		return put_bytes(p, slot, sizeof(slot), err);
+		return put_slot(p, err);
 	case SEGMENT_EXTRA:
 		return put_extra(p, s, err);
 	case SEGMENT_PAYLOAD:

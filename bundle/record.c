@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "bundle/slot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define RECORD_DIR ".locks/itts-pack"
 
@@ -41,15 +43,45 @@ static bool is_kept(int dir, const char *name, uint64_t size,
 	       digest_equal(&got, sha256);
 }
 
-static int put(int dir, const struct str *text, struct error *err)
+static int put(int dir, const char *name, const char *p, size_t n,
+	       struct error *err)
 {
 	struct digest d;
 
-	digest_buf(DIGEST_SHA256, text->ptr, text->len, &d);
-	if (is_kept(dir, BUNDLE_MANIFEST_NAME, text->len, &d))
+	digest_buf(DIGEST_SHA256, p, n, &d);
+	if (is_kept(dir, name, n, &d))
 		return 0;
-	return file_replace(dir, BUNDLE_MANIFEST_NAME, text->ptr, text->len,
-			    err);
+	return file_replace(dir, name, p, n, err);
+}
+
+/* By the manifest that it signs, so that it can never stand beside another. */
+static char *signature_name(const struct str *text)
+{
+	char hex[DIGEST_HEX_MAX];
+	struct digest d;
+
+	digest_buf(DIGEST_SHA256, text->ptr, text->len, &d);
+	return xasprintf("%s.sig", digest_hex(&d, hex));
+}
+
+/* That of the slot; where that is empty, none. */
+static int put_signature(int dir, const struct bundle_source *s,
+			 struct error *err)
+{
+	char *name CLEANUP(free_ptr) = signature_name(&s->text);
+	size_t n = BUNDLE_SIGNATURE_SIZE;
+	uint64_t at;
+	const char *slot = bundle_source_slot(s, &at);
+
+	if (!slot)
+		return 0;
+	if (slot_read(slot, n) != SLOT_SIGNED)
+		return unlinkat(dir, name, 0) && errno != ENOENT
+			       ? err_sys(err, errno, "%s", name)
+			       : 0;
+	while (n > 1 && slot[n - 2] == '\n')
+		n--;
+	return put(dir, name, slot, n, err);
 }
 
 int record_write(struct hfcache *store, const struct bundle_source *s,
@@ -62,10 +94,14 @@ int record_write(struct hfcache *store, const struct bundle_source *s,
 	if (open_record(store, full.lock.name, true, &dir, err))
 		return -1;
 	if (full.absent_count == 0)
-		return put(dir, &s->text, err);
+		return put_signature(dir, s, err) ||
+				       put(dir, BUNDLE_MANIFEST_NAME,
+					   s->text.ptr, s->text.len, err)
+			       ? -1
+			       : 0;
 	full.absent_count = 0;
 	bundle_manifest_format(&full, &text);
-	return put(dir, &text, err);
+	return put(dir, BUNDLE_MANIFEST_NAME, text.ptr, text.len, err);
 }
 
 int record_take_extra(struct hfcache *store, struct bundle_source *s,
@@ -142,6 +178,31 @@ int record_read(struct hfcache *store, const char *name,
 		return err_wrap(err, "%s: record of \"%s\"",
 				hfcache_root(store), name);
 	return 0;
+}
+
+int record_read_signature(struct hfcache *store, const char *name,
+			  const struct str *text, char *slot, struct error *err)
+{
+	char *file CLEANUP(free_ptr) = signature_name(text);
+	struct str kept CLEANUP(str_release) = STR_INIT;
+	int dir CLEANUP(close_fd) = -1;
+
+	memset(slot, '\n', BUNDLE_SIGNATURE_SIZE);
+	if (open_record(store, name, false, &dir, err))
+		return no_record(store, name, err);
+	if (file_read_all(dir, file, BUNDLE_SIGNATURE_SIZE, &kept, err)) {
+		if (err->code != ERR_NOT_FOUND)
+			return err_wrap(err, "%s: record of \"%s\"",
+					hfcache_root(store), name);
+		err_clear(err);
+		return 0;
+	}
+	memcpy(slot, kept.ptr, kept.len);
+	if (slot_read(slot, BUNDLE_SIGNATURE_SIZE) == SLOT_SIGNED)
+		return 0;
+	err_set(err, ERR_FORMAT, "%s: record of \"%s\": %s: not a signature",
+		hfcache_root(store), name, file);
+	return err_hint(err, "install the bundle once more");
 }
 
 int record_open_extra(struct hfcache *store, const char *name,

@@ -1,7 +1,8 @@
 /*
  * What was installed into a store, so that the same bundle can be made again from
- * it: its manifest and its extras, in .locks/itts-pack/NAME/ of the store. (The
- * one directory of a Hub cache that no client looks into.)
+ * it: its manifest, the signature in its slot, and its extras, in
+ * .locks/itts-pack/NAME/ of the store. (The one directory of a Hub cache that no
+ * client looks into.)
  */
 #ifndef ITTS_RECORD_H
 #define ITTS_RECORD_H
@@ -12,7 +13,8 @@
 #include "bundle/source.h"
 #include "cache/hfcache.h"
 
-/* As of the full bundle, also when a thin one was installed. */
+/* As of the full bundle, also when a thin one was installed, whose signature is of
+ * another manifest and not kept. */
 int record_write(struct hfcache *store, const struct bundle_source *s,
 		 struct error *err) MUST_CHECK;
 /* Reads the extra that comes next in s, keeps it if it is right. ERR_INTEGRITY. */
@@ -25,6 +27,11 @@ int record_list(struct hfcache *store, struct strlist *out, struct error *err)
 /* ERR_NOT_FOUND. */
 int record_read(struct hfcache *store, const char *name,
 		struct bundle_manifest *out, struct error *err) MUST_CHECK;
+/* Fills slot (BUNDLE_SIGNATURE_SIZE bytes): with the signature of the manifest with
+ * this text, where that was installed with one; else as it is in an unsigned bundle. */
+int record_read_signature(struct hfcache *store, const char *name,
+			  const struct str *text, char *slot, struct error *err)
+	MUST_CHECK;
 /* ERR_NOT_FOUND. *fd: caller closes. */
 int record_open_extra(struct hfcache *store, const char *name,
 		      const struct bundle_extra *e, int *fd, struct error *err)

@@ -464,6 +464,51 @@ inspected() { # looked at, whatever it is; refused only where that is asked for
 	done
 	expect 6 itts inspect plain.tar --allowed-signers nothing
 }
+again() { # FILE: --from-store makes it again, and nothing else
+	rm -f again.tar
+	expect 0 itts pack --from-store --cache "$T/site" -o again.tar
+	cmp again.tar "$1"
+}
+made_again() { # on a site, for the next one, which demands the signature
+	local key
+	for key in ed25519 rsa; do # of another length each
+		signed "$key"
+		expect 0 itts install out.tar --cache "$T/site"
+		again out.tar
+		slot_of again.tar >slot.sig
+		manifest_of again.tar | ssh-keygen -Y verify -f allowed -I release@example.com -n itts-pack -s slot.sig
+	done
+	expect 0 itts install again.tar --cache "$T/next" --allowed-signers allowed --require-signature
+	# of what the signature is not, it is not put into; nor one in a file of its own
+	itts inventory --cache "$T/site" >site.json
+	expect 0 itts pack --from-store --cache "$T/site" --for site.json -o thin.tar
+	not grep -qa 'BEGIN SSH SIGNATURE' thin.tar
+	expect 0 itts pack --from-store --cache "$T/site" -o in.tar --volume-size 48K
+	cat in.tar.0* | cmp - out.tar
+	expect 0 itts install plain.tar --cache "$T/site"
+	again plain.tar
+	cp plain.tar out.tar
+	expect 0 itts sign out.tar --key keys/ed25519 --detached
+	expect 0 itts install out.tar --cache "$T/site" --allowed-signers allowed
+	again plain.tar
+	rm out.tar.sig
+	# a thin one that is signed: the whole is not what was signed
+	expect 0 itts sign thin.tar --key keys/ed25519
+	expect 0 itts install thin.tar --cache "$T/site" --allowed-signers allowed
+	again plain.tar
+	# what is kept is not taken on trust
+	signed ed25519
+	expect 0 itts install out.tar --cache "$T/site"
+	key=$(find "$T/site/.locks/itts-pack" -name '*.sig')
+	test -s "$key"
+	printf 'x' >>"$key"
+	expect 7 itts pack --from-store --cache "$T/site" -o broken.tar
+	one_error
+	says "$(basename "$key")" "install the bundle once more"
+	test ! -e broken.tar
+	expect 0 itts install out.tar --cache "$T/site"
+	again out.tar
+}
 usage() {
 	expect 2 itts sign
 	expect 2 itts sign plain.tar
@@ -495,5 +540,6 @@ check "signing killed at each write" interrupted
 check "a bundle in volumes" volumes
 check "signed volumes, one after the other" volumes_in_visits
 check "inspect shows whose signature it is" inspected
+check "made again from a store: with the signature that it came with" made_again
 check "what sign cannot do" usage
 finish
