@@ -293,7 +293,8 @@ static int parse_mirrors(struct manifest_model *m, const struct json *obj,
 	char *place CLEANUP(free_ptr) = xasprintf("%s.mirrors", where);
 	const struct json *list;
 
-	if (field_object(obj, "mirrors", 1, where, &list, err) < 0)
+	/* no count: a key too many is one that is not known, and named */
+	if (field_object(obj, "mirrors", SIZE_MAX, where, &list, err) < 0)
 		return -1;
 	for (const struct json *e = json_first(list); e; e = json_next(e)) {
 		const char *hub = json_key(e), *text;

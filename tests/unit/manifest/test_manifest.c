@@ -270,6 +270,8 @@ static const struct {
 	  "models[0].groups.x: must be a list of strings" },
 	{ MODEL(",\"mirrors\":{\"gitee\":\"a/b\"}"),
 	  "models[0].mirrors.gitee: unknown key; known here: modelscope" },
+	{ MODEL(",\"mirrors\":{\"modelscope\":\"a/b\",\"gitee\":\"a/b\"}"),
+	  "models[0].mirrors.gitee: unknown key; known here: modelscope" },
 	{ MODEL(",\"mirrors\":{\"modelscope\":\"a/b@..\"}"),
 	  "models[0].mirrors.modelscope: " },
 	{ MODEL(",\"urls\":{\"a\":\"https://h/a\"}"),
