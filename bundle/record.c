@@ -128,6 +128,15 @@ static int not_dots(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
+/* Extras stand there before the manifest, which comes with the last payload. */
+static bool has_manifest(int dir, const char *name)
+{
+	char *path CLEANUP(free_ptr) = xasprintf("%s/" BUNDLE_MANIFEST_NAME,
+						 name);
+
+	return !faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 int record_list(struct hfcache *store, struct strlist *out, struct error *err)
 {
 	struct dirent **names = NULL;
@@ -146,7 +155,8 @@ int record_list(struct hfcache *store, struct strlist *out, struct error *err)
 		return err_sys(err, errno, "%s/" RECORD_DIR,
 			       hfcache_root(store));
 	for (int i = 0; i < n; i++) {
-		strlist_add(out, names[i]->d_name);
+		if (has_manifest(dir, names[i]->d_name))
+			strlist_add(out, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);

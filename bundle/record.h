@@ -21,7 +21,7 @@ int record_write(struct hfcache *store, const struct bundle_source *s,
 int record_take_extra(struct hfcache *store, struct bundle_source *s,
 		      const struct segment *seg, struct error *err) MUST_CHECK;
 
-/* Names of the bundles that were installed, sorted, appended. */
+/* Names of the bundles that were installed to the end, sorted, appended. */
 int record_list(struct hfcache *store, struct strlist *out, struct error *err)
 	MUST_CHECK;
 /* ERR_NOT_FOUND. */

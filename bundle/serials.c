@@ -192,17 +192,31 @@ int serials_check(const struct serials *s, const struct serial_claim *c,
 	return 0;
 }
 
-void serials_note(struct serials *s, const struct serial_claim *c)
+/* What would be written could not be read back, and keep out every bundle. */
+static int full(struct error *err)
+{
+	err_set(err, ERR_IO, "full: no more than %d names and %zu bytes",
+		SERIALS_MAX, SERIALS_LIMIT);
+	return err_hint(err, "take out names of bundles that are no longer "
+			     "installed here");
+}
+
+int serials_note(struct serials *s, const struct serial_claim *c,
+		 struct error *err)
 {
 	bool found;
 	size_t at = find(s, c->name, &found);
-	struct serial *place = found ? &s->items[at] : insert(s, at, c->name);
+	struct serial *place;
 
+	if (!found && s->count >= SERIALS_MAX)
+		return full(err);
+	place = found ? &s->items[at] : insert(s, at, c->name);
 	place->installed = c->serial;
 	if (found && c->serial < place->highest)
-		return;
+		return 0;
 	place->highest = c->serial;
 	place->lock = c->lock;
+	return 0;
 }
 
 /* --- the file ------------------------------------------------------------------ */
@@ -262,8 +276,13 @@ int serials_record(const char *dir, const struct serial_claim *c,
 	if (file_lock(dirfd, LOCK_NAME, LOCK_WAIT_MS, &lockfd, err) ||
 	    load_at(&s, dirfd, dir, &found, err))
 		return -1;
-	serials_note(&s, c);
+	if (serials_note(&s, c, err))
+		return err_wrap(err, "%s/%s", dir, SERIALS_NAME);
 	serials_format(&s, &text);
+	if (text.len > SERIALS_LIMIT) {
+		full(err);
+		return err_wrap(err, "%s/%s", dir, SERIALS_NAME);
+	}
 	if (file_replace(dirfd, SERIALS_NAME, text.ptr, text.len, err))
 		return err_wrap(err, "%s", dir);
 	return 0;

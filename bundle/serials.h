@@ -46,13 +46,15 @@ struct serial_claim {
 /* ERR_UNSAFE: it is older than what was here, or jumps. Pure. */
 int serials_check(const struct serials *s, const struct serial_claim *c,
 		  struct error *err) MUST_CHECK;
-/* After it was installed. */
-void serials_note(struct serials *s, const struct serial_claim *c);
+/* After it was installed. ERR_IO: a new name, and SERIALS_MAX are there. */
+int serials_note(struct serials *s, const struct serial_claim *c,
+		 struct error *err) MUST_CHECK;
 
 /* The file in dir. Absent: *found is false, and out is empty. */
 int serials_load(struct serials *out, const char *dir, bool *found,
 		 struct error *err) MUST_CHECK;
-/* Reads it again under a lock, notes the claim, writes it; makes dir. */
+/* Reads it again under a lock, notes the claim, writes it; makes dir. ERR_IO, and the
+ * file is left as it was, also if it would become too large to be read. */
 int serials_record(const char *dir, const struct serial_claim *c,
 		   struct error *err) MUST_CHECK;
 

@@ -1,9 +1,13 @@
 #include "cmd/serial.h"
 
 #include "base/mem.h"
+#include "bundle/record.h"
 #include "bundle/serials.h"
+#include "cache/hfcache.h"
 #include "cmd/trust.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,19 +82,58 @@ int serial_check_again(struct app *app, const struct bundle_manifest *m,
 	return compare(&s, &c, path, &dir, err);
 }
 
+static int not_dots(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+/* The directory is there with the first blob. */
+static bool has_snapshot(const char *root, const struct lock_repo *r)
+{
+	char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
+	char *dir CLEANUP(free_ptr) = xasprintf("%s/%s/snapshots", root,
+						folder);
+	struct dirent **names = NULL;
+	int n = scandir(dir, &names, not_dots, NULL);
+
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return n > 0;
+}
+
+/* A bundle as a whole, or (import keeps no record) something of the repositories that
+ * this one has. Visits that wait for other volumes have left neither. */
+static bool was_installed_into(const char *root, const struct lock *l)
+{
+	char *mark CLEANUP(free_ptr) = xasprintf("%s/.locks/itts-pack.lock",
+						 root);
+	struct hfcache *store CLEANUP(hfcache_close) = NULL;
+	struct strlist names CLEANUP(strlist_release) = { 0 };
+	struct error ignored = { 0 };
+	bool found = false;
+
+	if (access(mark, F_OK) != 0 ||
+	    hfcache_open(&store, root, false, &ignored) != 0)
+		return false;
+	if (record_list(store, &names, &ignored) != 0 || names.count > 0)
+		return true;
+	for (size_t i = 0; i < l->repo_count && !found; i++)
+		found = has_snapshot(root, &l->repos[i]);
+	return found;
+}
+
 int serial_check(struct app *app, const struct bundle_manifest *m,
 		 const char *path, const char *root, struct error *err)
 {
 	struct serials s CLEANUP(serials_release) = { 0 };
 	struct str dir CLEANUP(str_release) = STR_INIT;
-	char *mark CLEANUP(free_ptr) = xasprintf("%s/.locks/itts-pack.lock",
-						 root);
 	struct serial_claim c = claim(app, m);
 	bool found = false;
 
 	if (state_dir(app, &dir) && serials_load(&s, dir.ptr, &found, err))
 		return -1;
-	if (!found && access(mark, F_OK) == 0)
+	if (!found && was_installed_into(root, &m->lock))
 		event_warn(
 			&app->sink,
 			"no record of serials in %s, though %s was installed "

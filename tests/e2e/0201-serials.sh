@@ -91,6 +91,11 @@ lost() {
 	rm "$RECORD"
 	expect 0 itts install 7.tar --cache "$T/hub2"
 	grep -q "no record" "$T/err" && fail "nothing was installed there before"
+	# what was imported is there, though no bundle as a whole
+	expect 0 itts import 7.tar acme/tiny --cache "$T/hub7"
+	rm "$RECORD"
+	expect 0 itts install 7.tar --cache "$T/hub7"
+	says "no record of serials"
 	printf '{' >"$RECORD"
 	install 7 7
 	says serials.json

@@ -121,6 +121,7 @@ read_there() {
 # visits NAME VOLUME...: one volume at a time, with the card on each stick
 visits() {
 	local cache=$T/$1 stick=$T/$1.stick v last
+	export XDG_STATE_HOME=$T/$1.state
 	shift
 	for last; do :; done
 	for v; do
@@ -135,7 +136,11 @@ visits() {
 			says "still needed" "$last"
 			not grep -qF "$v" "$T/err"
 			nothing_visible "$cache"
+			expect 6 itts pack --from-store --cache "$cache" -o "$T/never.tar"
+			says "no bundle was installed there"
+			expect 0 itts gc --cache "$cache"
 		fi
+		not grep "$T/err" -e warning -e "no record of serials" -e "$cache: no bundle"
 		content "$stick" | diff "$T/before" -
 	done
 	installed "$cache"

@@ -12,8 +12,9 @@ static void note(struct serials *s, const char *name, uint64_t serial)
 	struct serial_claim c = { .name = name,
 				  .serial = serial,
 				  .lock = { .alg = DIGEST_SHA256 } };
+	struct error err = { 0 };
 
-	serials_note(s, &c);
+	assert_ok(serials_note(s, &c, &err), &err);
 }
 
 static void rule(void **state)
@@ -82,7 +83,7 @@ static void highest_never_falls(void **state)
 	assert_int_equal(serials_find(&got, "m")->highest, 6);
 	/* of two bundles with one serial the last counts, of older ones none */
 	again.lock.bytes[0] = 1;
-	serials_note(&got, &again);
+	assert_ok(serials_note(&got, &again, &err), &err);
 	assert_int_equal(serials_find(&got, "m")->lock.bytes[0], 1);
 	note(&got, "m", 4);
 	assert_int_equal(serials_find(&got, "m")->lock.bytes[0], 1);
@@ -111,6 +112,68 @@ static void file(void **state)
 		assert_ok(serials_record(dir, &c, &err), &err);
 		c.serial++;
 	}
+	temp_dir_end(top, path);
+}
+
+/* Names that stand in their order, of len bytes. */
+static const char *nth_name(char buf[1024], size_t len, size_t n)
+{
+	snprintf(buf, 1024, "%0*zu", (int)len, n);
+	return buf;
+}
+
+static void most_names(void **state)
+{
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct serial_claim c = { .name = "new",
+				  .serial = 9,
+				  .lock = { .alg = DIGEST_SHA256 } };
+	struct error err = { 0 };
+	char name[1024];
+
+	(void)state;
+	for (size_t i = 0; i < SERIALS_MAX; i++)
+		note(&s, nth_name(name, 8, i), 1);
+	assert_fails(serials_note(&s, &c, &err), &err, ERR_IO, "full");
+	assert_int_equal(s.count, SERIALS_MAX);
+	assert_null(serials_find(&s, "new"));
+	note(&s, nth_name(name, 8, 7), 2);
+	assert_int_equal(serials_find(&s, name)->highest, 2);
+}
+
+/* One name more, and the file could not be read any longer: it is left alone. */
+static void most_bytes(void **state)
+{
+	char path[TEMP_PATH_MAX], name[1024];
+	struct serials s CLEANUP(serials_release) = { 0 };
+	struct serials got CLEANUP(serials_release) = { 0 };
+	struct str text CLEANUP(str_release) = STR_INIT;
+	int top = temp_dir(path);
+	struct serial_claim c = { .serial = 1,
+				  .lock = { .alg = DIGEST_SHA256 } };
+	struct error err = { 0 };
+	size_t one, count;
+	bool found;
+
+	(void)state;
+	note(&s, nth_name(name, 1000, 0), 1);
+	serials_format(&s, &text);
+	one = text.len;
+	for (count = 1; one * (count + 1) <= SERIALS_LIMIT; count++)
+		note(&s, nth_name(name, 1000, count), 1);
+	do {
+		str_clear(&text);
+		serials_format(&s, &text);
+		if (text.len + one < SERIALS_LIMIT)
+			note(&s, nth_name(name, 1000, count++), 1);
+	} while (text.len + one < SERIALS_LIMIT);
+	assert_ok(file_replace(top, SERIALS_NAME, text.ptr, text.len, &err),
+		  &err);
+	c.name = nth_name(name, 1000, count);
+	assert_fails(serials_record(path, &c, &err), &err, ERR_IO,
+		     "/" SERIALS_NAME ": full");
+	assert_ok(serials_load(&got, path, &found, &err), &err);
+	assert_int_equal(got.count, count);
 	temp_dir_end(top, path);
 }
 
@@ -175,6 +238,8 @@ int run_serials_tests(void)
 		cmocka_unit_test(rule),
 		cmocka_unit_test(highest_never_falls),
 		cmocka_unit_test(file),
+		cmocka_unit_test(most_names),
+		cmocka_unit_test(most_bytes),
 		cmocka_unit_test(in_the_way),
 		cmocka_unit_test(bad_files),
 	};
