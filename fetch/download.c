@@ -10,14 +10,21 @@
 
 #include <string.h>
 
-static void count_had(const struct plan *p, struct download_stats *out)
+/* came: what stands there since a moment ago, or NULL. */
+static void count_had(const struct plan *p, const struct git_filled *came,
+		      struct download_stats *out)
 {
 	for (size_t i = 0; i < p->blob_count; i++) {
 		const struct plan_blob *b = &p->blobs[i];
 
 		out->files++;
 		out->bytes += b->file->size;
-		if (b->state == BLOB_OK) {
+		if (b->state != BLOB_OK)
+			continue;
+		if (came && git_filled_has(came, b->file)) {
+			out->got_files++;
+			out->got_bytes += b->file->size;
+		} else {
 			out->had_files++;
 			out->had_bytes += b->file->size;
 		}
@@ -108,7 +115,8 @@ static int share_fetched(struct plan *p, struct hfcache *store,
 	return 0;
 }
 
-static int bring(const struct archive_fill *all, struct error *err)
+static int bring(const struct archive_fill *all, const struct git_filled *came,
+		 struct error *err)
 {
 	struct plan *p = all->plan;
 	struct hfcache *store = all->store;
@@ -116,7 +124,7 @@ static int bring(const struct archive_fill *all, struct error *err)
 
 	if (plan_share(p, store, err) < 0)
 		return -1;
-	count_had(p, out);
+	count_had(p, came, out);
 	for (size_t i = 0; i < p->blob_count; i++)
 		if (p->blobs[i].state == BLOB_OK)
 			hfcache_part_sweep(store, p->blobs[i].repo,
@@ -211,6 +219,7 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 		  struct error *err)
 {
 	struct plan p CLEANUP(plan_release) = { 0 };
+	struct git_filled came CLEANUP(git_filled_release) = { 0 };
 	struct error failed = { .code = ERR_NONE };
 	const struct archive_fill all = { .hub = h,
 					  .store = store,
@@ -222,16 +231,16 @@ int download_lock(struct hub *h, struct hfcache *store, struct lock *l,
 	*out = (struct download_stats){ 0 };
 	if (!o->offline &&
 	    (endpoint_add_links(h, l, err) < 0 ||
-	     (!o->learn && git_source_fill(h, store, l, err) < 0)))
+	     (!o->learn && git_source_fill(h, store, l, &came, err) < 0)))
 		return -1;
 	plan_make(&p, l, o->learn);
 	if (check_in_time(&p, h, store, o, err) < 0)
 		return -1;
 	if (o->offline) {
-		count_had(&p, out);
+		count_had(&p, NULL, out);
 		if (must_be_there(&p, store, err) < 0)
 			return -1;
-	} else if (bring(&all, err) < 0) {
+	} else if (bring(&all, &came, err) < 0) {
 		return -1;
 	}
 	if (o->learn) {
@@ -259,7 +268,7 @@ int download_survey(struct hfcache *store, struct lock *l,
 		return -1;
 	if (plan_space(&p, store, err) < 0)
 		return -1;
-	count_had(&p, out);
+	count_had(&p, NULL, out);
 	for (size_t i = 0; i < p.blob_count; i++) {
 		const struct plan_blob *b = &p.blobs[i];
 

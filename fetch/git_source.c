@@ -6,6 +6,7 @@
 #include "fetch/git.h"
 #include "fetch/lfs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- listing ------------------------------------------------------------------------ */
@@ -52,6 +53,26 @@ int git_source_list(struct hub *h, struct hfcache *store,
 }
 
 /* --- filling ------------------------------------------------------------------------- */
+
+void git_filled_release(struct git_filled *f)
+{
+	free_ptr(&f->files);
+	*f = (struct git_filled){ 0 };
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct lock_file *x = *(const struct lock_file *const *)a;
+	const struct lock_file *y = *(const struct lock_file *const *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool git_filled_has(const struct git_filled *f, const struct lock_file *file)
+{
+	return f->count && bsearch(&file, f->files, f->count,
+				   sizeof(const struct lock_file *), by_place);
+}
 
 struct missing {
 	struct lock_file **small, **large; /* borrowed files */
@@ -111,7 +132,7 @@ static int put_blob(struct hfcache *store, const struct lock_repo *repo,
 
 static int fill_small(struct git_remote *g, struct hfcache *store,
 		      const struct lock_repo *repo, const struct missing *m,
-		      struct error *err)
+		      struct git_filled *out, struct error *err)
 {
 	struct git_pack *pack CLEANUP(git_pack_close) = NULL;
 	struct str text CLEANUP(str_release) = STR_INIT;
@@ -125,12 +146,16 @@ static int fill_small(struct git_remote *g, struct hfcache *store,
 		    put_blob(store, repo, m->small[i], &text, err) < 0)
 			return err_wrap(err, "%s %s", repo->id,
 					m->small[i]->path);
+		out->files = xgrow(out->files, &out->cap, out->count + 1,
+				   sizeof(const struct lock_file *));
+		out->files[out->count++] = m->small[i];
 	}
 	return 0;
 }
 
 static int fill_repo(struct hub *h, struct hfcache *store,
-		     struct lock_repo *repo, struct error *err)
+		     struct lock_repo *repo, struct git_filled *out,
+		     struct error *err)
 {
 	const struct cancel in_time = http_in_time(h->http);
 	struct missing m CLEANUP(missing_release) = { 0 };
@@ -142,7 +167,7 @@ static int fill_repo(struct hub *h, struct hfcache *store,
 	if (m.small_count + m.large_count == 0)
 		return 0;
 	if (git_remote_open(&g, h, repo->git, NULL, RETRY_GIT, err) < 0 ||
-	    (m.small_count && fill_small(&g, store, repo, &m, err) < 0)) {
+	    (m.small_count && fill_small(&g, store, repo, &m, out, err) < 0)) {
 		http_say_late(h->http, err);
 		return err_name(err, repo->id);
 	}
@@ -155,12 +180,15 @@ static int fill_repo(struct hub *h, struct hfcache *store,
 }
 
 int git_source_fill(struct hub *h, struct hfcache *store, struct lock *l,
-		    struct error *err)
+		    struct git_filled *out, struct error *err)
 {
 	for (size_t i = 0; i < l->repo_count; i++)
 		if (l->repos[i].git &&
-		    fill_repo(h, store, &l->repos[i], err) < 0)
+		    fill_repo(h, store, &l->repos[i], out, err) < 0)
 			return -1;
+	if (out->count)
+		qsort(out->files, out->count, sizeof(const struct lock_file *),
+		      by_place);
 	return 0;
 }
 

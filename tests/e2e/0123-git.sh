@@ -240,19 +240,27 @@ revisions() {
 	says "acme/voice: $AT/acme/empty.git: " "no such revision: main"
 	clean "$T/c2"
 }
+counts() { # HAD DOWNLOADED: files, of the last fetch
+	same "$(jq -c '[.had_files, .downloaded_files]' "$T/out")" "[$1,$2]"
+}
 filled() {
 	by_git main
 	: >"$T/log/nginx.access"
-	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1 --json
 	right "$T/c4"
+	# what came out of the pack was not there before; sources are those of Git LFS
+	counts 0 8
+	jq -e '.downloaded_bytes == .bytes and ([.sources[].received_bytes] | add) == 2070000' "$T/out"
 	same "$(grep -c 'objects/batch 200' "$T/log/nginx.access")" 1
 	# all is there: nobody is asked
 	: >"$T/log/nginx.access"
-	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1 --json
+	counts 8 0
 	same "$(cat "$T/log/nginx.access")" ""
 	# one small file lacks, and is brought back
 	rm "$(readlink -f "$T/c4/models--acme--voice/snapshots/$C/config.json")"
-	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1
+	expect 0 itts fetch --lock "$T/g.lock" --cache "$T/c4" --endpoint http://127.0.0.1:1 --json
+	counts 7 1
 	right "$T/c4"
 	expect 0 itts pack --lock "$T/g.lock" --offline --cache "$T/c4" -o "$T/g.tar"
 	expect 0 itts install "$T/g.tar" --cache "$T/c5" --model-dir "$T/model"
@@ -265,7 +273,9 @@ expired() { # while others came: asked for anew, and what had come is not fetche
 	expect 0 itts lock -m "$T/e.json" --lock "$T/e.lock" --endpoint "$AT" --cache "$T/c2"
 	: >"$T/log/nginx.access"
 	expect 0 itts fetch --lock "$T/e.lock" --cache "$T/c10" --endpoint http://127.0.0.1:1 --connections 1 --json
-	jq -e '.retries >= 1 and .wasted_bytes < 1048576' "$T/out"
+	# the answer that has the new one counts as nothing that was received
+	jq -e '.retries >= 1 and .wasted_bytes < 1048576 and
+		([.sources[].received_bytes] | add) == .wasted_bytes + 2070000' "$T/out"
 	right "$T/c10"
 	test "$(refusals)" -ge 1
 	test "$(batches)" -ge 2
