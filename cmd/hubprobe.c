@@ -94,7 +94,7 @@ static void on_done(void *ctx, const struct http_response *res,
 		return;
 	}
 	a->out->state = hubprobe_classify(err, res);
-	snprintf(a->out->detail, sizeof(a->out->detail), "%.255s", err->msg);
+	snprintf(a->out->detail, sizeof(a->out->detail), "%s", err->msg);
 }
 
 /* The host that it is about stands in front of the error: it may be one that the hub
@@ -125,7 +125,7 @@ void hubprobe_ask(void *ctx, const char *url, struct probe_result *out)
 	out->state = PROBE_OTHER;
 	if (http_submit(p->http, &rq, 0, &err) != 0 ||
 	    http_run(p->http, NULL, NULL, &err) != 0)
-		snprintf(out->detail, sizeof(out->detail), "%.255s", err.msg);
+		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
 	out->ms = (unsigned)(clock_ms() - start);
 	if (out->state == PROBE_INTERCEPTED)
 		find_issuer(p, out);

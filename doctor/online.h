@@ -24,8 +24,8 @@ const char *probe_state_name(enum probe_state s);
 
 struct probe_result {
 	enum probe_state state;
-	char detail[256]; /* who said what; no secrets */
-	char issuer[160]; /* of a certificate that is not trusted, or "" */
+	char detail[1024]; /* who said what, as struct error; no secrets */
+	char issuer[160];  /* of a certificate that is not trusted, or "" */
 	unsigned ms;
 };
 struct prober {

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/doctor.sh"
 
-need python3 jq openssl ip
+need python3 jq openssl ip squid
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" facebook/w2v-bert-2.0 $A config.json=300 model.safetensors=30000
@@ -64,10 +64,40 @@ not_believed() { # its certificate is looked at, and nothing is asked of it
 	same "$(cat "$T/log/tls.requests")" ""
 }
 check "intercepted: nothing is sent there" not_believed
+# The same behind a proxy: it is asked by way of that as well, with its credentials.
+intercepted_by_proxy() {
+	local helper port word=pass-$RANDOM$RANDOM
+	helper=$(find /usr/lib/squid /usr/lib64/squid -name basic_ncsa_auth 2>/dev/null | head -n 1)
+	printf 'anna:%s\n' "$(openssl passwd -apr1 "$word")" >"$T/users"
+	port=$(free_port)
+	start_squid squid "$port" "auth_param basic program $helper $T/users
+auth_param basic realm test
+acl known proxy_auth REQUIRED
+http_access allow known"
+	start_hub tls2 "$TOP" --tls-cert "$T/fw.pem" --tls-key "$T/fw.key"
+	# shellcheck disable=SC2154
+	export HF_ENDPOINT=$tls2
+	https_proxy=http://anna:$word@127.0.0.1:$port doctor --online
+	finds warning online.hub ": intercepted" "Firewall CA" "Example GmbH" "through the proxy http://127.0.0.1:$port"
+	not grep "$word" "$T/out" "$T/err"
+	same "$(cat "$T/log/tls2.requests")" ""
+	same "$(grep -c "/200 .*CONNECT ${tls2#https://} anna" "$T/log/squid/access")" 2
+	# what fails then is the proxy: nobody is said to look into TLS
+	https_proxy=http://127.0.0.1:$port doctor --online
+	finds warning online.hub ": the proxy fails" "wants a user name"
+	not grep -i "issued by\|intercepted" "$T/out"
+	# one that answers with pages
+	start_fault pages --upstream "$hub"
+	faults "$pages" '[{"path": ".", "fault": "html"}]'
+	https_proxy=$pages doctor --online
+	finds warning online.hub ": the proxy fails" "$pages"
+	not grep -i "issued by\|intercepted" "$T/out"
+}
 proxied() {
 	https_proxy=http://me:secret-word@127.0.0.1:$(free_port) asked https://hub.invalid ": the proxy fails" "ProxyError"
 	not grep secret-word "$T/out" "$T/err"
 }
+check "intercepted behind a proxy, and a proxy that answers with pages" intercepted_by_proxy
 check "a dead proxy, and its password is not shown" proxied
 
 in_namespace() { # COMMANDS: with an interface of its own or none, then doctor --online
