@@ -41,6 +41,7 @@ void policy_release(struct policy *p)
 	strlist_release(&p->repos);
 	strlist_release(&p->licenses);
 	free_ptr(&p->file);
+	free_ptr(&p->signers_rule);
 	*p = (struct policy){ 0 };
 }
 
@@ -145,6 +146,7 @@ int policy_parse(struct policy *out, const char *file, const char *text,
 	if (json_parse(&doc, text, len, err) || parse(&p, doc, err))
 		return err_wrap(err, "%s", file);
 	p.file = xstrdup(file);
+	p.signers_rule = xasprintf("the rule \"signers\" of %s", file);
 	*out = p;
 	p = (struct policy){ 0 };
 	return 0;

@@ -25,7 +25,8 @@ struct policy_serial {
 };
 
 struct policy {
-	char *file; /* for messages */
+	char *file;	    /* for messages */
+	char *signers_rule; /* its name and file, likewise */
 	struct strlist
 		signers; /* one of them must have signed; empty: no rule */
 	bool has_serial;

@@ -39,7 +39,7 @@ void policy_demand(const struct policy *p, struct trust *t)
 	if (!p || p->signers.count == 0)
 		return;
 	t->require = true;
-	t->require_where = p->file;
+	t->require_where = p->signers_rule;
 	t->identities = &p->signers;
-	t->identities_from = p->file;
+	t->identities_from = p->signers_rule;
 }

@@ -131,11 +131,11 @@ signers() {
 	expect 0 itts install signed.tar --cache some --allowed-signers allowed --policy p.json
 	expect 9 itts install intern.tar --cache none --allowed-signers allowed --policy p.json
 	one_error
-	says intern.tar p.json intern@example.com "not among the signers"
+	says intern.tar intern@example.com 'not among the signers that the rule "signers" of p.json demands'
 	expect 9 itts install good.tar --cache none --allowed-signers allowed --policy p.json
-	says "not signed, and p.json demands"
+	says 'not signed, and the rule "signers" of p.json demands a signature'
 	expect 2 itts install signed.tar --cache none --policy p.json
-	says p.json "no list of allowed signers"
+	says 'the rule "signers" of p.json' "no list of allowed signers"
 	# the same key under two names: one of them is enough
 	printf 'ops@example.com %s\nrelease@example.com %s\n' "$(cat key.pub)" "$(cat key.pub)" >two
 	expect 0 itts install signed.tar --cache some --allowed-signers two --policy p.json
