@@ -67,10 +67,30 @@ diagnosis() {
 	paste 'itts-pack install indextts-2.tar --model-dir /srv/index-tts/checkpoints --quiet; . "$T/block"'
 	prints gpt.pth "$hub"
 }
+on_disk() { # what the main job leaves, under the names of the table
+	local path
+	expect 0 itts install first.tar --cache "$T/disk/CACHE" --model-dir "$T/disk/MODELDIR"
+	expect 0 itts fetch --offline --cache "$T/disk/CACHE"
+	expect 0 itts verify --cache "$T/disk/CACHE"
+	sed -n '/^## Files on disk/,/^## Mach/s/^| \(.*\) |.*/\1/p' "$ROOT/README.md" >"$T/rows"
+	cp -r "$XDG_STATE_HOME" "$T/disk/var-lib"
+	(cd disk && find . ! -type d) | sed -E 's,^\./,,
+		/^MODELDIR\/[^.]/d
+		s,models--[^/]*--[^/]*,models--ORG--NAME,; s,(snapshots|refs|trees)/.*,\1/,; s,snapshots/$,snapshots/<commit>/...,
+		s,[0-9a-f]{40}([0-9a-f]{24})?,<etag>,; s,(\.locks/itts-pack)/[^/]*/.*,\1/NAME/...,
+		s,(MODELDIR/.itts-pack)/.*\.lock\.json,\1/<name>.lock.json,; s,^var-lib/,/var/lib/,; s,serials.json.lock,serials.json,
+		s,^CACHE/models--ORG--NAME/(refs|trees)/,\1/,' | sort -u >left
+	cat left
+	test "$(wc -l <left)" -ge 12
+	while read -r path; do
+		grep -qF "\`$path\`" "$T/rows" || fail "not in the README: $path"
+	done <left
+}
 
 check "pack, install, verify, env" main_job
 check "a manifest of one's own, or none" other_models
 check "without itts-pack on the server" by_tar
 check "updates" updates
 check "doctor" diagnosis
+check "files on disk" on_disk
 finish
