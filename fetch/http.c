@@ -226,6 +226,12 @@ static bool is_redirect(const struct transfer *t)
 	return !t->rq.post && (s == 301 || s == 302 || s == 303);
 }
 
+/* Whatever is asked for: nobody here can mend that. */
+static int hint_redirect(struct error *err)
+{
+	return err_hint(err, "ask another server, or who runs this one");
+}
+
 static int check_hop(struct transfer *t, const char *to)
 {
 	char *origin CLEANUP(free_ptr) = NULL;
@@ -234,20 +240,24 @@ static int check_hop(struct transfer *t, const char *to)
 	if (http_origin(to, &origin, &bad) < 0) {
 		char *shown CLEANUP(free_ptr) = http_redact(to);
 
-		return err_set(
-			&t->err, ERR_HTTP,
+		err_set(&t->err, ERR_HTTP,
 			"%s: redirects to %s, which is not http or https",
 			t->origin, shown);
+		return hint_redirect(&t->err);
 	}
 	if (strncasecmp(t->url, "https:", 6) == 0 &&
-	    strncasecmp(to, "https:", 6) != 0)
-		return err_set(&t->err, ERR_HTTP,
-			       "%s: redirects to %s, which is not encrypted",
-			       t->origin, origin);
-	if (t->hops == HTTP_MAX_REDIRECTS)
-		return err_set(&t->err, ERR_HTTP,
-			       "%s: more than %d redirects, the last to %s",
-			       t->home, HTTP_MAX_REDIRECTS, origin);
+	    strncasecmp(to, "https:", 6) != 0) {
+		err_set(&t->err, ERR_HTTP,
+			"%s: redirects to %s, which is not encrypted",
+			t->origin, origin);
+		return hint_redirect(&t->err);
+	}
+	if (t->hops == HTTP_MAX_REDIRECTS) {
+		err_set(&t->err, ERR_HTTP,
+			"%s: more than %d redirects, the last to %s", t->home,
+			HTTP_MAX_REDIRECTS, origin);
+		return hint_redirect(&t->err);
+	}
 	if (t->rq.follows && t->rq.follows(t->rq.ctx, origin, &t->err) < 0)
 		return -1;
 	free_ptr(&t->origin);

@@ -120,7 +120,7 @@ static const struct meaning {
 	  "run it again later or with more --retries; else ask who runs ", "" },
 };
 
-/* Instead of retry_explain(), whose advice is for hubs. */
+/* What only a registry has the words for. */
 static int explain(const struct registry *r, const struct http_response *res,
 		   const char *what, struct error *err)
 {
@@ -145,7 +145,7 @@ static int explain(const struct registry *r, const struct http_response *res,
 		err->http = s;
 		return err_hint(err, "%s%s%s", m->hint, r->ref->host, m->rest);
 	}
-	return retry_explain(res, what, r->ref->host, err);
+	return retry_explain_as(RETRY_REGISTRY, res, what, r->ref->host, err);
 }
 
 static int web_page(const char *what, struct error *err)

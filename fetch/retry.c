@@ -209,58 +209,61 @@ static const struct meaning {
 	bool (*fits)(const struct http_response *res);
 	enum err_code code;
 	const char *text, *hint;
-	bool token; /* the variable of the token belongs behind the hint */
+	bool token;	/* the variable of the token belongs behind the hint */
+	bool elsewhere; /* somebody else may be asked */
 } meanings[] = {
 	{ is_proxy, ERR_AUTH, "the proxy refuses the request",
 	  "give its user name and password as http://USER:PASSWORD@HOST:PORT",
-	  false },
+	  false, false },
 	{ is_gated, ERR_AUTH, "access is restricted",
 	  "accept the conditions on the model's page with your account, then "
 	  "give its token",
-	  true },
+	  true, false },
 	{ is_disabled, ERR_AUTH, "the repository has been disabled", NULL,
-	  false },
+	  false, true },
 	{ is_bad_token, ERR_AUTH, "the token or password is not accepted",
 	  "correct the user:password@ of the endpoint if it has one; renew the "
 	  "token, or unset it for public models",
-	  true },
+	  true, false },
 	{ is_no_repo, ERR_NOT_FOUND, "no such repository",
-	  "check the name; a private one needs a token that may read it",
+	  "check the name; a private one needs a token that may read it", false,
 	  false },
 	{ is_no_revision, ERR_NOT_FOUND, "no such revision",
-	  "check the name of the branch or tag, or the commit", false },
+	  "check the name of the branch or tag, or the commit", false, false },
 	{ is_no_entry, ERR_NOT_FOUND, "no such file at this revision", NULL,
-	  false },
-	{ is_expired, ERR_AUTH, "the link to the file was refused", NULL,
-	  false },
+	  false, true },
+	{ is_expired, ERR_AUTH, "the link to the file was refused",
+	  "run it again", false, true },
 	{ is_hidden, ERR_AUTH, "the repository does not exist or is private",
-	  "check the name, or give a token", true },
+	  "check the name, or give a token", true, false },
 	{ is_forbidden, ERR_AUTH, "access is refused",
-	  "give a token that may read it", true },
+	  "give a token that may read it", true, false },
 	{ is_said_missing, ERR_NOT_FOUND, "not found",
 	  "check the name and the revision, and the address of the endpoint",
-	  false },
+	  false, false },
 	{ is_missing, ERR_NOT_FOUND, "not found",
 	  "a hub would say what: check the address of the endpoint, with its "
 	  "path",
-	  false },
+	  false, false },
 	{ is_too_many, ERR_HTTP, "too many requests",
-	  "wait some minutes, use fewer --jobs, or give a token", false },
-	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL, false },
+	  "wait some minutes, use fewer --jobs, or give a token", false,
+	  false },
+	{ is_legal, ERR_HTTP, "withheld for legal reasons", NULL, false, true },
 	{ is_range, ERR_HTTP, "the file there is shorter than the part here",
-	  NULL, false },
+	  NULL, false, true },
 	{ is_page, ERR_HTTP, "sent a web page",
 	  "is this the address of a hub, and does a proxy or login page stand "
 	  "before it?",
-	  false },
-	{ is_server_fault, ERR_HTTP, "the server has a fault", NULL, false },
+	  false, false },
+	{ is_server_fault, ERR_HTTP, "the server has a fault",
+	  "run it again later", false, true },
 };
 
 static const struct meaning *find_meaning(const struct http_response *res)
 {
-	static const struct meaning other = { NULL, ERR_HTTP,
-					      "an answer that is of no use",
-					      NULL, false };
+	static const struct meaning other = {
+		NULL, ERR_HTTP, "an answer that is of no use", NULL, false, true
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
 		if (meanings[i].fits(res))
@@ -268,19 +271,28 @@ static const struct meaning *find_meaning(const struct http_response *res)
 	return &other;
 }
 
+#define NO_TOKEN "no token is sent there"
+
 /* What is to be done about a refusal depends on who was asked. */
 static const struct {
 	const char *token; /* the variable that it is in; NULL: none is sent */
 	const char *hint;  /* where no token can help */
+	const char *elsewhere; /* how somebody else is asked, or who can help */
 } askers[] = {
-	[RETRY_HUB] = { "HF_TOKEN", NULL },
-	[RETRY_MODELSCOPE] = { "MODELSCOPE_API_TOKEN", NULL },
-	[RETRY_LINK] = { NULL, "check the URL in the manifest; no token is "
-			       "sent there" },
-	[RETRY_LFS] = { NULL, "Git LFS has given out this address; no token "
-			      "is sent there" },
-	[RETRY_GIT] = { NULL, "check the URL of the repository in the "
-			      "manifest; no token is sent there" },
+	[RETRY_HUB] = { "HF_TOKEN", NULL,
+			"name another endpoint with --endpoint" },
+	[RETRY_MODELSCOPE] = { "MODELSCOPE_API_TOKEN", NULL,
+			       "name another endpoint with --endpoint" },
+	[RETRY_LINK] = { NULL, "check the URL in the manifest; " NO_TOKEN,
+			 "name another URL in the manifest" },
+	[RETRY_LFS] = { NULL, "Git LFS has given out this address; " NO_TOKEN,
+			"ask who runs that Git LFS server" },
+	[RETRY_GIT] = { NULL,
+			"check the URL of the repository in the "
+			"manifest; " NO_TOKEN,
+			"name another repository in the manifest" },
+	[RETRY_REGISTRY] = { NULL, "ask who runs the registry",
+			     "ask who runs the registry" },
 };
 
 static void add_words(const struct http_response *res, struct error *err)
@@ -327,6 +339,8 @@ int retry_explain_as(enum retry_asker asker, const struct http_response *res,
 		err_hint(err, "%s (%s)", m->hint, token ? token : "HF_TOKEN");
 	else if (m->hint)
 		err_hint(err, "%s", m->hint);
+	if (m->elsewhere)
+		err_hint(err, "%s", askers[asker].elsewhere);
 	err->http = res->status;
 	return -1;
 }

@@ -31,7 +31,8 @@ struct retry_decision retry_decide(const struct http_response *res,
 				   const struct error *err, unsigned attempt,
 				   unsigned max_attempts, uint32_t jitter);
 /* Turns an answer that is no success into the one message that helps: gated,
- * missing repo / revision / file, bad token, rate limit, proxy, HTML. what:
+ * missing repo / revision / file, bad token, rate limit, proxy, HTML; it ends with
+ * what can be done. what:
  * "facebook/w2v-bert-2.0 config.json", from: endpoint. Returns -1. */
 int retry_explain(const struct http_response *res, const char *what,
 		  const char *from, struct error *err);
@@ -41,6 +42,8 @@ enum retry_asker {
 	RETRY_LINK, /* a URL that the manifest names: no token is sent there */
 	RETRY_LFS,  /* one that Git LFS has given out: likewise */
 	RETRY_GIT,  /* a git repository that the manifest names: likewise */
+	RETRY_REGISTRY, /* of images, which has a log-in of its own */
+	RETRY_ASKERS,
 };
 /* As it is to be said of one that is not the Hub. */
 int retry_explain_as(enum retry_asker asker, const struct http_response *res,

@@ -107,10 +107,14 @@ check "missing, with token: 6" with_token hf_yes 6 acme/nothing "no such reposit
 check "disabled: 5" ask 5 acme/gone disabled
 check "renamed: followed" moved_repo
 check "no such revision: 6" ask 6 acme/voice@nope nope revision
-check "no such file: 6" from_mirror 6 "{$on_big, \"fault\": \"status\", \"status\": 404, \"headers\": {\"X-Error-Code\": \"EntryNotFound\"}}" big.safetensors
+check "no such file: 6" from_mirror 6 "{$on_big, \"fault\": \"status\", \"status\": 404, \"headers\": {\"X-Error-Code\": \"EntryNotFound\"}}" big.safetensors \
+	"name another endpoint with --endpoint"
 check "too many requests, without end: 4" from_mirror 4 \
 	"{$on_big, \"fault\": \"status\", \"status\": 429, \"headers\": {\"Retry-After\": \"0\"}}" "too many"
-check "withheld for legal reasons: 4" from_mirror 4 "{$on_big, \"fault\": \"status\", \"status\": 451}" legal
+check "withheld for legal reasons: 4" from_mirror 4 "{$on_big, \"fault\": \"status\", \"status\": 451}" legal "name another endpoint with --endpoint"
+check "a fault of the server, without end: 4" from_mirror 4 \
+	"{$on_big, \"fault\": \"status\", \"status\": 500, \"headers\": {\"Retry-After\": \"0\"}}" "run it again later" --endpoint
+check "redirects without end: 4" from_mirror 4 "{$on_big, \"fault\": \"redirect\", \"to\": \"self\"}" redirects "ask another server"
 check "a web page: 9" from_mirror 9 "{$on_big, \"fault\": \"html\"}" "web page" big.safetensors
 check "a pointer: 9" from_mirror 9 "{$on_big, \"fault\": \"pointer\"}" "Git LFS pointer" big.safetensors
 check "wrong bytes of the right length: 9" from_mirror 9 "{$on_big, \"fault\": \"flip\", \"at\": 69999}" sha256 big.safetensors

@@ -141,6 +141,22 @@ static void delays(void **state)
 			 RETRY_MAX_DELAY_MS);
 }
 
+/* What a server said is none. */
+static void ends_in_advice(enum retry_asker asker,
+			   const struct http_response *r)
+{
+	struct error err = { .code = ERR_NONE };
+	const char *last;
+
+	retry_explain_as(asker, r, "org/name file", "https://x", &err);
+	last = strrchr(err.msg, ';');
+	if (!last || strncmp(last, "; the server says", 17) == 0)
+		fail_msg("asker %d: %s", (int)asker, err.msg);
+	if (asker == RETRY_LINK || asker == RETRY_LFS || asker == RETRY_GIT ||
+	    asker == RETRY_REGISTRY)
+		assert_null(strstr(err.msg, "--endpoint"));
+}
+
 static void words(void **state)
 {
 	static const struct {
@@ -200,6 +216,8 @@ static void words(void **state)
 		assert_contains(err.msg, "https://hub: org/name file: ");
 		assert_int_equal(err.http, table[i].status);
 		assert_fails(-1, &err, table[i].class, table[i].says);
+		for (unsigned asker = 0; asker < RETRY_ASKERS; asker++)
+			ends_in_advice(asker, &r);
 	}
 }
 
@@ -221,6 +239,13 @@ static void advice(void **state)
 		{ RETRY_LINK, 403, "no", "says: no; check", "TOKEN" },
 		{ RETRY_LINK, 404, "", "not found (status 404)", "hub" },
 		{ RETRY_LFS, 403, "", "Git LFS has given out", "manifest" },
+		{ RETRY_HUB, 500, "",
+		  "later; name another endpoint with --endpoint", "URL" },
+		{ RETRY_HUB, 451, "", "; name another endpoint", "later" },
+		{ RETRY_LINK, 500, "",
+		  "later; name another URL in the manifest", "--endpoint" },
+		{ RETRY_REGISTRY, 410, "", "ask who runs the registry",
+		  "--endpoint" },
 	};
 
 	(void)state;
