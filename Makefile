@@ -55,7 +55,7 @@ fetch_src := endpoint ask \
 	http http_error http_get http_issuer http_open http_rate http_refusal http_response http_setup http_tls http_url http_wait retry hub \
 	hub_parse resolve segment pace reach download download_plan download_fetch download_job download_lane download_pump download_repair download_answer
 bundle_src := bmanifest bmanifest_parse layout layout_members extra extra_own tar \
-	oci clone copy pack pack_extra sbom spdx license npy record sniff source space policy install_policy inventory inventory_scan install install_places install_plan install_name install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_pick import_plan import_space import_load check check_run check_pieces check_volumes supply supply_find
+	oci clone copy pack pack_extra sbom spdx license npy record sniff source space policy install_policy inventory inventory_scan install install_places install_plan install_name install_thin install_volumes volcard volumes volumes_write install_payload import import_name import_scan import_pick import_plan import_space import_load check check_run check_pieces check_volumes supply supply_find hashed
 cmd_src := main app commands options groups help config text progress render render_tty \
 	render_plain render_json completion envfile report net kind select work cmd_completion cmd_env \
 	cmd_fetch cmd_help cmd_init cmd_inspect cmd_inventory pack_choice cmd_install cmd_lock cmd_pack cmd_recipes \

@@ -30,9 +30,10 @@ static void supply_close(struct supply **p)
 	free_ptr(&s->offsets);
 	hfcache_close(&s->cache);
 	close_fd(&s->dirfd);
-	for (size_t i = 0; i < s->count; i++)
-		free_ptr(&s->files[i].path);
 	free_ptr(&s->files);
+	arena_release(&s->paths);
+	for (size_t i = 0; i < ARRAY_LEN(s->hashed); i++)
+		hashed_release(&s->hashed[i]);
 	free_ptr(&s->name);
 	free_ptr(p);
 }
@@ -385,18 +386,18 @@ static bool is_final(const struct transfer *t, const struct error *err)
 
 /* A file that is of the right size: each is hashed once, whatever many files lack
  * that have this size. 1: it is the one, 0: it is not. */
-static int try_guess(const struct transfer *t, struct error *err)
+static int try_guess(const struct transfer *t, struct supply *place,
+		     struct error *err)
 {
 	const struct hash_span span = { .fd = t->offer->fd,
 					.size = t->offer->size,
 					.cancel = t->job->cancel };
 	const struct digest *want = store_want(t->file);
-	uint64_t *hashed = &t->offer->guess->hashed[want->alg - 1];
 	struct error unread = { 0 };
 	struct digest got;
 
-	if (*hashed)
-		return 1; /* begins as the one that is wanted */
+	if (t->offer->known)
+		return 1;
 	if (hash_span(&span, want->alg, &got, &unread)) {
 		if (unread.code == ERR_CANCELLED) {
 			*err = unread;
@@ -407,7 +408,7 @@ static int try_guess(const struct transfer *t, struct error *err)
 			   unread.msg);
 		return 0;
 	}
-	memcpy(hashed, got.bytes, sizeof(*hashed));
+	supply_learn(place, t->offer->guess, &got);
 	return digest_equal(&got, want);
 }
 
@@ -438,16 +439,16 @@ static int try_offer(struct transfer *t, struct error *err)
 /* --- all places -------------------------------------------------------------------- */
 
 static bool next_offer(struct supply *s, const struct lock_repo *repo,
-		       const struct lock_file *file, size_t n,
+		       const struct lock_file *file, struct supply_cursor *c,
 		       struct supply_offer *out)
 {
 	switch (s->kind) {
 	case SUPPLY_BUNDLE:
-		return supply_from_bundle(s, file, n, out);
+		return supply_from_bundle(s, file, c->n++, out);
 	case SUPPLY_CACHE:
-		return supply_from_cache(s, repo, file, n, out);
+		return supply_from_cache(s, repo, file, c->n++, out);
 	case SUPPLY_FILES:
-		return supply_from_files(s, file, n, out);
+		return supply_from_files(s, file, c, out);
 	}
 	return false;
 }
@@ -471,11 +472,13 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 {
 	err_clear(&job->trouble);
 	for (size_t i = 0; i < all->count; i++) {
+		struct supply *place = all->items[i];
+		struct supply_cursor c = { 0 };
 		bool more = true;
 
-		if (look_through(all, all->items[i], err))
+		if (look_through(all, place, err))
 			return -1;
-		for (size_t n = 0; more; n++) {
+		while (more) {
 			struct supply_offer offer = SUPPLY_OFFER_INIT;
 			struct lock_file mine = *file;
 			struct transfer t = { .job = job,
@@ -485,11 +488,13 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 					      .id = id };
 			int rc = 0;
 
-			more = next_offer(all->items[i], repo, file, n, &offer);
+			more = next_offer(place, repo, file, &c, &offer);
+			job->offers += more;
 			mine.size = offer.size;
-			job->from = all->items[i]->name;
+			job->from = place->name;
 			if (more && is_there(&offer))
-				rc = offer.guess ? try_guess(&t, err) : 1;
+				rc = offer.guess ? try_guess(&t, place, err)
+						 : 1;
 			if (rc > 0)
 				rc = try_offer(&t, err);
 			else if (offer.failed && !job->trouble.code)
@@ -511,12 +516,14 @@ const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 	for (size_t i = 0; i < all->count; i++) {
 		struct error unread = { 0 };
 		bool more = !look_through(all, all->items[i], &unread);
+		struct supply_cursor c = { 0 };
 		bool there = false;
 
-		for (size_t n = 0; more && !there; n++) {
+		while (more && !there) {
 			struct supply_offer offer = SUPPLY_OFFER_INIT;
 
-			more = next_offer(all->items[i], repo, file, n, &offer);
+			more = next_offer(all->items[i], repo, file, &c,
+					  &offer);
 			there = more && is_there(&offer);
 			close_fd(&offer.fd);
 		}

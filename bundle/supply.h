@@ -68,6 +68,7 @@ struct supply_job {
 	const struct policy *policy; /* what it says of bytes; may be NULL */
 	/* results, added up */
 	uint64_t linked, shared, copied; /* files */
+	uint64_t offers;		 /* that were looked at for them */
 	uint64_t bytes;			 /* of all of them */
 	const char *from; /* of the last file: name of the place; borrowed */
 	/* no place had it, but one may have: this could not be read; or ERR_NONE */

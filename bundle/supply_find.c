@@ -19,11 +19,13 @@
 
 #define DEPTH_MAX 64
 
-static void add(struct supply *s, char *path, uint64_t size)
+static void add(struct supply *s, const char *path, uint64_t size)
 {
 	s->files = xgrow(s->files, &s->cap, s->count + 1, sizeof(*s->files));
-	s->files[s->count++] = (struct supply_file){ .path = path,
-						     .size = size };
+	s->files[s->count++] = (struct supply_file){
+		.path = arena_strdup(&s->paths, path),
+		.size = size,
+	};
 }
 
 static int not_dots(const struct dirent *d)
@@ -122,11 +124,13 @@ static void scan_repo(struct supply *s, const struct event_sink *sink,
 	int n = list_dir(s, sink, fd, blobs, &names);
 
 	for (int i = 0; i < n; i++) {
+		char *path CLEANUP(free_ptr) = xasprintf("%s/%s", blobs,
+							 names[i]->d_name);
 		struct digest d;
 
 		if (s->count < SUPPLY_MAX_FILES &&
 		    digest_from_hex(&d, names[i]->d_name))
-			add(s, xasprintf("%s/%s", blobs, names[i]->d_name), 0);
+			add(s, path, 0);
 		free(names[i]);
 	}
 	free(names);
@@ -228,7 +232,7 @@ static void scan_dir(struct supply *s, const struct event_sink *sink,
 		    fstatat(fd, names[i]->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
 			/* enough, or gone meanwhile */
 		} else if (S_ISREG(st.st_mode)) {
-			add(s, take_ptr(path), (uint64_t)st.st_size);
+			add(s, path, (uint64_t)st.st_size);
 		} else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
 			scan_dir(s, sink, path, depth + 1);
 		}
@@ -287,17 +291,52 @@ static size_t first_of_size(const struct supply *s, uint64_t size)
 	return low;
 }
 
-bool supply_may_be(const struct supply_file *f, const struct digest *want)
+static struct hashed *hashed_with(struct supply *s, enum digest_alg alg)
 {
-	uint64_t hashed = f->hashed[want->alg - 1];
-
-	return !hashed || !memcmp(&hashed, want->bytes, sizeof(hashed));
+	return &s->hashed[alg - 1];
 }
 
-bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
-		       struct supply_offer *out)
+void supply_learn(struct supply *s, const struct supply_file *f,
+		  const struct digest *got)
 {
-	size_t i;
+	hashed_add(hashed_with(s, got->alg), s->count, (size_t)(f - s->files),
+		   got);
+}
+
+/* One that hashes to what is wanted, else one of its size that was not hashed yet.
+ * Thousands may have it: those that are something else are not gone through again
+ * for each file that lacks. NULL: no more. */
+static const struct supply_file *guess(struct supply *s,
+				       const struct lock_file *file,
+				       struct supply_cursor *c, bool *known)
+{
+	const struct digest *want = store_want(file);
+	struct hashed *h = hashed_with(s, want->alg);
+	const struct supply_file *f;
+
+	while (c->same != HASHED_NONE) {
+		f = &s->files[c->same];
+		c->same = hashed_next(h, c->same, want);
+		*known = true;
+		if (f->size == file->size && strcmp(f->path, file->path))
+			return f;
+	}
+	*known = false;
+	while ((c->other = hashed_skip(h, c->other)) < s->count) {
+		f = &s->files[c->other++];
+		if (f->size != file->size)
+			return NULL;
+		/* that was the second offer */
+		if (strcmp(f->path, file->path))
+			return f;
+	}
+	return NULL;
+}
+
+bool supply_from_files(struct supply *s, const struct lock_file *file,
+		       struct supply_cursor *c, struct supply_offer *out)
+{
+	size_t n = c->n++;
 
 	out->edited = n > 0;
 	if (n == 0) {
@@ -316,14 +355,15 @@ bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
 	/* nothing to go by but the digest: all would have to be read */
 	if (file->size == DERIVE_NO_SIZE)
 		return false;
-	i = first_of_size(s, file->size) + n - 2;
-	if (i >= s->count || s->files[i].size != file->size)
+	if (n == 2) {
+		c->other = first_of_size(s, file->size);
+		c->same = hashed_first(hashed_with(s, store_want(file)->alg),
+				       store_want(file));
+	}
+	out->guess = guess(s, file, c, &out->known);
+	if (!out->guess)
 		return false;
-	out->guess = &s->files[i];
-	if (!supply_may_be(out->guess, store_want(file)) ||
-	    !strcmp(s->files[i].path, file->path))
-		return true; /* that was the second offer */
-	if (!open_offer(s->dirfd, s->files[i].path, out) ||
+	if (!open_offer(s->dirfd, out->guess->path, out) ||
 	    !fits(file, out->size))
 		close_fd(&out->fd);
 	return true;

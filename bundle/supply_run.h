@@ -5,16 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+#include "bundle/hashed.h"
 #include "bundle/source.h"
 #include "bundle/supply.h"
 
 /* A file that is there, under a name that tells its digest, or not. */
 struct supply_file {
-	char *path;
+	const char *path;
 	uint64_t size;
-	/* FILES: the first bytes of its digests, once it was hashed; else 0. Enough to
-	 * tell that it is another one. One for each enum digest_alg but NONE. */
-	uint64_t hashed[2];
 };
 
 /* Bytes that may be the right ones. */
@@ -26,7 +25,8 @@ struct supply_offer {
 	bool edited;	/* small texts there are meant to be edited */
 	int failed;	/* errno: there is something that cannot be opened */
 	/* nothing but the size speaks for it: to be hashed before it is copied */
-	struct supply_file *guess;
+	const struct supply_file *guess;
+	bool known; /* it was, and begins as the digest that is wanted */
 };
 #define SUPPLY_OFFER_INIT \
 	{                 \
@@ -45,19 +45,30 @@ struct supply {
 	/* CACHE: blobs of all repos, by name; FILES: all, by size */
 	struct supply_file *files;
 	size_t count, cap;
+	struct arena paths;
+	/* FILES: one for each enum digest_alg but NONE */
+	struct hashed hashed[2];
 };
 
-/* The n-th offer for a file; false: there are no more. */
+/* How far the offers for one file have come. All zero: at the beginning. */
+struct supply_cursor {
+	size_t n;      /* of the next offer */
+	uint32_t same; /* FILES: the next one that hashes to what is wanted */
+	size_t other;  /* the next one of its size */
+};
+
+/* The n-th offer for a file, or the next one; false: there are no more. */
 bool supply_from_bundle(struct supply *s, const struct lock_file *file,
 			size_t n, struct supply_offer *out);
 bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
 		       const struct lock_file *file, size_t n,
 		       struct supply_offer *out);
-bool supply_from_files(struct supply *s, const struct lock_file *file, size_t n,
-		       struct supply_offer *out);
+bool supply_from_files(struct supply *s, const struct lock_file *file,
+		       struct supply_cursor *c, struct supply_offer *out);
 
-/* Can the file have this digest, as far as it was hashed? */
-bool supply_may_be(const struct supply_file *f, const struct digest *want);
+/* A file of s that was not hashed with this algorithm yet has this digest. */
+void supply_learn(struct supply *s, const struct supply_file *f,
+		  const struct digest *got);
 
 /* Fills files. The sink is warned of directories that cannot be read. */
 int supply_scan_cache(struct supply *s, const struct event_sink *sink,

@@ -7,6 +7,7 @@
 #include "cache/hfcache.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,13 +159,68 @@ static void test_files(void **state)
 	fixture_close(&x);
 }
 
+#define MANY 1000
+
+/* A text of four bytes, another one for each number. */
+static void text_of(size_t i, char text[8])
+{
+	snprintf(text, 8, "%04u", (unsigned)(i % 10000));
+}
+
+/* A file of the lock, named otherwise there. */
+static void add_many(struct lock_repo *r, size_t i, bool git)
+{
+	char text[8], path[24];
+	struct lock_file *f;
+
+	text_of(i, text);
+	snprintf(path, sizeof(path), "%c%zu", git ? 'g' : 's', i);
+	f = lock_add_file(r, path);
+	f->size = 4;
+	digest_buf(DIGEST_SHA256, text, 4, &f->sha256);
+	f->etag = f->sha256;
+	if (git) {
+		digest_buf(DIGEST_GIT_SHA1, text, 4, &f->etag);
+		f->sha256 = (struct digest){ 0 };
+	}
+}
+
+/* As many files of one size: each is hashed once, and none is looked at again for
+ * every other file that is sought. */
+static void test_same_size(void **state)
+{
+	struct fixture x;
+	struct lock_repo *r;
+
+	(void)state;
+	fixture_open(&x);
+	run_silent(x.path, "mkdir files; for n in $(seq -w 0 0999); do printf "
+			   "%s $n >files/of-$n; done");
+	lock_release(&x.lock);
+	r = lock_add_repo(&x.lock);
+	r->id = xstrdup("acme/many");
+	memset(r->commit, 'a', sizeof(r->commit) - 1);
+	/* the worst order: what is sought first lies last */
+	for (size_t i = MANY; i-- > 0;) {
+		add_many(r, i, false);
+		add_many(r, i, true);
+	}
+	/* one that is not there, and the same bytes once more */
+	add_many(r, MANY, false);
+	add_many(r, 0, false);
+	assert_ok(supplies_add_files(&x.places, x.files, &x.err), &x.err);
+	assert_int_equal(get_all(&x), 2 * MANY + 1);
+	/* a guess for each and hashing all, with both algorithms */
+	assert_in_range(x.job.offers, 2 * MANY, 8 * MANY + 8);
+	fixture_close(&x);
+}
+
 int run_supply_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bundle),
-		cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_bundle),	  cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_damaged),	  cmocka_unit_test(test_files),
+		cmocka_unit_test(test_same_size),
 	};
 
 	return cmocka_run_group_tests_name("supply", tests, NULL, NULL);
