@@ -14,10 +14,32 @@
 
 void audit_release(struct audit *a)
 {
-	for (size_t i = 0; i < a->count; i++)
-		free_ptr(&a->files[i].path);
 	free_ptr(&a->files);
 	*a = (struct audit){ 0 };
+}
+
+/* Made anew each time it is asked for: kept they would be most of the memory. */
+char *audit_path(const struct audit_file *f)
+{
+	return f->own ? store_snapshot_path(f->repo, f->file->path)
+		      : store_blob_path(f->repo, &f->file->etag);
+}
+
+int audit_place_cmp(const struct audit_file *a, const struct audit_file *b)
+{
+	int order;
+
+	if (a->own != b->own)
+		return a->own ? 1 : -1;
+	if (a->repo->type != b->repo->type)
+		return a->repo->type < b->repo->type ? -1 : 1;
+	order = strcmp(a->repo->id, b->repo->id);
+	if (order)
+		return order;
+	if (!a->own)
+		return digest_cmp(&a->file->etag, &b->file->etag);
+	order = strcmp(a->repo->commit, b->repo->commit);
+	return order ? order : strcmp(a->file->path, b->file->path);
 }
 
 const char *blob_state_name(enum blob_state s)
@@ -92,15 +114,15 @@ static void look(struct auditor *a, size_t i)
 	struct audit_file *f = &a->out->files[i];
 	char *snap CLEANUP(free_ptr) = store_snapshot_path(f->repo,
 							   f->file->path);
+	char *path CLEANUP(free_ptr) = NULL;
 	struct stat st;
-	bool own = !fstatat(a->cache->fd, snap, &st, AT_SYMLINK_NOFOLLOW) &&
-		   S_ISREG(st.st_mode);
 	enum beneath b;
 
-	f->path = own ? take_ptr(snap)
-		      : store_blob_path(f->repo, &f->file->etag);
-	b = beneath_stat(a->cache->fd, f->path, &st);
-	f->unlinked = !own &&
+	f->own = !fstatat(a->cache->fd, snap, &st, AT_SYMLINK_NOFOLLOW) &&
+		 S_ISREG(st.st_mode);
+	path = audit_path(f);
+	b = beneath_stat(a->cache->fd, path, &st);
+	f->unlinked = !f->own &&
 		      (b != BENEATH_FILE || !leads_to_blob(a, snap, &st));
 	if (b != BENEATH_FILE) {
 		f->state = b == BENEATH_MISSING	 ? BLOB_MISSING
@@ -114,8 +136,6 @@ static void look(struct auditor *a, size_t i)
 		f->state = BLOB_WRONG_SIZE;
 	else if (!is_known(a, &st, store_want(f->file)))
 		add_pending(a, f, &st);
-	else if (!f->unlinked)
-		free_ptr(&f->path); /* nobody will ask */
 }
 
 /* Revisions share most of their blobs: each is read once. */
@@ -154,24 +174,24 @@ static int open_task(void *ctx, const struct hash_task *task, int *fd,
 		     uint64_t *offset, struct error *err)
 {
 	const struct auditor *a = ctx;
-	const struct audit_file *f = task->item;
+	char *path CLEANUP(free_ptr) = audit_path(task->item);
 	struct stat st;
 
 	*offset = 0;
-	return beneath_open(a->cache->fd, f->path, fd, &st) == BENEATH_FILE
+	return beneath_open(a->cache->fd, path, fd, &st) == BENEATH_FILE
 		       ? 0
-		       : err_sys(err, errno, "%s", f->path);
+		       : err_sys(err, errno, "%s", path);
 }
 
 static void remember(struct auditor *a, const struct hash_task *t,
 		     const struct stamp *before)
 {
-	const struct audit_file *f = t->item;
+	char *path CLEANUP(free_ptr) = audit_path(t->item);
 	struct stamp now;
 	struct stat st;
 
 	if (!a->o->checked ||
-	    beneath_stat(a->cache->fd, f->path, &st) != BENEATH_FILE)
+	    beneath_stat(a->cache->fd, path, &st) != BENEATH_FILE)
 		return;
 	stamp_read(&now, &st);
 	if (stamp_same(&now, before))

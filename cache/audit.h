@@ -15,11 +15,10 @@
 struct audit_file {
 	const struct lock_repo *repo;
 	struct lock_file *file;
-	char *path; /* below the root: where its bytes are; NULL if all is known
-		     * to be right */
 	enum blob_state state; /* of the bytes */
-	bool unlinked;	       /* the snapshot does not lead to them */
-	uint64_t size;	       /* as found */
+	bool own;      /* they are in the snapshot itself, which has no link */
+	bool unlinked; /* the snapshot does not lead to them */
+	uint64_t size; /* as found */
 };
 
 struct audit {
@@ -28,7 +27,11 @@ struct audit {
 	size_t bad;	 /* whose bytes lack or are wrong */
 	size_t unlinked; /* whose bytes are right */
 };
-void audit_release(struct audit *a);		/* CLEANUP */
+void audit_release(struct audit *a); /* CLEANUP */
+/* Below the root: where its bytes are, or should be. Caller frees. */
+char *audit_path(const struct audit_file *f);
+/* Orders files by that place; 0: they are, or should be, in the same one. */
+int audit_place_cmp(const struct audit_file *a, const struct audit_file *b);
 const char *blob_state_name(enum blob_state s); /* "wrong digest" */
 /* Reads all bytes, on all cores (in a quick check: what is not known). l: borrowed;
  * a size DERIVE_NO_SIZE is no demand. */

@@ -23,7 +23,7 @@ void store_note(struct hfcache *c, const char *path, const struct stat *before,
 		c->notes = xgrow(c->notes, &c->note_cap, c->note_count + 1,
 				 sizeof(*c->notes));
 		c->notes[c->note_count++] = (struct store_note){
-			.path = xstrdup(path),
+			.path = arena_strdup(&c->note_paths, path),
 			.dev = s.dev,
 			.ino = s.ino,
 			.size = s.size,
@@ -39,8 +39,7 @@ void store_note(struct hfcache *c, const char *path, const struct stat *before,
 
 void store_forget_notes(struct hfcache *c)
 {
-	for (size_t i = 0; i < c->note_count; i++)
-		free_ptr(&c->notes[i].path);
+	arena_release(&c->note_paths);
 	free_ptr(&c->notes);
 	c->note_count = c->note_cap = 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cache/beneath.h"
 #include "cache/hfcache.h"
@@ -29,11 +30,12 @@ struct hfcache {
 	pthread_mutex_t notes_lock;
 	struct store_note *notes; /* for hfcache_remember() */
 	size_t note_count, note_cap;
+	struct arena note_paths;
 };
 
 /* A blob that was found right or made, as the kernel described it then. */
 struct store_note {
-	char *path; /* below the root */
+	const char *path; /* below the root; in note_paths */
 	uint64_t dev, ino, size, links;
 	int64_t mtime, ctime; /* as in struct stamp */
 	struct digest sha256, etag;

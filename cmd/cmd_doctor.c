@@ -363,7 +363,7 @@ static void put_step_table(struct app *app, const struct diagnosis *d,
 		snprintf(cell, sizeof(cell), "%.63s", s->found);
 		table_add(&t, s->result == STEP_ASKS ? s->where : cell);
 	}
-	if (!t.cells.count)
+	if (!t.count)
 		return;
 	str_adds(out, "\nWhat the start will do (without a network: wait at "
 		      "most)\n");

@@ -104,6 +104,7 @@ static void put(struct mending *m)
 		return;
 	}
 	app_json_begin(m->app, &j, &text);
+	app_json_drain(m->app, &j);
 	json_put_kv(&j, "cache", hfcache_root(m->store));
 	mending_put_json(m, &j);
 	app_json_end(m->app, &j);

@@ -64,6 +64,27 @@ static const char *const examples[] = {
 
 /* --- what should be there --------------------------------------------------------- */
 
+/* The locks of the rows that are told at the end. */
+struct wanted {
+	struct lock *locks;
+	size_t count;
+};
+
+static void wanted_release(struct wanted *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		lock_release(&w->locks[i]);
+	free_ptr(&w->locks);
+	w->count = 0;
+}
+
+static struct lock *one_lock(struct wanted *w)
+{
+	w->locks = xcalloc(1, sizeof(*w->locks));
+	w->count = 1;
+	return w->locks;
+}
+
 /* Repos of the lock that were not asked for are taken out. */
 static int select_repos(struct lock *l, const struct strlist *ids,
 			struct error *err)
@@ -120,30 +141,30 @@ static int add_bad_refs(struct mending *m, struct lock *l, struct error *err)
 	return 0;
 }
 
-static int mend_cache(struct mending *m, struct error *err)
+static int mend_cache(struct mending *m, struct wanted *w, struct error *err)
 {
 	const struct options *o = m->app->options;
 	const struct derive_want want = { .specs = &o->args };
-	struct lock l CLEANUP(lock_release) = { 0 };
+	struct lock *l = one_lock(w);
 	struct checked k CLEANUP(checked_release) = CHECKED_INIT;
 	uint64_t unknown = 0;
 
-	if (o->lock ? lock_load(o->lock, &l, err) != 0 ||
-			      select_repos(&l, &o->args, err) != 0
-		    : derive_lock(m->store, &want, &l, &unknown, err) != 0)
+	if (o->lock ? lock_load(o->lock, l, err) != 0 ||
+			      select_repos(l, &o->args, err) != 0
+		    : derive_lock(m->store, &want, l, &unknown, err) != 0)
 		return -1;
 	if (unknown)
 		event_warn(&m->app->sink,
 			   "%llu files: nothing tells what they should be "
 			   "(--lock FILE would)",
 			   (unsigned long long)unknown);
-	if (add_bad_refs(m, &l, err) != 0)
+	if (add_bad_refs(m, l, err) != 0)
 		return -1;
 	checked_open(&k, hfcache_fd(m->store), CHECKED_CACHE_DIR,
 		     CHECKED_CACHE_NAME, o->quick);
 	m->checked = &k;
 	m->listings = true;
-	if (mending_run(m, &l, err) != 0)
+	if (mending_run(m, l, err) != 0)
 		return -1;
 	m->checked = NULL;
 	return 0;
@@ -244,29 +265,21 @@ static int mend_record(struct mending *m, struct lock *l, const char *dir,
 	return 0;
 }
 
-static int mend_model_dir(struct mending *m, struct error *err)
+static int mend_model_dir(struct mending *m, struct wanted *w,
+			  struct error *err)
 {
 	char *dir CLEANUP(free_ptr) = app_dir(m->app,
 					      m->app->options->model_dir);
-	struct lock *locks CLEANUP(free_ptr) = NULL;
+	const char *lock = m->app->options->lock;
 	bool searched = false;
-	size_t count = 0;
-	int rc = 0;
 
-	if (m->app->options->lock) {
-		locks = xcalloc(1, sizeof(*locks));
-		if (lock_load(m->app->options->lock, locks, err) != 0)
-			return -1;
-		count = 1;
-	} else if (view_records(dir, &locks, &count, err) != 0) {
+	if (lock ? lock_load(lock, one_lock(w), err) != 0
+		 : view_records(dir, &w->locks, &w->count, err) != 0)
 		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (rc == 0)
-			rc = mend_record(m, &locks[i], dir, &searched, err);
-		lock_release(&locks[i]);
-	}
-	return rc;
+	for (size_t i = 0; i < w->count; i++)
+		if (mend_record(m, &w->locks[i], dir, &searched, err) != 0)
+			return -1;
+	return 0;
 }
 
 /* --- results ----------------------------------------------------------------------- */
@@ -367,6 +380,7 @@ static int run(struct app *app, struct error *err)
 {
 	const struct options *o = app->options;
 	struct policy policy CLEANUP(policy_release) = { 0 };
+	struct wanted wanted CLEANUP(wanted_release) = { 0 };
 	struct mending m CLEANUP(mending_release) = {
 		.app = app,
 		.places.sink = &app->sink,
@@ -393,7 +407,7 @@ static int run(struct app *app, struct error *err)
 	/* the same bytes may be there under another repository's name */
 	if (supplies_add_store(&m.places, hfcache_root(m.store), err) != 0)
 		return -1;
-	if ((o->model_dir ? mend_model_dir : mend_cache)(&m, err) != 0)
+	if ((o->model_dir ? mend_model_dir : mend_cache)(&m, &wanted, err) != 0)
 		return -1;
 	put(&m);
 	return mending_end(&m, ERR_INTEGRITY, err);

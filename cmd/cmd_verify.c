@@ -133,10 +133,10 @@ static void put_table(struct app *app, const struct verify_report *r)
 		if (!verify_state_is_damage(it->state) &&
 		    !app->options->verbose)
 			continue;
-		table_add(&t, verify_state_name(it->state));
-		table_add(&t, it->where);
-		table_add(&t, it->path);
-		table_add(&t, it->detail ? it->detail : "");
+		table_borrow(&t, verify_state_name(it->state));
+		table_borrow(&t, it->where);
+		table_borrow(&t, it->path);
+		table_borrow(&t, it->detail ? it->detail : "");
 	}
 	table_print(&t, app);
 }

@@ -18,14 +18,12 @@ static const char *const results[MENDING_RESULTS] = {
 
 void mending_release(struct mending *m)
 {
-	for (size_t i = 0; i < m->row_count; i++) {
-		free_ptr(&m->rows[i].repo);
-		free_ptr(&m->rows[i].path);
-		free_ptr(&m->rows[i].from);
-		free_ptr(&m->rows[i].why);
-	}
 	free_ptr(&m->rows);
+	arena_release(&m->strings);
 	supplies_release(&m->places);
+	/* now that there is room for it again */
+	if (m->store)
+		hfcache_remember(m->store);
 	hfcache_close(&m->store);
 }
 
@@ -48,10 +46,10 @@ void mending_add_row(struct mending *m, const char *repo, const char *path,
 	m->rows = xgrow(m->rows, &m->row_cap, m->row_count + 1,
 			sizeof(*m->rows));
 	m->rows[m->row_count++] = (struct mending_row){
-		.repo = xstrdup(repo),
-		.path = xstrdup(path),
+		.repo = repo,
+		.path = path,
 		.state = state,
-		.from = from ? xstrdup(from) : NULL,
+		.from = from,
 		.result = result,
 	};
 }
@@ -71,7 +69,7 @@ static int by_place(const void *x, const void *y, void *ctx)
 {
 	const struct audit *a = ctx;
 	size_t i = *(const size_t *)x, k = *(const size_t *)y;
-	int order = strcmp(a->files[i].path, a->files[k].path);
+	int order = audit_place_cmp(&a->files[i], &a->files[k]);
 
 	return order ? order : i < k ? -1 : 1;
 }
@@ -89,18 +87,17 @@ static size_t *find_twins(const struct audit *a)
 	if (n)
 		qsort_r(order, n, sizeof(*order), by_place, (struct audit *)a);
 	for (size_t i = 0; i < n; i++) {
-		bool twin = i && strcmp(a->files[order[i]].path,
-					a->files[order[i - 1]].path) == 0;
+		bool twin = i && audit_place_cmp(&a->files[order[i]],
+						 &a->files[order[i - 1]]) == 0;
 
 		first[order[i]] = twin ? first[order[i - 1]] : order[i];
 	}
 	return first;
 }
 
-/* lacks: one a file; in: its bytes are not right; out: still not. whys: one a file,
- * the caller frees those that are set. */
+/* lacks: one a file; in: its bytes are not right; out: still not. whys: one a file. */
 static int get_all(struct mending *m, const struct audit *a, bool *lacks,
-		   char **whys, struct error *err)
+		   const char **whys, struct error *err)
 {
 	size_t *first CLEANUP(free_ptr) = find_twins(a);
 
@@ -132,7 +129,7 @@ static int get_all(struct mending *m, const struct audit *a, bool *lacks,
 			lacks[i] = false;
 			add_row(m, f, MENDING_GOT, m->job.from);
 		} else if (m->job.trouble.code) {
-			whys[i] = xstrdup(m->job.trouble.msg);
+			whys[i] = arena_strdup(&m->strings, m->job.trouble.msg);
 		}
 	}
 	return 0;
@@ -140,13 +137,13 @@ static int get_all(struct mending *m, const struct audit *a, bool *lacks,
 
 /* What was not had at last. */
 static void add_lacking(struct mending *m, const struct audit *a,
-			const bool *lacks, char **whys)
+			const bool *lacks, const char *const *whys)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		if (!lacks[i])
 			continue;
 		add_row(m, &a->files[i], MENDING_NOWHERE, NULL);
-		m->rows[m->row_count - 1].why = take_ptr(whys[i]);
+		m->rows[m->row_count - 1].why = whys[i];
 	}
 }
 
@@ -182,15 +179,14 @@ static int fetch_rest(struct mending *m, const struct audit *a, bool *lacks,
 static int get_lacking(struct mending *m, const struct audit *a, bool *lacks,
 		       struct error *err)
 {
-	char **whys CLEANUP(free_ptr) = xcalloc(a->count + 1, sizeof(*whys));
+	const char **whys CLEANUP(free_ptr) = xcalloc(a->count + 1,
+						      sizeof(*whys));
 	int rc = get_all(m, a, lacks, whys, err);
 
 	if (rc == 0)
 		rc = fetch_rest(m, a, lacks, err);
 	if (rc == 0)
 		add_lacking(m, a, lacks, whys);
-	for (size_t i = 0; i < a->count; i++)
-		free_ptr(&whys[i]);
 	return rc;
 }
 
@@ -279,7 +275,6 @@ static int name_all(struct mending *m, const struct lock *l, struct audit *a,
 			return -1;
 		m->named++;
 	}
-	hfcache_remember(m->store);
 	return 0;
 }
 
@@ -389,11 +384,11 @@ void mending_put_text(struct mending *m)
 
 		if (!is_shown(m, r->result))
 			continue;
-		table_add(&t, results[r->result]);
-		table_add(&t, r->state);
-		table_add(&t, r->repo);
-		table_add(&t, r->path);
-		table_add(&t, r->from ? r->from : r->why ? r->why : "");
+		table_borrow(&t, results[r->result]);
+		table_borrow(&t, r->state);
+		table_borrow(&t, r->repo);
+		table_borrow(&t, r->path);
+		table_borrow(&t, r->from ? r->from : r->why ? r->why : "");
 	}
 	table_print(&t, m->app);
 	if (m->job.bytes)

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "bundle/supply.h"
 #include "cache/audit.h"
 #include "cmd/app.h"
@@ -23,10 +24,10 @@ enum mending_result {
 };
 
 struct mending_row {
-	char *repo, *path;
-	const char *state; /* as it was; static storage */
-	char *from;	   /* or NULL */
-	char *why;	   /* NOWHERE: what could not be read; or NULL */
+	const char *repo, *path; /* borrowed */
+	const char *state;	 /* as it was; static storage */
+	const char *from;	 /* or NULL; borrowed */
+	const char *why;	 /* NOWHERE: what could not be read; or NULL */
 	enum mending_result result;
 };
 
@@ -44,6 +45,7 @@ struct mending {
 	/* results */
 	struct mending_row *rows;
 	size_t row_count, row_cap;
+	struct arena strings; /* those of the rows that nobody else keeps */
 	uint64_t counts[MENDING_RESULTS];
 	uint64_t files; /* of the locks */
 	uint64_t named; /* repositories that are whole now, with their refs */
@@ -51,7 +53,8 @@ struct mending {
 	struct supply_job job;
 };
 void mending_release(struct mending *m); /* CLEANUP */
-/* One lock after the other; what cannot be had is in the rows. */
+/* One lock after the other; what cannot be had is in the rows, which borrow from l:
+ * it must stay until they are told. */
 int mending_run(struct mending *m, struct lock *l, struct error *err)
 	MUST_CHECK;
 /* After the results: the exit status where something was not to be had, that of this
@@ -73,8 +76,9 @@ int mending_fetch(struct mending *m, const struct audit *a, const bool *lacks,
 int mending_ask(struct mending *m, const char *commit,
 		struct lock_repo *listing, struct error *err) MUST_CHECK;
 
-/* A row of what is told at the end, counted; the texts are copied but for state. Of
- * very many that went well some are not kept: nobody sees them. */
+/* A row of what is told at the end, counted; the texts are borrowed (m->strings keeps
+ * what has no other owner). Of very many that went well some are not kept: nobody
+ * sees them. */
 void mending_add_row(struct mending *m, const char *repo, const char *path,
 		     const char *state, enum mending_result result,
 		     const char *from);

@@ -18,7 +18,8 @@ static void add_row(struct mending *m, const struct lock_repo *r,
 {
 	char *path CLEANUP(free_ptr) = xasprintf("trees/%s.json", r->commit);
 
-	mending_add_row(m, r->id, path, "bad listing", result, from);
+	mending_add_row(m, r->id, arena_strdup(&m->strings, path),
+			"bad listing", result, from);
 }
 
 /* A listing needs the Hub's own name of each file. */

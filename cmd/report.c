@@ -35,18 +35,53 @@ bool report_notice(const struct lock_repo *r, struct str *out)
 
 void table_release(struct table *t)
 {
-	strlist_release(&t->cells);
+	free_ptr(&t->cells);
+	arena_release(&t->texts);
+	t->count = t->cap = 0;
+}
+
+static void add_cell(struct table *t, const char *cell)
+{
+	t->cells = xgrow(t->cells, &t->cap, t->count + 1, sizeof(*t->cells));
+	t->cells[t->count++] = cell;
+}
+
+/* What stands above it in thousands of rows need not be there twice. */
+static void keep_cell(struct table *t, const char *cell)
+{
+	const char *above = t->count < t->columns
+				    ? ""
+				    : t->cells[t->count - t->columns];
+
+	add_cell(t, strcmp(above, cell) == 0 ? above
+					     : arena_strdup(&t->texts, cell));
 }
 
 /* Cells stand on one line, whatever a file name says. */
+static void clean_cell(const char *cell, struct str *out)
+{
+	text_clean(out, cell, strlen(cell));
+	for (char *p = out->ptr; (p = strchr(p, '\n')); p++)
+		*p = '?';
+}
+
 void table_add(struct table *t, const char *cell)
 {
 	struct str clean CLEANUP(str_release) = STR_INIT;
 
-	text_clean(&clean, cell, strlen(cell));
-	for (char *p = clean.ptr; (p = strchr(p, '\n')); p++)
-		*p = '?';
-	strlist_add(&t->cells, clean.ptr);
+	clean_cell(cell, &clean);
+	keep_cell(t, clean.ptr);
+}
+
+void table_borrow(struct table *t, const char *cell)
+{
+	struct str clean CLEANUP(str_release) = STR_INIT;
+
+	clean_cell(cell, &clean);
+	if (strcmp(clean.ptr, cell) == 0)
+		add_cell(t, cell);
+	else
+		keep_cell(t, clean.ptr);
 }
 
 static void end_line(struct str *out)
@@ -71,7 +106,7 @@ static void find_breaks(const struct table *t, const size_t *width, size_t room,
 static bool any_left(const struct table *t, size_t i)
 {
 	do {
-		if (*t->cells.items[i])
+		if (*t->cells[i])
 			return true;
 	} while (++i % t->columns != 0);
 	return false;
@@ -87,15 +122,15 @@ static void lay(const struct table *t, size_t room, struct str *out,
 	bool breaks[TABLE_COLUMNS] = { false };
 
 	assert(t->columns > 0 && t->columns <= TABLE_COLUMNS);
-	for (size_t i = 0; i < t->cells.count; i++) {
-		size_t n = text_columns(t->cells.items[i]);
+	for (size_t i = 0; i < t->count; i++) {
+		size_t n = text_columns(t->cells[i]);
 		size_t c = i % t->columns;
 
 		if (n > width[c])
 			width[c] = n;
 	}
 	find_breaks(t, width, room, breaks);
-	for (size_t i = 0; i < t->cells.count; i++) {
+	for (size_t i = 0; i < t->count; i++) {
 		size_t c = i % t->columns;
 
 		if (breaks[c] && any_left(t, i)) {
@@ -103,10 +138,10 @@ static void lay(const struct table *t, size_t room, struct str *out,
 			str_fill(out, ' ', TABLE_INDENT);
 		}
 		if (c + 1 < t->columns) {
-			text_fit(out, t->cells.items[i], width[c] + 2);
+			text_fit(out, t->cells[i], width[c] + 2);
 			continue;
 		}
-		str_adds(out, t->cells.items[i]);
+		str_adds(out, t->cells[i]);
 		end_line(out);
 		if (app && out->len >= PRINT_AT_ONCE) {
 			app_print(app, out);

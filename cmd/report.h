@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cmd/app.h"
 #include "fetch/download.h"
@@ -19,10 +20,14 @@ bool report_notice(const struct lock_repo *r, struct str *out);
 #define TABLE_COLUMNS 8
 struct table {
 	size_t columns;
-	struct strlist cells; /* row by row */
+	const char **cells; /* row by row */
+	size_t count, cap;
+	struct arena texts; /* of the cells that are its own */
 };
-void table_release(struct table *t); /* CLEANUP */
-void table_add(struct table *t, const char *cell);
+void table_release(struct table *t);		   /* CLEANUP */
+void table_add(struct table *t, const char *cell); /* copies */
+/* The same of a cell that stays where it is until the table is printed. */
+void table_borrow(struct table *t, const char *cell);
 void table_lay(const struct table *t, size_t room, struct str *out);
 /* For standard output: as wide as its terminal, or as all needs. */
 void table_format(const struct table *t, struct str *out);

@@ -68,8 +68,8 @@ registry() { # of which an image of two files carries the manifest of all
 }
 # 50,000 files with names as long as they get; no bundle takes so much manifest, but
 # caches, locks and model directories do.
+lock=(--lock "$T/long.json")
 long_paths() {
-	local lock=(--lock "$T/long.json")
 	python3 - >"$T/long.spec" <<'PYTHON'
 import json
 def path(i):
@@ -84,7 +84,25 @@ PYTHON
 	within 0 "$PROGRAM" verify --cache "$X/long" "${lock[@]}"
 	within 0 "$PROGRAM" fetch --dry-run --cache "$X/none" "${lock[@]}" --endpoint http://127.0.0.1:9
 	same "$(grep -c "^acme/long d" "$T/out")" 50000
-	[ -n "${ITTS_LONG:-}" ] || return 0
+}
+long_mended() { # each is told, with where it came from
+	local store=$X/long/models--acme--long made=$X/made
+	told() {
+		same "$(jq ".items | map(select(.result == \"mended\" and .from == \"$1\")) | length" "$T/out")" 50000
+		rm -r "$made"
+	}
+	within 0 "$PROGRAM" repair --from "$X/long" --offline --json --cache "$made" "${lock[@]}"
+	told "$X/long"
+	within 0 "$PROGRAM" import "$X/long" --json --cache "$made"
+	told "$X/long"
+	cp -rL "$store"/snapshots/* "$X/plain"
+	within 0 "$PROGRAM" adopt "$X/plain" --json --cache "$made" "${lock[@]}"
+	told "$X/plain"
+	within 0 "$PROGRAM" adopt "$X/plain" --verbose --cache "$made" "${lock[@]}"
+	same "$(grep -c '^mended  *missing  *acme/long  *d' "$T/out")" 50000
+	rm -r "$made" "$X/plain"
+}
+long_every() {
 	within 0 "$PROGRAM" fetch --dry-run --json --cache "$X/none" "${lock[@]}" --endpoint http://127.0.0.1:9
 	same "$(jq '.missing | length' "$T/out")" 50000
 	within 0 "$PROGRAM" fetch --offline --cache "$X/long" "${lock[@]}"
@@ -147,5 +165,7 @@ check "every command" every
 check "a registry" registry
 check "one file more" one_more
 check "paths of 200 characters" long_paths
+check "what comes from elsewhere has paths of 200 characters" long_mended
+[ -z "${ITTS_LONG:-}" ] || check "every command with paths of 200 characters" long_every
 [ -z "${ITTS_LONG:-}" ] || check "two locks that differ in all names" other_names
 finish
