@@ -65,13 +65,19 @@ void verify_report_add(struct verify_report *r, enum verify_state state,
 	r->damaged += verify_state_is_damage(state);
 }
 
+static int place_cmp(const struct verify_item *x, const char *where,
+		     const char *path)
+{
+	int order = strcmp(x->where, where);
+
+	return order ? order : strcmp(x->path, path);
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct verify_item *x = a, *y = b;
-	int order = strcmp(x->where, y->where);
+	int order = place_cmp(x, y->where, y->path);
 
-	if (!order)
-		order = strcmp(x->path, y->path);
 	return order ? order : (int)x->state - (int)y->state;
 }
 
@@ -79,4 +85,24 @@ void verify_report_sort(struct verify_report *r)
 {
 	if (r->count)
 		qsort(r->items, r->count, sizeof(*r->items), by_place);
+}
+
+bool verify_report_damages(const struct verify_report *r, const char *where,
+			   const char *path)
+{
+	size_t low = 0, high = r->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (place_cmp(&r->items[mid], where, path) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	/* of one place there are few, in order of their states */
+	for (; low < r->count && !place_cmp(&r->items[low], where, path); low++)
+		if (verify_state_is_damage(r->items[low].state))
+			return true;
+	return false;
 }

@@ -51,5 +51,8 @@ void verify_report_add(struct verify_report *r, enum verify_state state,
 		       const char *where, const char *path, uint64_t size,
 		       const char *detail); /* copies */
 void verify_report_sort(struct verify_report *r);
+/* Is something damaged there? r: sorted. */
+bool verify_report_damages(const struct verify_report *r, const char *where,
+			   const char *path);
 
 #endif

@@ -172,17 +172,6 @@ static int mend_cache(struct mending *m, struct wanted *w, struct error *err)
 
 /* --- a model directory -------------------------------------------------------------- */
 
-static bool is_damaged(const struct verify_report *r, const char *where,
-		       const char *path)
-{
-	for (size_t i = 0; i < r->count; i++)
-		if (verify_state_is_damage(r->items[i].state) &&
-		    strcmp(r->items[i].path, path) == 0 &&
-		    strcmp(r->items[i].where, where) == 0)
-			return true;
-	return false;
-}
-
 /* Is a place of this file damaged? A damaged ref or the lack of all of a Hub view
  * stands for each of its files. */
 static bool file_is_damaged(const struct verify_report *report, const char *dir,
@@ -192,18 +181,19 @@ static bool file_is_damaged(const struct verify_report *report, const char *dir,
 	char *hub CLEANUP(free_ptr) = NULL;
 
 	for (char **v = f->views; v && *v; v++)
-		if (is_damaged(report, dir, *v))
+		if (verify_report_damages(report, dir, *v))
 			return true;
 	if (!r->hub_view)
 		return false;
 	hub = xasprintf("%s/%s: %s", dir, r->hub_view, r->id);
-	if (is_damaged(report, hub, f->path) || is_damaged(report, hub, r->id))
+	if (verify_report_damages(report, hub, f->path) ||
+	    verify_report_damages(report, hub, r->id))
 		return true;
 	for (size_t i = 0; i < r->refs.count; i++) {
 		char *ref CLEANUP(free_ptr) = xasprintf("refs/%s",
 							r->refs.items[i]);
 
-		if (is_damaged(report, hub, ref))
+		if (verify_report_damages(report, hub, ref))
 			return true;
 	}
 	return false;

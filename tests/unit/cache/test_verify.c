@@ -404,6 +404,36 @@ static void test_cancelled(void **state)
 	fixture_close(&x);
 }
 
+/* What is damaged, among what is only remarkable and things of the same name. */
+static void test_damaged_places(void **state)
+{
+	struct verify_report r CLEANUP(verify_report_release) = { 0 };
+
+	(void)state;
+	verify_report_sort(&r);
+	assert_false(verify_report_damages(&r, "dir", "a"));
+	verify_report_add(&r, VERIFY_MISSING, "dir", "c", 1, NULL);
+	verify_report_add(&r, VERIFY_EXTRA, "dir", "b", 1, NULL);
+	verify_report_add(&r, VERIFY_WRONG_DIGEST, "dir", "a", 1, NULL);
+	verify_report_add(&r, VERIFY_BAD_LINK, "hub", "b", 1, NULL);
+	verify_report_add(&r, VERIFY_LEFTOVER, "hub", "c", 1, NULL);
+	/* the state that is damage is not the first of its place */
+	verify_report_add(&r, VERIFY_EXTRA, "hub", "d", 1, NULL);
+	verify_report_add(&r, VERIFY_UNREADABLE, "hub", "d", 1, NULL);
+	verify_report_sort(&r);
+	assert_true(verify_report_damages(&r, "dir", "a"));
+	assert_false(verify_report_damages(&r, "dir", "b"));
+	assert_true(verify_report_damages(&r, "dir", "c"));
+	assert_false(verify_report_damages(&r, "dir", "d"));
+	assert_false(verify_report_damages(&r, "hub", "a"));
+	assert_true(verify_report_damages(&r, "hub", "b"));
+	assert_false(verify_report_damages(&r, "hub", "c"));
+	assert_true(verify_report_damages(&r, "hub", "d"));
+	assert_false(verify_report_damages(&r, "hub", "e"));
+	assert_false(verify_report_damages(&r, "aaa", "a"));
+	assert_false(verify_report_damages(&r, "zzz", "z"));
+}
+
 int run_verify_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -415,6 +445,7 @@ int run_verify_tests(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_damaged_places),
 	};
 
 	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
