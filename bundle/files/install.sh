@@ -43,8 +43,11 @@ cd -- "$(dirname -- "$0")"
 
 if command -v sha256sum >/dev/null 2>&1; then
 	sums=sha256sum
-else
+elif command -v shasum >/dev/null 2>&1; then
 	sums='shasum -a 256'
+else
+	echo "install.sh: neither sha256sum nor shasum is here: nothing can be checked without" >&2
+	exit 1
 fi
 
 # The carried program for this machine, if it is here, right and runs.

@@ -150,6 +150,11 @@ script_quotes() { # what it prints can be pasted, whatever the path; busybox alo
 		expect 0 itts verify --cache "$home/hub" --lock "$T/lock.json"
 		expect 0 itts verify --model-dir "$home/models"
 	done
+	# what cannot be checked is not called damaged
+	rm "$T/applets/sha256sum"
+	expect 1 env -i PATH="$T/applets" "$T/applets/sh" "$T/it's 1/install.sh" "$T/none" "$T/none"
+	says "neither sha256sum nor shasum"
+	test ! -e "$T/none"
 	expect 2 sh "$T/it's 1/install.sh" ""
 	expect 2 sh "$T/it's 1/install.sh" "$T/none" ""
 }

@@ -2,7 +2,7 @@
 # The carried program: in a directory that holds the bundle and nothing else.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq tar chroot
+need python3 jq tar chroot bsdtar busybox
 need_root
 sanitized && skip_gladly "it is linked statically, without sanitizers"
 CARRIED=$(dirname "$PROGRAM")/static/itts-pack
@@ -87,6 +87,26 @@ script_finds_it() {
 	test ! -e "$T/s/hub"
 	expect 0 itts verify --cache "$T/s-home/hub" --lock "$T/lock.json"
 }
+as_told() { # the commands of INSTALL.txt and of the README, whatever tar there is
+	local tar line told=$T/told
+	tar -xOf "$T/b.tar" INSTALL.txt >"$T/INSTALL.txt"
+	same "$(grep -c '^    tar -xf BUNDLE.tar "bin' "$T/INSTALL.txt")" 2
+	{
+		grep '^    tar -xf BUNDLE.tar "bin' "$T/INSTALL.txt"
+		grep -o '`tar -xf BUNDLE.tar "*bin[^&`]*&& ' "$ROOT/README.md" | tr -d '`&'
+	} | sort -u >"$T/lines"
+	test "$(wc -l <"$T/lines")" -ge 2
+	for tar in tar bsdtar "busybox tar"; do
+		while read -r line; do
+			rm -rf "$told"
+			mkdir "$told"
+			cp "$T/b.tar" "$told/BUNDLE.tar"
+			expect 0 sh -ec "cd '$told'; $tar ${line#tar}; sh install.sh '$told/models' '$told/home' BUNDLE.tar"
+			prints "installed voice"
+			expect 0 itts verify --cache "$told/home/hub" --lock "$T/lock.json"
+		done <"$T/lines"
+	done
+}
 script_falls_back() { # a program that is not what SHA256SUMS says is not run
 	mkdir "$T/f"
 	tar -xf "$T/b.tar" -C "$T/f" bin SHA256SUMS install.sh
@@ -134,6 +154,7 @@ check "where there is nothing else" nothing_else
 check "compressed bundles, pipes" compressed
 check "damage is seen there too" damaged_in_jail
 check "install.sh finds it" script_finds_it
+check "what INSTALL.txt says, with three tars" as_told
 check "install.sh falls back to tar and sha256sum" script_falls_back
 check "what is no such program" refused
 check "the same bundle again, with it" again_from_store
