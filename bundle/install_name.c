@@ -4,15 +4,10 @@
  */
 #include "bundle/install_run.h"
 
-#include "bundle/copy.h"
-
-/* Bigger ones are made durable one by one. */
-#define BATCH_LIMIT COPY_BUFFER
-
 int install_finish_part(struct install_run *run, struct hfcache_part *part,
 			uint64_t size, struct error *err)
 {
-	if (size <= BATCH_LIMIT)
+	if (size <= INSTALL_BATCH_MAX)
 		return hfcache_batch_add(run->batch, part, err);
 	return hfcache_part_commit(part, NULL, err);
 }

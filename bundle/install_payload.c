@@ -67,9 +67,9 @@ static int wrong_digest(const struct bundle_source *s,
 		       digest_hex(&blob->sha256, b), offset);
 }
 
-/* The bytes have come: are they right, may they stay? Then they get their name. */
-static int finish_payload(struct arrival *a, const struct digest *sha256,
-			  struct error *err)
+/* The bytes have come: are they right, may they stay? */
+static int check_payload(struct arrival *a, const struct digest *sha256,
+			 struct error *err)
 {
 	struct install_run *run = a->run;
 	size_t index = (size_t)(a->blob - run->s->manifest.blobs);
@@ -84,8 +84,16 @@ static int finish_payload(struct arrival *a, const struct digest *sha256,
 	if (hfcache_part_adopt(&a->part, sha256, a->blob->size, err))
 		return -1;
 	run->states[index] = take_ptr(a->states);
+	return 0;
+}
+
+/* Then they get their name. */
+static int name_payload(struct arrival *a, struct error *err)
+{
+	struct install_run *run = a->run;
+
 	if (run->held) { /* closing keeps it */
-		run->held[index] = 1;
+		run->held[a->blob - run->s->manifest.blobs] = 1;
 	} else {
 		if (install_finish_part(run, &a->part, a->blob->size, err))
 			return -1;
@@ -130,7 +138,8 @@ static int settle_clones(struct install_run *run, struct error *err)
 		struct error one = a->clone.err;
 
 		if (!one.code && !run->refused &&
-		    !finish_payload(a, &a->clone.sha256, &one))
+		    !check_payload(a, &a->clone.sha256, &one) &&
+		    !name_payload(a, &one))
 			run->st->cloned_bytes += a->blob->size;
 		if (one.code && !err->code)
 			*err = one;
@@ -142,6 +151,9 @@ static int settle_clones(struct install_run *run, struct error *err)
 
 void install_drop_waiting(struct install_run *run)
 {
+	if (run->late)
+		arrival_release(run->late);
+	free_ptr(&run->late);
 	for (size_t i = 0; i < run->waiting_count; i++)
 		arrival_release(&run->waiting[i]);
 	run->waiting_count = 0;
@@ -171,6 +183,46 @@ static bool clone_payload(struct arrival *a, uint64_t src_offset)
 	run->waiting[run->waiting_count++] = *a;
 	*a = (struct arrival){ .part = HFCACHE_PART_INIT, .volume = -1 };
 	return true;
+}
+
+/* --- a copy that is right, and late with its name -------------------------------
+ * To wait until it is on the disk would stop everything else: the next one is copied
+ * meanwhile. */
+
+static int settle_late(struct install_run *run, struct error *err)
+{
+	struct arrival *a CLEANUP(free_ptr) = take_ptr(run->late);
+	int rc = 0;
+
+	if (a) {
+		rc = name_payload(a, err);
+		arrival_release(a);
+	}
+	return rc;
+}
+
+static int settle_all(struct install_run *run, struct error *err)
+{
+	int clones = settle_clones(run, err);
+	struct error other = { 0 };
+
+	if (settle_late(run, clones ? &other : err))
+		clones = -1;
+	err_clear(&other);
+	return clones;
+}
+
+/* Takes what a has. */
+static int name_later(struct arrival *a, struct error *err)
+{
+	struct install_run *run = a->run;
+
+	if (settle_late(run, err))
+		return -1;
+	run->late = xcalloc(1, sizeof(*run->late));
+	*run->late = *a;
+	*a = (struct arrival){ .part = HFCACHE_PART_INIT, .volume = -1 };
+	return 0;
 }
 
 /* --- copying one payload --------------------------------------------------- */
@@ -215,16 +267,17 @@ static int copy_payload(struct arrival *a, uint64_t src_offset,
 	return 0;
 }
 
-/* Whoever holds the lock of this blob may wait for one that a clone of ours has. */
+/* Whoever holds the lock of this blob may wait for one that a payload of ours has
+ * which waits. */
 static int lock_blob(struct arrival *a, int *fd, struct error *err)
 {
 	struct error busy = { 0 };
 
-	if (a->run->waiting_count) {
+	if (a->run->waiting_count || a->run->late) {
 		if (!hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
 				       0, fd, &busy))
 			return 0;
-		if (settle_clones(a->run, err))
+		if (settle_all(a->run, err))
 			return -1;
 	}
 	return hfcache_blob_lock(a->run->store, a->repo, &a->file->etag,
@@ -266,9 +319,11 @@ static int take_payload(struct arrival *a, struct error *err)
 			       : 0;
 	}
 	emit(a, EVENT_START, 0);
-	return copy_payload(a, src_offset, &sha256, err)
-		       ? -1
-		       : finish_payload(a, &sha256, err);
+	if (copy_payload(a, src_offset, &sha256, err) ||
+	    check_payload(a, &sha256, err))
+		return -1;
+	return run->held || size <= INSTALL_BATCH_MAX ? name_payload(a, err)
+						      : name_later(a, err);
 }
 
 static int arrive(struct install_run *run, const struct segment *seg,
@@ -464,8 +519,7 @@ static int walk(struct install_run *run, struct error *err)
 		if (seg.kind != SEGMENT_END && take_segment(run, &seg, err))
 			return name_volume(run->s, &seg, err);
 	} while (seg.kind != SEGMENT_END);
-	return settle_clones(run, err) || bundle_source_end(run->s, err) ? -1
-									 : 0;
+	return settle_all(run, err) || bundle_source_end(run->s, err) ? -1 : 0;
 }
 
 int install_payloads(struct install_run *run, struct error *err)
@@ -486,7 +540,7 @@ int install_payloads(struct install_run *run, struct error *err)
 		if (run->refused)
 			return -1; /* nor does what waits in the batch stay */
 		/* what has come and is right need not come again */
-		if (settle_clones(run, &other) ||
+		if (settle_all(run, &other) ||
 		    hfcache_batch_flush(run->batch, &other))
 			err_clear(&other);
 		return -1;

@@ -7,7 +7,11 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "bundle/copy.h"
 #include "bundle/install.h"
+
+/* Bigger payloads are made durable one by one. Bytes. */
+#define INSTALL_BATCH_MAX COPY_BUFFER
 
 /* Where a file of the lock has its bytes: one a use, in the order of
  * manifest.uses. */
@@ -31,6 +35,8 @@ struct install_run {
 	 * Of install_payload.c. */
 	struct arrival *waiting;
 	size_t waiting_count;
+	struct arrival
+		*late; /* a copied one that is right and waits for its name */
 	/* Of a stream under a policy that looks at bytes: one a blob, those that
 	 * have come and get no name before all have. NULL: each gets its own. */
 	unsigned char *held;

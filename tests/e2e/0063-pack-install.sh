@@ -3,7 +3,7 @@
 # colleagues on other systems make them, caches that others have written before.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq zip
+need python3 jq zip strace
 A=1111111111111111111111111111111111111111
 R=models--acme--voice
 make_store "$T/store" "$T/lock.json" <<SPEC
@@ -25,6 +25,32 @@ needed() { # BYTES INODES of an installation with these options
 	expect 0 "$@" --dry-run --json
 	BYTES=$(jq .need_bytes "$T/out") INODES=$(jq .need_inodes "$T/out")
 }
+
+# --- a payload waits for its name while the next one is copied --------------------
+late() { # what is right stays, whatever becomes of the next one
+	local at name
+	make_store "$T/three" "$T/three.json" <<<'{"name": "three", "repos": [{"commit": "'$A'", "files": [
+		{"path": "a.bin", "size": 3000001}, {"path": "b.bin", "size": 3000002}, {"path": "c.bin", "size": 3000003}]}]}'
+	must pack_store "$T/three" "$T/three.json" "$T/three.tar"
+	name=$(jq -r '.repos[0].files[] | select(.path == "c.bin").sha256' "$T/three.json")
+	at=$(tar -tvRf "$T/three.tar" | sed -n "s/^block \\([0-9]*\\): .*$name$/\\1/p" | head -n 1)
+	cp "$T/three.tar" "$T/wrong.tar"
+	printf '\377\377\377\377' | dd of="$T/wrong.tar" bs=1 seek=$((at * 512 + 100000)) conv=notrunc status=none
+	expect 9 itts install "$T/wrong.tar" --cache "$T/late"
+	one_error
+	says c.bin
+	same "$(ls "$T/late/$R/blobs" | wc -l)" 2
+	expect 0 itts install "$T/three.tar" --cache "$T/late" --json
+	jq -e '.had_files == 2 and .new_files == 1' "$T/out"
+	# and it is named when it cannot be had, not the next one
+	rm -r "$T/late"
+	name=$(jq -r '.repos[0].files[] | select(.path == "a.bin").sha256' "$T/three.json")
+	expect 3 strace -f -qq -o /dev/null -P "$T/late/$R/blobs/$name.itts-part" -e inject=fsync:error=EIO \
+		"$PROGRAM" install "$T/three.tar" --cache "$T/late"
+	one_error
+	says "acme/voice a.bin: fsync: Input/output error"
+}
+check "a payload that is right stays, whatever becomes of the next one" late
 
 # --- room -----------------------------------------------------------------------
 links_refused() { # by a mount in between, by the kernel for files of others: copies
