@@ -130,7 +130,7 @@ static int sync_parent(int dirfd, const char *name, struct error *err)
 					  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(err, errno, "%s", parent);
+		return err_sys(err, errno, "its directory");
 	return file_sync_dir(fd, err);
 }
 

@@ -2,6 +2,7 @@
 #undef err_set
 #undef err_sys
 #undef err_wrap
+#undef err_inside
 #undef err_name
 #undef err_hint
 
@@ -112,15 +113,33 @@ int err_sys(struct error *err, int errnum, const char *fmt, ...)
 	return -1;
 }
 
-int err_wrap(struct error *err, const char *fmt, ...)
+PRINTF_LIKE(3, 0)
+static void in_front(struct error *err, const char *joint, const char *fmt,
+		     va_list args)
 {
 	char old[sizeof(err->msg)];
-	va_list args;
 
 	assert(err->code != ERR_NONE);
 	memcpy(old, err->msg, sizeof(old));
+	finish(err, appendf(err, format(err, fmt, args), "%s%s", joint, old));
+}
+
+int err_wrap(struct error *err, const char *fmt, ...)
+{
+	va_list args;
+
 	va_start(args, fmt);
-	finish(err, appendf(err, format(err, fmt, args), ": %s", old));
+	in_front(err, ": ", fmt, args);
+	va_end(args);
+	return -1;
+}
+
+int err_inside(struct error *err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	in_front(err, "/", fmt, args);
 	va_end(args);
 	return -1;
 }

@@ -42,17 +42,21 @@ int err_sys(struct error *err, int errnum, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 /* Puts "<text>: " in front of the message of an error that is set. */
 int err_wrap(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Puts "<text>/" in front of a message that begins with the name of something in
+ * that directory. */
+int err_inside(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Puts "<name>: " in front of it, unless it has that name somewhere already. */
 int err_name(struct error *err, const char *name);
 /* Puts "; <text>" behind it: what the user can do next. */
 int err_hint(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct error *err);
 #ifdef __clang_analyzer__ /* looks at one file at a time: -1 all the same */
-#define err_set(...)  ((err_set)(__VA_ARGS__), -1)
-#define err_sys(...)  ((err_sys)(__VA_ARGS__), -1)
-#define err_wrap(...) ((err_wrap)(__VA_ARGS__), -1)
-#define err_name(...) ((err_name)(__VA_ARGS__), -1)
-#define err_hint(...) ((err_hint)(__VA_ARGS__), -1)
+#define err_set(...)	((err_set)(__VA_ARGS__), -1)
+#define err_sys(...)	((err_sys)(__VA_ARGS__), -1)
+#define err_wrap(...)	((err_wrap)(__VA_ARGS__), -1)
+#define err_inside(...) ((err_inside)(__VA_ARGS__), -1)
+#define err_name(...)	((err_name)(__VA_ARGS__), -1)
+#define err_hint(...)	((err_hint)(__VA_ARGS__), -1)
 #endif
 
 /* Exit status of a class: see the table in README.md. */

@@ -26,10 +26,11 @@ int install_lock(struct hfcache *store, const struct cancel *cancel,
 	bool told = false;
 
 	if (file_open_beneath(hfcache_fd(store), LOCK_DIR, true, &dir, err))
-		return err_wrap(err, "%s", hfcache_root(store));
+		return err_inside(err, "%s", hfcache_root(store));
 	while (file_lock(dir, LOCK_FILE, told ? LOCK_POLL_MS : 0, fd, err)) {
 		if (err->code != ERR_BUSY)
-			return err_wrap(err, "%s", hfcache_root(store));
+			return err_inside(err, "%s/" LOCK_DIR,
+					  hfcache_root(store));
 		err_clear(err);
 		if (cancel_check(cancel, err))
 			return -1;

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -64,8 +65,9 @@ static int blobs_dir(const struct install_run *run,
 	char *folder CLEANUP(free_ptr) = repo_folder(repo->type, repo->id);
 	char *blobs CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
 
-	return file_open_beneath(hfcache_fd(run->store), blobs, create, fd,
-				 err);
+	if (file_open_beneath(hfcache_fd(run->store), blobs, create, fd, err))
+		return err_inside(err, "%s", hfcache_root(run->store));
+	return 0;
 }
 
 /* Of a bundle in volumes: the patchwork. */
@@ -106,18 +108,30 @@ uint64_t install_part_on_disk(const struct install_run *run,
 
 /* --- what earlier visits have left ------------------------------------------- */
 
-static void read_note(struct patchwork *p)
+/* The message begins with the name of a file in blobs/. */
+static int inside(const struct patchwork *p, struct error *err)
+{
+	return err_inside(err, "%.*s", (int)(path_base(p->path) - p->path) - 1,
+			  p->path);
+}
+
+/* No note, or one that is of no use: nothing was done. But what cannot be read now
+ * is not overwritten. */
+static int read_note(struct patchwork *p, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct error ignored = { 0 };
 	char hex[DIGEST_HEX_MAX];
 	const char *at;
 
-	if (file_read_all(p->dir, p->note, NOTE_LIMIT, &text, &ignored))
-		return;
+	if (file_read_all(p->dir, p->note, NOTE_LIMIT, &text, err)) {
+		if (err->code == ERR_IO)
+			return inside(p, err);
+		err_clear(err);
+		return 0;
+	}
 	digest_hex(&p->run->s->volumes->card.set, hex);
 	if (!str_starts(text.ptr, hex))
-		return; /* of another bundle with the same file */
+		return 0; /* of another bundle with the same file */
 	for (at = strchr(text.ptr, '\n'); at && at[1];
 	     at = strchr(at + 1, '\n')) {
 		size_t number = 0;
@@ -126,11 +140,12 @@ static void read_note(struct patchwork *p)
 		     at++)
 			number = number * 10 + (size_t)(*at - '0');
 		if (*at != '\n')
-			return;
+			return 0;
 		if (number > p->first && number <= p->end)
 			p->done[number - 1 - p->first] = 1;
 		at--;
 	}
+	return 0;
 }
 
 static int write_note(const struct patchwork *p, struct error *err)
@@ -142,17 +157,21 @@ static int write_note(const struct patchwork *p, struct error *err)
 	for (size_t i = p->first; i < p->end; i++)
 		if (p->done[i - p->first])
 			str_addf(&text, "%zu\n", i + 1);
-	return file_replace(p->dir, p->note, text.ptr, text.len, err);
+	if (file_replace(p->dir, p->note, text.ptr, text.len, err))
+		return inside(p, err);
+	return 0;
 }
 
 /* What was noted counts only if the file is what it was. */
-static void recall(struct patchwork *p)
+static int recall(struct patchwork *p, struct error *err)
 {
 	struct stat st;
 
-	if (!fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) &&
-	    S_ISREG(st.st_mode) && (uint64_t)st.st_size == p->blob->size)
-		read_note(p);
+	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : err_sys(err, errno, "%s", p->path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->blob->size)
+		return 0;
+	return read_note(p, err);
 }
 
 static int open_file(struct patchwork *p, struct error *err)
@@ -224,6 +243,7 @@ static int copy_volume(struct patchwork *p, size_t i, struct error *err)
 	uint64_t end = p->seg->offset + p->seg->size;
 	uint64_t from = v->offset > p->seg->offset ? v->offset : p->seg->offset;
 	uint64_t to = v->offset + v->size < end ? v->offset + v->size : end;
+	char *path CLEANUP(free_ptr) = volumes_path(p->run->s->volumes, i);
 	unsigned char *buf CLEANUP(free_ptr) = xmalloc(PIECE);
 	int fd CLEANUP(close_fd) = -1;
 	size_t got;
@@ -234,13 +254,13 @@ static int copy_volume(struct patchwork *p, size_t i, struct error *err)
 		size_t n = to - from < PIECE ? (size_t)(to - from) : PIECE;
 
 		if (cancel_check(p->run->o->cancel, err) ||
-		    file_pread_full(fd, buf, n, from - v->offset, &got, v->file,
+		    file_pread_full(fd, buf, n, from - v->offset, &got, path,
 				    err))
 			return -1;
 		if (got < n)
 			return err_set(err, ERR_INTEGRITY,
 				       "%s: became shorter while it was read",
-				       v->file);
+				       path);
 		if (file_pwrite_all(p->fd, buf, n, from - p->seg->offset,
 				    p->path, err))
 			return -1;
@@ -253,7 +273,8 @@ static int copy_volume(struct patchwork *p, size_t i, struct error *err)
 	return write_note(p, err);
 }
 
-/* From here on it is as if it had been downloaded up to its last byte. */
+/* From here on it is as if it had been downloaded up to its last byte. 1: it has its
+ * name; 0: what was put together cannot be read, and is gone; -1. */
 static int finish(struct patchwork *p, int lockfd, struct error *err)
 {
 	struct hfcache_part part CLEANUP(
@@ -263,8 +284,10 @@ static int finish(struct patchwork *p, int lockfd, struct error *err)
 	if (hfcache_part_open(&part, run->store, p->repo, p->file, true, lockfd,
 			      err))
 		return -1;
-	if (part.offset < p->blob->size)
+	if (part.offset < p->blob->size) {
+		hfcache_part_drop(&part);
 		return 0;
+	}
 	if (install_judge_part(run, p->blob, part.fd, err)) {
 		hfcache_part_drop(&part);
 		return -1;
@@ -273,7 +296,7 @@ static int finish(struct patchwork *p, int lockfd, struct error *err)
 		return -1;
 	run->places[install_use_index(run, p->blob->uses)] = PLACE_RIGHT;
 	emit(p, EVENT_DONE, p->blob->size);
-	return 0;
+	return 1;
 }
 
 static bool all_done(const struct patchwork *p)
@@ -303,11 +326,23 @@ static int wait_for_others(struct patchwork *p)
 	return 0;
 }
 
+/* All volumes are needed once more. */
+static int begin_again(struct patchwork *p)
+{
+	event_warn(p->run->o->sink,
+		   "%s: what was put together of volumes could not be read "
+		   "again, and is given up",
+		   p->path);
+	memset(p->done, 0, p->end - p->first);
+	return wait_for_others(p);
+}
+
 /* Takes lockfd. */
 static int patch(struct patchwork *p, int lockfd, struct error *err)
 {
 	int lock CLEANUP(close_fd) = lockfd;
 	const struct volumes *v = p->run->s->volumes;
+	int rc;
 
 	if (open_file(p, err))
 		return -1;
@@ -320,7 +355,8 @@ static int patch(struct patchwork *p, int lockfd, struct error *err)
 	if (renameat(p->dir, p->name, p->dir, p->whole) ||
 	    (unlinkat(p->dir, p->note, 0) && errno != ENOENT))
 		return err_sys(err, errno, "%s", p->path);
-	return finish(p, take_fd(&lock), err);
+	rc = finish(p, take_fd(&lock), err);
+	return rc ? rc > 0 ? 0 : -1 : begin_again(p);
 }
 
 /* A run that was cut between the last volume and the end of the hashing. 1: the blob
@@ -329,17 +365,16 @@ static int patch(struct patchwork *p, int lockfd, struct error *err)
 static int was_complete(struct patchwork *p, struct error *err)
 {
 	struct stat st;
+	int rc;
 
 	if (fstatat(p->dir, p->whole, &st, AT_SYMLINK_NOFOLLOW) ||
 	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->blob->size)
 		return 0;
-	if (finish(p, -1, err)) {
-		if (err->code != ERR_INTEGRITY)
-			return -1;
-		err_clear(err);
-		return 0;
-	}
-	return install_find_right(p->run, p->blob) ? 1 : 0;
+	rc = finish(p, -1, err);
+	if (rc >= 0 || err->code != ERR_INTEGRITY)
+		return rc;
+	err_clear(err);
+	return 0;
 }
 
 int install_part_of_volumes(struct install_run *run, const struct segment *seg,
@@ -349,6 +384,7 @@ int install_part_of_volumes(struct install_run *run, const struct segment *seg,
 		.run = run, .seg = seg, .dir = -1, .fd = -1
 	};
 	int lockfd CLEANUP(close_fd) = -1;
+	int complete;
 
 	if (bundle_source_skip(run->s, seg->size, err))
 		return -1;
@@ -357,16 +393,13 @@ int install_part_of_volumes(struct install_run *run, const struct segment *seg,
 	p.blob = &run->s->manifest.blobs[seg->blob];
 	if (install_find_right(run, p.blob))
 		return 0;
-	if (open_patchwork(&p, err))
+	if (open_patchwork(&p, err) || recall(&p, err))
 		return -1;
-	recall(&p);
-	if (!any_new(&p) && !all_done(&p)) {
-		int complete = was_complete(&p, err);
-
-		if (complete)
-			return complete < 0 ? -1 : 0;
+	complete = all_done(&p) ? 0 : was_complete(&p, err);
+	if (complete)
+		return complete < 0 ? -1 : 0;
+	if (!any_new(&p) && !all_done(&p))
 		return wait_for_others(&p);
-	}
 	if (hfcache_blob_lock(run->store, p.repo, &p.file->etag, LOCK_WAIT_MS,
 			      &lockfd, err))
 		return -1;

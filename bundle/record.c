@@ -23,8 +23,16 @@ static int open_record(struct hfcache *store, const char *name, bool create,
 	if (path_check(name, err))
 		return -1;
 	if (file_open_beneath(hfcache_fd(store), dir, create, fd, err))
-		return err_wrap(err, "%s", hfcache_root(store));
+		return err_inside(err, "%s", hfcache_root(store));
 	return 0;
+}
+
+/* The message begins with the name of a file there. */
+static int inside(struct error *err, const struct hfcache *store,
+		  const char *name)
+{
+	return err_inside(err, "%s/" RECORD_DIR "/%s", hfcache_root(store),
+			  name);
 }
 
 /* Is it there already? Then it is left alone. */
@@ -89,19 +97,20 @@ int record_write(struct hfcache *store, const struct bundle_source *s,
 {
 	struct bundle_manifest full = s->manifest;
 	struct str text CLEANUP(str_release) = STR_INIT;
+	const struct str *kept = &s->text;
 	int dir CLEANUP(close_fd) = -1;
 
 	if (open_record(store, full.lock.name, true, &dir, err))
 		return -1;
-	if (full.absent_count == 0)
-		return put_signature(dir, s, err) ||
-				       put(dir, BUNDLE_MANIFEST_NAME,
-					   s->text.ptr, s->text.len, err)
-			       ? -1
-			       : 0;
-	full.absent_count = 0;
-	bundle_manifest_format(&full, &text);
-	return put(dir, BUNDLE_MANIFEST_NAME, text.ptr, text.len, err);
+	if (full.absent_count > 0) {
+		full.absent_count = 0;
+		bundle_manifest_format(&full, &text);
+		kept = &text;
+	}
+	if ((kept == &s->text && put_signature(dir, s, err)) ||
+	    put(dir, BUNDLE_MANIFEST_NAME, kept->ptr, kept->len, err))
+		return inside(err, store, full.lock.name);
+	return 0;
 }
 
 int record_take_extra(struct hfcache *store, struct bundle_source *s,
@@ -109,6 +118,7 @@ int record_take_extra(struct hfcache *store, struct bundle_source *s,
 {
 	const struct bundle_extra *e = &s->manifest.extras.items[seg->extra];
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
+	char *path CLEANUP(free_ptr) = NULL;
 	int dir CLEANUP(close_fd) = -1;
 	char hex[DIGEST_HEX_MAX];
 
@@ -117,10 +127,15 @@ int record_take_extra(struct hfcache *store, struct bundle_source *s,
 	digest_hex(&e->sha256, hex);
 	if (is_kept(dir, hex, e->size, &e->sha256))
 		return bundle_source_expect(s, seg, err);
-	if (atomic_open_unnamed(&f, dir, hex, 0644, err) ||
-	    bundle_source_copy_extra(s, seg, f.fd, err))
+	if (atomic_open_unnamed(&f, dir, hex, 0644, err))
+		return inside(err, store, s->manifest.lock.name);
+	path = xasprintf("%s/" RECORD_DIR "/%s/%s", hfcache_root(store),
+			 s->manifest.lock.name, hex);
+	if (bundle_source_copy_extra(s, seg, f.fd, path, err))
 		return -1;
-	return atomic_commit(&f, err);
+	if (atomic_commit(&f, err))
+		return inside(err, store, s->manifest.lock.name);
+	return 0;
 }
 
 static int not_dots(const struct dirent *d)
@@ -180,10 +195,13 @@ int record_read(struct hfcache *store, const char *name,
 	struct str text CLEANUP(str_release) = STR_INIT;
 	int dir CLEANUP(close_fd) = -1;
 
-	if (open_record(store, name, false, &dir, err) ||
-	    file_read_all(dir, BUNDLE_MANIFEST_NAME, BUNDLE_MANIFEST_LIMIT,
-			  &text, err))
+	if (open_record(store, name, false, &dir, err))
 		return no_record(store, name, err);
+	if (file_read_all(dir, BUNDLE_MANIFEST_NAME, BUNDLE_MANIFEST_LIMIT,
+			  &text, err)) {
+		inside(err, store, name);
+		return no_record(store, name, err);
+	}
 	if (bundle_manifest_parse(out, text.ptr, text.len, err))
 		return err_wrap(err, "%s: record of \"%s\"",
 				hfcache_root(store), name);

@@ -229,7 +229,7 @@ static int load_at(struct serials *out, int dirfd, const char *dir, bool *found,
 	*found = false;
 	if (file_read_all(dirfd, SERIALS_NAME, SERIALS_LIMIT, &text, err)) {
 		if (err->code != ERR_NOT_FOUND)
-			return err_wrap(err, "%s", dir);
+			return err_inside(err, "%s", dir);
 		err_clear(err);
 		return 0;
 	}
@@ -273,8 +273,9 @@ int serials_record(const char *dir, const struct serial_claim *c,
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return err_sys(err, errno, "%s", dir);
-	if (file_lock(dirfd, LOCK_NAME, LOCK_WAIT_MS, &lockfd, err) ||
-	    load_at(&s, dirfd, dir, &found, err))
+	if (file_lock(dirfd, LOCK_NAME, LOCK_WAIT_MS, &lockfd, err))
+		return err_inside(err, "%s", dir);
+	if (load_at(&s, dirfd, dir, &found, err))
 		return -1;
 	if (serials_note(&s, c, err))
 		return err_wrap(err, "%s/%s", dir, SERIALS_NAME);
@@ -284,6 +285,6 @@ int serials_record(const char *dir, const struct serial_claim *c,
 		return err_wrap(err, "%s/%s", dir, SERIALS_NAME);
 	}
 	if (file_replace(dirfd, SERIALS_NAME, text.ptr, text.len, err))
-		return err_wrap(err, "%s", dir);
+		return err_inside(err, "%s", dir);
 	return 0;
 }

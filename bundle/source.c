@@ -194,7 +194,7 @@ static int expect_signature(struct bundle_source *s, const struct segment *seg,
 
 /* Its bytes may be another program's: the digest is what counts. */
 static int expect_extra(struct bundle_source *s, const struct segment *seg,
-			int keep, struct error *err)
+			int keep, const char *path, struct error *err)
 {
 	unsigned char *buf CLEANUP(free_ptr) = xmalloc(PIECE);
 	const struct digest *want =
@@ -214,8 +214,7 @@ static int expect_extra(struct bundle_source *s, const struct segment *seg,
 		if (got < n)
 			return ended(s, seg->name, err);
 		digest_update(ctx, buf, n);
-		if (keep >= 0 &&
-		    file_write_all(keep, buf, n, seg->name, err) != 0)
+		if (keep >= 0 && file_write_all(keep, buf, n, path, err) != 0)
 			return -1;
 		left -= n;
 	}
@@ -229,9 +228,9 @@ static int expect_extra(struct bundle_source *s, const struct segment *seg,
 }
 
 int bundle_source_copy_extra(struct bundle_source *s, const struct segment *seg,
-			     int fd, struct error *err)
+			     int fd, const char *path, struct error *err)
 {
-	return expect_extra(s, seg, fd, err);
+	return expect_extra(s, seg, fd, path, err);
 }
 
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
@@ -244,7 +243,7 @@ int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 	if (seg->kind == SEGMENT_SIGNATURE)
 		return expect_signature(s, seg, (char *)buf, err);
 	if (seg->kind == SEGMENT_EXTRA)
-		return expect_extra(s, seg, -1, err);
+		return expect_extra(s, seg, -1, NULL, err);
 	while (left > 0) {
 		size_t n = left < PIECE ? (size_t)left : PIECE;
 
@@ -491,15 +490,15 @@ static int read_copy(struct bundle_source *s, const struct error *why,
 
 int bundle_source_check_front(const struct bundle_source *s, struct error *err)
 {
-	const struct volcard *card;
+	char *path CLEANUP(free_ptr) = NULL;
 
 	if (!s->front_damaged)
 		return 0;
-	card = &s->volumes->card;
+	path = volumes_path(s->volumes, 0);
 	err_set(err, ERR_INTEGRITY,
-		"%s: does not begin as the bundle of %s does",
-		card->volumes[0].file, s->volumes->card_file);
-	if (!volumes_blame(s->volumes, 0, card->bytes, err))
+		"%s: does not begin as the bundle of %s does", path,
+		s->volumes->card_file);
+	if (!volumes_blame(s->volumes, 0, s->volumes->card.bytes, err))
 		err_hint(err, "the card is damaged or of another set");
 	return -1;
 }
@@ -526,15 +525,16 @@ static int open_volumes(struct bundle_source *s, const char *path,
 	return take_manifest(s, err);
 }
 
-int bundle_source_beside(const struct bundle_source *s, struct str *name)
+void bundle_source_beside(const struct bundle_source *s, struct str *path)
 {
 	if (s->volumes) {
-		str_addf(name, "%s" VOLUMES_MANIFEST ".sig", s->volumes->base);
-		return s->volumes->dirs[0];
+		const char *card = s->volumes->card_file;
+		int len = (int)(strlen(card) - strlen(VOLUMES_CARD));
+
+		str_addf(path, "%.*s" VOLUMES_MANIFEST ".sig", len, card);
+	} else if (s->owned) {
+		str_addf(path, "%s.sig", s->name);
 	}
-	if (s->owned)
-		str_addf(name, "%s.sig", s->name);
-	return AT_FDCWD;
 }
 
 static int open_content(struct bundle_source *s, struct error *err)

@@ -62,9 +62,8 @@ int bundle_source_open_fd(struct bundle_source *s, int fd, const char *name,
 int bundle_source_open_text(struct bundle_source *s, struct str *text,
 			    const char *name, struct error *err) MUST_CHECK;
 void bundle_source_close(struct bundle_source *s); /* CLEANUP */
-/* Where a signature outside would lie: below which directory, and its name,
- * appended; "" for streams. */
-int bundle_source_beside(const struct bundle_source *s, struct str *name);
+/* Where a signature outside would lie, appended; nothing for streams. */
+void bundle_source_beside(const struct bundle_source *s, struct str *path);
 /* The BUNDLE_SIGNATURE_SIZE bytes of the signature's slot and where they stand;
  * NULL if they are not here. Borrowed. */
 const char *bundle_source_slot(const struct bundle_source *s, uint64_t *offset);
@@ -92,9 +91,10 @@ int bundle_source_skip(struct bundle_source *s, uint64_t n, struct error *err)
  * offset. */
 int bundle_source_expect(struct bundle_source *s, const struct segment *seg,
 			 struct error *err) MUST_CHECK;
-/* Reads an EXTRA segment into fd as well. */
+/* Reads an EXTRA segment into fd as well, which is path in messages. */
 int bundle_source_copy_extra(struct bundle_source *s, const struct segment *seg,
-			     int fd, struct error *err) MUST_CHECK;
+			     int fd, const char *path, struct error *err)
+	MUST_CHECK;
 /* For messages: "org/name path" of a payload, else the member's name; appended. */
 void bundle_source_describe(const struct bundle_source *s,
 			    const struct segment *seg, struct str *out);

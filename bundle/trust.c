@@ -90,15 +90,13 @@ static int judge(const struct trust *t, const struct str *armour,
 static int read_file(const struct trust *t, const struct bundle_source *s,
 		     struct str *name, struct str *out, struct error *err)
 {
-	int dirfd = AT_FDCWD;
-
 	if (t->signature)
 		str_adds(name, t->signature);
 	else
-		dirfd = bundle_source_beside(s, name);
+		bundle_source_beside(s, name);
 	if (name->len == 0)
 		return 0;
-	if (!file_read_all(dirfd, name->ptr, SSHSIG_LIMIT, out, err))
+	if (!file_read_all(AT_FDCWD, name->ptr, SSHSIG_LIMIT, out, err))
 		return 1;
 	if (t->signature || err->code != ERR_NOT_FOUND)
 		return -1;

@@ -21,6 +21,7 @@ void volumes_close(struct volumes **v)
 	for (size_t i = 0; i < (*v)->dir_count; i++)
 		close_fd(&(*v)->dirs[i]);
 	free_ptr(&(*v)->dirs);
+	strlist_release(&(*v)->dir_paths);
 	free_ptr(&(*v)->states);
 	free_ptr(&(*v)->places);
 	free_ptr(&(*v)->card_file);
@@ -127,6 +128,25 @@ static int find_card(const char *path, char **out, struct error *err)
 
 /* --- opening ------------------------------------------------------------------ */
 
+/* dir: an index in dirs */
+static char *path_in(const struct volumes *v, size_t dir, const char *name)
+{
+	const char *path = v->dir_paths.items[dir];
+
+	if (!strcmp(path, "."))
+		return xstrdup(name);
+	return xasprintf("%s%s%s", path, str_ends(path, "/") ? "" : "/", name);
+}
+
+char *volumes_path(const struct volumes *v, size_t i)
+{
+	const char *name = v->card.volumes[i].file;
+
+	return v->states[i] == VOLUME_ELSEWHERE
+		       ? xstrdup(name)
+		       : path_in(v, v->places[i], name);
+}
+
 static int add_dir(struct volumes *v, const char *path, struct error *err)
 {
 	int fd;
@@ -136,6 +156,7 @@ static int add_dir(struct volumes *v, const char *path, struct error *err)
 	v->dirs = xgrow(v->dirs, &v->dir_cap, v->dir_count + 1,
 			sizeof(*v->dirs));
 	v->dirs[v->dir_count++] = fd;
+	strlist_add(&v->dir_paths, path);
 	return 0;
 }
 
@@ -167,7 +188,7 @@ static int read_card(struct volumes *v, struct error *err)
 	struct str text CLEANUP(str_release) = STR_INIT;
 	const char *name = path_base(v->card_file);
 
-	if (file_read_all(v->dirs[0], name, VOLCARD_LIMIT, &text, err))
+	if (file_read_all(AT_FDCWD, v->card_file, VOLCARD_LIMIT, &text, err))
 		return -1;
 	if (volcard_parse(&v->card, text.ptr, text.len, err))
 		return err_wrap(err, "%s", v->card_file);
@@ -202,9 +223,10 @@ int volumes_manifest(const struct volumes *v, struct str *out,
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s" VOLUMES_MANIFEST,
 						 v->base);
+	char *path CLEANUP(free_ptr) = path_in(v, 0, name);
 	struct digest d;
 
-	if (file_read_all(v->dirs[0], name, BUNDLE_MANIFEST_LIMIT, out, err)) {
+	if (file_read_all(AT_FDCWD, path, BUNDLE_MANIFEST_LIMIT, out, err)) {
 		if (err->code != ERR_NOT_FOUND)
 			return -1;
 		return err_hint(err,
@@ -215,7 +237,7 @@ int volumes_manifest(const struct volumes *v, struct str *out,
 	digest_buf(DIGEST_SHA256, out->ptr, out->len, &d);
 	if (digest_equal(&d, &v->card.set))
 		return 0;
-	err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s", name,
+	err_set(err, ERR_INTEGRITY, "%s: belongs to another set than %s", path,
 		v->card_file);
 	return err_hint(err, "copy both again from the same set");
 }
@@ -224,13 +246,14 @@ int volumes_check_sizes(const struct volumes *v, struct error *err)
 {
 	for (size_t i = 0; i < v->card.count; i++) {
 		const struct volume *one = &v->card.volumes[i];
+		char *path CLEANUP(free_ptr) = volumes_path(v, i);
 		struct stat st;
 
 		if (v->states[i] != VOLUME_WRONG_SIZE ||
 		    fstatat(v->dirs[v->places[i]], one->file, &st, 0))
 			continue;
 		err_set(err, ERR_INTEGRITY,
-			"%s: %" PRIu64 " bytes, expected %" PRIu64, one->file,
+			"%s: %" PRIu64 " bytes, expected %" PRIu64, path,
 			(uint64_t)st.st_size, one->size);
 		return err_hint(err, "copy this volume again");
 	}
@@ -243,13 +266,17 @@ int volumes_open_one(const struct volumes *v, size_t i, int *fd,
 		     struct error *err)
 {
 	const struct volume *one = &v->card.volumes[i];
+	char *path CLEANUP(free_ptr) = NULL;
 
 	if (v->states[i] != VOLUME_HERE)
 		return err_set(err, ERR_NOT_FOUND, "%s: is not here",
 			       one->file);
 	*fd = openat(v->dirs[v->places[i]], one->file,
 		     O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return *fd < 0 ? err_sys(err, errno, "%s", one->file) : 0;
+	if (*fd >= 0)
+		return 0;
+	path = volumes_path(v, i);
+	return err_sys(err, errno, "%s", path);
 }
 
 int volumes_open_whole(const struct volumes *v, uint64_t offset, uint64_t size,
@@ -288,16 +315,17 @@ int volumes_pread(const struct volumes *v, void *buf, size_t n, uint64_t offset,
 		uint64_t at = offset + *got - one->offset;
 		uint64_t left = one->size - at;
 		size_t want = n - *got < left ? n - *got : (size_t)left, have;
+		char *path CLEANUP(free_ptr) = volumes_path(v, i);
 		int fd CLEANUP(close_fd) = -1;
 
 		if (volumes_open_one(v, i, &fd, err) ||
 		    file_pread_full(fd, (char *)buf + *got, want, at, &have,
-				    one->file, err))
+				    path, err))
 			return -1;
 		if (have < want)
 			return err_set(err, ERR_INTEGRITY,
 				       "%s: became shorter while it was read",
-				       one->file);
+				       path);
 		*got += have;
 	}
 	return 0;
@@ -310,6 +338,7 @@ bool volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 	     i < v->card.count && v->card.volumes[i].offset < offset + size;
 	     i++) {
 		const struct volume *one = &v->card.volumes[i];
+		char *path CLEANUP(free_ptr) = volumes_path(v, i);
 		int fd CLEANUP(close_fd) = -1;
 		struct error ignored = { 0 };
 		struct digest got;
@@ -323,7 +352,7 @@ bool volumes_blame(const struct volumes *v, uint64_t offset, uint64_t size,
 			err_hint(err,
 				 "%s is damaged or of another set: copy this "
 				 "volume again",
-				 one->file);
+				 path);
 			return true;
 		}
 	}

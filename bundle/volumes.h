@@ -26,8 +26,9 @@ struct volumes {
 	char *base;	 /* of the card, without VOLUMES_CARD */
 	int *dirs;	 /* where they may lie; the first has the card */
 	size_t dir_count, dir_cap;
-	unsigned char *states; /* enum volume_state, one a volume */
-	size_t *places;	       /* HERE, WRONG_SIZE: index in dirs */
+	struct strlist dir_paths; /* of dirs, for messages */
+	unsigned char *states;	  /* enum volume_state, one a volume */
+	size_t *places;		  /* HERE, WRONG_SIZE: index in dirs */
 	size_t here;
 };
 
@@ -46,6 +47,8 @@ bool volumes_have(const struct volumes *v, uint64_t offset, uint64_t size);
  * is elsewhere. May be called by several threads. */
 int volumes_pread(const struct volumes *v, void *buf, size_t n, uint64_t offset,
 		  size_t *got, struct error *err) MUST_CHECK;
+/* Where one lies that is here or of the wrong size; else its name. Caller frees. */
+char *volumes_path(const struct volumes *v, size_t i);
 /* Opens one that is here. *fd: caller closes. */
 int volumes_open_one(const struct volumes *v, size_t i, int *fd,
 		     struct error *err) MUST_CHECK;

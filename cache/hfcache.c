@@ -78,7 +78,7 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 	if (!full)
 		return err_sys(err, errno, "cache %s", root);
 	if (create && write_tag(fd, err))
-		return err_wrap(err, "cache %s", root);
+		return err_inside(err, "cache %s", root);
 	store_from_fd(out, take_fd(&fd), full, create);
 	if (create)
 		(*out)->lease = LEASE_CLOSED;
@@ -160,6 +160,14 @@ const char *store_plain_target(const char *text, unsigned depth)
 	return text + 6;
 }
 
+int store_inside(const struct hfcache *c, const struct lock_repo *repo,
+		 const char *sub, struct error *err)
+{
+	char *path CLEANUP(free_ptr) = store_path(repo, sub);
+
+	return err_inside(err, "%s/%s", c->root, path);
+}
+
 int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 		   const char *sub, int *out, struct error *err)
 {
@@ -170,7 +178,7 @@ int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 	if (lease_share(c, folder, err))
 		return -1;
 	if (file_open_beneath(c->fd, path, true, out, err))
-		return err_wrap(err, "cache %s", c->root);
+		return err_inside(err, "cache %s", c->root);
 	return 0;
 }
 
@@ -368,8 +376,8 @@ int hfcache_blob_lock(struct hfcache *c, const struct lock_repo *repo,
 	if (lease_share(c, folder, err))
 		return -1;
 	if (file_open_beneath(c->fd, dir, true, &dirfd, err))
-		return err_wrap(err, "cache %s", c->root);
+		return err_inside(err, "cache %s", c->root);
 	if (file_lock(dirfd, name, wait_ms, fd_out, err))
-		return err_wrap(err, "%s/%s", c->root, dir);
+		return err_inside(err, "%s/%s", c->root, dir);
 	return 0;
 }

@@ -47,7 +47,7 @@ static int open_lease(const struct hfcache *c, int *out, struct error *err)
 	int fd;
 
 	if (file_open_beneath(c->fd, ".locks", true, &dirfd, err))
-		return err_wrap(err, "%s", c->root);
+		return err_inside(err, "%s", c->root);
 	fd = openat(dirfd, LEASE_NAME, O_RDWR | flags, 0664);
 	/* sharing needs no more than reading: the file may be someone else's */
 	if (fd < 0)

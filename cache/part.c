@@ -77,16 +77,28 @@ int hfcache_part_restart(struct hfcache_part *p, struct error *err)
 	return 0;
 }
 
+/* Something stands there, and is no part. Not so where only the opening failed (too
+ * many open files, an error of the disk): what earlier runs have left is kept. */
+static bool is_in_the_way(const struct stat *st, int fd, int cause)
+{
+	if (fd >= 0)
+		return !S_ISREG(st->st_mode) || st->st_nlink != 1;
+	return cause == ELOOP || cause == ENXIO || cause == ENODEV ||
+	       cause == EACCES || cause == EPERM || cause == EISDIR ||
+	       cause == ETXTBSY;
+}
+
 /* A file of that name which is surely nothing but the part. */
 static int open_named(struct hfcache_part *p, struct error *err)
 {
 	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
 			  O_CLOEXEC;
-	struct stat st;
+	struct stat st = { 0 };
 	int fd CLEANUP(close_fd) = openat(p->dirfd, p->temp, flags, 0644);
 
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ||
-	    st.st_nlink != 1) {
+	if (fd >= 0 && fstat(fd, &st))
+		return err_sys(err, errno, "%s", p->label);
+	if (is_in_the_way(&st, fd, errno)) {
 		close_fd(&fd);
 		if (unlinkat(p->dirfd, p->temp, 0) && errno != ENOENT)
 			return err_sys(err, errno, "%s: cannot replace %s",

@@ -344,7 +344,7 @@ int place_file(struct placer *p, struct placement *at, unsigned id,
 	if (open_blob(p, at, err))
 		return -1;
 	if (file_open_beneath(p->dirfd, dir, true, &dirfd, err))
-		return err_wrap(err, "%s", p->model_dir);
+		return err_inside(err, "%s", p->model_dir);
 	j.dirfd = dirfd;
 	old = openat(dirfd, j.name,
 		     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

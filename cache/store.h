@@ -55,6 +55,9 @@ void store_from_fd(struct hfcache **out, int fd, const char *root,
 char *store_path(const struct lock_repo *repo, const char *sub);
 char *store_blob_path(const struct lock_repo *repo, const struct digest *etag);
 char *store_snapshot_path(const struct lock_repo *repo, const char *path);
+/* Puts that directory in front of a message that begins with a name in it. */
+int store_inside(const struct hfcache *c, const struct lock_repo *repo,
+		 const char *sub, struct error *err);
 /* Opens (makes) a directory of the repo. Follows no link. Caller closes *out. */
 int store_open_dir(struct hfcache *c, const struct lock_repo *repo,
 		   const char *sub, int *out, struct error *err) MUST_CHECK;

@@ -448,6 +448,6 @@ int hfcache_write_tree(struct hfcache *c, const struct lock_repo *repo,
 	if (!m.old.count && tree_has_unnamed(c, repo, &m.old))
 		return 0;
 	if (write_listing(&m, dirfd, name, err))
-		return err_wrap(err, "%s trees/%s", repo->id, name);
+		return store_inside(c, repo, "trees", err);
 	return 0;
 }

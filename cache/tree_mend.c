@@ -119,7 +119,7 @@ int tree_replace(struct hfcache *c, const struct lock_repo *repo,
 	if (atomic_open_unnamed(&f, dirfd, name, 0644, err) ||
 	    file_write_all(f.fd, text.ptr, text.len, name, err) ||
 	    atomic_commit(&f, err))
-		return err_wrap(err, "%s trees/%s", repo->id, name);
+		return store_inside(c, repo, "trees", err);
 	return 0;
 }
 
@@ -131,7 +131,8 @@ int tree_remove(struct hfcache *c, const struct lock_repo *repo,
 
 	if (store_open_dir(c, repo, "trees", &dirfd, err))
 		return -1;
-	if (unlinkat(dirfd, name, 0) && errno != ENOENT)
-		return err_sys(err, errno, "%s trees/%s", repo->id, name);
-	return 0;
+	if (!unlinkat(dirfd, name, 0) || errno == ENOENT)
+		return 0;
+	err_sys(err, errno, "%s", name);
+	return store_inside(c, repo, "trees", err);
 }

@@ -54,7 +54,7 @@ static int open_hub_view(const struct placer *p, const struct lock_repo *repo,
 	int fd CLEANUP(close_fd) = -1;
 
 	if (file_open_beneath(p->dirfd, repo->hub_view, true, &fd, err))
-		return err_wrap(err, "%s", p->model_dir);
+		return err_inside(err, "%s", p->model_dir);
 	if (!file_same(fd, hfcache_fd(p->store)))
 		store_from_fd(out, take_fd(&fd), name, true);
 	return 0;
@@ -195,10 +195,10 @@ static int write_record(int model_fd, const char *model_dir,
 	if (syncfs(model_fd))
 		return err_sys(err, errno, "%s", model_dir);
 	if (file_open_beneath(model_fd, VIEW_RECORD_DIR, true, &dirfd, err))
-		return err_wrap(err, "%s", model_dir);
+		return err_inside(err, "%s", model_dir);
 	if (!is_recorded(dirfd, name, l) &&
 	    view_write_lock(dirfd, name, l, err))
-		return err_wrap(err, "%s", model_dir);
+		return err_inside(err, "%s/" VIEW_RECORD_DIR, model_dir);
 	return 0;
 }
 

@@ -52,17 +52,28 @@ static int make_signature(struct app *app, const struct bundle_source *s,
 	const char *const argv[] = { "ssh-keygen", "-q", "-Y", "sign",
 				     "-f",	   key,	 "-n", SSHSIG_NAMESPACE,
 				     NULL };
+	struct stat st;
 
 	if (access(key, F_OK) != 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND, "--key: %s: no such file",
 			       key);
 	if (access(key, R_OK) != 0)
 		return err_sys(err, errno, "--key: %s", key);
+	if (stat(key, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_sys(err, EISDIR, "--key: %s", key);
 	if (run_filter(argv, s->text.ptr, s->text.len, SSHSIG_LIMIT, armour,
-		       err) != 0)
-		return err_hint(err, "ssh-keygen is part of OpenSSH and signs; "
-				     "it must be installed and know the key");
-	return 0;
+		       err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND)
+		return err_hint(err, "it signs and is part of OpenSSH (package "
+				     "openssh-client): install it");
+	if (err->code != ERR_OTHER)
+		return -1;
+	err_wrap(err, "--key: %s", key);
+	return err_hint(err, "what it said stands above; it wants a private "
+			     "key that only its owner can read (chmod 600), or "
+			     "the .pub file of one that ssh-agent has "
+			     "(ssh-add -l lists them)");
 }
 
 /* Before anything is written: is it what every reader will take? */
@@ -114,15 +125,15 @@ static int put_signature(struct app *app, const struct bundle_source *s,
 			 struct error *err)
 {
 	const char *path = app->options->args.items[0];
-	int dirfd;
 
 	/* digests of volumes are on their card: none of them may change */
 	if (!app->options->detached && !s->volumes) {
 		str_adds(where, path);
 		return put_inside(s, path, armour, err);
 	}
-	dirfd = bundle_source_beside(s, where);
-	return file_replace(dirfd, where->ptr, armour->ptr, armour->len, err);
+	bundle_source_beside(s, where);
+	return file_replace(AT_FDCWD, where->ptr, armour->ptr, armour->len,
+			    err);
 }
 
 static int open_bundle(struct app *app, struct bundle_source *s,

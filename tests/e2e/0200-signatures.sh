@@ -516,8 +516,14 @@ usage() {
 	expect 6 itts sign plain.tar --key no-such-key
 	one_error
 	expect 1 itts sign plain.tar --key allowed
+	says "--key: allowed: ssh-keygen failed" "chmod 600" "ssh-add -l"
+	expect 3 itts sign plain.tar --key keys
+	one_error
+	says "--key: keys: Is a directory"
 	expect 7 itts sign allowed --key keys/ed25519
 	expect 6 env PATH="$T/nowhere" "$PROGRAM" sign plain.tar --key keys/ed25519
+	says "no program ssh-keygen" "openssh-client"
+	not grep -q chmod "$T/err"
 	says ssh-keygen
 }
 

@@ -45,6 +45,17 @@ static void test_wrap_and_hint(void **state)
 				     "expected 9; run fetch again");
 }
 
+static void test_inside(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	err_sys(&err, EIO, "note.txt");
+	assert_int_equal(err_inside(&err, "/srv/%s", "hub"), -1);
+	assert_int_equal(err.code, ERR_IO);
+	assert_string_equal(err.msg, "/srv/hub/note.txt: Input/output error");
+}
+
 static void test_name(void **state)
 {
 	struct error err = { 0 };
@@ -142,6 +153,7 @@ int run_error_tests(void)
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_sys),
 		cmocka_unit_test(test_wrap_and_hint),
+		cmocka_unit_test(test_inside),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_controls),
 		cmocka_unit_test(test_too_long),

@@ -152,21 +152,22 @@ static void most_bytes(void **state)
 	struct serial_claim c = { .serial = 1,
 				  .lock = { .alg = DIGEST_SHA256 } };
 	struct error err = { 0 };
-	size_t one, count;
+	size_t one = 0, count;
 	bool found;
 
 	(void)state;
-	note(&s, nth_name(name, 1000, 0), 1);
-	serials_format(&s, &text);
-	one = text.len;
-	for (count = 1; one * (count + 1) <= SERIALS_LIMIT; count++)
-		note(&s, nth_name(name, 1000, count), 1);
-	do {
+	for (count = 0; count < 3; count++) {
+		one = text.len;
 		str_clear(&text);
+		note(&s, nth_name(name, 1000, count), 1);
 		serials_format(&s, &text);
-		if (text.len + one < SERIALS_LIMIT)
-			note(&s, nth_name(name, 1000, count++), 1);
-	} while (text.len + one < SERIALS_LIMIT);
+	}
+	one = text.len - one;
+	for (size_t n = text.len + one; n <= SERIALS_LIMIT; n += one)
+		note(&s, nth_name(name, 1000, count++), 1);
+	str_clear(&text);
+	serials_format(&s, &text);
+	assert_in_range(text.len, SERIALS_LIMIT - one, SERIALS_LIMIT);
 	assert_ok(file_replace(top, SERIALS_NAME, text.ptr, text.len, &err),
 		  &err);
 	c.name = nth_name(name, 1000, count);
