@@ -151,6 +151,11 @@ static la_ssize_t from_inner(struct archive *a, void *ctx, const void **out)
 	return (la_ssize_t)n;
 }
 
+bool tar_has_too_many(const struct tar_reader *r)
+{
+	return r->rows > MAX_ROWS;
+}
+
 static int fail(struct tar_reader *r, struct error *err)
 {
 	const char *text = archive_error_string(r->a);
@@ -163,8 +168,8 @@ static int fail(struct tar_reader *r, struct error *err)
 	}
 	if (r->sys != 0)
 		return err_sys(err, r->sys, "cannot be read");
-	if (r->rows > MAX_ROWS)
-		return err_set(err, ERR_FORMAT, "more than %d entries",
+	if (tar_has_too_many(r))
+		return err_set(err, ERR_FORMAT, "a zip of more than %d entries",
 			       TAR_MAX_ENTRIES);
 	err_set(err, ERR_FORMAT, "%s", text ? text : "malformed archive");
 	/* libzstd's own limit; libarchive says it in words only */

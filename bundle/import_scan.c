@@ -181,6 +181,21 @@ static int scan_content(struct import_run *run, struct tar_reader *r,
 	return 0;
 }
 
+static int check_limits(const struct import_run *run, size_t names,
+			struct error *err)
+{
+	if (run->count < MAX_ENTRIES && names <= MAX_NAMES)
+		return 0;
+	if (run->count >= MAX_ENTRIES)
+		err_set(err, ERR_FORMAT, "%s: more than %d entries", run->name,
+			MAX_ENTRIES);
+	else
+		err_set(err, ERR_FORMAT,
+			"%s: the names alone need more than %zu MiB", run->name,
+			MAX_NAMES >> 20);
+	return err_hint(err, "make an archive of each repository");
+}
+
 static int scan_entry(struct import_run *run, struct tar_reader *r,
 		      const struct tar_member *m, size_t *names,
 		      struct error *err)
@@ -198,10 +213,9 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 	e.is_file = m->type == TAR_FILE;
 	e.composed = m->composed;
 	*names += strlen(e.path) * 2;
-	if (run->count >= MAX_ENTRIES || *names > MAX_NAMES) {
+	if (check_limits(run, *names, err)) {
 		free_ptr(&e.path);
-		return err_set(err, ERR_FORMAT, "%s: too many entries",
-			       run->name);
+		return -1;
 	}
 	if (m->type == TAR_OTHER) {
 		err_set(err, ERR_UNSAFE, "%s: %s: a device or pipe", run->name,
@@ -296,8 +310,12 @@ int import_scan(struct import_run *run, struct error *err)
 			return -1;
 		first = false;
 	}
-	if (more < 0)
-		return err_wrap(err, "%s", run->name);
+	if (more < 0) {
+		err_wrap(err, "%s", run->name);
+		return tar_has_too_many(r)
+			       ? err_hint(err, "a tar may have more")
+			       : -1;
+	}
 	if (run->count > 0) {
 		run->cap = run->count; /* what grew beyond that goes back */
 		run->entries = xrealloc(run->entries,

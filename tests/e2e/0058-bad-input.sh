@@ -187,6 +187,49 @@ bad_imports() {
 	untouched_import expect 7 itts install --import "$T/b.tar" --cache "$T/disk/hub"
 	says "without --import"
 }
+# So many entries, by hand: tarfile and zipfile take minutes for them.
+crowded_imports() {
+	python3 - "$B" <<'PYTHON'
+import struct, sys, tarfile, zlib
+def crowd(make, count):
+    row = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    row[148:157] = b" " * 8 + b"0"
+    total = sum(row)
+    for i in range(count):
+        path, prefix = make(i)
+        row[:100], row[345:500] = path.ljust(100, b"\0"), prefix.ljust(155, b"\0")
+        row[148:156] = b"%06o\0 " % (total + sum(path) + sum(prefix))
+        yield bytes(row)
+def tar(name, make, count):
+    pump = zlib.compressobj(1, zlib.DEFLATED, 31)
+    with open("%s/%s.tar.gz" % (sys.argv[1], name), "wb") as out:
+        for row in crowd(make, count):
+            out.write(pump.compress(row))
+        out.write(pump.compress(bytes(1024)) + pump.flush())
+snapshot = b"models--acme--voice/snapshots/" + b"1" * 40
+tar("crowd", lambda i: (b"f%d" % i, snapshot), 300001)
+tar("names", lambda i: (b"f%d" % i + b"x" * 80, snapshot + b"/" + b"y" * 80), 110000)
+count = 170001
+local, central = [], []
+for i in range(count):
+    path = snapshot + b"/f%d" % i
+    local.append(struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 33, 0, 0, 0, len(path), 0) + path)
+    central.append(struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 33, 0, 0, 0, len(path), 0, 0, 0, 0, 0, 0) + path)
+at, size = sum(map(len, local)), sum(map(len, central))
+end = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, at) + \
+    struct.pack("<4sIQI", b"PK\6\7", 0, at + size, 1) + \
+    struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 65535, 65535, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+with open(sys.argv[1] + "/crowd.zip", "wb") as out:
+    out.write(b"".join(local + central) + end)
+PYTHON
+	imports 7 crowd.tar.gz
+	says "more than 300000 entries" "an archive of each repository"
+	imports 7 names.tar.gz
+	says "the names alone need more than 48 MiB" "an archive of each repository"
+	imports 7 crowd.zip
+	says "a zip of more than 150000 entries" "a tar may have more"
+	rm "$B"/crowd.* "$B/names.tar.gz"
+}
 usage() {
 	for args in "install" "install a b" "inspect" "verify a b" "install $T/b.tar --lock x" \
 		"install --import $T/b.tar --model-dir $T/disk/m" "env --format nonsense" "pack -o $B/directory --offline" \
@@ -243,6 +286,7 @@ check "manifests beyond every limit" malformed
 check "paths, repositories, refs, extras that lead out" unsafe
 check "a compressed stream that is cut" cut_stream
 check "bad archives for --import" bad_imports
+check "archives of too many entries for --import" crowded_imports
 check "command lines" usage
 check "pack from bad locks" bad_locks
 check "errors as JSON" errors_as_json
