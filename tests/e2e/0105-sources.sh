@@ -2,13 +2,15 @@
 # One file from several endpoints at once, and what connections cost.
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq curl
+need python3 jq curl openssl
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
 repo "$TOP" acme/voice $A big.safetensors=20000000 config.json=300
 repo "$TOP" acme/thrift $A weights.bin=5500000
 mapfile -t crumbs < <(seq -f 'crumb-%g.json=300' 150)
 repo "$TOP" acme/crumbs $A "${crumbs[@]}"
+repo "$TOP" acme/six $A {1..6}.bin=2500000
+certificates
 # shellcheck disable=SC2034 # of fetch_big
 SRC=$TOP/models/acme/voice/$A
 start_hub hub "$TOP"
@@ -17,6 +19,7 @@ start_hub far "$TOP" --rate 600000
 # shellcheck disable=SC2154
 start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
+must itts lock acme/crumbs --lock "$T/crumbs.json" --endpoint "$hub" --cache "$T/crumbs"
 
 # A byte a second for ever takes its time to be given up: beside all the rest.
 start_fault drip --upstream "$hub" --follow
@@ -32,7 +35,6 @@ DRIP=$!
 PIDS="$PIDS $DRIP"
 
 few_descriptors() { # fewer files at a time, then
-	expect 0 itts lock acme/crumbs --lock "$T/crumbs.json" --endpoint "$hub" --cache "$T/c0"
 	(
 		ulimit -n 100
 		expect 0 itts fetch --lock "$T/crumbs.json" --cache "$T/few" --endpoint "$hub" --json
@@ -62,6 +64,14 @@ liar() { # found out by the digest, named, not asked any more; the rest was righ
 	if jq -e '.sources[0].dropped' "$T/out"; then
 		says "$bad" "wrong bytes in" "is not asked any more"
 	fi
+}
+# Slow as the other one is, the first block comes from the liar: what it sent wrong is
+# found, it alone is fetched again, and nobody is in doubt about who it was.
+liar_named() {
+	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000}]'
+	fetch_big --endpoint "$bad" --endpoint "$far" --connections 2
+	says "warning: $bad is not asked any more: it sent wrong bytes in 1 of 20 blocks of acme/voice big.safetensors"
+	jq -e '[.sources[].dropped] == [true, false] and .wasted_bytes < 12 * 1048576' "$T/out"
 }
 liar_alone() { # all of it came from the liar before the other could
 	faults "$bad" '[{"path": "big.safetensors", "fault": "flip", "at": 700000}]'
@@ -123,6 +133,50 @@ keeps_connections() { # few peers for many requests
 	: >"$T/log/near.requests"
 	fetch_big --endpoint "$near" --connections 3
 	test "$(jq -r 'select(.origin == "cdn") | .peer' "$T/log/near.requests" | sort -u | wc -l)" -le 6
+}
+shared() { # small files: several on each connection, one after the other
+	: >"$T/log/hub.requests"
+	expect 0 itts fetch --lock "$T/crumbs.json" --cache "$T/c13" --endpoint "$hub" --json
+	jq -e '.downloaded_files == 150' "$T/out"
+	jq -r 'select(.path | test("crumb")) | .peer' "$T/log/hub.requests" >"$T/peers"
+	test "$(wc -l <"$T/peers")" -ge 150
+	test $((2 * $(sort -u "$T/peers" | wc -l))) -le "$(wc -l <"$T/peers")"
+}
+several_by_tls() { # each request on HTTP/1.1 on a connection of its own
+	start_hub tls "$TOP" --tls-cert "$T/server.pem" --tls-key "$T/server.key" --rate 2000000
+	# shellcheck disable=SC2154
+	fetch_big --endpoint "$tls" --ca-bundle "$T/ca.pem"
+	test "$(jq -r 'select(.origin == "cdn" and .range) | .peer' "$T/log/tls.requests" | sort -u | wc -l)" -ge 8
+}
+most_at_once() { # files that have begun and not ended, of a fetch's events
+	jq -s 'reduce .[] as $e ({now: 0, most: 0};
+		.now += {start: 1, done: -1}[$e.type] | .most = ([.most, .now] | max)) | .most' "$T/err"
+}
+jobs() { # so many files at a time
+	local n
+	expect 0 itts lock acme/six --lock "$T/six.json" --endpoint "$hub" --cache "$T/c0"
+	for n in 1 3; do
+		rm -rf "$T/c14"
+		expect 0 itts fetch --lock "$T/six.json" --cache "$T/c14" --endpoint "$near" --jobs $n --progress=json
+		same "$(most_at_once)" $n
+	done
+	# of each file and of all
+	jq -se '.[0].type == "plan" and .[0].items == 6 and .[0].total == 6 * 2500000 and
+		(map(select(.type == "start" and .total == 2500000)) | length) == 6 and
+		(map(select(.type == "progress") | .id) | unique | length) >= 5 and
+		all(.[] | select(.type == "progress"); .done <= .total)' "$T/err"
+}
+by_manifest() { # its endpoints, in its order; who names others gets others
+	start_hub chosen "$TOP"
+	# shellcheck disable=SC2154
+	jq -n --arg a "$chosen" --arg b "$hub" '{format: "itts-manifest", version: 1, name: "m",
+		endpoints: [$a, $b], models: [{id: "acme/voice"}]}' >"$T/m.json"
+	expect 0 itts fetch -m "$T/m.json" --lock "$T/m.lock" --cache "$T/c15" --json
+	jq -e --arg a "$chosen" --arg b "$hub" '[.sources[].endpoint] == [$a, $b]' "$T/out"
+	test "$(requests chosen GET config.json)" -ge 1
+	rm -rf "$T/c15"
+	expect 0 itts fetch -m "$T/m.json" --lock "$T/m.lock" --cache "$T/c15" --endpoint "$hub" --json
+	jq -e --arg b "$hub" '[.sources[].endpoint] == [$b]' "$T/out"
 }
 expires() { # signed URLs that live for a second
 	start_hub brief "$TOP" --rate 1500000 --url-life 1
@@ -216,12 +270,17 @@ dripping() {
 }
 check "two endpoints, one five times faster" both
 check "one of two endpoints lies" liar
+check "a liar is named and dropped" liar_named
 check "the only endpoint lies, the next run has another" liar_alone
 check "one of two endpoints dies" fails_midway
 check "one of two endpoints falls silent" stalls
 check "no length, but chunks" chunks
 check "a redirect is resolved once" once
 check "connections are kept" keeps_connections
+check "small files share connections" shared
+check "several connections, TLS" several_by_tls
+check "--jobs, and what is told on the way" jobs
+check "endpoints of the manifest" by_manifest
 check "signed URLs that expire" expires
 check "--dry-run" dry
 check "--deadline" deadline

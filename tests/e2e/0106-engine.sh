@@ -18,11 +18,12 @@ start_fault bad --upstream "$hub" --follow
 must itts lock acme/voice --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 
 # Each byte is read back once, by the thread behind the writer; when the last byte has
-# come, little is left to hash; nothing is read afterwards or by mapping it.
+# come, little is left to hash; nothing is read afterwards or by mapping it. The journal
+# vouches for no block that has not been written.
 one_pass() {
 	local calls=openat,dup,fcntl,read,pread64,preadv,preadv2,readv,pwrite64,pwritev,write,mmap,sendfile,copy_file_range,renameat,renameat2,linkat
 	# shellcheck disable=SC2154
-	expect 0 strace -f -y -qq -s 0 -o "$T/trace" -e "trace=$calls" "$PROGRAM" fetch --lock "$T/lock.json" \
+	expect 0 strace -f -y -qq -s 200 -o "$T/trace" -e "trace=$calls" "$PROGRAM" fetch --lock "$T/lock.json" \
 		--endpoint "$steady" --cache "$T/c1" --connections 2 --json
 	cache_is_honest "$T/c1"
 	python3 - "$T/trace" "$SUM" $SIZE <<-'END'
@@ -30,6 +31,7 @@ one_pass() {
 		trace, name, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
 		begun, reads, writes, odd = {}, [], 0, []
 		left = 0  # bytes read after the last one was written
+		there, vouched = {}, set()  # bytes of each block; blocks
 		for line in open(trace):
 		    pid, _, call = line.strip().partition(" ")
 		    call = call.strip()
@@ -40,6 +42,10 @@ one_pass() {
 		    if resumed:
 		        call = begun.pop(pid) + call[resumed.end():]
 		    match = re.match(r"(\w+)\((.*)\)\s+= (-?\d+|0x\w+)", call)
+		    if re.match(r"write\(.*%s\.journal" % name, call):
+		        for n in map(int, re.findall(r"block (\d+) \d+ [0-9a-f]{16}", call)):
+		            assert there.get(n, 0) >= min(1 << 20, size - (n << 20)), "block %d" % n
+		            vouched.add(n)
 		    if not match or not re.search(name + r"(\.itts-part)?[>\"]", call):
 		        continue
 		    what, args, got = match.group(1), match.group(2), int(match.group(3), 0)
@@ -48,11 +54,14 @@ one_pass() {
 		        left += got
 		    elif what in ("pwrite64", "pwritev"):
 		        writes, left = writes + got, 0
+		        at = int(args.rsplit(",", 1)[1], 0)
+		        there[at >> 20] = there.get(at >> 20, 0) + got
 		    elif what in ("read", "readv", "preadv", "preadv2", "mmap", "sendfile", "copy_file_range"):
 		        odd.append(call)
 		total = sum(n for _, n in reads)
 		print(writes, "written,", total, "read back,", left, "after the last write;", odd)
 		assert not odd
+		assert len(vouched) >= size >> 21, "nearly all of them"
 		assert size <= writes
 		assert total == size, "each byte once"
 		at = 0

@@ -99,6 +99,24 @@ untrusted() {
 	expect 4 itts mirrors acme/voice --endpoint "$TLS/hf"
 	prints certificate "of no use"
 }
+# The hosts that it redirects to count as much: dead, unknown, of a CA of their own.
+behind() {
+	start_hub deadcdn "$TOP" --cdn-url "$DEAD/cdn"
+	start_hub nowhere "$TOP" --cdn-url http://cdn.example.invalid/cdn
+	# shellcheck disable=SC2154
+	expect 0 itts mirrors acme/voice --json --endpoint "$deadcdn" --endpoint "$nowhere" --endpoint "$hub" \
+		--endpoint "$plain"
+	same "$(jq -c '[.endpoints[] | [.listings, .files]]' "$T/out")" '[[true,false],[true,false],[true,false],[true,true]]'
+	same "$(jq -c '[.endpoints[].hops[-1] | [.host, .asked, .status]]' "$T/out")" \
+		"[[\"$DEAD\",\"file\",0],[\"http://cdn.example.invalid\",\"file\",0],[\"https://localhost:$PORT\",\"file\",0],[\"$plain_CDN\",\"file\",206]]"
+	of 0 .error | grep -qF "$DEAD: cannot connect"
+	of 1 .error | grep -q "http://cdn.example.invalid: cannot find the host"
+	of 2 .error | grep -q "https://localhost:$PORT: certificate"
+	same "$(last_hop 2 certificates)" system
+	expect 0 itts mirrors acme/voice --endpoint "$deadcdn" --endpoint "$plain"
+	grep -qE "^$DEAD .* file, no answer$" "$T/out"
+	prints "$deadcdn: listings, no files: $DEAD: cannot connect" "$plain: listings, files (first choice)"
+}
 useless() { # the status tells
 	expect 4 itts mirrors acme/voice --endpoint "$DEAD" --endpoint "http://127.0.0.1:$PAGE_PORT"
 	expect 5 itts mirrors acme/none --endpoint "$plain"
@@ -113,5 +131,6 @@ check "every kind of endpoint, as JSON" all_kinds
 check "as a table, with what each will be used for" table
 check "through squid, and past it" by_proxy
 check "an unknown CA" untrusted
+check "hosts behind an endpoint that are of no use" behind
 check "none will do" useless
 finish
