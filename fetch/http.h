@@ -86,7 +86,9 @@ struct http_request {
 	const char *cookie; /* cookie that carries the token as well, or NULL */
 	const struct strlist *lines; /* further header lines, for url's own host
 				      * and port only; or NULL */
-	const char *post;	     /* text to send: POST; else GET */
+	const char *
+		accept; /* kind of answer, told every host; or NULL; a literal */
+	const char *post; /* text to send: POST; else GET */
 	size_t post_len;
 	bool head;
 	uint64_t range_from;  /* "bytes=N-", 0 without range_to: whole */

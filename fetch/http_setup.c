@@ -123,6 +123,12 @@ static int make_lines(struct transfer *t, struct error *err)
 	for (size_t i = 0; is_home(t) && i < t->extra.count; i++)
 		if (add_line(t, t->extra.items[i], err) < 0)
 			return -1;
+	if (t->rq.accept) {
+		str_addf(&line, "Accept: %s", t->rq.accept);
+		if (add_line(t, line.ptr, err) < 0)
+			return -1;
+		str_clear(&line);
+	}
 	if (!t->rq.if_range)
 		return 0;
 	str_addf(&line, "If-Range: %s", t->rq.if_range);

@@ -321,6 +321,7 @@ struct exchange {
 	struct registry *r;
 	const char *what;
 	const char *absent; /* what a 404 means, or NULL */
+	const char *accept; /* kind of answer, or NULL */
 	/* a blob */
 	struct hfcache_part *part;
 	uint64_t from;
@@ -399,19 +400,18 @@ static bool is_whole(const struct exchange *x)
 	       (!x->part || x->part->offset == x->part->size);
 }
 
-static int ask_once(struct exchange *x, const char *url,
-		    const struct strlist *extra, unsigned delay_ms,
+static int ask_once(struct exchange *x, const char *url, unsigned delay_ms,
 		    struct error *err)
 {
 	struct strlist lines CLEANUP(lines_release) = { 0 };
 	struct http_request rq = { .url = url,
+				   .accept = x->accept,
 				   .max_body = x->limit,
 				   .ctx = x,
 				   .headers = on_headers,
 				   .body = on_body,
 				   .done = on_done };
 
-	strlist_copy(&lines, extra);
 	sign_request(x->r, &rq, &lines);
 	if (x->part) {
 		x->from = x->part->offset;
@@ -454,8 +454,7 @@ static int give_up(const struct exchange *x, struct error *err)
 	return explain(x->r, &x->res, x->what, err);
 }
 
-static int exchange(struct exchange *x, const char *url,
-		    const struct strlist *extra, struct error *err)
+static int exchange(struct exchange *x, const char *url, struct error *err)
 {
 	unsigned delay_ms = 0, attempt = 0, logins = 0;
 	unsigned most = attempts(x->r);
@@ -463,7 +462,7 @@ static int exchange(struct exchange *x, const char *url,
 	for (;;) {
 		struct retry_decision d;
 
-		if (ask_once(x, url, extra, delay_ms, err) < 0)
+		if (ask_once(x, url, delay_ms, err) < 0)
 			return -1;
 		if (is_whole(x))
 			return 0;
@@ -505,19 +504,18 @@ int registry_manifest(struct registry *r, struct registry_image *out,
 	char *base CLEANUP(free_ptr) = base_url(r);
 	char *url CLEANUP(free_ptr) = xasprintf(
 		"%s/v2/%s/manifests/%s", base, r->ref->name, r->ref->reference);
-	struct strlist accept CLEANUP(strlist_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct exchange x = { .r = r,
 			      .what = what,
+			      .accept = "application/vnd.oci.image.manifest.v1+"
+					"json",
 			      .absent = "no such image",
 			      .text = &text,
 			      .limit = REGISTRY_MANIFEST_LIMIT };
 	char hex[DIGEST_HEX_MAX], name[DIGEST_HEX_MAX + 8];
 	struct digest got;
 
-	strlist_add(&accept,
-		    "Accept: application/vnd.oci.image.manifest.v1+json");
-	if (exchange(&x, url, &accept, err) < 0)
+	if (exchange(&x, url, err) < 0)
 		return -1;
 	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
 	if (r->ref->digest.alg != DIGEST_NONE &&
@@ -556,14 +554,13 @@ int registry_bundle(struct registry *r, const struct registry_image *image,
 {
 	static const char what[] = "the manifest of its bundle";
 	char *url CLEANUP(free_ptr) = blob_url(r, &image->bundle);
-	struct strlist none CLEANUP(strlist_release) = { 0 };
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct exchange x = {
 		.r = r, .what = what, .text = &text, .limit = image->bundle_size
 	};
 	struct digest got;
 
-	if (exchange(&x, url, &none, err) < 0)
+	if (exchange(&x, url, err) < 0)
 		return -1;
 	digest_buf(DIGEST_SHA256, text.ptr, text.len, &got);
 	if (text.len != image->bundle_size ||
@@ -580,10 +577,9 @@ int registry_blob(struct registry *r, const struct lock_file *file,
 		  struct hfcache_part *part, struct error *err)
 {
 	char *url CLEANUP(free_ptr) = blob_url(r, &file->sha256);
-	struct strlist none CLEANUP(strlist_release) = { 0 };
 	struct exchange x = { .r = r, .what = file->path, .part = part };
 
 	if (part->offset == part->size)
 		return 0;
-	return exchange(&x, url, &none, err);
+	return exchange(&x, url, err);
 }

@@ -216,6 +216,18 @@ no_credentials_elsewhere() { # not after a redirect of a blob
 	same "$(jq -r 'select(.path | contains("blobs/")).auth' "$T/log/cdn.requests" | sort -u)" false
 	not grep -rq "t0ken-canary\|s3cret" "$T/c12" "$T/out" "$T/err"
 }
+manifest_elsewhere() { # as registry.k8s.io does it: asked there as here, without the token
+	jq_auth "${liar#http://}"
+	faults "$liar" '['"${bearer/REALM/$liar/token}"',
+		{"path": "/token", "fault": "status", "status": 200, "body": "{\"token\": \"t0ken-canary\"}"},
+		{"path": "manifests", "fault": "redirect", "status": 307, "to": "'"$cdn/v2/models/voice/manifests/v1"'"}]'
+	: >"$T/log/liar.requests"
+	: >"$T/log/cdn.requests"
+	REGISTRY_AUTH_FILE=$T/auth2.json expect 0 through "$T/c16"
+	installed "$T/c16"
+	same "$(jq -r 'select((.path | contains("manifests")) and .status == 307).auth' "$T/log/liar.requests" | sort -u)" true
+	same "$(jq -r 'select(.path | contains("manifests")).auth' "$T/log/cdn.requests" | sort -u)" false
+}
 no_password_to_strangers() { # a realm without TLS that is not the registry
 	jq_auth "${liar#http://}"
 	faults "$liar" '['"${bearer/REALM/$cdn/token}"']'
@@ -387,6 +399,7 @@ check "cut on the way" cut_and_cut_again
 check "--retries" patience
 check "manifests that are none" bad_manifests
 check "no credentials after a redirect to another host" no_credentials_elsewhere
+check "a manifest at another host" manifest_elsewhere
 check "no password to a stranger" no_password_to_strangers
 check "a list of allowed signers" signers
 check "model directories, repository by repository" model_dirs
