@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "cache/beneath.h"
 #include "cache/derive.h"
+#include "cache/localdir.h"
 #include "cache/store.h"
 
 #include <dirent.h>
@@ -231,6 +232,8 @@ static void scan_dir(struct supply *s, const struct event_sink *sink,
 		if (s->count >= SUPPLY_MAX_FILES ||
 		    fstatat(fd, names[i]->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
 			/* enough, or gone meanwhile */
+		} else if (S_ISREG(st.st_mode) && localdir_is_note(path)) {
+			/* one for each file, and none of them is wanted */
 		} else if (S_ISREG(st.st_mode)) {
 			add(s, path, (uint64_t)st.st_size);
 		} else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {

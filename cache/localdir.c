@@ -34,18 +34,24 @@
 #define WHEN_MAX  99999999999ULL /* the year 5138 */
 
 static const char *const homes[] = { ".cache/huggingface", ".huggingface" };
+#define HOME ".cache/huggingface/download/" /* the one that is in use */
+
+bool localdir_is_note(const char *path)
+{
+	if (!str_ends(path, SUFFIX) && !str_ends(path, ".lock"))
+		return false;
+	for (const char *p = strstr(path, HOME); p; p = strstr(p + 1, HOME))
+		if (p == path || p[-1] == '/')
+			return true;
+	return false;
+}
 
 void localdir_release(struct localdir *d)
 {
 	close_fd(&d->dirfd);
 	lock_release(&d->lock);
-	for (size_t i = 0; i < d->file_count; i++)
-		free_ptr(&d->files[i].path);
 	free_ptr(&d->files);
-	for (size_t i = 0; i < d->doubt_count; i++) {
-		free_ptr(&d->doubts[i].path);
-		free_ptr(&d->doubts[i].why);
-	}
+	arena_release(&d->strings);
 	free_ptr(&d->doubts);
 	*d = (struct localdir)LOCALDIR_INIT;
 }
@@ -129,8 +135,14 @@ void localdir_doubt(struct localdir *d, const char *path, const char *why)
 {
 	d->doubts = xgrow(d->doubts, &d->doubt_cap, d->doubt_count + 1,
 			  sizeof(*d->doubts));
-	d->doubts[d->doubt_count++] = (struct localdir_doubt){ xstrdup(path),
-							       xstrdup(why) };
+	d->doubts[d->doubt_count++] = (struct localdir_doubt){ path, why };
+}
+
+/* The same of texts that do not stay. */
+static void doubt(struct localdir *d, const char *path, const char *why)
+{
+	localdir_doubt(d, arena_strdup(&d->strings, path),
+		       arena_strdup(&d->strings, why));
 }
 
 /* The repo of this commit; NULL: there are too many. */
@@ -179,8 +191,7 @@ static int add_file(struct reader *r, const char *path,
 		f->size = (uint64_t)st.st_size;
 	d->files = xgrow(d->files, &d->file_cap, d->file_count + 1,
 			 sizeof(*d->files));
-	d->files[d->file_count++] = (struct localdir_file){ xstrdup(path),
-							    m->when };
+	d->files[d->file_count++] = (struct localdir_file){ f->path, m->when };
 	return 0;
 }
 
@@ -197,7 +208,7 @@ static int read_one(struct reader *r, int dirfd, const char *name)
 	    file_read_all(dirfd, name, LOCALDIR_META_LIMIT, &text, &why) == 0 &&
 	    localdir_meta_parse(&m, text.ptr, text.len, &why) == 0)
 		return add_file(r, path, &m);
-	localdir_doubt(r->out, path, why.msg);
+	doubt(r->out, path, why.msg);
 	return 0;
 }
 
@@ -212,9 +223,9 @@ static int read_dir(struct reader *r, int parent, const char *name,
 	int rc = 0, failed = 0;
 
 	if (!dir) {
-		localdir_doubt(r->out, r->rel.ptr,
-			       depth > DEPTH_MAX ? "nested too deeply"
-						 : strerrordesc_np(errno));
+		doubt(r->out, r->rel.ptr,
+		      depth > DEPTH_MAX ? "nested too deeply"
+					: strerrordesc_np(errno));
 		return 0;
 	}
 	while (rc == 0 && (d = file_dir_next(dir, &failed))) {
@@ -231,7 +242,7 @@ static int read_dir(struct reader *r, int parent, const char *name,
 	}
 	closedir(dir);
 	if (failed)
-		localdir_doubt(r->out, r->rel.ptr, strerrordesc_np(failed));
+		doubt(r->out, r->rel.ptr, strerrordesc_np(failed));
 	return rc;
 }
 
@@ -322,6 +333,7 @@ static void put_in_order(struct reader *r)
 			      sizeof(*repo->files), by_path);
 		if (r->newest[i] > r->newest[newest])
 			newest = i;
+		lock_trim(repo);
 	}
 	if (d->file_count)
 		qsort(d->files, d->file_count, sizeof(*d->files), by_file_path);
@@ -378,7 +390,7 @@ int localdir_read(struct localdir *out, const char *dir, enum repo_type type,
 	return 0;
 }
 
-char *localdir_suspect(const struct localdir *d, const char *path)
+const char *localdir_suspect(const struct localdir *d, const char *path)
 {
 	struct localdir_file key = { .path = (char *)path };
 	const struct localdir_file *f = d->file_count ? bsearch(&key, d->files,
@@ -390,11 +402,11 @@ char *localdir_suspect(const struct localdir *d, const char *path)
 	enum beneath b = beneath_stat(d->dirfd, path, &st);
 
 	if (b == BENEATH_MISSING)
-		return xstrdup("is not there any more");
+		return "is not there any more";
 	if (b != BENEATH_FILE)
-		return xstrdup(beneath_text(b));
+		return beneath_text(b);
 	/* the client's own rule: a second of grace */
 	if (f && (uint64_t)st.st_mtim.tv_sec > f->when + 1)
-		return xstrdup("was changed after it had been downloaded");
-	return xstrdup("is not what was downloaded: wrong digest");
+		return "was changed after it had been downloaded";
+	return "is not what was downloaded: wrong digest";
 }

@@ -162,12 +162,10 @@ static int read_as(struct app *app, const char *dir, struct localdir *d,
 static void add_suspects(const struct mending *m, struct localdir *d)
 {
 	for (size_t i = 0; i < m->row_count; i++) {
-		char *why CLEANUP(free_ptr) = NULL;
+		const char *path = m->rows[i].path;
 
-		if (m->rows[i].result != MENDING_NOWHERE)
-			continue;
-		why = localdir_suspect(d, m->rows[i].path);
-		localdir_doubt(d, m->rows[i].path, why);
+		if (m->rows[i].result == MENDING_NOWHERE)
+			localdir_doubt(d, path, localdir_suspect(d, path));
 	}
 }
 

@@ -158,13 +158,11 @@ static void test_read(void **state)
 	/* what becomes of what cannot be taken */
 	out = stat_of(x.dir, "config.json");
 	{
-		char *young CLEANUP(free_ptr) = localdir_suspect(&x.d,
-								 "config.json");
-		char *gone CLEANUP(free_ptr) = localdir_suspect(&x.d,
-								"gone.bin");
+		const char *young = localdir_suspect(&x.d, "config.json");
+		const char *gone = localdir_suspect(&x.d, "gone.bin");
 		const struct timespec then[] = { { 1699999999, 0 },
 						 { 1700000003, 0 } };
-		char *old;
+		const char *old;
 
 		assert_true(out.st_mtim.tv_sec > 1700000003);
 		assert_non_null(strstr(young, "was changed after"));
@@ -173,7 +171,6 @@ static void test_read(void **state)
 		assert_int_equal(utimensat(x.dir, "config.json", then, 0), 0);
 		old = localdir_suspect(&x.d, "config.json");
 		assert_non_null(strstr(old, "wrong digest"));
-		free_ptr(&old);
 	}
 	fixture_close(&x);
 }
@@ -234,13 +231,28 @@ static void test_refused(void **state)
 	fixture_close(&x);
 }
 
+static void test_notes(void **state)
+{
+	(void)state;
+	assert_true(localdir_is_note(".cache/huggingface/download/a.metadata"));
+	assert_true(localdir_is_note(
+		"sub/.cache/huggingface/download/d/a.bin.lock"));
+	/* bytes that came whole, and files of other names or places */
+	assert_false(localdir_is_note(
+		".cache/huggingface/download/a.bin.incomplete"));
+	assert_false(localdir_is_note("a.metadata"));
+	assert_false(localdir_is_note("poetry.lock"));
+	assert_false(
+		localdir_is_note("x.cache/huggingface/download/a.metadata"));
+	assert_false(localdir_is_note(".cache/huggingface/a.lock"));
+}
+
 int run_localdir_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_corpus),
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_listing),
-		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_corpus),	cmocka_unit_test(test_read),
+		cmocka_unit_test(test_listing), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_notes),
 	};
 
 	return cmocka_run_group_tests_name("localdir", tests, NULL, NULL);
