@@ -209,7 +209,7 @@ static bool add_proc(struct sampler *s, pid_t pid, const uint64_t *start,
 		p.swap = kib * 1024;
 	if (pparse_key(text, "RssFile", &kib))
 		p.mapped = kib * 1024;
-	p.wakes = threads_wakes(fd, text, (int)p.stat.threads);
+	threads_wakes(fd, text, &p);
 	p.started = s->boot + p.stat.start / s->ticks;
 	look_at_threads(s, fd, again, &p);
 	out->procs = xgrow(out->procs, &out->proc_cap, out->proc_count + 1,
@@ -492,27 +492,49 @@ static void read_sockets(struct sampler *s, int fd, struct inodes *mine,
 	out->socket_count = out->socket_cap = s->socket_count;
 }
 
-/* How much has come over each connection. */
-static void read_flows(struct sampler *s, int root, struct sample *out)
+/* How much has come over each connection. true: one that was told of is not any more, it
+ * has ended since the tables were read. */
+static bool read_flows(struct sampler *s, int root, struct sample *out)
 {
 	struct sockdiag_flow *flows CLEANUP(free_ptr) = NULL;
-	bool any = false;
+	bool any = false, ended = false;
 	size_t count;
 
 	for (size_t i = 0; i < out->socket_count; i++)
 		any |= !out->sockets[i].udp &&
 		       out->sockets[i].s.state == TCP_ESTABLISHED;
 	if (!any)
-		return;
+		return false;
 	if (!s->diag_tried) {
 		s->diag = sockdiag_open(root);
 		s->diag_tried = true;
 	}
 	count = sockdiag_read(s->diag, &flows);
-	for (size_t i = 0; i < out->socket_count; i++)
-		for (size_t k = 0; k < count; k++)
-			if (flows[k].inode == out->sockets[i].s.inode)
-				out->sockets[i].flow = flows[k];
+	for (size_t i = 0; i < out->socket_count; i++) {
+		struct sample_socket *k = &out->sockets[i];
+		uint64_t had = k->flow.inode;
+
+		k->flow = (struct sockdiag_flow){ 0 };
+		for (size_t n = 0; n < count; n++)
+			if (flows[n].inode == k->s.inode)
+				k->flow = flows[n];
+		ended |= had && !k->flow.inode;
+		s->sockets[i].flow = k->flow;
+	}
+	return ended;
+}
+
+static void read_network(struct sampler *s, int fd, struct inodes *mine,
+			 struct sample *out)
+{
+	read_sockets(s, fd, mine, out);
+	if (!read_flows(s, fd, out))
+		return;
+	free_ptr(&out->sockets);
+	out->socket_count = out->socket_cap = 0;
+	s->socket_sum++; /* not as it was */
+	read_sockets(s, fd, mine, out);
+	read_flows(s, fd, out);
 }
 
 /* --- maps and locks ------------------------------------------------------------- */
@@ -646,22 +668,38 @@ static void find_stale_lock(int fd, struct sample *out)
 
 /* --- what is tried again and again ------------------------------------------------ */
 
-static void see_retries(struct sampler *s, int fd, struct sample *out)
+static bool read_fails(int fd, struct retries_count *out)
 {
-	struct retries_look now = { .ms = out->ms };
 	char text[PROC_TEXT_MAX];
 
-	for (size_t i = 0; i < out->proc_count; i++)
-		now.wakes += out->procs[i].wakes;
+	return proc_text(fd, "net/snmp", text) && retries_parse(text, out);
+}
+
+/* before: what failed until its threads were looked at, NULL: not told. */
+static void see_retries(struct sampler *s, int fd,
+			const struct retries_count *before, struct sample *out)
+{
+	struct retries_look now = { .ms = out->ms };
+
+	for (size_t i = 0; i < out->proc_count; i++) {
+		const struct sample_proc *p = &out->procs[i];
+
+		now.wakes += p->wakes;
+		now.awake |= p->awake;
+		now.bytes += p->io.rchar + p->io.wchar;
+		now.cpu += (p->stat.utime + p->stat.stime) * 1000 / s->ticks;
+	}
 	for (size_t i = 0; i < out->socket_count; i++) {
 		const struct pparse_socket *k = &out->sockets[i].s;
 
-		if (out->sockets[i].udp && !k->remote_port &&
-		    k->inode > now.udp)
-			now.udp = k->inode;
+		if (out->sockets[i].udp && !k->remote_port && k->inode &&
+		    now.udp_count < ARRAY_LEN(now.udp))
+			now.udp[now.udp_count++] = k->inode;
 	}
-	if (proc_text(fd, "net/snmp", text) && retries_parse(text, &now.count))
-		out->retries = retries_add(&s->retries, &now);
+	if (!read_fails(fd, &now.count))
+		return;
+	now.before = before ? *before : now.count;
+	out->retries = retries_add(&s->retries, &now);
 }
 
 /* ------------------------------------------------------------------------------- */
@@ -691,9 +729,12 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	int files CLEANUP(close_fd) = -1;
 	bool maps = s->turns % MAPS_EVERY == 0;
 	bool tree = s->turns++ % TREE_EVERY == 0;
+	struct retries_count fails;
 	struct pparse_stat end;
+	bool told;
 
 	*out = (struct sample){ .ms = ms, .gpu = SAMPLE_UNKNOWN };
+	told = root >= 0 && read_fails(root, &fails);
 	if (root < 0 || !add_proc(s, s->root, NULL, tree, out))
 		return false;
 	proc_refaults(s->proc, s->sys, s->root, &out->refaults);
@@ -721,10 +762,9 @@ bool sampler_take(struct sampler *s, uint64_t ms, struct sample *out)
 	}
 	files = open_files(s, &out->procs[0]);
 	if (files >= 0) {
-		read_sockets(s, files, &sockets, out);
-		read_flows(s, files, out);
+		read_network(s, files, &sockets, out);
 		find_stale_lock(files, out);
-		see_retries(s, files, out);
+		see_retries(s, files, told ? &fails : NULL, out);
 	}
 	find_holders(out);
 	/* did it end meanwhile? then what was read is half of what it had */

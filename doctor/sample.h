@@ -28,6 +28,7 @@ struct sample_proc {
 	uint64_t mapped;       /* bytes of mapped files that are in memory */
 	uint64_t started;      /* s since 1970 */
 	uint64_t wakes;	       /* times that its threads went to sleep */
+	bool awake;	       /* one did not sleep when these were counted */
 	bool runs;	       /* a thread was in state R, twice in a row */
 	unsigned disk_threads; /* in state D */
 };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define THREADS_MAX 64	/* looked at in each process */
@@ -37,15 +38,25 @@ void threads_states(int fd, struct sample_proc *p)
 		closedir(dir);
 }
 
-uint64_t threads_wakes(int fd, const char *text, int threads)
+static void add_status(const char *text, struct sample_proc *p)
 {
-	DIR *dir = threads > 1 ? file_dir_open(fd, "task") : NULL;
-	uint64_t all = 0, one = 0;
+	const char *state = strstr(text, "\nState:\t");
+	uint64_t one;
+
+	if (pparse_key(text, "voluntary_ctxt_switches", &one))
+		p->wakes += one;
+	p->awake |= state && state[8] == 'R';
+}
+
+/* Of all of them: who downloads is seldom the first. */
+void threads_wakes(int fd, const char *text, struct sample_proc *p)
+{
+	DIR *dir = p->stat.threads > 1 ? file_dir_open(fd, "task") : NULL;
 	struct dirent *d;
 	int n = 0;
 
 	if (!dir)
-		pparse_key(text, "voluntary_ctxt_switches", &all);
+		add_status(text, p);
 	while (dir && n < WAKES_MAX && (d = readdir(dir))) {
 		char name[NAME_MAX + 8], own[PROC_TEXT_MAX];
 
@@ -53,11 +64,9 @@ uint64_t threads_wakes(int fd, const char *text, int threads)
 			continue;
 		n++;
 		snprintf(name, sizeof(name), "%s/status", d->d_name);
-		if (proc_text(dirfd(dir), name, own) &&
-		    pparse_key(own, "voluntary_ctxt_switches", &one))
-			all += one;
+		if (proc_text(dirfd(dir), name, own))
+			add_status(own, p);
 	}
 	if (dir)
 		closedir(dir);
-	return all;
 }

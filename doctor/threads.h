@@ -8,8 +8,7 @@
 
 /* runs and disk_threads of p. fd: of /proc/PID. */
 void threads_states(int fd, struct sample_proc *p);
-/* Times that they went to sleep, together: who downloads is seldom the first. text: the
- * status of the process. */
-uint64_t threads_wakes(int fd, const char *text, int threads);
+/* wakes and awake of p. text: the status of the process. */
+void threads_wakes(int fd, const char *text, struct sample_proc *p);
 
 #endif

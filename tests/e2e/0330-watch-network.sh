@@ -106,6 +106,16 @@ staged bystander asleep nowhere "$T/no-hosts" sh -c 'python3 "$T/tries.py" 127.0
 	exec "$@"' sh "$PROGRAM" run --patience $PATIENCE --timeout 100 --report "$T/bystander.json" -- python3 -c '
 import time
 while True: time.sleep(2.1)'
+# and one that wakes up for something else as often as for that
+# shellcheck disable=SC2016
+staged poller asleep nowhere "$T/no-hosts" sh -c 'python3 "$T/tries.py" 127.0.0.1 9 1.3 & echo $! >"$T/others.pid"
+	exec "$@"' sh "$PROGRAM" run --patience $PATIENCE --timeout 100 --report "$T/poller.json" -- python3 -c '
+import time
+while True: time.sleep(0.2)'
+for name in tries others; do
+	await test -s "$T/$name.pid"
+	PIDS="$PIDS $(cat "$T/$name.pid")"
+done
 # one in a container, looked at from outside: its files and its hosts are not ours
 cd "$T/gap" || exit
 # shellcheck disable=SC2016
@@ -142,7 +152,7 @@ open(sys.argv[1] + ".new", "w").write(str(s.getsockname()[1])); os.rename(sys.ar
 c = s.accept()[0]
 if sys.argv[2] == "slow":
     while True: c.send(b"x" * 2000); time.sleep(0.2)
-time.sleep(4)
+time.sleep(2)
 if sys.argv[2] == "reset": c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 c.close()
 time.sleep(60)' "$T/port.$1" "$1"
@@ -234,9 +244,13 @@ bystander() {
 	seen bystander
 	same "$(stalled)" idle
 	jq -e '[.points[].rss] | max < 80000000' "$T/report.json"
-	kill "$(cat "$T/tries.pid")"
 }
 check "others that ask in vain" bystander
+poller() {
+	seen poller
+	same "$(stalled)" idle
+}
+check "others that do so beside one that polls" poller
 check "a server that is silent" silent
 check "and asked again and again" again
 check "a connection that was reset" lost reset

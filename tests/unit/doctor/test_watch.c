@@ -347,8 +347,10 @@ static void test_snmp(void **state)
 		assert_false(retries_parse(bad[i], &c));
 }
 
-/* The last answer for looks of one second: failures and wakes of each, by digits. */
-static enum retries_kind tries(const char *fails, const char *wakes)
+/* The last answer for looks of one second: failures and wakes of each, by digits ('m':
+ * many wakes). does: what else it did, 'r' it read, 'c' it computed, ' ' nothing. */
+static enum retries_kind tries_of(const char *fails, const char *wakes,
+				  const char *does)
 {
 	struct retries r = { .begun = false };
 	struct retries_look now = { .ms = 1000 };
@@ -357,22 +359,101 @@ static enum retries_kind tries(const char *fails, const char *wakes)
 	for (; *fails; fails++, wakes++) {
 		now.ms += 1000;
 		now.count.refused += (uint64_t)(*fails - '0');
-		now.wakes += (uint64_t)(*wakes - '0');
+		now.before = now.count;
+		now.wakes += *wakes == 'm' ? 40 : (uint64_t)(*wakes - '0');
+		now.bytes += *does == 'r' ? 1700000 : 135;
+		now.cpu += *does == 'c' ? 40 : 10;
+		does += *does != '\0';
 		kind = retries_add(&r, &now);
 	}
 	return kind;
 }
 
+static enum retries_kind tries(const char *fails, const char *wakes)
+{
+	return tries_of(fails, wakes, "");
+}
+
+/* As measured: threads of an interpreter wake up often while it starts. */
+static void test_retries_start(void **state)
+{
+	(void)state;
+	assert_int_equal(tries_of("30101", "m0101", "r"), RETRIES_REFUSED);
+	assert_int_equal(tries_of("30101", "m0101", "c"), RETRIES_REFUSED);
+	/* its reading is over when the first ones come */
+	assert_int_equal(tries_of("030303", "mm0306", "r"), RETRIES_REFUSED);
+	assert_int_equal(tries_of("30", "m0", "r"), RETRIES_NONE);
+	assert_int_equal(tries_of("3030", "m0m0", "r r"), RETRIES_NONE);
+	/* while it starts, others ask, too */
+	assert_int_equal(tries_of("10101", "00101", "r"), RETRIES_NONE);
+	/* without such a reason it is awake for something else */
+	assert_int_equal(tries_of("30101", "m0101", ""), RETRIES_NONE);
+	assert_int_equal(tries_of("00030101", "m00m0101", "r"), RETRIES_NONE);
+	/* how often it woke up then tells nothing of how it rests */
+	assert_int_equal(tries_of("00333333", "mm333333", "r"),
+			 RETRIES_REFUSED);
+}
+
+/* On a loaded machine: it has tried, and sleeps only after the look; or tries while it is
+ * looked at. */
+static void test_retries_late(void **state)
+{
+	struct retries r = { .begun = false };
+	struct retries_look now = { .ms = 1000 };
+	enum retries_kind kind = retries_add(&r, &now);
+
+	(void)state;
+	for (int i = 0; i < 8; i++, now.ms += 1000) {
+		now.count.refused += i % 2;
+		now.before = now.count;
+		now.awake = i == 1;
+		now.wakes += i == 2 || (i % 2 && i > 2);
+		kind = retries_add(&r, &now);
+	}
+	assert_int_equal(kind, RETRIES_REFUSED);
+	now.before = now.count;
+	now.count.refused++;
+	assert_int_equal(retries_add(&r, &now), RETRIES_REFUSED);
+	now.ms += 1000;
+	now.before = now.count;
+	now.wakes++;
+	assert_int_equal(retries_add(&r, &now), RETRIES_REFUSED);
+	/* it slept, whatever else */
+	now.ms += 1000;
+	now.count.refused++;
+	now.before = now.count;
+	now.count.refused++;
+	assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
+}
+
+/* It polls, and others fail now and then. */
+static void test_retries_rest(void **state)
+{
+	(void)state;
+	assert_int_equal(tries("01101101", "55555455"), RETRIES_NONE);
+	assert_int_equal(tries("1101101", "5555455"), RETRIES_NONE);
+	assert_int_equal(tries("0100100", "1111111"), RETRIES_NONE);
+	assert_int_equal(tries("1011", "5555"), RETRIES_NONE);
+	/* once was an accident */
+	assert_int_equal(tries("010101", "111101"), RETRIES_NONE);
+	assert_int_equal(tries("01010101", "11110101"), RETRIES_REFUSED);
+	/* its own come on top */
+	assert_int_equal(tries("03030303", "15151515"), RETRIES_REFUSED);
+}
+
 static void test_retries(void **state)
 {
 	struct retries r = { .begun = false };
-	struct retries_look now = { .ms = 1000, .udp = 50 };
+	struct retries_look now = { .ms = 1000, .udp = { 50 }, .udp_count = 1 };
 
 	(void)state;
 	assert_int_equal(tries("0000", "9999"), RETRIES_NONE);
 	assert_int_equal(tries("1", "1"), RETRIES_NONE); /* once */
 	assert_int_equal(tries("1001", "2002"), RETRIES_REFUSED);
+	/* how it rests is not known */
+	assert_int_equal(tries("111", "111"), RETRIES_NONE);
 	assert_int_equal(tries("1111", "1111"), RETRIES_REFUSED);
+	assert_int_equal(tries("111111", "555555"), RETRIES_NONE);
 	/* some of them while it sleeps: others do so, too */
 	assert_int_equal(tries("1111", "2202"), RETRIES_NONE);
 	assert_int_equal(tries("1111", "0000"), RETRIES_NONE);
@@ -384,19 +465,23 @@ static void test_retries(void **state)
 	/* a socket that was there, and stays, is no question */
 	for (int i = 0; i < 5; i++, now.ms += 1000)
 		assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
-	now.udp = 51;
+	now.udp[0] = 51;
 	assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
-	now.udp = 0;
+	now.udp_count = 0;
 	assert_int_equal(retries_add(&r, &now), RETRIES_NONE);
-	now.udp = 52;
+	/* of another processor */
+	now.udp[0] = 50;
+	now.udp[1] = 12;
+	now.udp_count = 2;
 	now.ms += 1000;
 	assert_int_equal(retries_add(&r, &now), RETRIES_NAME);
 	for (int i = 0; i < 100; i++, now.ms += 100) { /* more than it keeps */
 		now.count.unreachable++;
+		now.before = now.count;
 		now.wakes++;
 		retries_add(&r, &now);
 	}
-	now.udp = 0;
+	now.udp_count = 0;
 	assert_int_equal(retries_add(&r, &now), RETRIES_UNREACHABLE);
 }
 
@@ -686,6 +771,9 @@ int run_watch_tests(void)
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_snmp),
 		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_retries_start),
+		cmocka_unit_test(test_retries_late),
+		cmocka_unit_test(test_retries_rest),
 		cmocka_unit_test(test_swapping),
 		cmocka_unit_test(test_mapped),
 		cmocka_unit_test(test_stall),
