@@ -43,6 +43,11 @@ char *human_time(uint64_t ms, char out[HUMAN_MAX])
 	return out;
 }
 
+const char *human_plural(uint64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
 /* "K", "KiB": 1024, "KB": 1000; "", "B": 1. false: no unit. */
 static bool parse_unit(const char *p, uint64_t *factor)
 {

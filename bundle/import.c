@@ -8,6 +8,7 @@
 
 #include "base/fifo.h"
 #include "base/file.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "bundle/import_run.h"
 #include "bundle/install_run.h"
@@ -172,9 +173,11 @@ static int place_snapshot(struct import_run *run, const struct lock_repo *r,
 		return -1;
 	if (missing > 0) {
 		event_warn(run->o->sink,
-			   "%s: snapshot %s: %zu of %zu files are not in the "
-			   "archive; its refs are not set",
-			   r->id, r->commit, missing, missing + r->file_count);
+			   "%s: snapshot %s: %zu of %zu %s not in the archive; "
+			   "its refs are not set",
+			   r->id, r->commit, missing, missing + r->file_count,
+			   human_plural(missing + r->file_count, "file is",
+					"files are"));
 		return 0;
 	}
 	run->st->snapshots++;

@@ -161,10 +161,13 @@ int clean(struct app *app, const struct gc_rules *rules, struct error *err)
 		put_table(app, &report);
 		put_summary(app, &report);
 		if (report.detached && rules->garbage)
-			app_note(app,
-				 "%llu revisions have no ref; --detached takes "
-				 "those that no lock needs",
-				 (unsigned long long)report.detached);
+			app_note(
+				app,
+				"%llu %s no ref; --detached takes what no lock "
+				"needs",
+				(unsigned long long)report.detached,
+				human_plural(report.detached, "revision has",
+					     "revisions have"));
 	}
 	if (count_of(&report, GC_FAILED))
 		app->status = err_exit_status(ERR_IO);

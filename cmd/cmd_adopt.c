@@ -1,3 +1,4 @@
+#include "base/human.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/supply.h"
@@ -90,6 +91,7 @@ static void put(struct mending *m, const struct localdir *d)
 	struct json_writer j;
 	uint64_t lacking = m->counts[MENDING_NOWHERE];
 	uint64_t taken = m->counts[MENDING_GOT] + m->counts[MENDING_WOULD];
+	uint64_t had = m->files - taken - lacking;
 
 	if (app->options->json) {
 		app_json_begin(app, &j, &text);
@@ -103,15 +105,18 @@ static void put(struct mending *m, const struct localdir *d)
 	}
 	mending_put_text(m);
 	put_doubts(app, d, NULL);
-	app_note(
-		app,
-		"%llu files: %llu %s, %llu were in the cache already, %llu are "
-		"not in the directory%s",
-		(unsigned long long)m->files, (unsigned long long)taken,
-		m->dry_run ? "would be taken" : "taken",
-		(unsigned long long)(m->files - taken - lacking),
-		(unsigned long long)lacking,
-		app->options->as ? ", or others than they were" : "");
+	app_note(app,
+		 "%llu %s: %llu %s, %llu %s in the cache already, %llu %s not "
+		 "in "
+		 "the directory%s",
+		 (unsigned long long)m->files,
+		 human_plural(m->files, "file", "files"),
+		 (unsigned long long)taken,
+		 m->dry_run ? "would be taken" : "taken",
+		 (unsigned long long)had, human_plural(had, "was", "were"),
+		 (unsigned long long)lacking,
+		 human_plural(lacking, "is", "are"),
+		 app->options->as ? ", or others than they were" : "");
 	if (lacking)
 		app_note(app, "itts-pack fetch gets the rest");
 }
@@ -152,9 +157,9 @@ static int read_as(struct app *app, const char *dir, struct localdir *d,
 			   d->lock.repos[0].commit);
 	if (d->unfetched)
 		event_info(&app->sink,
-			   "%llu files of the repository were not downloaded "
-			   "into %s",
-			   (unsigned long long)d->unfetched, dir);
+			   "%llu %s of the repository not downloaded into %s",
+			   (unsigned long long)d->unfetched,
+			   human_plural(d->unfetched, "file", "files"), dir);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "base/fifo.h"
 #include "base/file.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
@@ -399,11 +400,16 @@ static void say_verdict(struct app *app, const struct diagnosis *d,
 
 	for (size_t i = 0; i < d->findings.count; i++)
 		counts[d->findings.items[i].severity]++;
-	app_note(app, "\n%s%zu errors, %zu warnings, %zu notes",
+	app_note(app, "\n%s%zu %s, %zu %s, %zu %s",
 		 !has_dir	 ? ""
 		 : d->will_start ? "the program will start: "
 				 : "the program will not start: ",
-		 counts[SEV_ERROR], counts[SEV_WARNING], counts[SEV_NOTE]);
+		 counts[SEV_ERROR],
+		 human_plural(counts[SEV_ERROR], "error", "errors"),
+		 counts[SEV_WARNING],
+		 human_plural(counts[SEV_WARNING], "warning", "warnings"),
+		 counts[SEV_NOTE],
+		 human_plural(counts[SEV_NOTE], "note", "notes"));
 }
 
 static int visit(struct visit *v, struct error *err)

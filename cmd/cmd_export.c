@@ -1,3 +1,4 @@
+#include "base/human.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/derive.h"
@@ -78,10 +79,12 @@ static int run(struct app *app, struct error *err)
 	    derive_lock(store, &want, &l, &unknown, err) != 0)
 		return -1;
 	if (unknown)
-		return err_set(err, ERR_NOT_FOUND,
-			       "%llu files have neither a listing nor a blob "
-			       "that tells their digest",
-			       (unsigned long long)unknown);
+		return err_set(
+			err, ERR_NOT_FOUND,
+			"%llu %s neither a listing nor a blob that tells "
+			"the digest",
+			(unsigned long long)unknown,
+			human_plural(unknown, "file has", "files have"));
 	l.name = name_of(o->args.items[0]);
 	if (derive_fill(store, &l, &app->cancel, err) != 0)
 		return -1;

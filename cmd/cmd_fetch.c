@@ -82,19 +82,21 @@ static void put_text(struct app *app, const struct work *w,
 	char all[HUMAN_MAX], got[HUMAN_MAX];
 
 	app_note(app,
-		 "%s: %llu files, %s, complete in %s (%llu files, %s "
-		 "downloaded)",
+		 "%s: %llu %s, %s, complete in %s (%llu %s, %s downloaded)",
 		 w->lock.name, (unsigned long long)s->files,
+		 human_plural(s->files, "file", "files"),
 		 human_size(s->bytes, all), hfcache_root(w->store),
 		 (unsigned long long)s->got_files,
+		 human_plural(s->got_files, "file", "files"),
 		 human_size(s->got_bytes, got));
 	if (s->resumed_bytes)
 		app_note(app, "%s were left by an earlier run",
 			 human_size(s->resumed_bytes, got));
 	if (s->wasted_bytes)
-		app_note(app, "%s were received in vain (%llu retries)",
+		app_note(app, "%s were received in vain (%llu %s)",
 			 human_size(s->wasted_bytes, got),
-			 (unsigned long long)s->retries);
+			 (unsigned long long)s->retries,
+			 human_plural(s->retries, "retry", "retries"));
 }
 
 /* --- dry run ------------------------------------------------------------------ */
@@ -206,8 +208,9 @@ static int dry_text(struct app *app, struct work *w,
 	if (rc != 0)
 		return -1;
 	table_print(&table, app);
-	app_note(app, "%llu of %llu files would be downloaded, %s",
+	app_note(app, "%llu of %llu %s would be downloaded, %s",
 		 (unsigned long long)s.got_files, (unsigned long long)s.files,
+		 human_plural(s.files, "file", "files"),
 		 human_size(s.got_bytes, size));
 	return 0;
 }

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "bundle/install.h"
 #include "bundle/sniff.h"
@@ -80,9 +81,10 @@ static int read_other(struct app *app, const char *place,
 		return -1;
 	if (unknown)
 		event_warn(&app->sink,
-			   "%llu files of %s are left out: nothing tells what "
-			   "they should be",
-			   (unsigned long long)unknown, place);
+			   "left out: %llu %s of %s, nothing tells what should "
+			   "be there",
+			   (unsigned long long)unknown,
+			   human_plural(unknown, "file", "files"), place);
 	return 0;
 }
 
@@ -94,8 +96,9 @@ static void put(struct mending *m)
 	if (!m->app->options->json) {
 		mending_put_text(m);
 		app_note(m->app,
-			 "%llu files: %llu %s, %llu linked, %llu not to be had",
+			 "%llu %s: %llu %s, %llu linked, %llu not to be had",
 			 (unsigned long long)m->files,
+			 human_plural(m->files, "file", "files"),
 			 (unsigned long long)m->counts[MENDING_GOT] +
 				 m->counts[MENDING_WOULD],
 			 m->dry_run ? "would be taken" : "taken",

@@ -261,6 +261,7 @@ static void put_text(struct app *app, const struct bundle_source *s,
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	const struct lock *l = &s->manifest.lock;
+	uint64_t files = count_files(l);
 	struct digest d;
 	char hex[DIGEST_HEX_MAX], size[HUMAN_MAX];
 
@@ -277,20 +278,25 @@ static void put_text(struct app *app, const struct bundle_source *s,
 	}
 	str_addc(&text, '\n');
 	add_repos(&text, l);
-	str_addf(&text, "\n%llu files, %zu payloads, %s",
-		 (unsigned long long)count_files(l), s->manifest.blob_count,
+	str_addf(&text, "\n%llu %s, %zu %s, %s", (unsigned long long)files,
+		 human_plural(files, "file", "files"), s->manifest.blob_count,
+		 human_plural(s->manifest.blob_count, "payload", "payloads"),
 		 human_size(lock_total(l), size));
 	str_addf(&text, "; the bundle has %llu bytes\n",
 		 (unsigned long long)f->bytes);
 	if (s->manifest.absent_count)
-		str_addf(&text,
-			 "a thin bundle: %zu payloads, %s, are not in it; the "
-			 "target must have them\n",
-			 s->manifest.absent_count,
-			 human_size(s->manifest.absent_bytes, size));
+		str_addf(
+			&text,
+			"a thin bundle: %zu %s, %s, not in it; the target must "
+			"have what lacks\n",
+			s->manifest.absent_count,
+			human_plural(s->manifest.absent_count, "payload",
+				     "payloads"),
+			human_size(s->manifest.absent_bytes, size));
 	if (f->places.files || f->places.hub.count) {
-		str_addf(&text, "model directory: %llu files",
-			 (unsigned long long)f->places.files);
+		str_addf(&text, "model directory: %llu %s",
+			 (unsigned long long)f->places.files,
+			 human_plural(f->places.files, "file", "files"));
 		for (size_t i = 0; i < f->places.hub.count; i++)
 			str_addf(&text, ", Hub layout in %s",
 				 f->places.hub.items[i]);

@@ -138,23 +138,24 @@ static void put_text(struct app *app, const struct bundle_source *s,
 
 	if (o->dry_run) {
 		app_note(app,
-			 "%s serial %llu: would install %llu of %llu files "
-			 "(%s) into %s; needs %s and %llu inodes, which are "
-			 "free",
+			 "%s serial %llu: would install %llu of %llu %s (%s) "
+			 "into %s; needs %s and %llu %s, which are free",
 			 s->manifest.lock.name,
 			 (unsigned long long)s->manifest.serial,
 			 (unsigned long long)i->new_files,
 			 (unsigned long long)i->files,
+			 human_plural(i->files, "file", "files"),
 			 human_size(i->new_bytes, new), o->cache_root,
 			 human_size(i->need_bytes, need),
-			 (unsigned long long)i->need_inodes);
+			 (unsigned long long)i->need_inodes,
+			 human_plural(i->need_inodes, "inode", "inodes"));
 		return;
 	}
 	app_note(app,
-		 "installed %s serial %llu into %s: %llu files, %s (%llu new, "
-		 "%s)",
+		 "installed %s serial %llu into %s: %llu %s, %s (%llu new, %s)",
 		 s->manifest.lock.name, (unsigned long long)s->manifest.serial,
 		 o->cache_root, (unsigned long long)i->files,
+		 human_plural(i->files, "file", "files"),
 		 human_size(i->bytes, all), (unsigned long long)i->new_files,
 		 human_size(i->new_bytes, new));
 	if (o->model_dir)
@@ -165,11 +166,13 @@ static void put_text(struct app *app, const struct bundle_source *s,
 static void put_skipped(struct app *app, const struct import_stats *i)
 {
 	if (i->skipped)
-		app_note(app, "%llu entries were no part of a cache",
-			 (unsigned long long)i->skipped);
+		app_note(app, "%llu %s no part of a cache",
+			 (unsigned long long)i->skipped,
+			 human_plural(i->skipped, "entry was", "entries were"));
 	if (i->macos)
-		app_note(app, "%llu files of macOS left out (._*, .DS_Store)",
-			 (unsigned long long)i->macos);
+		app_note(app, "%llu %s of macOS left out (._*, .DS_Store)",
+			 (unsigned long long)i->macos,
+			 human_plural(i->macos, "file", "files"));
 }
 
 static void put_import(struct app *app, const struct install_options *o,
@@ -178,28 +181,34 @@ static void put_import(struct app *app, const struct install_options *o,
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct json_writer j;
 	char size[HUMAN_MAX];
+	const char *repos = human_plural(i->repos, "repository",
+					 "repositories"),
+		   *blobs = human_plural(i->blobs, "blob", "blobs");
 
 	if (!app->options->json && o->dry_run) {
-		app_note(app,
-			 "would import %llu repositories into %s: %llu blobs, "
-			 "%s (%llu there already); there is room for them",
-			 (unsigned long long)i->repos, o->cache_root,
-			 (unsigned long long)i->blobs,
-			 human_size(i->bytes, size),
-			 (unsigned long long)i->had_blobs);
+		app_note(
+			app,
+			"would import %llu %s into %s: %llu %s, %s (%llu there "
+			"already); there is room for them",
+			(unsigned long long)i->repos, repos, o->cache_root,
+			(unsigned long long)i->blobs, blobs,
+			human_size(i->bytes, size),
+			(unsigned long long)i->had_blobs);
 		put_skipped(app, i);
 		return;
 	}
 	if (!app->options->json) {
 		app_note(app,
-			 "imported %llu repositories into %s: %llu blobs, %s "
-			 "(%llu there already), %llu snapshots, %llu refs",
-			 (unsigned long long)i->repos, o->cache_root,
-			 (unsigned long long)i->blobs,
+			 "imported %llu %s into %s: %llu %s, %s (%llu there "
+			 "already), %llu %s, %llu %s",
+			 (unsigned long long)i->repos, repos, o->cache_root,
+			 (unsigned long long)i->blobs, blobs,
 			 human_size(i->bytes, size),
 			 (unsigned long long)i->had_blobs,
 			 (unsigned long long)i->snapshots,
-			 (unsigned long long)i->refs);
+			 human_plural(i->snapshots, "snapshot", "snapshots"),
+			 (unsigned long long)i->refs,
+			 human_plural(i->refs, "ref", "refs"));
 		put_skipped(app, i);
 		placed_say_next(app, o);
 		return;

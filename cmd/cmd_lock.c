@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "cmd/app.h"
 #include "cmd/groups.h"
@@ -247,10 +248,9 @@ static int prove(struct app *app, struct work *w, struct error *err)
 	if (git_source_prove(&w->net.hub, w->store, &w->lock, &files, err) != 0)
 		return -1;
 	if (files)
-		app_note(app,
-			 "git proves the %zu files of the lock by their "
-			 "commits",
-			 files);
+		app_note(app, "git proves the %zu %s", files,
+			 human_plural(files, "file of the lock by its commit",
+				      "files of the lock by their commits"));
 	else
 		app_note(app, "nothing in the lock is from a hub's listing: "
 			      "git has nothing to prove");

@@ -311,10 +311,12 @@ static void put_table(const struct ls *l)
 	add_up(l, &total);
 	table_print(&t, l->app);
 	if (revisions)
-		app_note(l->app, "%zu revisions in %s", l->count,
+		app_note(l->app, "%zu %s in %s", l->count,
+			 human_plural(l->count, "revision", "revisions"),
 			 hfcache_root(l->store));
 	else
-		app_note(l->app, "%zu repositories, %s, in %s", l->count,
+		app_note(l->app, "%zu %s, %s, in %s", l->count,
+			 human_plural(l->count, "repository", "repositories"),
 			 human_size(total.size, a), hfcache_root(l->store));
 	if (!revisions && total.unused + total.parts)
 		app_note(l->app,

@@ -177,21 +177,23 @@ static void put_text(struct app *app, const struct lock *l,
 		for (size_t k = 0; k < l->repos[i].file_count && !views; k++)
 			views = l->repos[i].files[k].views;
 	}
-	app_note(app, "%s: %s, %s (%llu bytes), %llu payloads",
+	app_note(app, "%s: %s, %s (%llu bytes), %llu %s",
 		 strcmp(m->path, "-") == 0 ? "standard output" : m->path,
 		 l->name, human_size(m->pack.bytes, size),
 		 (unsigned long long)m->pack.bytes,
-		 (unsigned long long)m->pack.payloads);
+		 (unsigned long long)m->pack.payloads,
+		 human_plural(m->pack.payloads, "payload", "payloads"));
 	if (m->volumes)
 		app_note(app,
-			 "cut into %llu volumes; copy the card "
+			 "cut into %llu %s; copy the card "
 			 "(NAME" VOLUMES_CARD ") and NAME" VOLUMES_MANIFEST
 			 " with each",
-			 (unsigned long long)m->volumes);
+			 (unsigned long long)m->volumes,
+			 human_plural(m->volumes, "volume", "volumes"));
 	if (m->pack.absent)
-		app_note(app,
-			 "left out: %llu payloads, %s, that the target has",
+		app_note(app, "left out: %llu %s, %s, that the target has",
 			 (unsigned long long)m->pack.absent,
+			 human_plural(m->pack.absent, "payload", "payloads"),
 			 human_size(m->pack.absent_bytes, size));
 	app_note(app, "lock sha256 %s", digest_hex(&d, hex));
 	if (app->stdout_taken)

@@ -1,3 +1,4 @@
+#include "base/human.h"
 #include "base/mem.h"
 #include "cache/census.h"
 #include "cache/derive.h"
@@ -155,9 +156,10 @@ static int mend_cache(struct mending *m, struct wanted *w, struct error *err)
 		return -1;
 	if (unknown)
 		event_warn(&m->app->sink,
-			   "%llu files: nothing tells what they should be "
+			   "%llu %s: nothing tells what should be there "
 			   "(--lock FILE would)",
-			   (unsigned long long)unknown);
+			   (unsigned long long)unknown,
+			   human_plural(unknown, "file", "files"));
 	if (add_bad_refs(m, l, err) != 0)
 		return -1;
 	checked_open(&k, hfcache_fd(m->store), CHECKED_CACHE_DIR,
@@ -294,11 +296,13 @@ static void put(struct mending *m)
 	}
 	mending_put_text(m);
 	if (m->placed)
-		app_note(app, "%llu places in the model directory were mended",
-			 (unsigned long long)m->placed);
+		app_note(app, "%llu %s in the model directory mended",
+			 (unsigned long long)m->placed,
+			 human_plural(m->placed, "place", "places"));
 	if (m->row_count == 0 && !m->placed)
-		app_note(app, "nothing to mend: %llu files are right",
-			 (unsigned long long)m->files);
+		app_note(app, "nothing to mend: %llu %s right",
+			 (unsigned long long)m->files,
+			 human_plural(m->files, "file is", "files are"));
 	else
 		app_note(app, "%llu %s, %llu linked, %llu not to be had",
 			 (unsigned long long)m->counts[MENDING_GOT] +
@@ -307,8 +311,10 @@ static void put(struct mending *m)
 			 (unsigned long long)m->counts[MENDING_LINKED],
 			 (unsigned long long)lacking);
 	if (m->counts[MENDING_LISTED] + m->counts[MENDING_UNLISTED])
-		app_note(app, "%llu listings written anew, %llu removed",
+		app_note(app, "%llu %s written anew, %llu removed",
 			 (unsigned long long)m->counts[MENDING_LISTED],
+			 human_plural(m->counts[MENDING_LISTED], "listing",
+				      "listings"),
 			 (unsigned long long)m->counts[MENDING_UNLISTED]);
 	if (lacking && !app->options->from.count)
 		app_note(app, "Other places to look: --from BUNDLE, --from "

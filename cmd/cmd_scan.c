@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/human.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/scan.h"
@@ -154,16 +155,18 @@ static int scan_bundle(struct scan *s, const char *path, struct error *err)
 			return -1;
 	}
 	if (b.manifest.absent_count > 0)
-		event_warn(&s->app->sink,
-			   "%s: a thin bundle: %zu files that it leaves out "
-			   "were not looked into",
-			   path, b.manifest.absent_count);
+		event_warn(
+			&s->app->sink,
+			"%s: a thin bundle: not looked into: %zu %s that it "
+			"leaves out",
+			path, b.manifest.absent_count,
+			human_plural(b.manifest.absent_count, "file", "files"));
 	if (elsewhere == 0)
 		return 0;
 	err_set(err, ERR_NOT_FOUND,
-		"%s: %llu files lie in volumes that are not here, and were not "
-		"looked into",
-		path, (unsigned long long)elsewhere);
+		"%s: not looked into: %llu %s in volumes that are not here",
+		path, (unsigned long long)elsewhere,
+		human_plural(elsewhere, "file", "files"));
 	return err_hint(err, "scan the directory where all volumes are");
 }
 
@@ -274,11 +277,12 @@ static void finish(struct scan *s)
 	if (!s->app->options->json) {
 		app_note(s->app,
 			 "%llu allow-listed, %llu need code, %llu malformed; "
-			 "%llu files without pickles",
+			 "%llu %s without pickles",
 			 (unsigned long long)w[SCAN_LISTED],
 			 (unsigned long long)w[SCAN_NEEDS_CODE],
 			 (unsigned long long)w[SCAN_MALFORMED],
-			 (unsigned long long)w[SCAN_NO_PICKLE]);
+			 (unsigned long long)w[SCAN_NO_PICKLE],
+			 human_plural(w[SCAN_NO_PICKLE], "file", "files"));
 		return;
 	}
 	json_end_array(&s->json);

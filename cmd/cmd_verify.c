@@ -147,19 +147,23 @@ static void put_summary(struct app *app, const struct verify_report *r)
 	char size[HUMAN_MAX];
 
 	if (r->damaged)
-		app_note(app, "%llu damaged; %llu files, %s, are right",
+		app_note(app, "%llu damaged; %llu %s, %s, %s right",
 			 (unsigned long long)r->damaged,
 			 (unsigned long long)r->files,
-			 human_size(r->bytes, size));
+			 human_plural(r->files, "file", "files"),
+			 human_size(r->bytes, size),
+			 human_plural(r->files, "is", "are"));
 	else
-		app_note(app, "all right: %llu files, %s",
+		app_note(app, "all right: %llu %s, %s",
 			 (unsigned long long)r->files,
+			 human_plural(r->files, "file", "files"),
 			 human_size(r->bytes, size));
 	if (r->known_files)
 		app_note(app,
-			 "%llu of them not read: unchanged since they were "
-			 "found right",
-			 (unsigned long long)r->known_files);
+			 "%llu of %s not read: unchanged since %s found right",
+			 (unsigned long long)r->known_files,
+			 human_plural(r->files, "it", "them"),
+			 human_plural(r->known_files, "it was", "they were"));
 	if (other && !app->options->verbose)
 		app_note(app,
 			 "%llu extra, left over or badly listed, no damage "

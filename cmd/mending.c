@@ -393,9 +393,10 @@ void mending_put_text(struct mending *m)
 	table_print(&t, m->app);
 	if (m->job.bytes)
 		app_note(m->app,
-			 "%s came: %llu files linked, %llu shared, %llu copied",
+			 "%s came: %llu %s linked, %llu shared, %llu copied",
 			 human_size(m->job.bytes, size),
 			 (unsigned long long)m->job.linked,
+			 human_plural(m->job.linked, "file", "files"),
 			 (unsigned long long)m->job.shared,
 			 (unsigned long long)m->job.copied);
 }

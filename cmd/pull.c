@@ -287,11 +287,12 @@ static void say_text(struct pull *p)
 	char all[HUMAN_MAX], new[HUMAN_MAX];
 
 	app_note(p->app,
-		 "%s %s at %s from %s into %s: %llu files, %s (%llu new, %s)",
+		 "%s %s at %s from %s into %s: %llu %s, %s (%llu new, %s)",
 		 p->o->dry_run ? "would install" : "installed", p->repo->id,
 		 p->repo->commit, p->ref.host, p->o->cache_root,
-		 (unsigned long long)p->files, human_size(p->bytes, all),
-		 (unsigned long long)p->new_files,
+		 (unsigned long long)p->files,
+		 human_plural(p->files, "file", "files"),
+		 human_size(p->bytes, all), (unsigned long long)p->new_files,
 		 human_size(p->new_bytes, new));
 	if (p->o->dry_run)
 		return;

@@ -77,8 +77,9 @@ static void put_stand(struct plain *p, uint64_t now)
 			 human_size(done, a), human_size(g->bytes, b));
 	else
 		str_adds(&text, human_size(done, a));
-	str_addf(&text, ", %llu of %llu files", (unsigned long long)g->finished,
-		 (unsigned long long)g->items);
+	str_addf(&text, ", %llu of %llu %s", (unsigned long long)g->finished,
+		 (unsigned long long)g->items,
+		 human_plural(g->items, "file", "files"));
 	if (g->failed)
 		str_addf(&text, ", %llu failed", (unsigned long long)g->failed);
 	if (rate)

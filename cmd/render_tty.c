@@ -94,9 +94,9 @@ static void add_numbers(struct str *out, const struct progress *g, uint64_t now,
 		str_addf(out, "  %s of %s", human_size(done, a),
 			 human_size(g->bytes, b));
 	if (!g->bytes || from <= DETAIL_FILES)
-		str_addf(out, "  %llu/%llu files",
-			 (unsigned long long)g->finished,
-			 (unsigned long long)g->items);
+		str_addf(out, "  %llu/%llu %s", (unsigned long long)g->finished,
+			 (unsigned long long)g->items,
+			 human_plural(g->items, "file", "files"));
 	if (g->failed)
 		str_addf(out, ", %llu failed", (unsigned long long)g->failed);
 	if (rate && from <= DETAIL_RATE)

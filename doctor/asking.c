@@ -1,5 +1,6 @@
 #include "doctor/asking.h"
 
+#include "base/human.h"
 #include "base/mem.h"
 #include "doctor/look.h"
 #include "doctor/state.h"
@@ -256,9 +257,9 @@ static void say_missing(const struct step *s, unsigned before, struct str *out)
 		 s->elsewhere ? s->elsewhere : "");
 	if (before)
 		str_addf(out,
-			 "; before that it asks whether %u that are there "
-			 "are the newest",
-			 before);
+			 "; before that it asks whether %u that %s the newest",
+			 before,
+			 human_plural(before, "is there is", "are there are"));
 }
 
 static void say_there(const struct step *s, unsigned before, struct str *out)

@@ -1,4 +1,5 @@
 /* The finding that a log leads to. */
+#include "base/human.h"
 #include "base/mem.h"
 #include "doctor/logscan.h"
 #include "doctor/state.h"
@@ -112,7 +113,9 @@ void check_log(struct doctor *d)
 		return;
 	}
 	log_scan(&t, d->in->log, d->in->log_len, &s);
-	fact_add(d, "log", "%zu lines; %s", s.lines, t.stages[s.stage].what);
+	fact_add(d, "log", "%zu %s; %s", s.lines,
+		 human_plural(s.lines, "line", "lines"),
+		 t.stages[s.stage].what);
 	if (s.rule)
 		say_rule(d, &s);
 	else if (s.exception)

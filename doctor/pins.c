@@ -1,4 +1,5 @@
 /* Installed versions against the recipe's, and what each mismatch sounds like. */
+#include "base/human.h"
 #include "base/mem.h"
 #include "doctor/look.h"
 #include "doctor/state.h"
@@ -183,7 +184,8 @@ static void say_absent(struct doctor *d, const struct absent *all, size_t pins)
 	for (size_t i = 0; i < absent->count; i++)
 		str_addf(&text, "%s%s", i ? ", " : "", absent->items[i]);
 	f = FIND(d, SEV_ERROR, "packages.missing",
-		 "%zu of %zu packages are not installed", absent->count, pins);
+		 "%zu of %zu packages %s not installed", absent->count, pins,
+		 human_plural(absent->count, "is", "are"));
 	finding_evidence(f, "%s; %s", d->packages.site, text.ptr);
 	finding_meaning(f, "ModuleNotFoundError; or this is not the "
 			   "environment that the program runs in (--venv DIR "
@@ -247,9 +249,9 @@ static void check_against(struct doctor *d, const struct manifest *m)
 		say_absent(d, &absent, m->package_count);
 	if (drift.count) {
 		f = FIND(d, SEV_NOTE, "packages.drift",
-			 "%zu packages are not the versions that the program "
-			 "pins",
-			 drift.count);
+			 "%zu %s that the program pins", drift.count,
+			 human_plural(drift.count, "package is not the version",
+				      "packages are not the versions"));
 		finding_evidence(f, "%s", drift.text.ptr);
 		finding_meaning(f, "only the pinned ones are tested "
 				   "upstream. " FROM_ELSEWHERE);

@@ -1,6 +1,7 @@
 /* The ways to start the program, and what each would run into. */
 #include "doctor/start.h"
 
+#include "base/human.h"
 #include "base/mem.h"
 #include "doctor/look.h"
 #include "doctor/state.h"
@@ -142,8 +143,8 @@ static void say_network(struct doctor *d, const struct run *r)
 	f = FIND(d, SEV_WARNING, "start.network",
 		 "%s asks the network at each start, though all is there",
 		 r->name);
-	finding_evidence(f, "%u requests; HF_HUB_OFFLINE is not 1",
-			 r->requests);
+	finding_evidence(f, "%u %s; HF_HUB_OFFLINE is not 1", r->requests,
+			 human_plural(r->requests, "request", "requests"));
 	finding_meaning(f,
 			"where packets are dropped: up to %u s of silence "
 			"for each address of the host; a proxy that is "
@@ -189,8 +190,8 @@ static void say_copies(struct doctor *d, const struct run *r)
 	if (!r->copies)
 		return;
 	f = FIND(d, look_writable(hub) ? SEV_NOTE : SEV_ERROR, "start.migrate",
-		 "%u parts will be copied into the flat layout first",
-		 r->copies);
+		 "%u %s will be copied into the flat layout first", r->copies,
+		 human_plural(r->copies, "part", "parts"));
 	finding_evidence(f, "they are only in a Hub layout%s",
 			 look_writable(hub)
 				 ? ""
@@ -213,7 +214,8 @@ static void say(struct doctor *d, const struct run *r, enum severity s)
 
 static void say_caches(struct doctor *d, const struct run *r)
 {
-	fact_add(d, "start", "%s: %u requests%s", r->name, r->requests,
+	fact_add(d, "start", "%s: %u %s%s", r->name, r->requests,
+		 human_plural(r->requests, "request", "requests"),
 		 r->flat	 ? "; looks below hf_cache/ first"
 		 : is_offline(d) ? "; offline"
 				 : "");

@@ -81,11 +81,13 @@ static int must_be_there(const struct plan *p, const struct hfcache *store,
 		return 0;
 	name = plan_blob_name(first);
 	err_set(err, ERR_NOT_FOUND,
-		"offline, and %llu of %zu files (%s) are not in %s: first %s, "
-		"which is %s",
+		"offline, and %llu of %zu %s (%s) %s not in %s: first %s, "
+		"which "
+		"is %s",
 		(unsigned long long)files, p->blob_count,
-		human_size(bytes, size), hfcache_root(store), name,
-		state_words[first->state]);
+		human_plural(p->blob_count, "file", "files"),
+		human_size(bytes, size), human_plural(files, "is", "are"),
+		hfcache_root(store), name, state_words[first->state]);
 	return err_hint(err, "run itts-pack fetch with a network first");
 }
 

@@ -1,5 +1,6 @@
 #include "manifest/lock.h"
 
+#include "base/human.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
@@ -210,9 +211,10 @@ static size_t rank(const struct lock *l, size_t i)
 
 static void whole_repo(struct lines *out, char sign, const struct lock_repo *r)
 {
-	take(out, xasprintf("%c %s %s (%s), %zu files", sign,
-			    repo_type_name(r->type), r->id, r->commit,
-			    r->file_count));
+	take(out,
+	     xasprintf("%c %s %s (%s), %zu %s", sign, repo_type_name(r->type),
+		       r->id, r->commit, r->file_count,
+		       human_plural(r->file_count, "file", "files")));
 	for (size_t i = 0; i < r->file_count; i++)
 		put_file(out, sign, r, &r->files[i]);
 }

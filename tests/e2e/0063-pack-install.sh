@@ -143,7 +143,7 @@ deep() { # directories take inodes as well, each of them
 dry_import() { # says what would be done, and does nothing
 	tar -C "$T/store" -cf "$T/hub.tar" $R
 	expect 0 itts install --import "$T/hub.tar" --cache "$T/dry" --dry-run
-	prints "would import 1 repositories into $T/dry"
+	prints "would import 1 repository into $T/dry"
 	same "$(wc -l <"$T/out")" 1 # no next step: nothing was done
 	test ! -e "$T/dry"
 }

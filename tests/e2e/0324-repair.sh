@@ -226,7 +226,7 @@ cut_listing() { # whose end is missing
 	# who knows it says so
 	malformed "$CUT"
 	expect 0 repair --offline --lock "$T/voice.json"
-	prints "listed anew" "the lock" "1 listings written anew, 0 removed"
+	prints "listed anew" "the lock" "1 listing written anew, 0 removed"
 	is_listed
 	malformed '{"format_version": 1, "files": []}'
 	expect 0 repair --from "$T/b.tar"

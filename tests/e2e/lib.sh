@@ -163,7 +163,16 @@ expect() { # STATUS COMMAND...
 	"$@" >"$T/out" 2>"$T/err" || got=$?
 	show
 	[ "$got" -eq "$wanted" ] || fail "exit status $got, expected $wanted: $*"
+	case " $* " in *" itts "* | *"$PROGRAM"*) counts_well ;; esac
 }
+
+# What is said of one thing is said of one.
+counts_well() {
+	grep -anE "(^|[^0-9.,:_-])1 ($MANY)([^a-z-]|\$)" "$T/out" "$T/err" || return 0
+	fail "one of them is no plural"
+}
+MANY="files|repositories|revisions|snapshots|refs|blobs|listings|places|payloads|volumes|inodes|entries|requests|retries"
+MANY+="|packages|parts|lines|errors|warnings|notes|processes|threads|connections|directories"
 
 says() { # TEXT...: each is in what the last command said on standard error
 	local text

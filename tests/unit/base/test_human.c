@@ -139,6 +139,15 @@ static void test_parse_time(void **state)
 	}
 }
 
+static void test_plural(void **state)
+{
+	(void)state;
+	assert_string_equal(human_plural(0, "file", "files"), "files");
+	assert_string_equal(human_plural(1, "file", "files"), "file");
+	assert_string_equal(human_plural(2, "file", "files"), "files");
+	assert_string_equal(human_plural(UINT64_MAX, "is", "are"), "are");
+}
+
 static void test_ago(void **state)
 {
 	static const struct {
@@ -170,6 +179,7 @@ int run_human_tests(void)
 		cmocka_unit_test(test_parse_bad),
 		cmocka_unit_test(test_parse_time),
 		cmocka_unit_test(test_ago),
+		cmocka_unit_test(test_plural),
 	};
 
 	return cmocka_run_group_tests_name("human", tests, NULL, NULL);
