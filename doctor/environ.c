@@ -87,6 +87,44 @@ static bool is_same_dir(const char *a, const char *b)
 		x.st_dev == y.st_dev && x.st_ino == y.st_ino);
 }
 
+/* Of a path that is not there the link that is to blame, or NULL; caller frees. */
+static char *dangling_part(const char *path)
+{
+	char *part CLEANUP(free_ptr) = xstrdup(path);
+	enum look is = look_at(part, NULL);
+	char *end;
+
+	while (is == LOOK_MISSING && (end = strrchr(part, '/')) && end > part) {
+		*end = '\0';
+		is = look_at(part, NULL);
+	}
+	return is == LOOK_DANGLING ? take_ptr(part) : NULL;
+}
+
+/* As when the disk with the cache is not mounted. */
+static void check_lost(struct doctor *d, const struct cache_choice *c)
+{
+	char *link CLEANUP(free_ptr) = dangling_part(c->dir);
+	bool is_set = env_get(d, c->why) != NULL;
+	struct finding *f;
+
+	if (!link)
+		return;
+	f = FIND(d, d->is_local ? SEV_NOTE : SEV_WARNING, "env.lost-cache",
+		 "the cache is behind a link that leads nowhere");
+	finding_evidence(f, "%s%s%s: %s is a link to what is not there",
+			 is_set ? c->why : "", is_set ? "=" : "",
+			 is_set ? env_get(d, c->why) : c->dir, link);
+	finding_meaning(f, "nothing is found there, and what is fetched cannot "
+			   "be kept (FileNotFoundError, FileExistsError). Is "
+			   "it a disk that is not mounted? Else another cache "
+			   "must do");
+	if (is_set)
+		finding_remedy(f, "unset %s", c->why);
+	else
+		remedy_env(d, f);
+}
+
 static void check_caches(struct doctor *d)
 {
 	struct cache_choice hub CLEANUP(cache_choice_release) = { 0 };
@@ -95,6 +133,9 @@ static void check_caches(struct doctor *d)
 
 	choose_hub(d, &hub);
 	choose_transformers(d, &hub, &tr);
+	check_lost(d, &hub);
+	if (strcmp(hub.dir, tr.dir) != 0)
+		check_lost(d, &tr);
 	if (d->is_local || is_same_dir(hub.dir, tr.dir))
 		return;
 	text = xasprintf("the hub library uses %s (%s), transformers %s (%s)",

@@ -35,6 +35,10 @@ sick() { # TREE SEVERITY ID WORDS VARIABLE=VALUE...
 	)
 }
 
+set_to() { # SEVERITY ID WORDS VARIABLE=VALUE...
+	sick new "$@"
+}
+
 # index-tts#690 #616 #658: the web interface downloads again
 check "webui.py looks in another cache than ./checkpoints/hf_cache" \
 	sick old warning start.split-cache "webui.py looks in another cache" HF_HUB_OFFLINE=1
@@ -162,6 +166,33 @@ unusual() { # what is set, and not used where all is local
 }
 check "a cache by ~, blanks or a link; what nothing here uses: quiet" unusual
 
+# the disk with the cache is not mounted
+ln -s "$T/unmounted" "$T/disk"
+ln -s "$TREES" "$T/mounted"
+check "HF_HOME is a link that leads nowhere" set_to note env.lost-cache "HF_HOME=$T/disk: $T/disk is a link" HF_HOME="$T/disk"
+check "so is what it is below" set_to note env.lost-cache "$T/disk is a link" XDG_CACHE_HOME="$T/disk/a/b"
+lost() {
+	copy old
+	# (that variables differ, and the network is asked, are findings of their own)
+	export HF_HUB_OFFLINE=1 HF_HUB_CACHE=$C/hf_cache
+	doctor
+	quiet
+	TRANSFORMERS_CACHE=$T/disk doctor
+	finds warning env.lost-cache "TRANSFORMERS_CACHE=$T/disk"
+	TRANSFORMERS_CACHE=$T/mounted/none doctor
+	lacks env.lost-cache
+	# without a model directory, and where no variable says so
+	cd "$T"
+	unset HF_HUB_CACHE
+	mkdir -p "$T/other/.cache"
+	ln -s "$T/unmounted" "$T/other/.cache/huggingface"
+	HOME=$T/other doctor
+	finds warning env.lost-cache "$T/other/.cache/huggingface is a link"
+	HF_HOME=$T/mounted HOME=$T/other doctor
+	lacks env.lost-cache
+}
+check "where something is looked for; and its twins" lost
+
 # index-tts#458: proxy and TLS are fatal unless offline
 check "a proxy, not offline" sick old warning env.proxy "ProxyError" https_proxy=http://proxy.invalid:3128
 check "a proxy for localhost, too" sick new warning env.no-proxy "shareable link" \
@@ -171,9 +202,6 @@ check "a token, not offline" sick new note env.token "401" HF_TOKEN=hf_aVerySecr
 # hf-mirror-site#64: big files around the mirror
 check "a mirror without HF_HUB_DISABLE_XET" sick new note env.xet "CAS service error" \
 	HF_ENDPOINT=https://hf-mirror.com
-set_to() { # SEVERITY ID WORDS VARIABLE=VALUE...
-	sick new "$@"
-}
 check "an endpoint that is no URL" set_to warning env.endpoint "https://" HF_ENDPOINT=hf-mirror.com
 check "HF_HUB_OFFLINE=0 beats TRANSFORMERS_OFFLINE=1" set_to warning env.offline "not looked at" \
 	HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=1
