@@ -284,6 +284,52 @@ packages() {
 	doctor --model-dir "$C" --venv "$TOP/.venv"
 	answers error packages.version "4.30.0" "4.52.1"
 }
+hardware() {
+	row torch.version.cuda "gpu.*"
+	installed
+	mkdir -p "$T/lib"
+	cc -shared -fPIC -o "$T/lib/libnvidia-ml.so.1" "$ROOT/tests/e2e/nvml_stub.c"
+	python3 "$ROOT/tests/e2e/model_tree.py" --venv "$T/cpu" torch=2.8.0+cpu
+	LD_LIBRARY_PATH=$T/lib doctor --model-dir "$C" --venv "$T/cpu"
+	answers warning gpu.cpu-torch
+	jq -e '.facts[] | select(.topic == "graphics") | .text | contains("driver")' "$T/out"
+	LD_LIBRARY_PATH=$T/lib look_again
+	lacks gpu.cpu-torch
+}
+flags() {
+	row HF_DATASETS_OFFLINE env.offline env.useless
+	installed
+	HF_HUB_OFFLINE=0 TRANSFORMERS_OFFLINE=1 HF_DATASETS_OFFLINE=1 look_again
+	answers warning env.offline "not looked at"
+	answers note env.useless HF_DATASETS_OFFLINE
+	expect 0 env -u HF_HUB_OFFLINE "$PROGRAM" run --offline --model-dir "$C" -- sh -c 'echo "$HF_HUB_OFFLINE"'
+	prints 1
+}
+detours() {
+	row solve_network_issue.sh env.no-gpu env.proxy env.useless env.xet
+	installed old
+	HF_HUB_OFFLINE=0 HF_ENDPOINT=https://hf-mirror.com https_proxy=http://proxy.invalid:1 no_proxy=localhost \
+		TRANSFORMERS_TIMEOUT=600 CUDA_VISIBLE_DEVICES='' look_again
+	answers note env.xet "CAS service error"
+	answers warning env.proxy ProxyError
+	answers note env.useless "no library reads it"
+	answers warning env.no-gpu
+	HF_HUB_OFFLINE=0 expect 0 itts mirrors funasr/campplus --endpoint "$hub" --endpoint http://127.0.0.1:1
+	prints "$hub" "refused"
+}
+carried() {
+	row "\`tar\` of" ""
+	installed
+	tar -C "$HF_HUB_CACHE" -czf "$T/cache.tgz" .
+	expect 0 itts install --import "$T/cache.tgz" --cache "$T/carried" --json
+	expect 0 itts verify --cache "$T/carried"
+	cache_is_honest "$T/carried"
+	# and one that was damaged on the way is not taken
+	cp -r "$HF_HUB_CACHE" "$T/damaged"
+	flip "$(find "$T/damaged" -type f -path '*campplus*/blobs/*' -size +10k)" 5000
+	tar -C "$T/damaged" -czf "$T/damaged.tgz" .
+	expect 9 itts install --import "$T/damaged.tgz" --cache "$T/other"
+}
 steps() {
 	local at last=0 step
 	row debug_model_loading.py
@@ -312,7 +358,7 @@ while f.read(100000): time.sleep(0.2)' "$C/gpt.pth"
 	answers warning log.stops "GPT weights restored" "w2v-bert-2.0"
 }
 kernel() {
-	row "(never named there)" "build.*"
+	row "(never named there;" "build.*"
 	installed
 	touch -d '1 hour ago' "$TOP/indextts/s2mel/modules/bigvgan/alias_free_activation/cuda/build/lock"
 	look_again
@@ -373,6 +419,10 @@ check "what the log names" by_log
 check "guess: memory" memory
 check "guess: network" network
 check "guess: variables" variables
+check "guess: the card" hardware
+check "guess: flags" flags
+check "guess: mirrors, proxies, timeouts" detours
+check "guess: an archive of the cache" carried
 check "guess: downloads" damage
 check "guess: versions" packages
 check "guess: scripts that print steps" steps
