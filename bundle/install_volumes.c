@@ -174,6 +174,16 @@ static int recall(struct patchwork *p, struct error *err)
 	return read_note(p, err);
 }
 
+/* Its bytes may be another's: they stay as they are. */
+static int not_its_own(const struct patchwork *p, struct error *err)
+{
+	err_set(err, ERR_UNSAFE,
+		"%s: not a file of its own, but a link, or something else",
+		p->path);
+	return err_hint(err, "remove it, and run install again; volumes that "
+			     "were read already are needed once more");
+}
+
 static int open_file(struct patchwork *p, struct error *err)
 {
 	struct stat st;
@@ -181,11 +191,12 @@ static int open_file(struct patchwork *p, struct error *err)
 	p->fd = openat(p->dir, p->name,
 		       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
 		       0600);
+	if (p->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+		return not_its_own(p, err);
 	if (p->fd < 0 || fstat(p->fd, &st))
 		return err_sys(err, errno, "%s", p->path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-		return err_set(err, ERR_UNSAFE, "%s: not a file of its own",
-			       p->path);
+		return not_its_own(p, err);
 	if ((uint64_t)st.st_size == p->blob->size)
 		return 0;
 	if (unlinkat(p->dir, p->note, 0) && errno != ENOENT)
