@@ -39,9 +39,10 @@ struct job_end {
 /* An endpoint as all jobs see it. */
 struct job_endpoint {
 	struct pace pace;
-	unsigned lanes;	  /* at work */
-	uint64_t rate;	  /* bytes a second of one of them, 0: not known */
-	uint64_t wait_ms; /* nothing new is asked before this */
+	unsigned lanes;	   /* at work */
+	uint64_t rate;	   /* bytes a second of one of them, 0: not known */
+	uint64_t wait_ms;  /* nothing new is asked before this */
+	unsigned answered; /* requests that brought all they were to bring */
 };
 
 /* What all jobs share. */

@@ -159,6 +159,17 @@ static unsigned max_attempts(const struct lane *l)
 	return h->max_attempts ? h->max_attempts : RETRY_ATTEMPTS;
 }
 
+/* Too many requests, but others of them were answered since it was refused last: it
+ * has its turn yet, and that was no attempt. */
+static void wait_for_turn(struct lane *l, const struct http_response *res)
+{
+	unsigned answered = common_endpoint(l)->answered;
+
+	if (res->status == 429 && l->attempt > 1 && l->answered != answered)
+		l->attempt--;
+	l->answered = answered;
+}
+
 static struct retry_decision decide(struct lane *l,
 				    const struct http_response *res,
 				    const struct error *raw,
@@ -176,6 +187,7 @@ static struct retry_decision decide(struct lane *l,
 		most = ATTEMPTS_OF_MANY;
 	if (l->barred)
 		return (struct retry_decision){ RETRY_ELSEWHERE, 0 };
+	wait_for_turn(l, res);
 	if (l->pos < l->credit + CREDIT)
 		return retry_decide(res, why, l->attempt, most, clock_jitter());
 	/* it got further than ever before: no sign of trouble, on at once */
@@ -391,6 +403,7 @@ static void complete(struct lane *l)
 	uint64_t now = clock_ms(), waited = l->began_ms - l->asked_ms;
 
 	e->failures = 0;
+	common_endpoint(l)->answered++;
 	l->source->waits = 0;
 	pace_answer(p, false, now);
 	if (waited > now - l->began_ms)

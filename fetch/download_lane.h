@@ -32,11 +32,12 @@ struct lane {
 	uint64_t skip;	    /* bytes of the answer before pos */
 	uint64_t credit;    /* furthest position that earned new attempts */
 	unsigned attempt;
-	bool direct;  /* asked where the redirect had led */
-	bool own;     /* STREAM: the block at pos is its to write */
-	bool hedged;  /* somebody else is at the block at pos, too */
-	bool changed; /* the file there has become another */
-	bool barred;  /* the redirect leads to where nobody is reached */
+	unsigned answered; /* that of the endpoint when it was refused last */
+	bool direct;	   /* asked where the redirect had led */
+	bool own;	   /* STREAM: the block at pos is its to write */
+	bool hedged;	   /* somebody else is at the block at pos, too */
+	bool changed;	   /* the file there has become another */
+	bool barred;	   /* the redirect leads to where nobody is reached */
 	bool foreign; /* the answer is not the file: only look at its start */
 	char head[LANE_HEAD];
 	size_t head_len;

@@ -316,6 +316,49 @@ static void progress_earns_attempts(void **state)
 	assert_int_equal(f->stats.retries, 4);
 }
 
+static atomic_uint others; /* that were answered */
+
+/* At most five seconds. */
+static void wait_until(const atomic_uint *count, unsigned least)
+{
+	for (int i = 0; i < 5000 && atomic_load(count) < least; i++)
+		usleep(1000);
+}
+
+/* One file is refused three times, and before each of the last two another one is
+ * answered; 0.2 s later that has been read. */
+static bool one_by_one(struct fake_hub *h, const struct exchange *x, bool *keep)
+{
+	unsigned refused;
+
+	(void)keep;
+	if (strstr(x->path, "README.md")) {
+		refused = atomic_load(&h->number);
+		wait_until(&others, refused);
+		usleep(refused ? 200000 : 0);
+		return atomic_fetch_add(&h->number, 1) < 3 &&
+		       answer(x, "429 Slow Down", "Retry-After: 0\r\n", "", 0);
+	}
+	if (x->server == h->cdn || strstr(x->path, "config.json")) {
+		wait_until(&h->number, x->server == h->cdn ? 2 : 1);
+		atomic_fetch_add(&others, 1);
+	}
+	return false;
+}
+
+/* Too many requests are no sign that this file cannot be had, as long as others come. */
+static void its_turn_comes(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&others, 0);
+	f->hub.fault = one_by_one;
+	f->endpoints.max_attempts = 3;
+	assert_ok(download(f), &f->err);
+	assert_all_right(f);
+	assert_int_equal(atomic_load(&f->hub.number), 4);
+}
+
 static bool come_later(struct fake_hub *h, const struct exchange *x, bool *keep)
 {
 	(void)h;
@@ -433,6 +476,7 @@ int run_failover_tests(void)
 		TEST(dead_endpoint),
 		TEST(passing_trouble),
 		TEST(progress_earns_attempts),
+		TEST(its_turn_comes),
 		TEST(waits_aside),
 		TEST(waits_aside_have_an_end),
 		TEST(pause_holds_for_all),
