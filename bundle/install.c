@@ -93,12 +93,38 @@ static int place_links(struct install_run *run, struct error *err)
 	return 0;
 }
 
+/* What was found when it began, or came since, may have been deleted by others while a
+ * slow stream went on: no link shall lead to it. */
+static int check_still_there(struct install_run *run, struct error *err)
+{
+	const struct bundle_manifest *m = &run->s->manifest;
+
+	for (size_t i = 0; i < m->blob_count; i++) {
+		const struct bundle_blob *b = &m->blobs[i];
+
+		for (size_t k = 0; k < b->use_count; k++) {
+			if (install_is_candidate(run, &b->uses[k]))
+				continue;
+			err_set(err, ERR_NOT_FOUND,
+				"%s: %s %s vanished from %s while it was "
+				"installed",
+				run->s->name,
+				bundle_use_repo(m, &b->uses[k])->id,
+				bundle_use_file(m, &b->uses[k])->path,
+				hfcache_root(run->store));
+			return err_hint(err, "run install again while nothing "
+					     "is deleted there");
+		}
+	}
+	return 0;
+}
+
 static int place_all(struct install_run *run, struct error *err)
 {
 	const struct install_options *o = run->o;
 	const struct lock *l = &run->s->manifest.lock;
 
-	if (place_links(run, err))
+	if (check_still_there(run, err) || place_links(run, err))
 		return -1;
 	if (o->model_dir && view_place(run->store, l, o->model_dir, o->cancel,
 				       o->sink, &run->st->views, err))

@@ -116,6 +116,39 @@ from_a_pipe() {
 	expect 0 itts install "$T/fifo" --cache "$T/site3"
 	cache_is_honest "$T/site3"
 }
+# vanishes BUNDLE CACHE FILE: deleted by somebody else while the bundle comes through a pipe
+vanishes() {
+	local most=$(($(stat -c %s "$1") - 100000)) got=0
+	rm -f fifo2 && mkfifo fifo2
+	: >"$T/err"
+	{
+		head -c $most "$1"
+		await grep -q "installing:" "$T/err"
+		rm "$3"
+		tail -c +$((most + 1)) "$1"
+	} >fifo2 &
+	itts install fifo2 --cache "$2" --model-dir "$T/m4" >"$T/out" 2>"$T/err" || got=$?
+	wait $!
+	same $got 6
+	one_error
+	says "vanished from $2" "acme/voice"
+	same "$(find "$2" -xtype l -o -name "$B" -o -path '*/refs/*')" ""
+	test ! -e "$T/m4"
+}
+deleted_meanwhile() {
+	local blobs=models--acme--voice/blobs
+	expect 0 itts install "$T/a.tar" --cache "$T/release-a"
+	mkdir -p "$T/site4/$blobs"
+	cp "$T/release-a/$blobs"/* "$T/site4/$blobs"
+	vanishes "$T/thin.tar" "$T/site4" "$T/site4/$blobs/$big"
+	says "shared.safetensors vanished"
+	# of a full one too: the next run takes it from the bundle
+	rm -r "$T/site4" && mkdir -p "$T/site4/$blobs"
+	cp "$T/release-a/$blobs"/* "$T/site4/$blobs"
+	vanishes "$T/b.tar" "$T/site4" "$T/site4/$blobs/$big"
+	expect 0 itts install "$T/b.tar" --cache "$T/site4"
+	cache_is_honest "$T/site4"
+}
 plain_tar() { # over the tree of the release before
 	mkdir "$T/tree" "$T/tree2"
 	tar -xf "$T/a.tar" -C "$T/tree"
@@ -153,6 +186,7 @@ check "refused before the first write: one damaged" damaged_one
 check "refused before the first write: no store" no_store
 check "install" install_thin
 check "install from a pipe" from_a_pipe
+check "a blob that is deleted while it is installed" deleted_meanwhile
 check "tar over the previous tree" plain_tar
 check "pack --from-store gives the full bundle again" same_again
 check "bad inventories" bad_inventory
