@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 MIB = 1 << 20
@@ -48,30 +49,55 @@ def run(argv):
     return Run(wall, float(user) + float(system), int(peak) * 1024)
 
 
-def touch_memory(size):
-    """The host of a virtual machine takes back what is free, and the first use of such
-    memory can cost more than the work to be measured: whoever runs finds some that has
-    just been used."""
-    with open("/proc/meminfo") as f:
-        free = next(int(x.split()[1]) << 10 for x in f if x.startswith("MemFree:"))
-    size = min(size, free * 3 // 4) // (2 * MIB) * (2 * MIB)
-    if size <= 0 or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
-        memory.madvise(mmap.MADV_HUGEPAGE)
-        for at in range(0, size, 2 * MIB):
-            memory[at] = 1
+class Memory:
+    """The host of a virtual machine takes back what is free, within seconds, and the
+    first use of such memory can cost more than the work to be measured. So some that
+    has just been used is given free while a command runs, faster than it can take it."""
+
+    RATE, STEP = 1536 * MIB, 0.04  # bytes a second; seconds
+
+    def __init__(self, size):
+        with open("/proc/meminfo") as f:
+            free = next(int(x.split()[1]) << 10 for x in f if x.startswith("MemFree:"))
+        self.size = min(size, free * 3 // 4) // (2 * MIB) * (2 * MIB)
+        if not hasattr(mmap, "MADV_HUGEPAGE"):
+            self.size = 0
+        self.ended = threading.Event()
+        self.giver = threading.Thread(target=self.give)
+
+    def give(self):
+        piece = int(self.RATE * self.STEP) // (2 * MIB) * (2 * MIB)
+        for at in range(0, self.size, piece):
+            self.memory.madvise(mmap.MADV_DONTNEED, at, min(piece, self.size - at))
+            # (a third of a second's worth at once: starting costs nobody anything)
+            if at > 8 * piece and self.ended.wait(self.STEP):
+                return
+
+    def __enter__(self):
+        if self.size > 0:
+            self.memory = mmap.mmap(-1, self.size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self.memory.madvise(mmap.MADV_HUGEPAGE)
+            for at in range(0, self.size, 2 * MIB):
+                self.memory[at] = 1
+            self.giver.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        if self.size > 0:
+            self.giver.join()
+            self.memory.close()
 
 
-def interleave(cases, before, memory=2 * SIZE):
+def interleave(cases, before, memory=3 * SIZE):
     """cases: name -> argv. before(name) clears the way, outside the clock. memory: bytes
     that a case may use, its files included."""
     got = {name: [] for name in cases}
     for turn in range(RUNS + 1):
         for name, argv in cases.items():
             before(name)
-            touch_memory(memory)
-            result = run(argv)
+            with Memory(memory):
+                result = run(argv)
             if turn:  # the first round warms the page cache
                 got[name].append(result)
     return got
