@@ -202,12 +202,23 @@ static size_t userinfo_len(const char *p)
 	return end ? end - 1 : 0;
 }
 
+/* How our own advice says where a password belongs: nobody's. */
+static bool is_placeholder(const char *p, size_t len)
+{
+	return len == strlen("USER:PASSWORD") &&
+	       !memcmp(p, "USER:PASSWORD", len);
+}
+
 /* scheme://user:password@host */
 static void hide_userinfo(char *text)
 {
 	for (char *p = strstr(text, "://"); p; p = strstr(p, "://")) {
+		size_t len;
+
 		p += 3;
-		stars(p, userinfo_len(p));
+		len = userinfo_len(p);
+		if (!is_placeholder(p, len))
+			stars(p, len);
 	}
 }
 

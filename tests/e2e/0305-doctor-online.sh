@@ -84,7 +84,7 @@ http_access allow known"
 	same "$(grep -c "/200 .*CONNECT ${tls2#https://} anna" "$T/log/squid/access")" 2
 	# what fails then is the proxy: nobody is said to look into TLS
 	https_proxy=http://127.0.0.1:$port doctor --online
-	finds warning online.hub ": the proxy fails" "wants a user name"
+	finds warning online.hub ": the proxy fails" "wants a user name" "http://USER:PASSWORD@HOST:PORT"
 	not grep -i "issued by\|intercepted" "$T/out"
 	# one that answers with pages
 	start_fault pages --upstream "$hub"

@@ -74,6 +74,31 @@ static void test_rows(void **state)
 	}
 }
 
+/* Of our own advice; no password is exactly that. */
+static void test_placeholder(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "as http://USER:PASSWORD@HOST:PORT",
+		  "as http://USER:PASSWORD@HOST:PORT" },
+		{ "http://USER:PASSWORD@HOST:PORT http://u:p@h",
+		  "http://USER:PASSWORD@HOST:PORT http://***@h" },
+		{ "http://user:password@h", "http://*************@h" },
+		{ "http://USER:PASSWORD1@h", "http://**************@h" },
+		{ "http://USER:PASSWORd@h", "http://*************@h" },
+		{ "http://USER:PASSWORD@p@h", "http://***************@h" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *text CLEANUP(free_ptr) = xstrdup(rows[i].in);
+
+		redact_secrets(text);
+		assert_string_equal(text, rows[i].out);
+	}
+}
+
 static void test_words(void **state)
 {
 	static const struct {
@@ -110,6 +135,7 @@ static void test_words(void **state)
 int run_redact_tests(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows),
+					    cmocka_unit_test(test_placeholder),
 					    cmocka_unit_test(test_words) };
 
 	return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
