@@ -35,7 +35,7 @@
 
 #define READ_SIZE ((size_t)256 << 10)
 /* Of a zip's directory: the caller counts exactly, and here some are read twice. */
-#define MAX_ROWS    (TAR_MAX_ENTRIES + 20000u)
+#define MORE_ROWS   20000u
 #define MAX_FILTERS 2 /* "none" counts as one */
 
 struct tar_reader {
@@ -50,6 +50,7 @@ struct tar_reader {
 	/* of an archive */
 	bool listed; /* the first entry is known, and so is a zip's directory */
 	size_t rows; /* of such a directory, so far */
+	unsigned limit;		  /* of its entries */
 	struct tar_reader *inner; /* its bytes, unpacked; NULL: they are fd's */
 	struct error inner_err;
 	uint64_t start; /* in fd */
@@ -71,6 +72,16 @@ static bool wait_readable(const struct tar_reader *r)
 	return !cancel_is_set(r->cancel);
 }
 
+bool tar_has_too_many(const struct tar_reader *r)
+{
+	return r->rows > (size_t)r->limit + MORE_ROWS;
+}
+
+void tar_reader_limit(struct tar_reader *r, unsigned zip_entries)
+{
+	r->limit = zip_entries;
+}
+
 /* libarchive reads all of a zip's directory before it says the first name, and keeps
  * it: what is too long is found out on the way. */
 static bool has_room(struct tar_reader *r, size_t n)
@@ -78,12 +89,12 @@ static bool has_room(struct tar_reader *r, size_t n)
 	static const char row[] = "PK\1\2";
 	const unsigned char *p = r->buf, *end = p + n;
 
-	while (!r->stream && !r->listed && r->rows <= MAX_ROWS &&
+	while (!r->stream && !r->listed && !tar_has_too_many(r) &&
 	       (p = memmem(p, (size_t)(end - p), row, sizeof(row) - 1))) {
 		p += sizeof(row) - 1;
 		r->rows++;
 	}
-	return r->rows <= MAX_ROWS;
+	return !tar_has_too_many(r);
 }
 
 static la_ssize_t from_fd(struct archive *a, void *ctx, const void **out)
@@ -151,11 +162,6 @@ static la_ssize_t from_inner(struct archive *a, void *ctx, const void **out)
 	return (la_ssize_t)n;
 }
 
-bool tar_has_too_many(const struct tar_reader *r)
-{
-	return r->rows > MAX_ROWS;
-}
-
 static int fail(struct tar_reader *r, struct error *err)
 {
 	const char *text = archive_error_string(r->a);
@@ -169,8 +175,8 @@ static int fail(struct tar_reader *r, struct error *err)
 	if (r->sys != 0)
 		return err_sys(err, r->sys, "cannot be read");
 	if (tar_has_too_many(r))
-		return err_set(err, ERR_FORMAT, "a zip of more than %d entries",
-			       TAR_MAX_ENTRIES);
+		return err_set(err, ERR_FORMAT, "a zip of more than %u entries",
+			       r->limit);
 	err_set(err, ERR_FORMAT, "%s", text ? text : "malformed archive");
 	/* libzstd's own limit; libarchive says it in words only */
 	if (text && strstr(text, "too much memory"))
@@ -228,6 +234,7 @@ static int reader_open(struct tar_reader **out, int fd, bool stream,
 	r->view = (struct tar_view)TAR_VIEW_INIT;
 	r->fd = fd;
 	r->stream = stream;
+	r->limit = TAR_MAX_ENTRIES;
 	r->buf = xmalloc(READ_SIZE);
 	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	r->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);

@@ -31,6 +31,9 @@ bool tar_is_compressed(const struct tar_reader *r);
 /* What a caller may take; of a zip, whose directory is held in memory, many more of
  * them are ERR_FORMAT before the first is known. */
 #define TAR_MAX_ENTRIES 150000
+/* Another number in its place, before the first entry; for a caller that keeps much
+ * of each. */
+void tar_reader_limit(struct tar_reader *r, unsigned zip_entries);
 /* Has that ended it? */
 bool tar_has_too_many(const struct tar_reader *r);
 /* An archive (tar of any kind, zip; compressed or not). */

@@ -13,8 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ENTRIES	300000
-#define MAX_NAMES	((size_t)48 << 20) /* bytes of all paths and targets */
+/* So that 60 MiB are enough for an import: an entry of a tar takes some 350 bytes, its
+ * name included, one of a zip 500. */
+#define MAX_ENTRIES	100000
+#define MAX_ZIP_ENTRIES 70000
+#define MAX_NAMES	((size_t)24 << 20) /* bytes of all paths and targets */
 #define REF_LIMIT	256
 #define KEPT_TREE_LIMIT ((size_t)16 << 20)
 
@@ -26,6 +29,7 @@ int import_reader(const struct import_run *run, struct tar_reader **out,
 	if (tar_open_archive(out, run->fd, err))
 		return err_wrap(err, "%s", run->name);
 	tar_reader_cancel(*out, run->o->cancel);
+	tar_reader_limit(*out, MAX_ZIP_ENTRIES);
 	return 0;
 }
 
@@ -213,6 +217,8 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 	e.is_file = m->type == TAR_FILE;
 	e.composed = m->composed;
 	*names += strlen(e.path) * 2;
+	if (m->type == TAR_SYMLINK || m->type == TAR_HARDLINK)
+		*names += strlen(m->target);
 	if (check_limits(run, *names, err)) {
 		free_ptr(&e.path);
 		return -1;
