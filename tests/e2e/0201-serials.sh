@@ -59,6 +59,7 @@ turn() { # N COMMAND...: a newer one is installed while an older one waits for i
 	expect 0 itts install 1.tar --cache "$T/hub$n"
 	exec 7<"$T/hub$n/.locks/itts-pack.lock"
 	flock -x 7
+	rm -f "$T/six.err" # of another turn, which waited as well
 	"$PROGRAM" "$@" --cache "$T/hub$n" >"$T/six.out" 2>"$T/six.err" 7<&- &
 	pid=$!
 	await grep -q "waiting for another itts-pack" "$T/six.err"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Another user of the cache swaps directories for links to a place of his choice while
 # something is installed: that place stays as it was, and a quiet run mends the rest.
+# And of what a thin bundle leaves out some goes away while it waits for its turn.
 # ITTS_RACE: seconds for each of them (make torture: 60).
 . "$(dirname "$0")/lib.sh"
 
-need python3 jq
+need python3 jq flock
 SECONDS_EACH=${ITTS_RACE:-2}
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
@@ -55,6 +56,57 @@ race() { # FROM PATH...: below $T
 	expect 0 itts verify --cache "$T/hub" --lock "$T/lock.json"
 }
 repo_dir=hub/models--acme--voice
+make_thin() {
+	expect 0 itts install "$T/b.tar" --cache "$T/site"
+	expect 0 itts inventory --cache "$T/site"
+	cp "$T/out" "$T/site.json"
+	expect 0 itts pack --offline --lock "$T/lock.json" --cache "$T/full" -o "$T/thin.tar" --for "$T/site.json" --json
+	same "$(jq .left_out "$T/out")" 2
+	# it has something to write
+	find "$T/site/models--acme--voice/blobs" -type f -size -60k -delete
+	rm -r "$T"/site/models--acme--voice/{snapshots,refs,trees}
+}
+# thin_waits STATUS COMMAND...: which is done to a blob after it was found right, while another
+# installation has the lock; STATUS 0: the thin bundle can be installed
+thin_waits() {
+	local status=$1 pid got=0
+	shift
+	rm -rf "$T/hub" "$T/thin.err" && cp -a "$T/site" "$T/hub"
+	exec 7<"$T/hub/.locks/itts-pack.lock"
+	flock -x 7
+	"$PROGRAM" install "$T/thin.tar" --cache "$T/hub" >"$T/out" 2>"$T/thin.err" 7<&- &
+	pid=$!
+	await grep -q "waiting for another itts-pack" "$T/thin.err"
+	"$@"
+	picture "$T/hub" >"$T/before"
+	exec 7<&-
+	wait $pid || got=$?
+	cp "$T/thin.err" "$T/err"
+	show
+	same $got "$status"
+	[ "$status" -ne 0 ] || return 0
+	one_error
+	says "thin.tar: a thin bundle that leaves out what $T/hub has not: acme/voice" "nothing was written"
+	picture "$T/hub" | diff "$T/before" -
+}
+base_goes_away() {
+	local blobs=$T/hub/models--acme--voice/blobs path blob
+	make_thin
+	thin_waits 0 true
+	cache_is_honest "$T/hub"
+	expect 0 itts verify --cache "$T/hub" --lock "$T/lock.json"
+	for path in big.bin sub/x.bin; do
+		blob=$blobs/$(jq -r --arg p $path '.repos[0].files[] | select(.path == $p).sha256' "$T/lock.json")
+		thin_waits 6 rm "$blob"
+		says "acme/voice $path (missing)"
+		thin_waits 9 truncate -s -1 "$blob"
+		says "acme/voice $path (damaged)"
+		thin_waits 9 ln -sf nowhere "$blob"
+		says "acme/voice $path (damaged)"
+	done
+	thin_waits 6 rm -r "$blobs"
+	says "acme/voice big.bin (missing), acme/voice sub/x.bin (missing)"
+}
 
 # never one inside another: the swapper itself would write into the decoy
 check "blobs/" race "$T/b.tar" $repo_dir/blobs
@@ -65,4 +117,5 @@ check "the repository, the locks" race "$T/b.tar" $repo_dir hub/.locks
 check "the record" race "$T/b.tar" hub/.locks/itts-pack/voice hub/.locks/models--acme--voice
 check "the model directory's own" race "$T/b.tar" models/m/sub models/hf models/.itts-pack
 check "blobs/ with volumes" race "$T/volumes" $repo_dir/blobs
+check "what a thin bundle leaves out" base_goes_away
 finish
