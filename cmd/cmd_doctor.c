@@ -18,6 +18,7 @@
 
 #define LOG_TAIL (16u << 20) /* bytes of a log that are looked at */
 #define WIDTH	 80
+#define ALIKE	 5 /* findings of which the title is enough */
 #define INDENT	 9
 
 static const struct option options[] = {
@@ -332,15 +333,46 @@ static void put_line(struct str *out, const char *label, const char *text,
 		str_addc(out, '\n');
 }
 
-static void put_finding(struct str *out, const struct finding *f)
+static void put_title(struct str *out, const struct finding *f)
 {
 	str_addf(out, "%-*s", INDENT, severity_name(f->severity));
 	text_wrap(out, f->title, INDENT, WIDTH, INDENT);
 	if (out->ptr[out->len - 1] != '\n')
 		str_addc(out, '\n');
+}
+
+static void put_finding(struct str *out, const struct finding *f)
+{
+	put_title(out, f);
 	put_line(out, "seen:", f->evidence, false);
 	put_line(out, "means:", f->meaning, false);
 	put_line(out, "mend:", f->remedy, true);
+}
+
+static bool is_like(const struct finding *a, const struct finding *b)
+{
+	return a->severity == b->severity && !strcmp(a->id, b->id) &&
+	       !strcmp(a->remedy ? a->remedy : "", b->remedy ? b->remedy : "");
+}
+
+/* One screen: of those that one command mends together the first is told whole, of the
+ * next ones the titles. With verbose all are. */
+static void put_some(struct str *out, const struct findings *all, size_t at,
+		     bool verbose)
+{
+	const struct finding *f = &all->items[at];
+	size_t before = 0, after = 0;
+
+	for (size_t i = 0; i < all->count && !verbose; i++)
+		if (i != at && is_like(&all->items[i], f))
+			++*(i < at ? &before : &after);
+	if (before == 0)
+		put_finding(out, f);
+	else if (before <= ALIKE)
+		put_title(out, f);
+	if (before == ALIKE && after > 0)
+		str_addf(out, "%*sand %zu more like %s (--verbose)\n", INDENT,
+			 "", after, after > 1 ? "these" : "this");
 }
 
 /* Steps that do more than read a file; with --verbose all. */
@@ -378,7 +410,7 @@ static void put_text(struct app *app, const struct diagnosis *d)
 	for (size_t i = 0; i < d->findings.count; i++)
 		if (d->findings.items[i].severity != SEV_NOTE ||
 		    !app->options->quiet)
-			put_finding(&out, &d->findings.items[i]);
+			put_some(&out, &d->findings, i, app->options->verbose);
 	put_step_table(app, d, &out);
 	if (d->fact_count)
 		str_addc(&out, '\n');

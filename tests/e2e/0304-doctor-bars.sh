@@ -141,6 +141,23 @@ screen() {
 }
 check "fits a screen; --verbose shows every step" screen
 
+many() { # files of which one command mends all
+	local work=$T/many count
+	cp -a --sparse=always "$TREES/new" "$work" && cd "$work"
+	find checkpoints -type f ! -path '*/.itts-pack/*' -exec truncate -s 40 {} +
+	HF_HUB_OFFLINE=1 doctor
+	count=$(jq '[.findings[] | select(.id == "files.truncated")] | length' "$T/out")
+	[ "$count" -gt 12 ]
+	HF_HUB_OFFLINE=1 itts doctor >"$T/text" || :
+	[ "$(wc -l <"$T/text")" -le 60 ]
+	same "$(grep -c 'is cut off' "$T/text")" 6
+	grep -Fx "         and $((count - 6)) more like these (--verbose)" "$T/text"
+	HF_HUB_OFFLINE=1 itts doctor --verbose >"$T/text" || :
+	same "$(grep -c 'is cut off' "$T/text")" "$count"
+	not grep "more like" "$T/text"
+}
+check "so do many files that are damaged; --verbose tells of each" many
+
 worst_first() {
 	local work=$T/worst
 	cp -al "$TREES/new" "$work" && cd "$work"
