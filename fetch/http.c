@@ -304,6 +304,7 @@ static void end(struct http *h, struct transfer *t, CURLcode rc)
 		return;
 	if (t->res.status == 407)
 		t->res.proxy_refused = true;
+	http_find_refuser(t, &h->settings);
 	if (t->err.code == ERR_NONE)
 		(void)ask_headers(t);
 	conclude(h, t, rc == CURLE_OK);

@@ -62,7 +62,10 @@ struct http_response {
 	bool redirected;
 	uint64_t
 		retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
-	bool proxy_refused;  /* 407 or a failed CONNECT */
+	bool proxy_refused;   /* 407, a failed CONNECT, or refuser */
+	char squid_error[64]; /* X-Squid-Error of the last hop */
+	char refuser
+		[256]; /* the proxy whose rules refused that, or "": no credentials */
 	bool untrusted;	     /* the server's certificate was refused */
 	uint64_t body_bytes; /* that came */
 };

@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static uint64_t time_of(const struct transfer *t, CURLINFO what)
 {
@@ -49,6 +51,20 @@ static bool used_proxy(const struct transfer *t, const char *proxy,
 		return true;
 	return !*no_proxy ||
 	       (peer == port_of(proxy) && peer != port_of(t->origin));
+}
+
+/* Of https, the server itself has answered, whatever stands before it. */
+void http_find_refuser(struct transfer *t, const struct http_settings *s)
+{
+	const char *proxy = http_proxy_for(s, t->url);
+	char *shown CLEANUP(free_ptr) = http_redact(proxy);
+
+	if (t->res.status != 403 || !t->res.squid_error[0] ||
+	    strncasecmp(t->url, "http:", 5) != 0 ||
+	    !used_proxy(t, proxy, s->no_proxy))
+		return;
+	t->res.proxy_refused = true;
+	snprintf(t->res.refuser, sizeof(t->res.refuser), "%s", shown);
 }
 
 void http_tell_hop(const struct transfer *t, const struct http_settings *s)

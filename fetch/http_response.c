@@ -263,6 +263,7 @@ static const struct text_field {
 	TEXT("ETag", etag, false),
 	TEXT("X-Linked-Etag", linked_etag, true),
 	TEXT("Docker-Content-Digest", content_digest, false),
+	TEXT("X-Squid-Error", squid_error, false),
 	TEXT("X-Error-Code", error_code, false),
 	TEXT("X-Error-Message", error_message, false),
 };
@@ -339,6 +340,7 @@ static void forget_hop(struct http_response *res)
 	res->content_digest[0] = '\0';
 	res->error_code[0] = '\0';
 	res->error_message[0] = '\0';
+	res->squid_error[0] = '\0';
 	res->retry_after_ms = UINT64_MAX;
 	free_ptr(&res->link_next);
 }

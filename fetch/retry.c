@@ -307,6 +307,18 @@ static void add_words(const struct http_response *res, struct error *err)
 			 res->error_message);
 }
 
+static int explain_refuser(const struct http_response *res, const char *what,
+			   const char *from, struct error *err)
+{
+	err_set(err, ERR_AUTH,
+		"%s: %s: the proxy %s refuses the request (status %ld)", from,
+		what, res->refuser, res->status);
+	err_hint(err, "ask who runs it to allow the address, or name the host "
+		      "in no_proxy or another proxy with --proxy");
+	err->http = res->status;
+	return -1;
+}
+
 static int explain_link(const struct http_response *res, const char *what,
 			const char *from, const char *hint, struct error *err)
 {
@@ -327,6 +339,8 @@ int retry_explain_as(enum retry_asker asker, const struct http_response *res,
 	const char *token = askers[asker].token;
 	const struct meaning *m = find_meaning(res);
 
+	if (res->refuser[0])
+		return explain_refuser(res, what, from, err);
 	if (!token && !res->proxy_refused &&
 	    (is_hidden(res) || is_forbidden(res) || is_missing(res)))
 		return explain_link(res, what, from, askers[asker].hint, err);

@@ -26,6 +26,8 @@ start_squid shut "$SHUT" "auth_param basic program $HELPER $T/users
 auth_param basic realm test
 acl known proxy_auth REQUIRED
 http_access allow known"
+DENY=$(free_port)
+start_squid deny "$DENY" "http_access deny all"
 
 fetch() { # STATUS ENDPOINT ARGS...
 	local status=$1 at=$2
@@ -104,6 +106,21 @@ refused() {
 	done
 	same "$(cat "$T/log/hub.requests" "$T/log/tls.requests" | wc -l)" 0
 }
+denied() { # by a rule of the proxy's: no token helps, and nobody has asked the hub
+	fetch 5 "$hub" --proxy "http://anna:$PASSWORD@127.0.0.1:$DENY"
+	one_error
+	says "the proxy http://127.0.0.1:$DENY refuses the request" "status 403" no_proxy --proxy
+	not grep -i token "$T/err"
+	not grep -F "$PASSWORD" "$T/err"
+	same "$(cat "$T/log/hub.requests")" ""
+	(export no_proxy=127.0.0.1 && fetch 0 "$hub" --proxy "http://127.0.0.1:$DENY" && none_through_squid)
+	# what the hub itself refuses is the hub's
+	start_fault forbids --upstream "$hub"
+	faults "$forbids" '[{"path": ".", "fault": "status", "status": 403}]'
+	fetch 5 "$forbids" --proxy "http://127.0.0.1:$OPEN"
+	one_error
+	says "access is refused"
+}
 dead() {
 	local port at
 	port=$(free_port)
@@ -136,6 +153,7 @@ check "with credentials" credentials
 check "proxy variables in both cases" variables
 check "no_proxy in both cases" exceptions
 check "wrong or no credentials: 5" refused
+check "a proxy whose rules refuse: it is named" denied
 check "dead proxy: 4, nothing goes around it" dead
 check "resume through the proxy" resumes
 finish
