@@ -119,9 +119,25 @@ given_up() { # what cannot be read is nothing; all volumes are named
 	expect 6 itts install usb1 --cache c
 	goes_on
 }
+noted() { # only what is on the disk; not what a part that was begun again once had
+	again
+	truncate -s 5 "c/$BLOB.volumes.itts-part"
+	fails fsync:1 "$T/c/$BLOB.volumes.itts-part" 3 install usb2 --cache c
+	says "$T/c/$BLOB.volumes.itts-part: "
+	test ! -e "c/$BLOB.volumes.txt.itts-part"
+	expect 6 itts install usb2 --cache c
+	says "needed: b.tar.001, b.tar.002;"
+	expect 0 itts install usb1 --cache c
+	cache_is_honest c
+	again
+	fails fsync:1 "$T/c/$BLOB.volumes.itts-part" 3 install usb2 --cache c
+	diff "first/$BLOB.volumes.txt.itts-part" "c/$BLOB.volumes.txt.itts-part"
+	goes_on
+}
 
 check "volumes and what lies beside them" on_sticks
 check "what stands in the store" in_the_store
 check "what earlier visits have left stays where it cannot be opened once" kept
 check "what was put together and cannot be read is begun again" given_up
+check "what is noted of volumes" noted
 finish
