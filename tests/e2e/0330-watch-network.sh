@@ -126,19 +126,26 @@ PIDS="$PIDS $inside"
 cd "$T" || exit
 await test -e "$T/inside"
 staged contained connection "$PROGRAM" watch $inside --patience $PATIENCE --report "$T/contained.json"
-# connected, and the other side is silent
-start silent python3 -c '
+# connected, and the other side is silent; in a network where nobody else's connections fail
+start silent unshare -n sh -c 'ip link set lo up && exec "$@"' sh python3 -c '
 import socket, sys, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen()
 open(sys.argv[1] + ".new", "w").write(str(s.getsockname()[1]))
 import os; os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(60)' "$T/port"
 await test -e "$T/port"
-scene silent nothing.comes -- env HF_ENDPOINT="http://127.0.0.1:$(cat "$T/port")" python3 -c '
+beside() { # NAME SAYS COMMAND...: a scene in that network
+	local name=$1 says=$2
+	shift 2
+	# shellcheck disable=SC2154
+	staged "$name" "$says" nsenter -n -t "$silent_PID" "$PROGRAM" run --patience $PATIENCE --timeout 100 \
+		--report "$T/$name.json" -- "$@"
+}
+beside silent nothing.comes env HF_ENDPOINT="http://127.0.0.1:$(cat "$T/port")" python3 -c '
 import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1]))).recv(1)' "$(cat "$T/port")"
 # the same, for a client that gives up, sleeps and asks again
-scene again nothing.comes -- python3 -c '
+beside again nothing.comes python3 -c '
 import socket, sys, time
 while True:
     try: socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2).recv(1)
