@@ -16,7 +16,7 @@
 /* So that 60 MiB are enough for an import: an entry of a tar takes some 350 bytes, its
  * name included, one of a zip 500. */
 #define MAX_ENTRIES	100000
-#define MAX_ZIP_ENTRIES 70000
+#define MAX_ZIP_ENTRIES 60000
 #define MAX_NAMES	((size_t)24 << 20) /* bytes of all paths and targets */
 #define REF_LIMIT	256
 #define KEPT_TREE_LIMIT ((size_t)16 << 20)
