@@ -27,7 +27,7 @@ must make_volumes
 fails() {
 	local call=${1%:*} when=${1#*:} path=$2 status=$3
 	shift 3
-	case $call:$path in openat:/* | newfstatat:/*) path=${path##*/} ;; esac # as it stands in the call
+	case $call:$path in openat:/* | newfstatat:/* | renameat:/*) path=${path##*/} ;; esac # as it stands in the call
 	expect "$status" strace -f -qq -o trace -P "$path" -e "trace=$call" -e "inject=$call:error=EIO:when=$when" \
 		"$PROGRAM" "$@"
 	grep -q INJECTED trace
@@ -110,6 +110,17 @@ kept() {
 	says "$T/c/$BLOB.itts-part: "
 	goes_on
 }
+shorter() { # a volume that ends while it is read: nothing is made up for what lacks
+	local volume=$T/usb2/b.tar.003
+	again
+	expect 9 strace -f -qq -o trace -P "$volume" -e trace=pread64 -e inject=pread64:retval=0:when=1 \
+		"$PROGRAM" install "$T/usb2" --cache c
+	grep INJECTED trace
+	one_error
+	says "$volume: became shorter while it was read"
+	diff "first/$BLOB.volumes.txt.itts-part" "c/$BLOB.volumes.txt.itts-part"
+	goes_on
+}
 given_up() { # what cannot be read is nothing; all volumes are named
 	again
 	fails pread64:1 "$T/c/$BLOB.itts-part" 6 install usb2 --cache c
@@ -129,6 +140,11 @@ noted() { # only what is on the disk; not what a part that was begun again once 
 	says "needed: b.tar.001, b.tar.002;"
 	expect 0 itts install usb1 --cache c
 	cache_is_honest c
+	# all of it noted, and then the end: nothing is needed any more
+	again
+	fails renameat:1 "$T/c/$BLOB.volumes.itts-part" 3 install usb2 --cache c
+	says "$T/c/$BLOB.volumes.itts-part: "
+	goes_on
 	again
 	fails fsync:1 "$T/c/$BLOB.volumes.itts-part" 3 install usb2 --cache c
 	diff "first/$BLOB.volumes.txt.itts-part" "c/$BLOB.volumes.txt.itts-part"
@@ -138,6 +154,7 @@ noted() { # only what is on the disk; not what a part that was begun again once 
 check "volumes and what lies beside them" on_sticks
 check "what stands in the store" in_the_store
 check "what earlier visits have left stays where it cannot be opened once" kept
+check "a volume that becomes shorter" shorter
 check "what was put together and cannot be read is begun again" given_up
 check "what is noted of volumes" noted
 finish

@@ -36,11 +36,11 @@ visit() { # CACHE DIR NUMBER...: with these volumes, of which some lack
 	same "$(find "$cache" -path '*/refs/*' -o -path '*/snapshots/*')" ""
 }
 again() { rm -rf c state.c && cp -a first c; } # after the first visit
-whole() { # CACHE DIR
+whole() { # CACHE DIR [LOCK]
 	export XDG_STATE_HOME=$T/state.$1
 	expect 0 itts install "$2" --cache "$1"
 	cache_is_honest "$1"
-	expect 0 itts verify --cache "$1" --lock lock.json
+	expect 0 itts verify --cache "$1" --lock "${3:-lock.json}"
 	same "$(find "$1" -name '*.itts-part')" ""
 }
 
@@ -123,10 +123,41 @@ no_file() { # what stands there is kept
 	says "still needed: b.tar.004"
 	whole c v
 }
+at_the_cut() { # a file that ends where a volume ends needs none of the next
+	local at sum
+	# the same number of digits: it begins at the same place
+	pack_of 900000
+	at=$(python3 - <<'PYTHON'
+import tarfile
+print(next(m.offset_data for m in tarfile.open("cut.tar") if m.size == 900000))
+PYTHON
+	)
+	pack_of $((4 * 262144 - at))
+	sum=$(jq -r '.repos[0].files[0].sha256' cut.json)
+	dd if=cut.tar bs=4096 skip=$((at / 4096)) count=$((256 - at / 4096)) status=none | sha256sum | grep -q "^$sum "
+	mkdir x
+	pack_store cut.store cut.json x/b.tar --volume-size 256K --serial 2
+	visit cut x 1 3
+	test ! -e "cut/$REPO/blobs/$sum"
+	visit cut x 2 4
+	says "still needed: b.tar.005, b.tar.006"
+	test -e "cut/$REPO/blobs/$sum"
+	same "$(find cut -name '*.itts-part')" ""
+	whole cut x cut.json
+}
+pack_of() { # SIZE: cut.tar, whose first file has it
+	rm -rf cut.*
+	make_store cut.store cut.json <<SPEC
+{"format": "itts-lock", "version": 1, "name": "voice", "repos": [{"files": [
+	{"path": "a.safetensors", "size": $1}, {"path": "b.safetensors", "size": 400000}]}]}
+SPEC
+	pack_store cut.store cut.json cut.tar --serial 2
+}
 
 must make_volumes
 check "numbers of volumes that the file is not in" outside
 check "the note of another set" other_set
 check "a part that is not a file of its own" not_its_own
 check "a directory in its place" no_file
+check "a file that ends where a volume ends" at_the_cut
 finish
