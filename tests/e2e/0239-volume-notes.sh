@@ -145,6 +145,18 @@ PYTHON
 	same "$(find cut -name '*.itts-part')" ""
 	whole cut x cut.json
 }
+room() { # what a part has on the disk already is not needed once more
+	local fresh
+	again
+	export XDG_STATE_HOME=$T/state.room
+	expect 0 itts install v --cache none --dry-run --json
+	fresh=$(jq .need_bytes "$T/out")
+	expect 0 itts install v --cache c --dry-run --json
+	echo "$fresh bytes in an empty cache, $(jq .need_bytes "$T/out") here"
+	test $((fresh - $(jq .need_bytes "$T/out"))) -ge 262144 # or all of it, where room can be had before
+	test "$(jq .need_bytes "$T/out")" -ge 600000
+	test ! -e none
+}
 pack_of() { # SIZE: cut.tar, whose first file has it
 	rm -rf cut.*
 	make_store cut.store cut.json <<SPEC
@@ -160,4 +172,5 @@ check "the note of another set" other_set
 check "a part that is not a file of its own" not_its_own
 check "a directory in its place" no_file
 check "a file that ends where a volume ends" at_the_cut
+check "the room that a part has" room
 finish
