@@ -5,6 +5,7 @@
  */
 #include "bundle/install_run.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "bundle/clone.h"
@@ -17,6 +18,7 @@
 
 #define LOCK_WAIT_MS 60000
 #define PIECE	     ((size_t)64 << 10)
+#define LATE_MS	     250 /* that a copy waits for its name at least */
 
 /* One payload on its way. */
 struct arrival {
@@ -187,7 +189,7 @@ static bool clone_payload(struct arrival *a, uint64_t src_offset)
 
 /* --- a copy that is right, and late with its name -------------------------------
  * To wait until it is on the disk would stop everything else: the next one is copied
- * meanwhile. */
+ * meanwhile, and has begun when the first gets its name. */
 
 static int settle_late(struct install_run *run, struct error *err)
 {
@@ -212,6 +214,15 @@ static int settle_all(struct install_run *run, struct error *err)
 	return clones;
 }
 
+/* While the next one is copied: after a moment it is on the disk. */
+static void settle_meanwhile(struct install_run *run)
+{
+	if (run->late && !run->late_err.code &&
+	    clock_ms() - run->late_ms >= LATE_MS &&
+	    settle_late(run, &run->late_err))
+		return; /* told when that one is there, too */
+}
+
 /* Takes what a has. */
 static int name_later(struct arrival *a, struct error *err)
 {
@@ -221,6 +232,7 @@ static int name_later(struct arrival *a, struct error *err)
 		return -1;
 	run->late = xcalloc(1, sizeof(*run->late));
 	*run->late = *a;
+	run->late_ms = clock_ms();
 	*a = (struct arrival){ .part = HFCACHE_PART_INIT, .volume = -1 };
 	return 0;
 }
@@ -229,7 +241,10 @@ static int name_later(struct arrival *a, struct error *err)
 
 static void see_progress(void *ctx, uint64_t done)
 {
-	emit(ctx, EVENT_PROGRESS, done);
+	const struct arrival *a = ctx;
+
+	emit(a, EVENT_PROGRESS, done);
+	settle_meanwhile(a->run);
 }
 
 static int read_source(void *ctx, void *buf, size_t n, struct error *err)
@@ -261,6 +276,10 @@ static int copy_payload(struct arrival *a, uint64_t src_offset,
 		job.read = read_source;
 	if (hfcache_part_reserve(&a->part, err) || copy_run(&job, err))
 		return -1;
+	if (a->run->late_err.code) {
+		*err = a->run->late_err;
+		return -1;
+	}
 	if (!job.read && bundle_source_skip(s, job.size, err))
 		return -1;
 	*sha256 = job.sha256;

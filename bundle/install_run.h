@@ -37,6 +37,8 @@ struct install_run {
 	size_t waiting_count;
 	struct arrival
 		*late; /* a copied one that is right and waits for its name */
+	uint64_t late_ms;      /* since when */
+	struct error late_err; /* it could not have it */
 	/* Of a stream under a policy that looks at bytes: one a blob, those that
 	 * have come and get no name before all have. NULL: each gets its own. */
 	unsigned char *held;

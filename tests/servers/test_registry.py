@@ -20,6 +20,8 @@ def digest(data):
 
 
 class Registry(unittest.TestCase):
+    asked = 0  # requests, each a line in the log
+
     @classmethod
     def setUpClass(cls):
         cls.dir = tempfile.mkdtemp()
@@ -49,17 +51,29 @@ class Registry(unittest.TestCase):
     def rules(self, *rules, **more):
         request(self.url + "/setup", "POST", json.dumps(dict(more, rules=rules)))
 
+    def lines(self):
+        with open(self.log, encoding="utf-8") as f:
+            return f.readlines()
+
+    def ask(self, path, **headers):
+        """Its line in the log may come a moment after the answer: lines are in order."""
+        type(self).asked += 1
+        res = request(self.url + "/v2/" + path, **headers)
+        for _ in range(1000):
+            if len(self.lines()) >= self.asked:
+                break
+            time.sleep(0.01)
+        self.assertEqual(len(self.lines()), self.asked)
+        return res
+
     def get(self, path, **headers):
-        return request(self.url + "/v2/a/b/" + path, **headers)
+        return self.ask("a/b/" + path, **headers)
 
     def blob(self, **headers):
         return self.get("blobs/sha256:" + digest(DATA), **headers)
 
     def last(self):
-        """The log's last line, which may come a moment after the answer."""
-        time.sleep(0.1)
-        with open(self.log, encoding="utf-8") as f:
-            return json.loads(f.readlines()[-1])
+        return json.loads(self.lines()[-1])
 
     def test_manifest(self):
         for reference in ("v1", "sha256:" + digest(self.manifest)):
@@ -69,14 +83,14 @@ class Registry(unittest.TestCase):
                              "sha256:" + digest(self.manifest))
             self.assertEqual(res.getheader("Content-Type"),
                              "application/vnd.oci.image.manifest.v1+json")
-        self.assertEqual(request(self.url + "/v2/").status, 200)
+        self.assertEqual(self.ask("").status, 200)
 
     def test_absent(self):
         for path in ("manifests/v2", "manifests/sha256:" + "0" * 64, "blobs/sha256:" + "0" * 64):
             res = self.get(path)
             self.assertEqual(res.status, 404)
             self.assertIn("UNKNOWN", json.loads(res.body)["errors"][0]["code"])
-        self.assertEqual(request(self.url + "/v2/a/c/manifests/v1").status, 404)
+        self.assertEqual(self.ask("a/c/manifests/v1").status, 404)
 
     def test_ranges(self):
         self.assertEqual(self.blob().body, DATA)
