@@ -122,11 +122,14 @@ elsewhere() {
 	cd work
 	HF_HUB_OFFLINE=1 doctor --model-dir ../$C
 	finds warning start.cwd "./checkpoints/hf_cache" "cd $T/case"
-	cd ..
+}
+at_home() {
+	copy old
 	HF_HUB_OFFLINE=1 doctor
 	lacks start.cwd
 }
 check "started in another directory" elsewhere
+check "started in its own: quiet" at_home
 renamed() { # a model directory that has another name
 	copy old
 	mv $C 'Index TTS-2'

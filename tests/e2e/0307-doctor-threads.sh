@@ -11,12 +11,14 @@ is_there() { # FILE NAME
 	esac
 }
 named() {
-	local line file name count=0 rows=0 tests=0
+	local line last='' file name count=0 rows=0 tests=0
 	while IFS= read -r line; do
 		case $line in
 		'#'*) ;;
 		$'\t'*)
 			line=${line#$'\t'}
+			[ "$line" != "$last" ] || { echo "its own twin: $line"; count=$((count + 1)); }
+			last=$line
 			file=${line%%: *} name=${line#*: } tests=$((tests + 1))
 			is_there "$file" "$name" || { echo "no test: $line"; count=$((count + 1)); }
 			;;
