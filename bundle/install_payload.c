@@ -217,10 +217,9 @@ static int settle_all(struct install_run *run, struct error *err)
 /* While the next one is copied: after a moment it is on the disk. */
 static void settle_meanwhile(struct install_run *run)
 {
-	if (run->late && !run->late_err.code &&
-	    clock_ms() - run->late_ms >= LATE_MS &&
-	    settle_late(run, &run->late_err))
-		return; /* told when that one is there, too */
+	/* what goes wrong is told when that one is there, too */
+	if (run->late && clock_ms() - run->late_ms >= LATE_MS)
+		settle_late(run, &run->late_err);
 }
 
 /* Takes what a has. */

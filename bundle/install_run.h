@@ -35,10 +35,11 @@ struct install_run {
 	 * Of install_payload.c. */
 	struct arrival *waiting;
 	size_t waiting_count;
-	struct arrival
-		*late; /* a copied one that is right and waits for its name */
-	uint64_t late_ms;      /* since when */
-	struct error late_err; /* it could not have it */
+	/* A copied one that is right and waits for its name, since when, and why it
+	 * could not have it. */
+	struct arrival *late;
+	uint64_t late_ms;
+	struct error late_err;
 	/* Of a stream under a policy that looks at bytes: one a blob, those that
 	 * have come and get no name before all have. NULL: each gets its own. */
 	unsigned char *held;

@@ -107,8 +107,7 @@ static void put(struct mending *m, const struct localdir *d)
 	put_doubts(app, d, NULL);
 	app_note(app,
 		 "%llu %s: %llu %s, %llu %s in the cache already, %llu %s not "
-		 "in "
-		 "the directory%s",
+		 "in the directory%s",
 		 (unsigned long long)m->files,
 		 human_plural(m->files, "file", "files"),
 		 (unsigned long long)taken,

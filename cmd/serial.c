@@ -1,5 +1,6 @@
 #include "cmd/serial.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "bundle/record.h"
 #include "bundle/serials.h"
@@ -7,7 +8,7 @@
 #include "cmd/trust.h"
 
 #include <dirent.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,24 +83,22 @@ int serial_check_again(struct app *app, const struct bundle_manifest *m,
 	return compare(&s, &c, path, &dir, err);
 }
 
-static int not_dots(const struct dirent *d)
-{
-	return d->d_name[0] != '.';
-}
-
 /* The directory is there with the first blob. */
 static bool has_snapshot(const char *root, const struct lock_repo *r)
 {
 	char *folder CLEANUP(free_ptr) = repo_folder(r->type, r->id);
 	char *dir CLEANUP(free_ptr) = xasprintf("%s/%s/snapshots", root,
 						folder);
-	struct dirent **names = NULL;
-	int n = scandir(dir, &names, not_dots, NULL);
+	DIR *d = file_dir_open(AT_FDCWD, dir);
+	const struct dirent *one;
+	bool found = false;
+	int failed;
 
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	return n > 0;
+	while (d && !found && (one = file_dir_next(d, &failed)))
+		found = *one->d_name != '.';
+	if (d)
+		closedir(d);
+	return found;
 }
 
 /* A bundle as a whole, or (import keeps no record) something of the repositories that

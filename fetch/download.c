@@ -82,8 +82,7 @@ static int must_be_there(const struct plan *p, const struct hfcache *store,
 	name = plan_blob_name(first);
 	err_set(err, ERR_NOT_FOUND,
 		"offline, and %llu of %zu %s (%s) %s not in %s: first %s, "
-		"which "
-		"is %s",
+		"which is %s",
 		(unsigned long long)files, p->blob_count,
 		human_plural(p->blob_count, "file", "files"),
 		human_size(bytes, size), human_plural(files, "is", "are"),

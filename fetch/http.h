@@ -64,8 +64,8 @@ struct http_response {
 		retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
 	bool proxy_refused;   /* 407, a failed CONNECT, or refuser */
 	char squid_error[64]; /* X-Squid-Error of the last hop */
-	char refuser
-		[256]; /* the proxy whose rules refused that, or "": no credentials */
+	/* The proxy whose rules refused that, or "": no credentials. */
+	char refuser[256];
 	bool untrusted;	     /* the server's certificate was refused */
 	uint64_t body_bytes; /* that came */
 };
@@ -89,8 +89,8 @@ struct http_request {
 	const char *cookie; /* cookie that carries the token as well, or NULL */
 	const struct strlist *lines; /* further header lines, for url's own host
 				      * and port only; or NULL */
-	const char *
-		accept; /* kind of answer, told every host; or NULL; a literal */
+	/* Kind of answer, told every host; or NULL; a literal. */
+	const char *accept;
 	const char *post; /* text to send: POST; else GET */
 	size_t post_len;
 	bool head;
