@@ -61,8 +61,10 @@ struct ask {
 
 static void judge(struct probe_result *out, const struct http_response *res)
 {
-	out->state = probe_judge(res->status, res->commit[0] != '\0',
-				 res->content_type);
+	out->state = res->proxy_refused
+			     ? PROBE_PROXY
+			     : probe_judge(res->status, res->commit[0] != '\0',
+					   res->content_type);
 	snprintf(out->detail, sizeof(out->detail),
 		 "status %ld%s%.60s, %s commit in the headers; %.120s",
 		 res->status, res->content_type[0] ? ", " : "",

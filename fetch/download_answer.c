@@ -317,6 +317,8 @@ static void explain_foreign(const struct lane *l,
 			"%s: %s: the file there has %llu bytes, expected %llu",
 			from, name, (unsigned long long)res->length,
 			(unsigned long long)l->job->blob->file->size);
+	if (kind)
+		retry_add_proxy(res, err);
 }
 
 static void explain_short(const struct lane *l, struct error *err)

@@ -302,9 +302,7 @@ static void end(struct http *h, struct transfer *t, CURLcode rc)
 		http_explain(t, &h->settings, rc, &t->res, &t->err);
 	if (t->err.code == ERR_NONE && next_hop(h, t))
 		return;
-	if (t->res.status == 407)
-		t->res.proxy_refused = true;
-	http_find_refuser(t, &h->settings);
+	http_find_proxy(t, &h->settings);
 	if (t->err.code == ERR_NONE)
 		(void)ask_headers(t);
 	conclude(h, t, rc == CURLE_OK);

@@ -18,6 +18,10 @@
 #define HTTP_HEADERS_TOTAL (256u << 10) /* bytes of all headers of a request */
 #define HTTP_MAX_REDIRECTS 5
 
+/* What can be done about a proxy that does not let through. */
+#define HTTP_PAST_PROXY \
+	"name the host in no_proxy or another proxy with --proxy"
+
 struct http;
 
 /* Filled by cmd/ from options and environment; all strings borrowed until
@@ -62,10 +66,13 @@ struct http_response {
 	bool redirected;
 	uint64_t
 		retry_after_ms; /* Retry-After or RateLimit t= of r=0; UINT64_MAX: none */
-	bool proxy_refused;   /* 407, a failed CONNECT, or refuser */
-	char squid_error[64]; /* X-Squid-Error of the last hop */
-	/* The proxy whose rules refused that, or "": no credentials. */
-	char refuser[256];
+	/* 407, a failed CONNECT, or a refusal that says that the proxy made it */
+	bool proxy_refused;
+	bool made_on_the_way; /* the last hop's header: no server has made this */
+	bool forwarded;	      /* it has a Via */
+	/* The HTTP proxy that the last hop's answer came through in the clear, so
+	 * that it may have made it; no credentials. Or "". */
+	char proxy[256];
 	bool untrusted;	     /* the server's certificate was refused */
 	uint64_t body_bytes; /* that came */
 };

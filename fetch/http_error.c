@@ -114,15 +114,22 @@ static int explain_connect(const struct transfer *t,
 {
 	char *name CLEANUP(free_ptr) = proxy_name(http_proxy_for(s, t->url));
 
-	if (status == 407) {
+	if (http_is_login(status)) {
 		err_set(err, ERR_AUTH,
 			"the proxy %s wants a user name and password for %s",
 			name, t->origin);
 		err_hint(err, "give it as http://USER:PASSWORD@HOST:PORT");
-	} else {
+	} else if (status >= 500) {
 		err_set(err, ERR_NET,
+			"the proxy %s cannot connect to %s (status %ld)", name,
+			t->origin, status);
+		err_hint(err, "check the address; " HTTP_PAST_PROXY);
+	} else {
+		err_set(err, ERR_AUTH,
 			"the proxy %s refuses to connect to %s (status %ld)",
 			name, t->origin, status);
+		err_hint(err, "ask who runs it to allow the address, "
+			      "or " HTTP_PAST_PROXY);
 	}
 	err->http = status;
 	return -1;

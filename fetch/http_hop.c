@@ -53,18 +53,26 @@ static bool used_proxy(const struct transfer *t, const char *proxy,
 	       (peer == port_of(proxy) && peer != port_of(t->origin));
 }
 
-/* Of https, the server itself has answered, whatever stands before it. */
-void http_find_refuser(struct transfer *t, const struct http_settings *s)
+/* Does it see what it passes on? A proxy of HTTP does, unless that is encrypted: then
+ * the server itself has answered. */
+static bool in_the_clear(const char *url, const char *proxy)
+{
+	return strncasecmp(url, "http:", 5) == 0 &&
+	       strncasecmp(proxy, "socks", 5) != 0;
+}
+
+void http_find_proxy(struct transfer *t, const struct http_settings *s)
 {
 	const char *proxy = http_proxy_for(s, t->url);
 	char *shown CLEANUP(free_ptr) = http_redact(proxy);
+	struct http_response *res = &t->res;
 
-	if (t->res.status != 403 || !t->res.squid_error[0] ||
-	    strncasecmp(t->url, "http:", 5) != 0 ||
+	if (res->status == 0 || !in_the_clear(t->url, proxy) ||
 	    !used_proxy(t, proxy, s->no_proxy))
 		return;
-	t->res.proxy_refused = true;
-	snprintf(t->res.refuser, sizeof(t->res.refuser), "%s", shown);
+	snprintf(res->proxy, sizeof(res->proxy), "%s", shown);
+	res->proxy_refused = res->status == 407 ||
+			     (res->status >= 400 && res->made_on_the_way);
 }
 
 void http_tell_hop(const struct transfer *t, const struct http_settings *s)

@@ -88,8 +88,9 @@ const char *http_proxy_for(const struct http_settings *s, const char *url);
 /* http_hop.c: tells the request's owner about the hop that has ended. */
 void http_tell_hop(const struct transfer *t, const struct http_settings *s);
 
-/* Has the proxy refused, and not the server? Sets proxy_refused and refuser. */
-void http_find_refuser(struct transfer *t, const struct http_settings *s);
+/* Which proxy has seen the answer, and has it refused itself? Sets proxy and
+ * proxy_refused. */
+void http_find_proxy(struct transfer *t, const struct http_settings *s);
 
 /* http_error.c: what the transfer ended with, in words. Returns -1. */
 int http_explain(const struct transfer *t, const struct http_settings *s,

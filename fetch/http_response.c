@@ -104,6 +104,29 @@ static void set_commit(struct http_response *res, const char *value)
 		copy_value(res->commit, sizeof(res->commit), value);
 }
 
+static void set_made_on_the_way(struct http_response *res, const char *value)
+{
+	res->made_on_the_way |= *value;
+}
+
+/* What no server of files is called: these are proxies of clients. */
+static void set_server(struct http_response *res, const char *value)
+{
+	static const char *const proxies[] = {
+		"squid",    "tinyproxy", "privoxy", "mitmproxy", "3proxy",
+		"bluecoat", "proxysg",	 "zscaler", "mcafee web"
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+		res->made_on_the_way |= strncasecmp(value, proxies[i],
+						    strlen(proxies[i])) == 0;
+}
+
+static void set_via(struct http_response *res, const char *value)
+{
+	res->forwarded |= *value;
+}
+
 static void set_linked_size(struct http_response *res, const char *value)
 {
 	if (res->linked_size == UINT64_MAX)
@@ -263,7 +286,6 @@ static const struct text_field {
 	TEXT("ETag", etag, false),
 	TEXT("X-Linked-Etag", linked_etag, true),
 	TEXT("Docker-Content-Digest", content_digest, false),
-	TEXT("X-Squid-Error", squid_error, false),
 	TEXT("X-Error-Code", error_code, false),
 	TEXT("X-Error-Message", error_message, false),
 };
@@ -279,6 +301,9 @@ static const struct field {
 	{ "X-Linked-Size", set_linked_size },
 	{ "RateLimit", set_rate_limit },
 	{ "Link", set_link },
+	{ "X-Squid-Error", set_made_on_the_way },
+	{ "Server", set_server },
+	{ "Via", set_via },
 };
 
 /* One list, in one field or in several (RFC 9110, 5.3). What does not fit is left out
@@ -340,7 +365,7 @@ static void forget_hop(struct http_response *res)
 	res->content_digest[0] = '\0';
 	res->error_code[0] = '\0';
 	res->error_message[0] = '\0';
-	res->squid_error[0] = '\0';
+	res->made_on_the_way = res->forwarded = false;
 	res->retry_after_ms = UINT64_MAX;
 	free_ptr(&res->link_next);
 }
@@ -407,6 +432,11 @@ int http_response_line(struct http_response *res, struct header_parser *p,
 	if (!p->ended)
 		read_field(res, p, copy);
 	return 0;
+}
+
+bool http_is_login(long status)
+{
+	return status == 407 || status == 401;
 }
 
 bool http_is_page(const struct http_response *res)

@@ -35,6 +35,8 @@ void http_response_refusal(struct http_response *res, const char *text,
  * much of one as had room). secret: may be NULL; a space before it does not count. */
 void http_response_hush(struct http_response *res, const char *secret);
 
+/* Of a proxy: tinyproxy says 401 where user name or password are wrong. */
+bool http_is_login(long status);
 /* Does it say that it is a web page? */
 bool http_is_page(const struct http_response *res);
 /* A web page in place of a file of this name, which is no page itself. */

@@ -97,6 +97,8 @@ static void judge_file(struct probe *p, const struct http_response *res)
 			"%s: %s: the file there has %llu bytes, expected %llu",
 			p->e->name, p->what, (unsigned long long)res->length,
 			(unsigned long long)p->size);
+	if (foreign)
+		retry_add_proxy(res, &p->err);
 	if (p->err.code != ERR_NONE || !last)
 		return;
 	last->ranges = is_range(res, want, p->size) ? RANGES_YES : RANGES_NO;

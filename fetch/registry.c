@@ -143,6 +143,7 @@ static int explain(const struct registry *r, const struct http_response *res,
 		}
 		err_set(err, m->code, "%s: %s (status %ld)", what, m->text, s);
 		err->http = s;
+		retry_add_proxy(res, err);
 		return err_hint(err, "%s%s%s", m->hint, r->ref->host, m->rest);
 	}
 	return retry_explain_as(RETRY_REGISTRY, res, what, r->ref->host, err);

@@ -70,15 +70,22 @@ static const enum retry_verdict failures[ERR_CODES] = {
 	[ERR_CANCELLED] = RETRY_NEVER,
 };
 
+/* One that has trouble of its own reaching the host may get over it; one that says
+ * no to this host may say yes to another, but not without a password. */
+static enum retry_verdict judge_proxy(long status)
+{
+	if (http_is_login(status))
+		return RETRY_NEVER;
+	return may_pass(status) ? RETRY_AGAIN : RETRY_ELSEWHERE;
+}
+
 static enum retry_verdict judge_failure(const struct http_response *res,
 					const struct error *err)
 {
 	if (res->untrusted && err->code == ERR_NET)
 		return RETRY_ELSEWHERE;
-	/* a proxy that has trouble of its own reaching the host may get over
-	 * it; one that says no will say it again */
-	if (res->proxy_refused && err->code == ERR_NET)
-		return may_pass(err->http) ? RETRY_AGAIN : RETRY_ELSEWHERE;
+	if (res->proxy_refused && (err->code == ERR_NET || err->http > 0))
+		return judge_proxy(err->http);
 	return failures[err->code];
 }
 
@@ -90,7 +97,7 @@ static enum retry_verdict judge_status(const struct http_response *res,
 	if (s == 200 || s == 206)
 		return RETRY_OK;
 	if (res->proxy_refused)
-		return RETRY_NEVER;
+		return judge_proxy(s);
 	if ((s == 401 || s == 403) && res->redirected && !res->error_code[0])
 		return attempt < 3 ? RETRY_REFRESH : RETRY_ELSEWHERE;
 	return may_pass(s) ? RETRY_AGAIN : RETRY_ELSEWHERE;
@@ -174,6 +181,16 @@ static bool is_said_missing(const struct http_response *res)
 	return is_missing(res) && res->error_message[0];
 }
 
+static bool is_proxy_login(const struct http_response *res)
+{
+	return res->proxy_refused && http_is_login(res->status);
+}
+
+static bool is_proxy_fault(const struct http_response *res)
+{
+	return res->proxy_refused && may_pass(res->status);
+}
+
 static bool is_proxy(const struct http_response *res)
 {
 	return res->proxy_refused;
@@ -204,6 +221,8 @@ static bool is_server_fault(const struct http_response *res)
 	return res->status >= 500;
 }
 
+#define THE_PROXY "the proxy"
+
 /* The first that fits speaks. */
 static const struct meaning {
 	bool (*fits)(const struct http_response *res);
@@ -212,9 +231,13 @@ static const struct meaning {
 	bool token;	/* the variable of the token belongs behind the hint */
 	bool elsewhere; /* somebody else may be asked */
 } meanings[] = {
-	{ is_proxy, ERR_AUTH, "the proxy refuses the request",
-	  "give its user name and password as http://USER:PASSWORD@HOST:PORT",
-	  false, false },
+	{ is_proxy_login, ERR_AUTH, THE_PROXY " wants a user name and password",
+	  "give it as http://USER:PASSWORD@HOST:PORT", false, false },
+	{ is_proxy_fault, ERR_HTTP, THE_PROXY " cannot get it from there",
+	  "check the address; " HTTP_PAST_PROXY, false, false },
+	{ is_proxy, ERR_AUTH, THE_PROXY " refuses the request",
+	  "ask who runs it to allow the address, or " HTTP_PAST_PROXY, false,
+	  false },
 	{ is_gated, ERR_AUTH, "access is restricted",
 	  "accept the conditions on the model's page with your account, then "
 	  "give its token",
@@ -307,16 +330,33 @@ static void add_words(const struct http_response *res, struct error *err)
 			 res->error_message);
 }
 
-static int explain_refuser(const struct http_response *res, const char *what,
-			   const char *from, struct error *err)
+/* Does it look like what the hub itself would say? */
+static bool is_hubs_own(const struct http_response *res)
 {
-	err_set(err, ERR_AUTH,
-		"%s: %s: the proxy %s refuses the request (status %ld)", from,
-		what, res->refuser, res->status);
-	err_hint(err, "ask who runs it to allow the address, or name the host "
-		      "in no_proxy or another proxy with --proxy");
-	err->http = res->status;
-	return -1;
+	return res->error_code[0] || res->forwarded ||
+	       strcasestr(res->content_type, "json");
+}
+
+int retry_add_proxy(const struct http_response *res, struct error *err)
+{
+	if (!res->proxy[0] || res->proxy_refused || is_hubs_own(res))
+		return -1;
+	return err_hint(err,
+			"it came through the proxy %s, which may have answered "
+			"itself: ask who runs it, or " HTTP_PAST_PROXY,
+			res->proxy);
+}
+
+/* "the proxy" with its name. */
+static int put_meaning(const struct meaning *m, const struct http_response *res,
+		       const char *what, const char *from, struct error *err)
+{
+	bool named = res->proxy[0] && str_starts(m->text, THE_PROXY);
+	const char *text = named ? m->text + strlen(THE_PROXY) : m->text;
+
+	return err_set(err, m->code, "%s: %s: %s%s%s (status %ld)", from, what,
+		       named ? THE_PROXY " " : "", named ? res->proxy : "",
+		       text, res->status);
 }
 
 static int explain_link(const struct http_response *res, const char *what,
@@ -328,6 +368,7 @@ static int explain_link(const struct http_response *res, const char *what,
 		"%s: %s: %s (status %ld)", from, what,
 		missing ? "not found" : "access is refused", res->status);
 	add_words(res, err);
+	retry_add_proxy(res, err);
 	err_hint(err, "%s", hint);
 	err->http = res->status;
 	return -1;
@@ -339,16 +380,14 @@ int retry_explain_as(enum retry_asker asker, const struct http_response *res,
 	const char *token = askers[asker].token;
 	const struct meaning *m = find_meaning(res);
 
-	if (res->refuser[0])
-		return explain_refuser(res, what, from, err);
 	if (!token && !res->proxy_refused &&
 	    (is_hidden(res) || is_forbidden(res) || is_missing(res)))
 		return explain_link(res, what, from, askers[asker].hint, err);
-	err_set(err, m->code, "%s: %s: %s (status %ld)", from, what, m->text,
-		res->status);
+	put_meaning(m, res, what, from, err);
 	/* what a code of the Hub means, it only says again */
 	if (m->code != ERR_NOT_FOUND || !res->error_code[0])
 		add_words(res, err);
+	retry_add_proxy(res, err);
 	if (m->hint && m->token)
 		err_hint(err, "%s (%s)", m->hint, token ? token : "HF_TOKEN");
 	else if (m->hint)

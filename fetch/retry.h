@@ -48,6 +48,9 @@ enum retry_asker {
 /* As it is to be said of one that is not the Hub. */
 int retry_explain_as(enum retry_asker asker, const struct http_response *res,
 		     const char *what, const char *from, struct error *err);
+/* Where a proxy that may have made the answer itself has passed it on: says so, and
+ * which one. Returns -1. */
+int retry_add_proxy(const struct http_response *res, struct error *err);
 /* The same in two or three words, for a message that it is tried again. */
 const char *retry_meaning(const struct http_response *res);
 /* What the first bytes of a body are, if they are not what a file of a model

@@ -11,7 +11,7 @@ build_packages="gcc make libc6-dev pkg-config libcurl4-openssl-dev libarchive-de
 	libssl-dev libcjson-dev libgit2-dev"
 demo_packages="python3 util-linux iproute2"
 test_packages="libcmocka-dev clang clang-format universal-ctags mandoc jq curl
-	openssl nginx-light squid microsocks skopeo docker-registry busybox
+	openssl nginx-light squid tinyproxy microsocks skopeo docker-registry busybox
 	aria2 rclone libnginx-mod-stream
 	libarchive-tools xfsprogs btrfs-progs dar casync zstd zip unzip xz-utils strace time
 	nodejs npm git fcgiwrap bash-completion zsh fish openssh-client chromium poppler-utils"

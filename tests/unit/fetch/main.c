@@ -63,6 +63,7 @@ int main(void)
 	failed += run_url_tests();
 	failed += run_http_tests();
 	failed += run_http_post_tests();
+	failed += run_proxy_tests();
 	failed += run_endpoint_tests();
 	failed += run_archive_tests();
 	failed += run_corpus_tests();

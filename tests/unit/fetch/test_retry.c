@@ -67,6 +67,12 @@ static void failures(void **state)
 		{ ERR_NET, false, true, 403, RETRY_ELSEWHERE },
 		{ ERR_NET, false, true, 503, RETRY_AGAIN },
 		{ ERR_AUTH, false, true, 407, RETRY_NEVER },
+		{ ERR_AUTH, false, true, 401, RETRY_NEVER },
+		/* another host may be allowed */
+		{ ERR_AUTH, false, true, 403, RETRY_ELSEWHERE },
+		/* of a SOCKS proxy */
+		{ ERR_AUTH, false, true, 0, RETRY_NEVER },
+		{ ERR_NET, false, true, 0, RETRY_ELSEWHERE },
 		{ ERR_HTTP, false, false, 0, RETRY_ELSEWHERE },
 		{ ERR_FORMAT, false, false, 0, RETRY_ELSEWHERE },
 		{ ERR_INTEGRITY, false, false, 0, RETRY_ELSEWHERE },
@@ -108,6 +114,85 @@ static void signed_links(void **state)
 	r.proxy_refused = true;
 	assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
 			 RETRY_NEVER);
+}
+
+/* Of answers that a proxy has made itself. */
+static void proxy_answers(void **state)
+{
+	static const struct {
+		long status;
+		enum retry_verdict verdict;
+		enum err_code class;
+		const char *says;
+	} table[] = {
+		{ 407, RETRY_NEVER, ERR_AUTH, "wants a user name" },
+		{ 401, RETRY_NEVER, ERR_AUTH, "wants a user name" },
+		{ 403, RETRY_ELSEWHERE, ERR_AUTH, "refuses the request" },
+		{ 404, RETRY_ELSEWHERE, ERR_AUTH, "refuses the request" },
+		{ 503, RETRY_AGAIN, ERR_HTTP, "cannot get it from there" },
+	};
+	struct error none = { .code = ERR_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct http_response r = answer_of(table[i].status);
+		struct error err = { .code = ERR_NONE };
+
+		/* it may be that of a redirect's host */
+		r.redirected = true;
+		r.proxy_refused = true;
+		set(r.proxy, sizeof(r.proxy), "http://corp:3128");
+		assert_int_equal(retry_decide(&r, &none, 1, MAX, 0).verdict,
+				 table[i].verdict);
+		retry_explain_as(RETRY_LINK, &r, "org/name file", "https://hub",
+				 &err);
+		assert_contains(err.msg, "the proxy http://corp:3128 ");
+		assert_null(strstr(err.msg, "may have answered"));
+		assert_null(strstr(err.msg, "token"));
+		assert_fails(-1, &err, table[i].class, table[i].says);
+	}
+}
+
+/* Whose answer it is, only a part of them says. */
+static void perhaps_of_the_proxy(void **state)
+{
+	static const struct {
+		long status;
+		const char *code, *type, *proxy;
+		bool forwarded, told;
+	} table[] = {
+		{ 403, "", "text/html", "http://corp:3128", false, true },
+		{ 404, "", "text/html", "http://corp:3128", false, true },
+		{ 502, "", "", "http://corp:3128", false, true },
+		{ 200, "", "text/html", "http://corp:3128", false, true },
+		{ 403, "", "text/html", "", false, false },
+		{ 403, "", "text/html", "http://corp:3128", true, false },
+		{ 403, "GatedRepo", "text/plain", "http://corp:3128", false,
+		  false },
+		{ 403, "", "application/json; charset=utf-8",
+		  "http://corp:3128", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		for (unsigned asker = 0; asker < RETRY_ASKERS; asker++) {
+			struct http_response r = answer_of(table[i].status);
+			struct error err = { .code = ERR_NONE };
+			const char *told;
+
+			set(r.error_code, sizeof(r.error_code), table[i].code);
+			set(r.content_type, sizeof(r.content_type),
+			    table[i].type);
+			set(r.proxy, sizeof(r.proxy), table[i].proxy);
+			r.forwarded = table[i].forwarded;
+			retry_explain_as(asker, &r, "org/name file",
+					 "https://hub", &err);
+			told = strstr(err.msg,
+				      "came through the proxy "
+				      "http://corp:3128, which may have "
+				      "answered itself");
+			assert_int_equal(told != NULL, table[i].told);
+		}
 }
 
 static void delays(void **state)
@@ -188,7 +273,9 @@ static void words(void **state)
 		{ 404, "EntryNotFound", "Entry not found", "", false, false,
 		  ERR_NOT_FOUND, "no such file" },
 		{ 404, "", "", "", false, false, ERR_NOT_FOUND, "not found" },
-		{ 407, "", "", "", false, true, ERR_AUTH, "proxy refuses" },
+		{ 407, "", "", "", false, true, ERR_AUTH,
+		  "the proxy wants a user name and password" },
+		{ 403, "", "", "", false, true, ERR_AUTH, "proxy refuses" },
 		{ 416, "", "", "", false, false, ERR_HTTP, "shorter" },
 		{ 429, "", "", "", false, false, ERR_HTTP,
 		  "too many requests" },
@@ -299,10 +386,15 @@ static void foreign_bodies(void **state)
 int run_retry_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statuses),	  cmocka_unit_test(failures),
-		cmocka_unit_test(signed_links),	  cmocka_unit_test(delays),
-		cmocka_unit_test(words),	  cmocka_unit_test(advice),
+		cmocka_unit_test(statuses),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(signed_links),
+		cmocka_unit_test(delays),
+		cmocka_unit_test(words),
+		cmocka_unit_test(advice),
 		cmocka_unit_test(foreign_bodies),
+		cmocka_unit_test(proxy_answers),
+		cmocka_unit_test(perhaps_of_the_proxy),
 	};
 
 	return cmocka_run_group_tests_name("retry", tests, NULL, NULL);

@@ -27,6 +27,7 @@ int run_segment_tests(void);
 int run_url_tests(void);
 int run_http_tests(void);
 int run_http_post_tests(void);
+int run_proxy_tests(void);
 int run_endpoint_tests(void);
 int run_archive_tests(void);
 int run_corpus_tests(void);
