@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define LOCK_DIR     ".locks"
-#define LOCK_FILE    "itts-pack.lock"
 #define LOCK_POLL_MS 500
 
 int install_lock(struct hfcache *store, const struct cancel *cancel,
@@ -27,7 +26,8 @@ int install_lock(struct hfcache *store, const struct cancel *cancel,
 
 	if (file_open_beneath(hfcache_fd(store), LOCK_DIR, true, &dir, err))
 		return err_inside(err, "%s", hfcache_root(store));
-	while (file_lock(dir, LOCK_FILE, told ? LOCK_POLL_MS : 0, fd, err)) {
+	while (file_lock(dir, HFCACHE_INSTALL_LOCK, told ? LOCK_POLL_MS : 0, fd,
+			 err)) {
 		if (err->code != ERR_BUSY)
 			return err_inside(err, "%s/" LOCK_DIR,
 					  hfcache_root(store));
@@ -141,14 +141,11 @@ static int place_all(struct install_run *run, struct error *err)
 	return 0;
 }
 
-static int run_install(struct install_run *run, struct error *err)
+/* Nobody else installs meanwhile. */
+static int run_locked(struct install_run *run, struct error *err)
 {
 	const struct install_turn *turn = run->o->dry_run ? NULL : run->o->turn;
-	int lockfd CLEANUP(close_fd) = -1;
 
-	if (!run->o->dry_run && install_lock(run->store, run->o->cancel,
-					     run->o->sink, &lockfd, err))
-		return -1;
 	if ((turn && turn->begin(turn->ctx, err)) || install_plan(run, err) ||
 	    install_judge_store(run, err))
 		return -1;
@@ -159,6 +156,22 @@ static int run_install(struct install_run *run, struct error *err)
 	if (turn)
 		turn->end(turn->ctx);
 	return 0;
+}
+
+static int run_install(struct install_run *run, struct error *err)
+{
+	int lockfd CLEANUP(close_fd) = -1;
+
+	if (!run->o->dry_run && install_lock(run->store, run->o->cancel,
+					     run->o->sink, &lockfd, err))
+		return -1;
+	if (!run_locked(run, err))
+		return 0;
+	/* a later visit may not have the volume that they are in */
+	if (!run->s->volumes)
+		record_drop_extras(run->store, run->s->manifest.lock.name,
+				   &run->extras);
+	return -1;
 }
 
 bool install_makes_store(const struct install_options *o)
@@ -191,6 +204,7 @@ static void run_release(struct install_run *run)
 	if (run->batch)
 		hfcache_batch_release(run->batch);
 	free_ptr(&run->batch);
+	strlist_release(&run->extras);
 	hfcache_close(&run->store);
 }
 

@@ -438,7 +438,8 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 			       ? -1
 			       : 0;
 	if (seg->kind == SEGMENT_EXTRA)
-		return record_take_extra(run->store, run->s, seg, err);
+		return record_take_extra(run->store, run->s, seg, &run->extras,
+					 err);
 	return bundle_source_expect(run->s, seg, err);
 }
 

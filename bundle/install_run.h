@@ -43,7 +43,8 @@ struct install_run {
 	/* Of a stream under a policy that looks at bytes: one a blob, those that
 	 * have come and get no name before all have. NULL: each gets its own. */
 	unsigned char *held;
-	bool refused; /* by the policy, while bytes came */
+	bool refused;	       /* by the policy, while bytes came */
+	struct strlist extras; /* names of those that were kept by this run */
 };
 
 /* --- install_policy.c ---------------------------------------------------------

@@ -114,7 +114,8 @@ int record_write(struct hfcache *store, const struct bundle_source *s,
 }
 
 int record_take_extra(struct hfcache *store, struct bundle_source *s,
-		      const struct segment *seg, struct error *err)
+		      const struct segment *seg, struct strlist *made,
+		      struct error *err)
 {
 	const struct bundle_extra *e = &s->manifest.extras.items[seg->extra];
 	struct atomic_file f CLEANUP(atomic_abort) = ATOMIC_FILE_INIT;
@@ -135,7 +136,26 @@ int record_take_extra(struct hfcache *store, struct bundle_source *s,
 		return -1;
 	if (atomic_commit(&f, err))
 		return inside(err, store, s->manifest.lock.name);
+	strlist_add(made, hex);
 	return 0;
+}
+
+void record_drop_extras(struct hfcache *store, const char *name,
+			const struct strlist *made)
+{
+	char *path CLEANUP(free_ptr) = xasprintf(RECORD_DIR "/%s", name);
+	int dir CLEANUP(close_fd) = -1;
+	struct error ignored = { 0 };
+
+	if (made->count == 0 || open_record(store, name, false, &dir, &ignored))
+		return;
+	for (size_t i = 0; i < made->count; i++)
+		if (unlinkat(dir, made->items[i], 0))
+			errno = 0;
+	/* those that are empty */
+	if (unlinkat(hfcache_fd(store), path, AT_REMOVEDIR) ||
+	    unlinkat(hfcache_fd(store), RECORD_DIR, AT_REMOVEDIR))
+		errno = 0;
 }
 
 static int not_dots(const struct dirent *d)

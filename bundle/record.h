@@ -17,9 +17,14 @@
  * another manifest and not kept. */
 int record_write(struct hfcache *store, const struct bundle_source *s,
 		 struct error *err) MUST_CHECK;
-/* Reads the extra that comes next in s, keeps it if it is right. ERR_INTEGRITY. */
+/* Reads the extra that comes next in s, keeps it if it is right. made: gets the name
+ * of what was not there before. ERR_INTEGRITY. */
 int record_take_extra(struct hfcache *store, struct bundle_source *s,
-		      const struct segment *seg, struct error *err) MUST_CHECK;
+		      const struct segment *seg, struct strlist *made,
+		      struct error *err) MUST_CHECK;
+/* Of the bundle NAME: away with what was made, as nothing came of it. */
+void record_drop_extras(struct hfcache *store, const char *name,
+			const struct strlist *made);
 
 /* Names of the bundles that were installed to the end, sorted, appended. */
 int record_list(struct hfcache *store, struct strlist *out, struct error *err)

@@ -80,8 +80,10 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 	if (create && write_tag(fd, err))
 		return err_inside(err, "cache %s", root);
 	store_from_fd(out, take_fd(&fd), full, create);
-	if (create)
+	if (create) {
 		(*out)->lease = LEASE_CLOSED;
+		traces_begin(*out);
+	}
 	return 0;
 }
 
@@ -89,6 +91,7 @@ void hfcache_close(struct hfcache **c)
 {
 	if (!*c)
 		return;
+	traces_end(*c);
 	close_fd(&(*c)->fd);
 	if ((*c)->lease >= 0)
 		close((*c)->lease);
@@ -379,5 +382,6 @@ int hfcache_blob_lock(struct hfcache *c, const struct lock_repo *repo,
 		return err_inside(err, "cache %s", c->root);
 	if (file_lock(dirfd, name, wait_ms, fd_out, err))
 		return err_inside(err, "%s/%s", c->root, dir);
+	traces_locked(c);
 	return 0;
 }

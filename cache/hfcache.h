@@ -150,6 +150,9 @@ int hfcache_batch_flush(struct hfcache_batch *b, struct error *err) MUST_CHECK;
 void hfcache_batch_release(
 	struct hfcache_batch *b); /* CLEANUP: drops the rest */
 
+/* In .locks: who installs holds it. */
+#define HFCACHE_INSTALL_LOCK "itts-pack.lock"
+
 /* The same bytes under another repo's blob name: hard link, else copy. */
 int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 		       const struct lock_file *from_file,

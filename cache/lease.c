@@ -109,6 +109,7 @@ int lease_share(struct hfcache *c, const char *folder, struct error *err)
 	struct error ignored = { 0 };
 	int locked;
 
+	traces_note(c, folder);
 	/* a cache that we cannot write to: nothing of ours will appear there */
 	if (need_lease(c, &ignored) || c->lease < 0)
 		return 0;

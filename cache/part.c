@@ -446,6 +446,7 @@ static int give_name(struct hfcache_part *p, struct error *err)
 	/* also what an earlier run of another kind has left */
 	unlinkat(p->dirfd, p->temp, 0);
 	p->named = false;
+	traces_named(p->cache);
 	if (!fstat(p->fd, &st))
 		store_note(p->cache, p->path, &st, &p->got, proven(p));
 	return 0;
@@ -477,6 +478,8 @@ void hfcache_part_close(struct hfcache_part *p)
 
 	if (p->named && (!p->resumable || !p->offset))
 		unlinkat(p->dirfd, p->temp, 0);
+	else if (p->named)
+		traces_came(p->cache);
 	close_fd(&p->fd);
 	close_fd(&p->dirfd);
 	close_fd(&p->lockfd);

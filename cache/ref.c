@@ -49,6 +49,7 @@ int hfcache_link(struct hfcache *c, const struct lock_repo *repo,
 	path_relative(&text, dir, blob);
 	if (store_symlink(text.ptr, dirfd, name, err))
 		return err_wrap(err, "%s %s", repo->id, file->path);
+	traces_came(c);
 	return 0;
 }
 
@@ -158,6 +159,7 @@ int hfcache_set_ref(struct hfcache *c, const struct lock_repo *repo,
 		return -1;
 	if (write_ref(repofd, dirfd, name, repo->commit, err))
 		return err_wrap(err, "%s/%s", c->root, full);
+	traces_came(c);
 	return 0;
 }
 
@@ -194,8 +196,10 @@ int hfcache_blob_share(struct hfcache *c, const struct lock_repo *from,
 		return -1;
 	failed = file_link_fd(fd, p.dirfd, p.name);
 	if (!failed ||
-	    (failed == EEXIST && store_is_right(c, p.path, p.size, same)))
+	    (failed == EEXIST && store_is_right(c, p.path, p.size, same))) {
+		traces_named(c);
 		return 0;
+	}
 	return copy_blob(fd, &p, err);
 }
 
@@ -231,5 +235,6 @@ int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
 	if (unlinkat(p.dirfd, temp, 0))
 		errno = 0;
 	*linked = true;
+	traces_named(c);
 	return file_sync_dir(p.dirfd, err);
 }

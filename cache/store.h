@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "cache/beneath.h"
 #include "cache/hfcache.h"
+#include "cache/traces.h"
 
 #define PART_SUFFIX	   ".itts-part"
 #define JOURNAL_SUFFIX	   ".journal" PART_SUFFIX /* what is known of a part */
@@ -31,6 +32,7 @@ struct hfcache {
 	struct store_note *notes; /* for hfcache_remember() */
 	size_t note_count, note_cap;
 	struct arena note_paths;
+	struct traces traces;
 };
 
 /* A blob that was found right or made, as the kernel described it then. */

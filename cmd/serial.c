@@ -105,8 +105,8 @@ static bool has_snapshot(const char *root, const struct lock_repo *r)
  * this one has. Visits that wait for other volumes have left neither. */
 static bool was_installed_into(const char *root, const struct lock *l)
 {
-	char *mark CLEANUP(free_ptr) = xasprintf("%s/.locks/itts-pack.lock",
-						 root);
+	char *mark CLEANUP(free_ptr) = xasprintf(
+		"%s/.locks/" HFCACHE_INSTALL_LOCK, root);
 	struct hfcache *store CLEANUP(hfcache_close) = NULL;
 	struct strlist names CLEANUP(strlist_release) = { 0 };
 	struct error ignored = { 0 };

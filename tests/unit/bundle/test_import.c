@@ -403,8 +403,9 @@ static void wrong_bytes(void **state)
 		   "tar -cf a -C src hub");
 	assert_fails(import(f, NULL, false, &err), &err, ERR_INTEGRITY,
 		     "sha256 ");
-	run_silent(f->path, ". ./lib.sh; test -z \"$(find store/$R/refs "
-			    "store/$R/snapshots ! -type d)\" && "
+	run_silent(f->path, ". ./lib.sh; test -z \"$(find . ! -type d "
+			    "-path './store/*/refs/*' -o ! -type d "
+			    "-path './store/*/snapshots/*')\" && "
 			    "test ! -e store/$R/blobs/$(sha big)");
 }
 
