@@ -82,6 +82,12 @@ void tar_reader_limit(struct tar_reader *r, unsigned zip_entries)
 	r->limit = zip_entries;
 }
 
+bool tar_is_zip(const struct tar_reader *r)
+{
+	return (archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK) ==
+	       ARCHIVE_FORMAT_ZIP;
+}
+
 /* libarchive reads all of a zip's directory before it says the first name, and keeps
  * it: what is too long is found out on the way. */
 static bool has_room(struct tar_reader *r, size_t n)
@@ -342,11 +348,9 @@ static int entry_read(struct archive *a, struct archive_entry *e,
 /* What the first bytes have shown it to be. */
 static int check_kind(struct tar_reader *r, struct error *err)
 {
-	int format = archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK;
-
 	if (archive_filter_count(r->a) > MAX_FILTERS)
 		return err_set(err, ERR_FORMAT, "is compressed more than once");
-	if (format == ARCHIVE_FORMAT_ZIP && (!r->regular || r->inner))
+	if (tar_is_zip(r) && (!r->regular || r->inner))
 		return err_set(err, ERR_FORMAT,
 			       "a zip archive cannot be read from a pipe; "
 			       "give its file name");

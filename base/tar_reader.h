@@ -34,6 +34,8 @@ bool tar_is_compressed(const struct tar_reader *r);
 /* Another number in its place, before the first entry; for a caller that keeps much
  * of each. */
 void tar_reader_limit(struct tar_reader *r, unsigned zip_entries);
+/* Of one that an entry was read of. */
+bool tar_is_zip(const struct tar_reader *r);
 /* Has that ended it? */
 bool tar_has_too_many(const struct tar_reader *r);
 /* An archive (tar of any kind, zip; compressed or not). */

@@ -185,19 +185,29 @@ static int scan_content(struct import_run *run, struct tar_reader *r,
 	return 0;
 }
 
-static int check_limits(const struct import_run *run, size_t names,
-			struct error *err)
+static int check_names_size(const struct import_run *run, size_t names,
+			    struct error *err)
 {
-	if (run->count < MAX_ENTRIES && names <= MAX_NAMES)
+	if (names <= MAX_NAMES)
 		return 0;
-	if (run->count >= MAX_ENTRIES)
-		err_set(err, ERR_FORMAT, "%s: more than %d entries", run->name,
-			MAX_ENTRIES);
-	else
-		err_set(err, ERR_FORMAT,
-			"%s: the names alone need more than %zu MiB", run->name,
-			MAX_NAMES >> 20);
+	err_set(err, ERR_FORMAT, "%s: the names alone need more than %zu MiB",
+		run->name, MAX_NAMES >> 20);
 	return err_hint(err, "make an archive of each repository");
+}
+
+/* Of what is kept: directories, and what is no part of a cache, are none. */
+static int check_count(const struct import_run *run, const struct tar_reader *r,
+		       struct error *err)
+{
+	bool zip = tar_is_zip(r);
+
+	if (run->count < (size_t)(zip ? MAX_ZIP_ENTRIES : MAX_ENTRIES))
+		return 0;
+	err_set(err, ERR_FORMAT, "%s: %s %d entries", run->name,
+		zip ? "a zip of more than" : "more than",
+		zip ? MAX_ZIP_ENTRIES : MAX_ENTRIES);
+	return err_hint(err, zip ? "a tar may have more"
+				 : "make an archive of each repository");
 }
 
 static int scan_entry(struct import_run *run, struct tar_reader *r,
@@ -219,7 +229,7 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 	*names += strlen(e.path) * 2;
 	if (m->type == TAR_SYMLINK || m->type == TAR_HARDLINK)
 		*names += strlen(m->target);
-	if (check_limits(run, *names, err)) {
+	if (check_names_size(run, *names, err)) {
 		free_ptr(&e.path);
 		return -1;
 	}
@@ -235,6 +245,10 @@ static int scan_entry(struct import_run *run, struct tar_reader *r,
 		run->st->skipped += !macos && m->type != TAR_DIR;
 		free_ptr(&e.path);
 		return 0;
+	}
+	if (check_count(run, r, err)) {
+		free_ptr(&e.path);
+		return -1;
 	}
 	run->entries = xgrow(run->entries, &run->cap, run->count + 1,
 			     sizeof(e));
