@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cache/checked.h"
+#include "cache/held.h"
 #include "cache/lease.h"
 #include "cache/store.h"
 
@@ -190,13 +191,25 @@ static void drop_install_lock(const struct hfcache *c)
 		(void)drop_lock(dir, HFCACHE_INSTALL_LOCK, &st);
 }
 
+/* Also by a client that began long before. */
+static bool is_held(const struct hfcache *c, const struct trace *t)
+{
+	struct held h;
+	bool held;
+
+	held_open(&h, c, t->folder);
+	held = held_any(&h);
+	held_close(&h);
+	return held;
+}
+
 static void end_repo(struct hfcache *c, const struct trace *t)
 {
 	struct error busy = { 0 };
 
 	if (lease_take(c, t->folder, &busy))
 		return;
-	if (drop_locks(c, t)) {
+	if (!is_held(c, t) && drop_locks(c, t)) {
 		if (is_bare(c, t))
 			drop_dirs(c, t);
 		if (!t->had_locks)
