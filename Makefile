@@ -50,7 +50,7 @@ base_src := error mem str utf8 digest json json_guard json_reader json_writer pa
 	file atomic dir event cancel clock human near pool xxh64 tar_reader tar_view
 manifest_src := glob repo check twins field mirror archive_ref manifest manifest_parse manifest_repo manifest_model \
 	manifest_format recipes lock lock_parse lock_check lock_diff lock_join lock_pick
-cache_src := beneath beneath_walk hfcache remember part blocks follow journal ref tree view view_plan sharing recorded place hashrun stamps checked probe verify_report verify verify_cache verify_view
+cache_src := beneath beneath_walk hfcache gitname remember part blocks follow journal ref tree view view_plan sharing recorded place hashrun stamps checked probe verify_report verify verify_cache verify_view
 fetch_src := endpoint ask \
 	http http_error http_get http_issuer http_open http_rate http_refusal http_response http_setup http_tls http_url http_wait retry hub \
 	hub_parse resolve segment pace reach download download_plan download_fetch download_job download_lane download_pump download_repair download_answer

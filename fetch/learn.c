@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cache/gitname.h"
 #include "fetch/endpoint.h"
 #include "fetch/retry.h"
 
@@ -14,6 +15,10 @@
 /* Enough to hide the way there and back; the engine bounds connections. */
 #define AT_ONCE 16
 #define HEAD	512
+/* Of a file that is kept; so many of them at once. */
+#define KEPT_MOST (1u << 20)
+/* That wait for their names together: each has three descriptors. */
+#define KEPT_AT_ONCE 16
 
 struct lesson {
 	struct learner *all;
@@ -25,10 +30,13 @@ struct lesson {
 	struct digest_ctx *git, *sha256;
 	uint64_t got;
 	char head[HEAD]; /* what may be a message in place of the file */
+	char *bytes;	 /* of a file that is kept, or NULL */
 };
 
 struct learner {
 	struct hub *hub;
+	struct hfcache *store;
+	struct hfcache_batch *batch;
 	struct lesson lessons[AT_ONCE];
 	struct lock *lock;
 	size_t repo, next; /* the next file to look at */
@@ -42,12 +50,16 @@ static void lesson_clear(struct lesson *s)
 	digest_free(&s->git);
 	digest_free(&s->sha256);
 	free_ptr(&s->what);
+	free_ptr(&s->bytes);
 }
 
 static void learner_release(struct learner *l)
 {
 	for (size_t i = 0; i < AT_ONCE; i++)
 		lesson_clear(&l->lessons[i]);
+	if (l->batch)
+		hfcache_batch_release(l->batch);
+	free_ptr(&l->batch);
 }
 
 /* The first at or behind at that may have the file; NULL: none is left. */
@@ -97,6 +109,8 @@ static void take_next(struct lesson *s)
 	if (!s->file)
 		return;
 	s->what = xasprintf("%s %s", s->repo->id, s->file->path);
+	if (s->file->size <= KEPT_MOST)
+		s->bytes = xmalloc((size_t)s->file->size);
 	choose(s, 0);
 	start(s, 0);
 }
@@ -111,6 +125,8 @@ static int on_body(void *ctx, const void *p, size_t n, struct error *err)
 	if (s->got < HEAD)
 		memcpy(s->head + s->got, p,
 		       n < HEAD - s->got ? n : HEAD - s->got);
+	if (s->bytes && s->got + n <= s->file->size)
+		memcpy(s->bytes + s->got, p, n);
 	s->got += n;
 	digest_update(s->git, p, n);
 	digest_update(s->sha256, p, n);
@@ -133,17 +149,49 @@ static int judge(struct lesson *s, struct error *err)
 			       "%s: %s: the server says: %s", s->endpoint->name,
 			       s->what, message);
 	if (s->got != s->file->size)
-		return err_set(err, ERR_INTEGRITY,
-			       "%s: %s: got %llu bytes, expected %llu",
-			       s->endpoint->name, s->what,
-			       (unsigned long long)s->got,
-			       (unsigned long long)s->file->size);
-	if (!digest_equal(&sha256, &s->file->sha256))
-		return err_set(err, ERR_INTEGRITY,
-			       "%s: %s: its SHA-256 is not that of the listing",
-			       s->endpoint->name, s->what);
+		err_set(err, ERR_INTEGRITY,
+			"%s: %s: got %llu bytes, expected %llu",
+			s->endpoint->name, s->what, (unsigned long long)s->got,
+			(unsigned long long)s->file->size);
+	else if (!digest_equal(&sha256, &s->file->sha256))
+		err_set(err, ERR_INTEGRITY,
+			"%s: %s: its SHA-256 is not that of the listing",
+			s->endpoint->name, s->what);
+	if (err->code != ERR_NONE)
+		return err_hint(err, "name another endpoint with --endpoint");
 	s->file->etag = git;
 	return 0;
+}
+
+static void name_kept(struct learner *l)
+{
+	struct error err = { .code = ERR_NONE };
+
+	if (hfcache_batch_flush(l->batch, &err) < 0)
+		hfcache_batch_release(l->batch);
+}
+
+/* So that it need not come again. Who cannot keep it now will say so when it is fetched,
+ * and another process that is at it keeps it itself. */
+static void keep(struct lesson *s)
+{
+	struct learner *l = s->all;
+	struct hfcache_part part = HFCACHE_PART_INIT;
+	struct error ignored = { .code = ERR_NONE };
+	int lockfd = -1;
+
+	if (!s->bytes || hfcache_blob_lock(l->store, s->repo, &s->file->etag, 0,
+					   &lockfd, &ignored) < 0)
+		return;
+	if (hfcache_part_open(&part, l->store, s->repo, s->file, false, lockfd,
+			      &ignored) < 0 ||
+	    hfcache_part_write(&part, s->bytes, (size_t)s->got, &ignored) < 0) {
+		hfcache_part_close(&part);
+		return;
+	}
+	if (hfcache_batch_add(l->batch, &part, &ignored) == 0 &&
+	    l->batch->count >= KEPT_AT_ONCE)
+		name_kept(l);
 }
 
 static void go_on(struct lesson *s, const struct http_response *res,
@@ -181,10 +229,12 @@ static void on_done(void *ctx, const struct http_response *res,
 		endpoint_explain(s->all->hub, e, NULL, res, s->what, &err);
 	else if (err.code == ERR_NONE)
 		(void)judge(s, &err);
-	if (err.code == ERR_NONE)
+	if (err.code == ERR_NONE) {
+		keep(s);
 		take_next(s);
-	else
+	} else {
 		go_on(s, res, &err);
+	}
 }
 
 static void start(struct lesson *s, unsigned delay_ms)
@@ -218,15 +268,25 @@ static void start(struct lesson *s, unsigned delay_ms)
 		fail(s->all, &err);
 }
 
-int learn_names(struct hub *h, struct lock *l, struct error *err)
+int learn_names(struct hub *h, struct hfcache *store, struct lock *l,
+		const struct cancel *cancel, struct error *err)
 {
-	struct learner all CLEANUP(learner_release) = { .hub = h, .lock = l };
+	struct learner all CLEANUP(
+		learner_release) = { .hub = h, .store = store, .lock = l };
+	int rc;
 
+	for (size_t i = 0; i < l->repo_count; i++)
+		if (gitname_find(store, &l->repos[i], cancel, err) < 0)
+			return -1;
+	all.batch = xcalloc(1, sizeof(*all.batch));
 	for (size_t i = 0; i < AT_ONCE; i++) {
 		all.lessons[i].all = &all;
 		take_next(&all.lessons[i]);
 	}
-	if (http_run(h->http, NULL, NULL, err) < 0)
+	rc = http_run(h->http, NULL, NULL, err);
+	/* what came stays, however the rest has ended */
+	name_kept(&all);
+	if (rc < 0)
 		return -1;
 	if (all.err.code == ERR_NONE)
 		return 0;

@@ -473,7 +473,7 @@ static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
 				      .sink = r->sink };
 	struct download_stats stats;
 
-	if (learn_names(r->hub, r->out, err) < 0 ||
+	if (learn_names(r->hub, store, r->out, r->cancel, err) < 0 ||
 	    download_lock(r->hub, store, r->out, &o, &stats, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->out->repo_count; i++)

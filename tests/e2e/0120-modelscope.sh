@@ -9,6 +9,7 @@ TOP=$T/repos
 repo "$TOP" acme/voice $A config.json=300 sub/a.txt=5000 empty.txt=0 big.safetensors=3000000
 repo "$TOP" acme/secret $A config.json=300 model.safetensors=100000
 echo '{"private": true}' >"$TOP/models/acme/secret/hub.json"
+repo "$TOP" acme/many $A {10..40}.json=400 last.json=500 voice.safetensors=100000
 mkdir -p "$TOP/datasets/acme/clips/$A"
 for i in 1 2 3 4 5; do echo "clip $i" >"$TOP/datasets/acme/clips/$A/$i.txt"; done
 # vendor/code is a commit of elsewhere, and no file
@@ -74,6 +75,50 @@ cut_small() { # its gateway gets ranges wrong: from the beginning, never from wh
 	fill "$T/hub.json" "modelscope=$relay"
 	same "$(requests relay GET '/repo$')" 4 # config.json, and this one three times
 	same "$(jq -r 'select(.path | test("/repo")) | .range // empty' "$T/log/site.requests" "$T/log/relay.requests")" ""
+}
+# Without a lock small files come for the sake of their names, and not once more.
+small_once() {
+	local names=(10 20 40 last)
+	: >"$T/log/site.requests"
+	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --json
+	same "$(requests site GET '/repo$')" 32
+	: >"$T/log/site.requests"
+	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --json
+	jq -e '.had_files == 33' "$T/out"
+	expect 0 itts lock acme/many --endpoint "$MS" --cache "$T/c-many" --lock "$T/many.json"
+	same "$(requests site GET '/repo$')" 0
+	cache_is_honest "$T/c-many"
+	# a name is not believed
+	local blob
+	blob=$(readlink -f "$T/c-many/models--acme--many/snapshots"/*/20.json)
+	chmod u+w "$blob"
+	flip "$blob" 7
+	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --json
+	same "$(requests site GET '/repo$')" 1
+	cache_is_honest "$T/c-many"
+	for name in "${names[@]}"; do
+		cmp "$TOP/models/acme/many/$A/$name.json" "$T/c-many/models--acme--many/snapshots"/*/"$name.json"
+	done
+	# another cache has not got them
+	: >"$T/log/site.requests"
+	expect 0 itts lock acme/many --endpoint "$MS" --cache "$T/c-none" --lock "$T/many2.json"
+	same "$(requests site GET '/repo$')" 32
+	cmp "$T/many.json" "$T/many2.json"
+}
+small_kept() { # what came right before one of them failed
+	local had
+	faults "$relay" '[{"path": "last.json", "fault": "flip", "at": 7}]'
+	expect 9 itts fetch acme/many --endpoint "modelscope=$relay" --cache "$T/c-kept"
+	one_error
+	says "$relay: acme/many last.json" --endpoint
+	cache_is_honest "$T/c-kept"
+	had=$(find "$T/c-kept" -type f -path '*/blobs/*' | wc -l)
+	test "$had" -ge 10
+	faults "$relay" '[]'
+	: >"$T/log/relay.requests"
+	expect 0 itts fetch acme/many --endpoint "modelscope=$relay" --cache "$T/c-kept"
+	same "$(requests relay GET '/repo$')" $((32 - had))
+	cache_is_honest "$T/c-kept"
 }
 refused() { # 200 with a message in place of the file: the other endpoint has it
 	faults "$relay" '[{"path": "big.safetensors", "fault": "redirect", "to": "'"$site"'/models/other/mini/resolve/master/none"}]'
@@ -194,6 +239,8 @@ check "the recipe for IndexTTS 2, all of it from ModelScope" recipe
 check "a lock from ModelScope has the files and names of one from the Hub" lock_there
 check "a lock from the Hub is filled from ModelScope, by both forms of URL" both_forms
 check "a small file that is cut off there comes again whole" cut_small
+check "small files come once, lock or no lock" small_once
+check "small files that were right are kept when one fails" small_kept
 check "a lock from ModelScope is filled from there" fill "$T/ms.json" "$MS"
 check "a lock from ModelScope is filled from the Hub" fill "$T/ms.json" "$hub"
 check "status 200 with a refusal is no file" refused
