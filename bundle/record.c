@@ -92,6 +92,51 @@ static int put_signature(int dir, const struct bundle_source *s,
 	return put(dir, name, slot, n, err);
 }
 
+/* Names that a record gives to signatures and extras. */
+static bool is_digest_name(const char *name)
+{
+	size_t n = digest_len(DIGEST_SHA256) * 2;
+
+	return strspn(name, "0123456789abcdef") == n &&
+	       (!name[n] || !strcmp(name + n, ".sig"));
+}
+
+static void kept_names(const struct bundle_manifest *m, const struct str *text,
+		       struct strlist *out)
+{
+	char *sig CLEANUP(free_ptr) = signature_name(text);
+	char hex[DIGEST_HEX_MAX];
+
+	strlist_add(out, sig);
+	for (size_t i = 0; i < m->extras.count; i++)
+		strlist_add(out, digest_hex(&m->extras.items[i].sha256, hex));
+}
+
+/* What bundles of that name had which were installed before. Nothing asks for it again:
+ * the manifest, which is on the disk by now, names the rest. */
+static int drop_superseded(int fd, const struct bundle_manifest *m,
+			   const struct str *text, struct error *err)
+{
+	struct strlist kept CLEANUP(strlist_release) = { 0 };
+	struct strlist old CLEANUP(strlist_release) = { 0 };
+	DIR *dir = file_dir_open(fd, ".");
+	const struct dirent *d;
+	int failed = dir ? 0 : errno;
+
+	kept_names(m, text, &kept);
+	while (dir && (d = file_dir_next(dir, &failed)))
+		if (is_digest_name(d->d_name) && !strlist_has(&kept, d->d_name))
+			strlist_add(&old, d->d_name);
+	if (dir)
+		closedir(dir);
+	if (failed)
+		return err_sys(err, failed, ".");
+	for (size_t i = 0; i < old.count; i++)
+		if (unlinkat(fd, old.items[i], 0) && errno != ENOENT)
+			return err_sys(err, errno, "%s", old.items[i]);
+	return 0;
+}
+
 int record_write(struct hfcache *store, const struct bundle_source *s,
 		 struct error *err)
 {
@@ -108,7 +153,8 @@ int record_write(struct hfcache *store, const struct bundle_source *s,
 		kept = &text;
 	}
 	if ((kept == &s->text && put_signature(dir, s, err)) ||
-	    put(dir, BUNDLE_MANIFEST_NAME, kept->ptr, kept->len, err))
+	    put(dir, BUNDLE_MANIFEST_NAME, kept->ptr, kept->len, err) ||
+	    drop_superseded(dir, &full, kept, err))
 		return inside(err, store, full.lock.name);
 	return 0;
 }

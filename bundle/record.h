@@ -14,7 +14,8 @@
 #include "cache/hfcache.h"
 
 /* As of the full bundle, also when a thin one was installed, whose signature is of
- * another manifest and not kept. */
+ * another manifest and not kept. Signatures and extras of earlier bundles of that name
+ * are deleted. */
 int record_write(struct hfcache *store, const struct bundle_source *s,
 		 struct error *err) MUST_CHECK;
 /* Reads the extra that comes next in s, keeps it if it is right. made: gets the name

@@ -508,6 +508,10 @@ made_again() { # on a site, for the next one, which demands the signature
 	test ! -e broken.tar
 	expect 0 itts install out.tar --cache "$T/site"
 	again out.tar
+	# a signature goes with its manifest
+	expect 0 itts install newer.tar --cache "$T/site"
+	record_is_lean "$T/site" acme-tiny
+	again newer.tar
 }
 usage() {
 	expect 2 itts sign

@@ -159,6 +159,7 @@ plain_tar() { # over the tree of the release before
 	expect 2 tar -xf "$T/thin.tar" -C "$T/tree2"
 }
 same_again() { # the full bundle, from what thin installation has left
+	record_is_lean "$T/site" voice
 	expect 0 itts pack --from-store --cache "$T/site" -o "$T/again.tar"
 	cmp "$T/again.tar" "$T/b.tar"
 	expect 0 itts pack --from-store voice --cache "$T/site" -o - --for "$T/site.json"

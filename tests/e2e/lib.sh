@@ -229,11 +229,35 @@ fetch_big() { # OPTIONS of fetch...
 	rm -rf "$cache"
 }
 
+# In a cache, of what was installed under that name: nothing but what makes it again.
+record_is_lean() { # CACHE NAME
+	local dir=$1/.locks/itts-pack/$2
+	{
+		echo itts-bundle.json
+		jq -r '.extras[].sha256' "$dir/itts-bundle.json"
+		find "$dir" -name "$(sha256sum <"$dir/itts-bundle.json" | cut -c 1-64).sig" -printf '%f\n'
+	} | sort | diff - <(LC_ALL=C ls "$dir" | sort)
+}
+
 # One bit of a file: content in which the damage is one, whatever stands there.
 flip() { # FILE OFFSET
 	local old
 	old=$(od -An -tu1 -j "$2" -N 1 "$1")
 	printf '%b' "\\0$(printf %o $((old ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# A root directory for chroot: busybox and its libraries, no /dev, /tmp or /proc.
+bare_root() { # DIR
+	local busybox file
+	busybox=$(command -v busybox)
+	mkdir -p "$1/bin"
+	cp "$busybox" "$1/bin"
+	for file in $(ldd "$busybox" 2>&1 | grep -o '/[^ ]*'); do
+		[ "$file" = "$busybox" ] || install -D "$file" "$1$file"
+	done
+	for file in $(busybox --list); do
+		[ -e "$1/bin/$file" ] || ln -s busybox "$1/bin/$file"
+	done
 }
 
 # No network but loopback that is down.
