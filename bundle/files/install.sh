@@ -30,6 +30,9 @@ absolute() {
 	esac
 }
 
+# Without a word; and without /dev/null, which a bare chroot lacks.
+quiet() { said=$("$@" 2>&1); }
+
 models=$(absolute "$1")
 if [ $# -ge 2 ]; then
 	hub=$2/hub
@@ -41,9 +44,9 @@ bundle=
 [ $# -lt 3 ] || bundle=$(absolute "$3")
 cd -- "$(dirname -- "$0")"
 
-if command -v sha256sum >/dev/null 2>&1; then
+if quiet command -v sha256sum; then
 	sums=sha256sum
-elif command -v shasum >/dev/null 2>&1; then
+elif quiet command -v shasum; then
 	sums='shasum -a 256'
 else
 	echo "install.sh: neither sha256sum nor shasum is here: nothing can be checked without" >&2
@@ -53,9 +56,9 @@ fi
 # The carried program for this machine, if it is here, right and runs.
 carried() {
 	carried=bin/itts-pack-$(uname -m)
-	[ -f "$carried" ] && grep " $carried\$" SHA256SUMS >/dev/null 2>&1 &&
-		grep " $carried\$" SHA256SUMS | $sums -c >/dev/null 2>&1 &&
-		"./$carried" version >/dev/null 2>&1
+	[ -f "$carried" ] && line=$(grep " $carried\$" SHA256SUMS 2>&1) &&
+		said=$(printf '%s\n' "$line" | $sums -c 2>&1) &&
+		quiet "./$carried" version
 }
 if [ -n "$bundle" ] && carried; then
 	exec "./$carried" install "$bundle" --cache "$hub" --model-dir "$models"
@@ -91,10 +94,10 @@ place_of() {
 
 # Another name of the same file that was placed already: one copy is enough.
 link_twin() { # FILE NEW
-	find hub checkpoints -samefile "$1" 2>/dev/null | while IFS= read -r twin; do
+	find hub checkpoints -samefile "$1" 2>&1 | while IFS= read -r twin; do
 		placed=$(place_of "$twin")
 		if [ "$twin" != "$1" ] && [ -f "$placed" ] && [ ! -L "$placed" ] &&
-			cmp -s -- "$1" "$placed" && ln -- "$placed" "$2" 2>/dev/null; then
+			cmp -s -- "$1" "$placed" && quiet ln -- "$placed" "$2"; then
 			echo linked
 			break
 		fi
@@ -120,7 +123,7 @@ place() { # hub/X or checkpoints/X
 	mkdir -p -- "${to%/*}"
 	rm -f -- "$new"
 	if [ -n "$(find "$1" -links +1)" ]; then
-		ln -- "$1" "$new" 2>/dev/null || [ -n "$(link_twin "$1" "$new")" ] ||
+		quiet ln -- "$1" "$new" || [ -n "$(link_twin "$1" "$new")" ] ||
 			cp -p -- "$1" "$new"
 	else
 		# a file of its own: people may edit it
@@ -143,7 +146,10 @@ place_all() { # find's conditions
 	done <"$list"
 }
 
-list=$(mktemp)
+list=$(mktemp 2>&1) || { # there is no /tmp
+	mkdir -p -- "$hub"
+	list=$(mktemp "$hub/.install.sh.XXXXXX")
+}
 trap 'rm -f "$list"' EXIT
 trap 'exit 130' INT TERM
 

@@ -183,6 +183,21 @@ script_other_device() { # no hard links across: copies, and one copy for all nam
 		"$(stat -Lc %i "$T/tmpfs/home/hub/models--acme--voice/snapshots/"*/big.bin)"
 	umount "$T/tmpfs"
 }
+script_bare() { # without /dev/null and /tmp, which must not be made either
+	bare_root "$T/bare"
+	tar -xf "$T/b.tar" -C "$T/bare"
+	expect 0 chroot "$T/bare" /bin/sh /install.sh /to/models /to/home
+	same "$(cat "$T/err")" ""
+	test ! -e "$T/bare/dev" -a ! -e "$T/bare/tmp"
+	same "$(find "$T/bare/to" -name '.install.sh*')" ""
+	expect 0 itts verify --cache "$T/bare/to/home/hub" --lock "$T/lock.json"
+	expect 0 itts verify --model-dir "$T/bare/to/models"
+	# nor is a file made of that name
+	mkdir "$T/bare/dev"
+	rm -r "$T/bare/to"
+	expect 0 chroot "$T/bare" /bin/sh /install.sh /to/models /to/home
+	same "$(ls "$T/bare/dev")" ""
+}
 other_version() { # a program with other texts wrote it: as good
 	sed 's/This is a bundle of model files/Here is a bundle of model files/' "$PROGRAM" >"$T/other"
 	chmod +x "$T/other"
@@ -214,8 +229,10 @@ check "install.sh: quotes and spaces; dash, and busybox alone" script_quotes
 check "install.sh: HF_HUB_CACHE, HF_HOME, no argument, damage" script_says
 if [ "$(id -u)" -eq 0 ]; then
 	check "install.sh onto another device" script_other_device
+	check "install.sh in a bare root" script_bare
 else
 	skip_one "install.sh onto another device" "not root"
+	skip_one "install.sh in a bare root" "not root"
 fi
 if command -v node >/dev/null && [ -d "$JUDGES/node_modules" ]; then
 	check "npm's scanner has no warning" scan

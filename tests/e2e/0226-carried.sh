@@ -87,6 +87,15 @@ script_finds_it() {
 	test ! -e "$T/s/hub"
 	expect 0 itts verify --cache "$T/s-home/hub" --lock "$T/lock.json"
 }
+script_in_jail() { # with busybox beside it, without /dev/null
+	bare_root "$T/bare"
+	cp "$T/b.tar" "$T/bare"
+	expect 0 chroot "$T/bare" /bin/sh -ec 'tar -xf b.tar bin/itts-pack-$(uname -m) SHA256SUMS install.sh
+		sh install.sh /models /home b.tar'
+	prints "installed voice"
+	test ! -e "$T/bare/dev" -a ! -e "$T/bare/hub"
+	expect 0 itts verify --cache "$T/bare/home/hub" --lock "$T/lock.json"
+}
 as_told() { # the commands of INSTALL.txt and of the README, whatever tar there is
 	local tar line told=$T/told
 	tar -xOf "$T/b.tar" INSTALL.txt >"$T/INSTALL.txt"
@@ -154,6 +163,7 @@ check "where there is nothing else" nothing_else
 check "compressed bundles, pipes" compressed
 check "damage is seen there too" damaged_in_jail
 check "install.sh finds it" script_finds_it
+check "install.sh finds it in a bare root" script_in_jail
 check "what INSTALL.txt says, with three tars" as_told
 check "install.sh falls back to tar and sha256sum" script_falls_back
 check "what is no such program" refused
