@@ -222,13 +222,24 @@ static void settle_meanwhile(struct install_run *run)
 		settle_late(run, &run->late_err);
 }
 
-/* Takes what a has. */
-static int name_later(struct arrival *a, struct error *err)
+/* Now, or while the next one is copied; takes what a has then. */
+static int name_copied(struct arrival *a, struct error *err)
 {
 	struct install_run *run = a->run;
+	bool waits = !run->held && a->blob->size > INSTALL_BATCH_MAX;
+	struct error other = { 0 };
 
-	if (settle_late(run, err))
+	if (waits && !run->late_err.code)
+		settle_late(run, &run->late_err);
+	if (run->late_err.code) {
+		*err = run->late_err;
+		/* this one is right all the same, and need not come again */
+		if (name_payload(a, &other))
+			err_clear(&other);
 		return -1;
+	}
+	if (!waits)
+		return name_payload(a, err);
 	run->late = xcalloc(1, sizeof(*run->late));
 	*run->late = *a;
 	run->late_ms = clock_ms();
@@ -275,10 +286,6 @@ static int copy_payload(struct arrival *a, uint64_t src_offset,
 		job.read = read_source;
 	if (hfcache_part_reserve(&a->part, err) || copy_run(&job, err))
 		return -1;
-	if (a->run->late_err.code) {
-		*err = a->run->late_err;
-		return -1;
-	}
 	if (!job.read && bundle_source_skip(s, job.size, err))
 		return -1;
 	*sha256 = job.sha256;
@@ -340,8 +347,7 @@ static int take_payload(struct arrival *a, struct error *err)
 	if (copy_payload(a, src_offset, &sha256, err) ||
 	    check_payload(a, &sha256, err))
 		return -1;
-	return run->held || size <= INSTALL_BATCH_MAX ? name_payload(a, err)
-						      : name_later(a, err);
+	return name_copied(a, err);
 }
 
 static int arrive(struct install_run *run, const struct segment *seg,
@@ -360,8 +366,12 @@ static int arrive(struct install_run *run, const struct segment *seg,
 		.volume = -1,
 	};
 
-	if (install_find_right(run, b))
+	if (install_find_right(run, b)) {
+		/* a stream may take hours for bytes that nobody needs */
+		if (!run->s->seekable && settle_late(run, err))
+			return -1;
 		return bundle_source_skip(run->s, seg->size, err);
+	}
 	bundle_source_describe(run->s, seg, &label);
 	a.label = str_detach(&label);
 	return take_payload(&a, err);
@@ -429,8 +439,11 @@ static int take_segment(struct install_run *run, const struct segment *seg,
 			struct error *err)
 {
 	assert(run->s->offset == seg->offset);
-	if (!bundle_source_has(run->s, seg))
-		return install_part_of_volumes(run, seg, err);
+	if (!bundle_source_has(run->s, seg)) /* it looks after nothing else */
+		return settle_late(run, err) ||
+				       install_part_of_volumes(run, seg, err)
+			       ? -1
+			       : 0;
 	if (seg->kind == SEGMENT_PAYLOAD)
 		return (seg->again ? check_copy : arrive)(run, seg, err);
 	if (seg->kind == SEGMENT_STATES)

@@ -28,7 +28,7 @@ needed() { # BYTES INODES of an installation with these options
 
 # --- a payload waits for its name while the next one is copied --------------------
 late() { # what is right stays, whatever becomes of the next one
-	local at name
+	local at name pid
 	make_store "$T/three" "$T/three.json" <<<'{"name": "three", "repos": [{"commit": "'$A'", "files": [
 		{"path": "a.bin", "size": 3000001}, {"path": "b.bin", "size": 3000002}, {"path": "c.bin", "size": 3000003}]}]}'
 	must pack_store "$T/three" "$T/three.json" "$T/three.tar"
@@ -49,6 +49,29 @@ late() { # what is right stays, whatever becomes of the next one
 		"$PROGRAM" install "$T/three.tar" --cache "$T/late"
 	one_error
 	says "acme/voice a.bin: fsync: Input/output error"
+	same "$(ls "$T/late/$R/blobs")" "$(jq -r '.repos[0].files[] | select(.path == "b.bin").sha256' "$T/three.json")"
+	# nor does it wait where nothing is copied: a stream that stands still in what is there
+	expect 0 itts install "$T/three.tar" --cache "$T/late"
+	rm "$T/late/$R/blobs/$name"
+	mkfifo "$T/pipe"
+	"$PROGRAM" install - --cache "$T/late" <"$T/pipe" &
+	pid=$!
+	exec 9>"$T/pipe"
+	head -c 5000000 "$T/three.tar" >&9
+	await test -e "$T/late/$R/blobs/$name"
+	tail -c +5000001 "$T/three.tar" >&9
+	exec 9>&-
+	wait $pid
+	# or where the next one is put together of volumes
+	mkdir "$T/stick"
+	pack_store "$T/three" "$T/three.json" "$T/stick/v.tar" --volume-size 4M
+	rm -r "$T/late" "$T"/stick/v.tar.00[2-9]
+	at=$T/late/$R/blobs/$(jq -r '.repos[0].files[] | select(.path == "b.bin").sha256' "$T/three.json").volumes.itts-part
+	expect 137 strace -f -qq -o /dev/null -P "$at" -e inject=fsync:signal=KILL "$PROGRAM" install "$T/stick" --cache "$T/late"
+	test -e "$at"
+	test -e "$T/late/$R/blobs/$name"
+	expect 6 itts install "$T/stick" --cache "$T/late"
+	cache_is_honest "$T/late"
 }
 check "a payload that is right stays, whatever becomes of the next one" late
 
