@@ -467,6 +467,18 @@ void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 		*revision = m->revision;
 }
 
+void endpoint_modelscope_asked(const struct lock_repo *repo,
+			       const char *revision, const char **id,
+			       const char **there)
+{
+	const struct mirror *m = mirrors_find(&repo->mirrors,
+					      MIRROR_MODELSCOPE);
+
+	endpoint_modelscope_name(repo, id, there);
+	if (!(m && m->revision) && strcmp(revision, "main") != 0)
+		*there = revision;
+}
+
 void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
 		   const struct lock_repo *repo, const struct lock_file *file,
 		   struct endpoint_file *out)
@@ -565,7 +577,10 @@ char *endpoint_question(const struct hub_endpoint *e,
 		url_escape(&url, revision, false);
 		return str_detach(&url);
 	}
-	endpoint_modelscope_name(repo, &id, &there);
+	endpoint_modelscope_asked(repo, revision, &id, &there);
+	/* one that is the Hub's says nothing of this hub */
+	if (there == revision && is_commit_id(there))
+		there = MODELSCOPE_REVISION;
 	str_addf(&url, "%s/api/v1/%s/%s/commits?Ref=", e->url, type, id);
 	url_escape(&url, there, false);
 	str_adds(&url, "&PageNumber=1&PageSize=1");
@@ -576,7 +591,7 @@ int endpoint_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		  struct lock_repo *repo, struct error *err)
 {
 	if (e->kind == ENDPOINT_MODELSCOPE) {
-		if (modelscope_list(h, e, repo, err) < 0)
+		if (modelscope_list(h, e, revision, repo, err) < 0)
 			return -1;
 		repo->hub = xstrdup(MIRROR_MODELSCOPE);
 	} else if (hub_list(h, e, revision, repo, err) < 0) {

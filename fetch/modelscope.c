@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PAGE_SIZE 200
+#define MASTER	  "master"
 #define MAX_PAGES (LOCK_MAX_FILES / PAGE_SIZE * 2)
 /* What the listing of a model gives at most, it is told. */
 #define LISTING_CAP 3000
@@ -54,16 +55,12 @@ static int wrap(const struct site *s, struct error *err)
 	return err_wrap(err, "%s: %s", s->q.endpoint->name, s->q.what);
 }
 
-static int find_commit(const struct site *s, const char *revision,
-		       struct error *err)
+static int ask_commit(const struct site *s, const char *revision,
+		      struct error *err)
 {
 	struct str url CLEANUP(str_release) = STR_INIT;
 	struct str body CLEANUP(str_release) = STR_INIT;
 
-	if (is_commit_id(revision)) {
-		memcpy(s->repo->commit, revision, sizeof(s->repo->commit));
-		return 0;
-	}
 	begin_url(s, "commits?Ref=", revision, &url);
 	str_adds(&url, "&PageNumber=1&PageSize=1");
 	if (ask_site(s, url.ptr, &body, err) < 0)
@@ -72,6 +69,31 @@ static int find_commit(const struct site *s, const char *revision,
 	    0)
 		return wrap(s, err);
 	return 0;
+}
+
+static int find_commit(const struct site *s, const char *revision,
+		       struct error *err)
+{
+	if (!is_commit_id(revision))
+		return ask_commit(s, revision, err);
+	memcpy(s->repo->commit, revision, sizeof(s->repo->commit));
+	return 0;
+}
+
+/* It may be a commit of this site or of the Hub, which are not the same ones. */
+static int find_foreign(const struct site *s, const char *commit,
+			struct error *err)
+{
+	if (ask_commit(s, commit, err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND && err->code != ERR_FORMAT)
+		return -1;
+	err_clear(err);
+	event_warn(s->q.hub->sink,
+		   "%s: %s: that commit is not known there, so its " MASTER
+		   " is taken; \"mirrors\" in the manifest can name another",
+		   s->q.endpoint->name, s->q.what);
+	return ask_commit(s, MASTER, err);
 }
 
 static int list_model(const struct site *s, struct error *err)
@@ -120,10 +142,12 @@ static int list_dataset(const struct site *s, struct error *err)
 	return 0;
 }
 
-int modelscope_list(struct hub *h, struct hub_endpoint *e,
+int modelscope_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		    struct lock_repo *repo, struct error *err)
 {
-	const char *id, *revision;
+	const char *id, *there;
+	bool foreign;
+	int rc;
 	struct site s CLEANUP(site_release) = {
 		.q = { .hub = h, .endpoint = e },
 		.type = repo_type_plural(repo->type),
@@ -134,10 +158,13 @@ int modelscope_list(struct hub *h, struct hub_endpoint *e,
 		return err_set(err, ERR_NOT_FOUND,
 			       "%s: %s is a space, and ModelScope has none",
 			       e->name, repo->id);
-	endpoint_modelscope_name(repo, &id, &revision);
+	endpoint_modelscope_asked(repo, revision, &id, &there);
 	s.id = id;
-	s.q.what = xasprintf("%s@%s", id, revision);
-	if (find_commit(&s, revision, err) < 0)
+	s.q.what = xasprintf("%s@%s", id, there);
+	foreign = there == revision && is_commit_id(there);
+	rc = foreign ? find_foreign(&s, there, err)
+		     : find_commit(&s, there, err);
+	if (rc < 0)
 		return -1;
 	return repo->type == REPO_DATASET ? list_dataset(&s, err)
 					  : list_model(&s, err);

@@ -152,6 +152,24 @@ unknown_revision() {
 	one_error
 	says "the server says" "other/mini@v9"
 }
+own_revision() { # no other one than was asked for is taken without a word
+	local commit
+	expect 6 itts lock acme/many@v9 --lock "$T/none.json" --endpoint "$MS" --cache "$T/c1"
+	one_error
+	says "$site: acme/many@v9" "the server says" revision
+	test ! -e "$T/none.json"
+	expect 6 itts mirrors acme/many@v9 --endpoint "$MS"
+	expect 0 itts mirrors "acme/many@$A" --endpoint "$MS"
+	# a commit of its own, then one of the Hub
+	expect 0 itts lock acme/many --lock "$T/own.json" --endpoint "$MS" --cache "$T/c1"
+	commit=$(jq -r '.repos[0].commit' "$T/own.json")
+	expect 0 itts lock "acme/many@$commit" --lock "$T/own2.json" --endpoint "$MS" --cache "$T/c1"
+	not grep warning "$T/err"
+	same "$(jq -r '.repos[0].commit' "$T/own2.json")" "$commit"
+	expect 0 itts lock "acme/many@$A" --lock "$T/own3.json" --endpoint "$MS" --cache "$T/c1"
+	says "warning: $site: acme/many@$A: that commit is not known there, so its master is taken"
+	same "$(jq -r '.repos[0].commit' "$T/own3.json")" "$commit"
+}
 refused_with_status() { # its words stand in the body, whatever the status; its own token is what may help
 	faults "$relay" '[{"path": "/commits", "fault": "status", "status": 401, "body":
 		"{\"Code\": 10010101004, \"Success\": false, \"Message\": \"log in first\\nhere\"}"}]'
@@ -246,6 +264,7 @@ check "a lock from ModelScope is filled from the Hub" fill "$T/ms.json" "$hub"
 check "status 200 with a refusal is no file" refused
 check "no such repository" unknown_repo
 check "no such revision" unknown_revision
+check "a revision that is asked for there, too" own_revision
 check "a refusal with its status" refused_with_status
 check "a commit of ModelScope in the manifest" pinned
 check "the first kind of hub that answers names the commit" hub_first
