@@ -26,7 +26,8 @@ struct view_stats {
 };
 
 /* Would links work between cache and model dir? Bytes and inodes that placing
- * will need on the model directory's file system. Creates nothing. */
+ * will need on the model directory's file system. Creates nothing. ERR_IO, ERR_UNSAFE:
+ * something stands there that no file can take the place of. */
 int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 	      uint64_t *bytes, uint64_t *inodes, struct error *err) MUST_CHECK;
 /* Places every view and every Hub view of the lock, then the record. A file in

@@ -27,7 +27,8 @@
 struct need {
 	const struct lock *lock;
 	struct hfcache *store; /* where the blobs are */
-	int dirfd; /* borrowed, of the model directory; -1: there is none yet */
+	const char *dir;       /* the model directory */
+	int dirfd;	       /* borrowed, of it; -1: there is none yet */
 	struct sharing sharing;
 	uint64_t bytes, inodes;
 	struct placement *items;
@@ -187,10 +188,75 @@ static size_t need_group(struct need *n, size_t i)
 	return i;
 }
 
+/* --- what no file can take the place of --------------------------------------- */
+
+static int in_the_way(const struct need *n, const char *path,
+		      const struct stat *st, bool last, struct error *err)
+{
+	if (S_ISLNK(st->st_mode))
+		err_set(err, ERR_UNSAFE,
+			"%s/%s: is a symbolic link, and none is followed below "
+			"a model directory",
+			n->dir, path);
+	else
+		err_set(err, ERR_IO, "%s/%s: is %s, where a %s belongs", n->dir,
+			path, last ? "a directory" : "no directory",
+			last ? "file" : "directory");
+	return err_hint(err, "move it away, or choose another model directory");
+}
+
+/* dirs: look at the directories above it, too. */
+static int check_way(const struct need *n, const char *path, bool dirs,
+		     bool may_be_dir, struct error *err)
+{
+	char *part CLEANUP(free_ptr) = xstrdup(path);
+	struct stat st;
+
+	for (char *p = strchr(part, '/'); dirs && p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		if (!exists(n, part, &st))
+			return 0;
+		if (!S_ISDIR(st.st_mode))
+			return in_the_way(n, part, &st, false, err);
+		*p = '/';
+	}
+	if (!may_be_dir && exists(n, path, &st) && S_ISDIR(st.st_mode))
+		return in_the_way(n, path, &st, true, err);
+	return 0;
+}
+
+static char *record_path(const struct need *n)
+{
+	return xasprintf(VIEW_RECORD_DIR "/%s.lock.json", n->lock->name);
+}
+
+/* Else it would be seen when all of a bundle has come. */
+static int check_ways(const struct need *n, struct error *err)
+{
+	char *record CLEANUP(free_ptr) = record_path(n);
+	char *before CLEANUP(free_ptr) = xstrdup("");
+
+	if (n->dirfd < 0)
+		return 0;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct placement *at = &n->items[i];
+		char *path CLEANUP(free_ptr) = placement_path(at);
+		bool dirs = path_new_dirs(path, before);
+
+		/* what stands in the place of a text is kept as NAME.orig */
+		if (check_way(n, path, dirs, placement_is_editable(at), err))
+			return -1;
+		free_ptr(&before);
+		before = take_ptr(path);
+	}
+	return check_way(n, record, true, false, err);
+}
+
+/* --- all of it ------------------------------------------------------------------ */
+
 static void need_record(struct need *n, const char *model_dir)
 {
-	char *path CLEANUP(free_ptr) = xasprintf(
-		VIEW_RECORD_DIR "/%s.lock.json", n->lock->name);
+	char *path CLEANUP(free_ptr) = record_path(n);
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct stat st;
 
@@ -205,8 +271,9 @@ static void need_record(struct need *n, const char *model_dir)
 int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 	      uint64_t *bytes, uint64_t *inodes, struct error *err)
 {
-	struct need n CLEANUP(
-		need_release) = { .lock = l, .store = c, .dirfd = -1 };
+	struct need n CLEANUP(need_release) = {
+		.lock = l, .store = c, .dir = model_dir, .dirfd = -1
+	};
 	bool exact;
 	int fd CLEANUP(close_fd) = open_nearest(model_dir, &exact, err);
 
@@ -216,6 +283,8 @@ int view_plan(struct hfcache *c, const struct lock *l, const char *model_dir,
 		n.dirfd = fd;
 	need_record(&n, model_dir);
 	list_placements(&n);
+	if (check_ways(&n, err))
+		return -1;
 	if (n.count)
 		qsort(n.items, n.count, sizeof(*n.items), by_bytes);
 	for (size_t i = 0; i < n.count;)

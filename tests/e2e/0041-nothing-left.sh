@@ -77,6 +77,22 @@ wrong_archive() {
 	leaves 9 install --import wrong.tgz
 	leaves 9 import wrong.tgz
 }
+in_the_way() { # STATUS TEXT COMMAND...: what stands in a model directory is seen before
+	local option
+	for option in --keep-refs --dry-run; do
+		begin other
+		mkdir models
+		eval "$3"
+		whole >"$T/before"
+		expect "$1" itts install b.tar --cache "$S/hub" --model-dir models $option
+		one_error
+		says "$2" "move it away"
+		unchanged
+		expect "$1" itts install --import right.tgz --lock lock.json --cache "$S/hub" --model-dir models $option
+		says "$2"
+		unchanged
+	done
+}
 others() { # their lock in the same repository: all stays that they may be about to use
 	local locks=$S/hub/.locks/models--acme--voice
 	begin other
@@ -110,6 +126,7 @@ for blob in "$T"/wrong/models--acme--voice/blobs/*; do
 	flip "$blob" 3
 done
 tar -C "$T" -czf "$T/wrong.tgz" wrong
+tar -C "$T" -czf "$T/right.tgz" c0
 check "nobody there" nobody
 check "not found" no_bytes '{"path": "resolve/", "fault": "status", "status": 404}' 6
 check "refused" no_bytes '{"path": "resolve/", "fault": "status", "status": 403}' 5
@@ -125,5 +142,9 @@ check "small files that lock has to learn" small_files
 check "gated" gated
 check "a bundle with wrong bytes" wrong_bundle
 check "an archive with wrong bytes" wrong_archive
+check "a directory in the place of a file" in_the_way 3 models/big.safetensors "mkdir models/big.safetensors"
+check "a file in the place of a directory" in_the_way 3 models/sub "echo mine >models/sub"
+check "a link in the place of a directory" in_the_way 8 models/sub "ln -s /tmp models/sub"
+check "no place for the record" in_the_way 3 models/.itts-pack "echo mine >models/.itts-pack"
 check "what others work at, and what came" others
 finish
