@@ -81,7 +81,7 @@ doctor_src := doctor finding redact look known content safetensors torchzip yaml
 cmd_src += hubprobe cmd_doctor
 
 # the keeper of the cache
-cache_src += forget traces census census_sum tree_mend foreign held lease inuse gc_plan gc_run derive audit localdir
+cache_src += forget fresh traces census census_sum tree_mend foreign held lease inuse gc_plan gc_run derive audit localdir
 cmd_src += claims asked listing clean cmd_du cmd_gc cmd_ls cmd_rm mending mending_list mending_net cmd_repair cmd_adopt cmd_export cmd_import
 # watching a program
 doctor_src += pparse sockdiag sample threads watch timeline timeline_html launch parents endtree asking retries

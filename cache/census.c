@@ -691,7 +691,7 @@ static uint64_t shared_size(int root)
 
 static bool is_known(const char *name)
 {
-	static const char *const known[] = { "CACHEDIR.TAG", ".locks", "blobs",
+	static const char *const known[] = { HFCACHE_TAG, ".locks", "blobs",
 					     "version.txt", ".cache" };
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cache/checked.h"
+#include "cache/fresh.h"
 #include "cache/hashrun.h"
 #include "cache/lease.h"
 #include "cache/store.h"
@@ -34,11 +35,10 @@ const char *hfcache_tag_text(void)
  * error is told once, and what was written before may be lost. */
 static int write_tag(int fd, struct error *err)
 {
-	static const char name[] = "CACHEDIR.TAG";
 	const char *text = hfcache_tag_text();
 
-	if (!faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) ||
-	    !file_replace(fd, name, text, strlen(text), err))
+	if (!faccessat(fd, HFCACHE_TAG, F_OK, AT_SYMLINK_NOFOLLOW) ||
+	    !file_replace(fd, HFCACHE_TAG, text, strlen(text), err))
 		return 0;
 	if (err->sys == EIO)
 		return -1;
@@ -65,10 +65,12 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 {
 	char *full CLEANUP(free_ptr) = NULL;
 	int fd CLEANUP(close_fd) = -1;
+	struct fresh fresh = { .made = false };
 
-	if (create && file_mkdirs(AT_FDCWD, root, err))
-		return err_wrap(err, "cache %s", root);
-	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (create && fresh_open(&fresh, root, &fd, err))
+		return -1;
+	if (!create)
+		fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_NOT_FOUND,
 			       "cache %s: no such directory", root);
@@ -80,6 +82,7 @@ int hfcache_open(struct hfcache **out, const char *root, bool create,
 	if (create && write_tag(fd, err))
 		return err_inside(err, "cache %s", root);
 	store_from_fd(out, take_fd(&fd), full, create);
+	(*out)->fresh = fresh;
 	if (create) {
 		(*out)->lease = LEASE_CLOSED;
 		traces_begin(*out);
@@ -92,6 +95,7 @@ void hfcache_close(struct hfcache **c)
 	if (!*c)
 		return;
 	traces_end(*c);
+	fresh_end(&(*c)->fresh, (*c)->root, (*c)->fd);
 	close_fd(&(*c)->fd);
 	if ((*c)->lease >= 0)
 		close((*c)->lease);

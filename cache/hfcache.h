@@ -26,7 +26,10 @@
 
 struct hfcache;
 
-/* create: makes ROOT and CACHEDIR.TAG where missing. Without it nothing is ever
+#define HFCACHE_TAG "CACHEDIR.TAG"
+
+/* create: makes ROOT and CACHEDIR.TAG where missing; a ROOT that was made and that
+ * nothing was put into goes away again when the cache is closed. Without it nothing is ever
  * written and a missing ROOT is ERR_NOT_FOUND. */
 int hfcache_open(struct hfcache **out, const char *root, bool create,
 		 struct error *err) MUST_CHECK;

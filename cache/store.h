@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cache/beneath.h"
+#include "cache/fresh.h"
 #include "cache/hfcache.h"
 #include "cache/traces.h"
 
@@ -24,6 +25,7 @@ struct hfcache {
 	int fd;
 	char *root;
 	bool writable;
+	struct fresh fresh;
 	_Atomic int lease; /* descriptor, or one of these */
 #define LEASE_CLOSED (-1)  /* not open yet */
 #define LEASE_NEVER  (-2)  /* nobody deletes here */

@@ -195,8 +195,8 @@ static int adopt(struct app *app, const char *dir, struct error *err)
 		return err_set(err, ERR_USAGE, "give one of --link and --copy");
 	if ((o->as && read_as(app, dir, &d, err) != 0) ||
 	    supplies_add_files(&m.places, dir, err) != 0 ||
-	    app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
 	    (!o->as && work_begin(&w, app, err) != 0) ||
+	    app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
 	    mending_run(&m, l, err) != 0)
 		return -1;
 	if (o->as)

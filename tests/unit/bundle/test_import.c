@@ -289,7 +289,7 @@ static void plain_files(void **state)
 	assert_fails(import(f, NULL, false, &err), &err, ERR_INTEGRITY,
 		     "nothing proves");
 	run_silent(f->path, "! find store -path '*refs/*' -o -path "
-			    "'*snapshots/*' | grep .");
+			    "'*snapshots/*' 2>/dev/null | grep .");
 	r->id = xstrdup("acme/tts");
 	r->revision = xstrdup("main");
 	memset(r->commit, 'c', 40);

@@ -12,6 +12,7 @@ int main(void)
 		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	failed += run_hashrun_tests();
 	failed += run_store_tests();
+	failed += run_fresh_tests();
 	failed += run_part_tests();
 	failed += run_journal_tests();
 	failed += run_beneath_tests();

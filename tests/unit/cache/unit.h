@@ -97,6 +97,7 @@ int run_link_tests(void);
 int run_localdir_tests(void);
 int run_part_tests(void);
 int run_store_tests(void);
+int run_fresh_tests(void);
 int run_tree_tests(void);
 int run_verify_cache_tests(void);
 int run_verify_tests(void);
