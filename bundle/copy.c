@@ -10,10 +10,12 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sys/sendfile.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* How much is written before the kernel is asked to begin with the disk. */
 #define FLUSH_STEP  ((uint64_t)8 << 20)
+#define SCARCE	    8 /* less than this part of all memory is free */
 #define PROGRESS_MS 100
 
 /* What is hashed at a time of bytes that stand in a file: stays in a core's cache. */
@@ -68,6 +70,21 @@ static void begin_with_disk(const struct copy_job *job, uint64_t end)
 		sync_file_range(job->dst_fd,
 				(off_t)(job->dst_offset + end - FLUSH_STEP),
 				(off_t)FLUSH_STEP, SYNC_FILE_RANGE_WRITE);
+}
+
+/* Where no memory is free the kernel would push out what was used longest ago to
+ * make room for what is written: the rest of the source, or files of a program that
+ * runs. It takes what we have read instead. */
+static void give_back(const struct copy_job *job, uint64_t end)
+{
+	struct sysinfo now;
+
+	if (!job->once || job->read || end % FLUSH_STEP != 0 || sysinfo(&now) ||
+	    now.freeram >= now.totalram / SCARCE)
+		return;
+	(void)posix_fadvise(job->src_fd,
+			    (off_t)(job->src_offset + end - FLUSH_STEP),
+			    (off_t)FLUSH_STEP, POSIX_FADV_DONTNEED);
 }
 
 static int spill(const struct copy_job *job, const void *buf, size_t n,
@@ -190,6 +207,7 @@ static void *move_pieces(void *arg)
 			break;
 		}
 		begin_with_disk(job, at + n);
+		give_back(job, at + n);
 		ring_step(r, &r->filled);
 	}
 	return NULL;

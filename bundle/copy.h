@@ -27,6 +27,9 @@ struct copy_job {
 	uint64_t src_offset;
 	int (*read)(void *ctx, void *buf, size_t n, struct error *err);
 	void *read_ctx;
+	/* Nobody needs what src_fd has soon: its memory is given back behind the
+	 * copying where memory is short. */
+	bool once;
 	uint64_t size;
 
 	/* Destination: dst_fd at dst_offset with pwrite(), or if append with
