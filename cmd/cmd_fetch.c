@@ -11,8 +11,9 @@ static const struct option options[] = {
 	{ .name = "dry-run",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, dry_run),
-	  .help = "list what would be downloaded and from where; the cache "
-		  "gets no file of the lock" },
+	  .help = "list what would be downloaded and from where; nothing is, "
+		  "but "
+		  "archives, to see what is in them" },
 	{ .name = "per-mirror",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, per_mirror),
@@ -234,6 +235,7 @@ static int run(struct app *app, struct error *err)
 		.sink = &app->sink,
 	};
 
+	w.survey = app->options->dry_run;
 	if (work_begin(&w, app, err) != 0)
 		return -1;
 	if (app->options->dry_run)

@@ -128,6 +128,7 @@ int work_resolve(struct work *w, struct app *app, const struct lock *old,
 		.groups = &w->groups,
 		.old = old,
 		.jobs = (unsigned)app->options->jobs,
+		.survey = w->survey,
 		.cancel = &app->cancel,
 		.sink = &app->sink,
 	};
@@ -207,6 +208,8 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 	lock_keep_archives(&old);
 	if (plan == LOCK_CREATE && app_check_replace(w->path, err) != 0)
 		return -1;
+	/* what is written has to be whole */
+	w->survey &= plan != LOCK_CREATE;
 	if (work_resolve(w, app, &old, err) != 0)
 		return -1;
 	if (plan == LOCK_CREATE && work_write_lock(w, err) != 0)

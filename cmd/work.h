@@ -48,6 +48,9 @@ struct work {
 	struct net net;
 	struct hfcache *store;
 	struct lock lock;
+	/* Before work_begin(): the lock is looked at only, so nothing is downloaded for
+	 * it; taken back where the lock is to be written. */
+	bool survey;
 };
 #define WORK_INIT               \
 	{                       \

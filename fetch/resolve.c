@@ -5,6 +5,7 @@
 #include "fetch/resolve.h"
 
 #include "base/mem.h"
+#include "cache/gitname.h"
 #include "fetch/archive_source.h"
 #include "fetch/download.h"
 #include "fetch/endpoint.h"
@@ -482,6 +483,22 @@ static int learn(struct resolver *r, struct hfcache *store, unsigned jobs,
 	return 0;
 }
 
+/* Enough to tell what the store lacks. */
+static int name_for_survey(struct resolver *r, struct hfcache *store,
+			   struct error *err)
+{
+	for (size_t i = 0; i < r->out->repo_count; i++) {
+		struct lock_repo *repo = &r->out->repos[i];
+
+		if (gitname_find(store, repo, r->cancel, err) < 0)
+			return -1;
+		for (size_t k = 0; k < repo->file_count; k++)
+			if (repo->files[k].etag.alg == DIGEST_NONE)
+				repo->files[k].etag = repo->files[k].sha256;
+	}
+	return 0;
+}
+
 int resolve_manifest(struct hub *h, struct hfcache *store,
 		     const struct manifest *m, const struct resolve_options *o,
 		     struct lock *out, struct error *err)
@@ -505,7 +522,9 @@ int resolve_manifest(struct hub *h, struct hfcache *store,
 	for (size_t i = 0; i < m->model_count; i++)
 		if (resolve_model(&r, &m->models[i], err) < 0)
 			return -1;
-	if (learn(&r, store, o->jobs, err) < 0 || lock_finish(&lock, err) < 0)
+	if ((o->survey ? name_for_survey(&r, store, err)
+		       : learn(&r, store, o->jobs, err)) < 0 ||
+	    lock_finish(&lock, err) < 0)
 		return -1;
 	*out = lock;
 	lock = (struct lock){ 0 };

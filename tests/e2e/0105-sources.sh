@@ -194,7 +194,21 @@ dry() { # says it and does nothing
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/dry" --endpoint "$hub" --dry-run
 	prints big.safetensors "$hub"
 	same "$(wc -l <"$T/log/hub.requests")" 0
+	# nor are small files, where there is no lock: the hub is only asked what there is
+	expect 0 itts fetch acme/voice --cache "$T/dry" --endpoint "$hub" --dry-run --json
+	jq -e '.missing_files == 2 and .missing_bytes == 20000300' "$T/out"
+	same "$(requests hub GET resolve)" 0
+	test "$(requests hub GET api/)" -ge 1
 	same "$(find "$T/dry" -type f -size +0 ! -name CACHEDIR.TAG | wc -l)" 0
+}
+dry_there() { # what is there lacks no more, with its SHA-256 known or not
+	expect 0 itts fetch acme/voice --cache "$T/dry2" --endpoint "$hub" --include config.json
+	expect 0 itts fetch acme/voice --cache "$T/dry2" --endpoint "$hub" --dry-run --json
+	jq -e '.missing_files == 1 and .missing[0].path == "big.safetensors"' "$T/out"
+	# a lock that is to be written is whole
+	expect 0 itts init acme/voice -o "$T/dry.m.json"
+	expect 0 itts fetch -m "$T/dry.m.json" --lock "$T/dry.lock" --cache "$T/dry2" --endpoint "$hub" --dry-run
+	same "$(jq '[.repos[].files[] | select(.sha256)] | length' "$T/dry.lock")" 2
 }
 deadline() { # gives up in time; what came is kept
 	expect 4 itts fetch --lock "$T/lock.json" --cache "$T/late" --endpoint "$far" --deadline 2s \
@@ -283,6 +297,7 @@ check "--jobs, and what is told on the way" jobs
 check "endpoints of the manifest" by_manifest
 check "signed URLs that expire" expires
 check "--dry-run" dry
+check "--dry-run, with some of it there" dry_there
 check "--deadline" deadline
 check "--per-mirror" per_mirror
 check "--only-mirror" only

@@ -80,8 +80,14 @@ cut_small() { # its gateway gets ranges wrong: from the beginning, never from wh
 small_once() {
 	local names=(10 20 40 last)
 	: >"$T/log/site.requests"
+	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --dry-run --json
+	jq -e '.missing_files == 33 and (.missing | length) == 33' "$T/out"
+	same "$(requests site GET '/repo$')" 0
+	same "$(find "$T/c-many" -path '*/blobs/*' | wc -l)" 0
 	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --json
 	same "$(requests site GET '/repo$')" 32
+	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --dry-run --json
+	jq -e '.missing_files == 0' "$T/out"
 	: >"$T/log/site.requests"
 	expect 0 itts fetch acme/many --endpoint "$MS" --cache "$T/c-many" --json
 	jq -e '.had_files == 33' "$T/out"
