@@ -50,6 +50,7 @@ struct machine {
 	struct scan_result *r;
 	struct error *err;
 	uint64_t pos, end, op_at; /* op_at: of the opcode being done */
+	uint64_t frame_end;	  /* 0: not in a frame */
 	unsigned char buf[PIECE];
 	uint64_t buf_at;
 	size_t buf_len;
@@ -667,6 +668,35 @@ static void stop_at(struct machine *m)
 	m->stopped = true;
 }
 
+/*
+ * A pickler's frames end where an opcode does, and with the pickle. Where they do
+ * not, Python's readers part: the one in C drops what is left of a frame, if it has
+ * no file to look ahead in, and goes on at other bytes than all the others.
+ */
+static void leave_frame(struct machine *m)
+{
+	if (!m->frame_end || m->failed)
+		return;
+	if (m->pos > m->frame_end)
+		limit(m, "an opcode that its frame does not hold");
+	else if (m->stopped && m->pos < m->frame_end)
+		limit(m, "a frame that goes on behind the pickle");
+	else if (m->pos == m->frame_end)
+		m->frame_end = 0;
+}
+
+/* Behind its length. */
+static void enter_frame(struct machine *m)
+{
+	leave_frame(m);
+	if (m->frame_end && !m->failed)
+		limit(m, "a frame in a frame");
+	else if (m->number > m->end - m->pos)
+		broken(m, "longer than the pickle");
+	else if (m->number > 0)
+		m->frame_end = m->pos + m->number;
+}
+
 static void do_op(struct machine *m, const struct pickle_op *op)
 {
 	enum pickle_do a = op->action;
@@ -695,6 +725,8 @@ static void do_op(struct machine *m, const struct pickle_op *op)
 		memo_put(m, m->memo_count);
 	else if (a == DO_READONLY)
 		top(m);
+	else if (a == DO_FRAME)
+		enter_frame(m);
 	else if (a == DO_STOP)
 		stop_at(m);
 	else if (a != DO_NOTHING)
@@ -720,6 +752,7 @@ static void step(struct machine *m)
 		broken(m, "a protocol that is not known");
 	if (!m->failed)
 		do_op(m, &op);
+	leave_frame(m);
 }
 
 int pickle_scan(const struct scan_input *in, uint64_t offset, uint64_t end,

@@ -75,7 +75,7 @@ static const struct pickle_op ops[256] = {
 	[0x92] = { ARG_NONE, DO_NEWOBJ_EX },
 	[0x93] = { ARG_NONE, DO_STACK_GLOBAL },
 	[0x94] = { ARG_NONE, DO_MEMOIZE },
-	[0x95] = { ARG_8, DO_NOTHING }, /* FRAME */
+	[0x95] = { ARG_8, DO_FRAME },
 	/* 5 */
 	[0x96] = { ARG_SIZED_8, DO_DATA },
 	[0x97] = { ARG_NONE, DO_BUFFER },

@@ -21,7 +21,8 @@ enum pickle_arg {
 
 /* What it does. */
 enum pickle_do {
-	DO_NOTHING, /* PROTO, FRAME */
+	DO_NOTHING, /* PROTO */
+	DO_FRAME,
 	DO_STOP,
 	DO_DATA, /* pushes something that is only data */
 	DO_STRING,

@@ -199,6 +199,23 @@ write("torn/proto.pkl", b"\x80\x02}")
 write("torn/opcode.pkl", b"\x80\x02\xff.")
 write("torn/behind.pkl", b"\x80\x02}.garbage")
 write("torn/number.bin", b"Np+1\ncos\nsystem\n.")     # Python reads this number
+# frames: the reader in C drops what is left of one and goes on at other bytes; so these
+# are harmless to whoever reads on, and call os.system for pickle.load(BytesIO)
+def framed(bytes_in, data): return b"\x95" + struct.pack("<Q", bytes_in) + data
+hidden = b"CN" + (b"cos\nsystem\nU" + sb + b"\x85R").ljust(78, b"N") + b"}."
+cut_frame = b"\x80\x04" + framed(2, b"M\x01\0" + hidden)
+class Seen(pickle.Unpickler):
+    def find_class(self, module, name): seen.append(name); return str
+seen = []
+Seen(io.BytesIO(cut_frame)).load()
+assert seen == ["system"], seen
+write("torn/frame_cut.pkl", cut_frame)
+archive("torn/frame_cut.pth", cut_frame)
+write("torn/frame_line.pkl", b"\x80\x04" + framed(2, b"I1\n}."))
+write("torn/frame_nested.pkl", b"\x80\x04" + framed(12, b"N" + framed(6, b"NN}}}}.")))
+write("torn/frame_behind.pkl", b"\x80\x04" + framed(6, b"}.\x80\x04}."))
+write("torn/frame_long.pkl", b"\x80\x04" + framed(3, b"}."))
+write("good/frames.pkl", b"\x80\x04" + framed(4, b"]\x94(N") + framed(0, b"") + b"N" + framed(2, b"e."))
 write("torn/gzip.joblib", b"\x1f\x8b\x08" + bytes(20))
 write("torn/deep.pkl", b"\x80\x02" + b"N" * (1 << 21) + b".")
 write("torn/empty_stack.pkl", b"\x80\x02.")
