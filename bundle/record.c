@@ -314,10 +314,10 @@ int record_open_extra(struct hfcache *store, const char *name,
 	if (errno != ENOENT)
 		return err_sys(err, errno, "%s (sha256 %s)", e->path, hex);
 	err_set(err, ERR_NOT_FOUND,
-		"%s: its bytes (sha256 %s) were not kept: what lies in volumes "
-		"that were never here together is not",
+		"%s: its bytes (sha256 %s) were not kept: an image in a "
+		"registry has no extras, and those in volumes that were never "
+		"here together are not kept",
 		e->path, hex);
-	return err_hint(err,
-			"run itts-pack install once more where all volumes "
-			"are");
+	return err_hint(err, "run itts-pack install once more with the "
+			     "bundle's file, or where all volumes are");
 }
