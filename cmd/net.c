@@ -109,6 +109,9 @@ static int advise_silence(const struct net *n, struct error *err)
 
 		if (!is_blamed(e, err))
 			continue;
+		if (e->kind == ENDPOINT_DIRECT)
+			return err_hint(err, "check the address; a proxy is "
+					     "named with --proxy");
 		quote_sh(&word, e->name);
 		return err_hint(err,
 				"itts-pack mirrors --endpoint %s shows where "

@@ -230,7 +230,10 @@ static void end_refused(struct job *j, const struct hub_endpoint *from,
 {
 	struct error last = *why;
 
-	if (last.code == ERR_INTEGRITY && from && from->kind != ENDPOINT_DIRECT)
+	if (last.code == ERR_INTEGRITY && j->blob->file->url)
+		err_hint(&last, "check its URL and its sha256 in the manifest");
+	else if (last.code == ERR_INTEGRITY && from &&
+		 from->kind != ENDPOINT_DIRECT)
 		err_hint(&last, "name another endpoint with --endpoint");
 	job_end(j, &last);
 }

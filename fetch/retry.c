@@ -301,19 +301,24 @@ static const struct {
 	const char *token; /* the variable that it is in; NULL: none is sent */
 	const char *hint;  /* where no token can help */
 	const char *elsewhere; /* how somebody else is asked, or who can help */
+	const char *page; /* what to look at where a page came; NULL: a hub's */
 } askers[] = {
 	[RETRY_HUB] = { "HF_TOKEN", NULL,
 			"name another endpoint with --endpoint" },
 	[RETRY_MODELSCOPE] = { "MODELSCOPE_API_TOKEN", NULL,
 			       "name another endpoint with --endpoint" },
 	[RETRY_LINK] = { NULL, "check the URL in the manifest; " NO_TOKEN,
-			 "name another URL in the manifest" },
+			 "name another URL in the manifest",
+			 "check the URL in the manifest; does a proxy or login "
+			 "page stand before it?" },
 	[RETRY_LFS] = { NULL, "Git LFS has given out this address; " NO_TOKEN,
 			"ask who runs that Git LFS server" },
 	[RETRY_GIT] = { NULL,
 			"check the URL of the repository in the "
 			"manifest; " NO_TOKEN,
-			"name another repository in the manifest" },
+			"name another repository in the manifest",
+			"check the URL of the repository in the manifest; does "
+			"a proxy or login page stand before it?" },
 	[RETRY_REGISTRY] = { NULL, "ask who runs the registry",
 			     "ask who runs the registry" },
 };
@@ -388,7 +393,9 @@ int retry_explain_as(enum retry_asker asker, const struct http_response *res,
 	if (m->code != ERR_NOT_FOUND || !res->error_code[0])
 		add_words(res, err);
 	retry_add_proxy(res, err);
-	if (m->hint && m->token)
+	if (is_page(res) && askers[asker].page)
+		err_hint(err, "%s", askers[asker].page);
+	else if (m->hint && m->token)
 		err_hint(err, "%s (%s)", m->hint, token ? token : "HF_TOKEN");
 	else if (m->hint)
 		err_hint(err, "%s", m->hint);

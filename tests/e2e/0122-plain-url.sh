@@ -77,7 +77,8 @@ gone() {
 page() { # a login page: its size gets into no lock
 	expect 4 itts lock -m "$T/page.json" --lock "$T/page.lock" --endpoint "$hub" --cache "$T/c4"
 	one_error
-	says my/vocoder g.pth "127.0.0.1:$PORT" "web page"
+	says my/vocoder g.pth "127.0.0.1:$PORT" "web page" "check the URL in the manifest"
+	not grep "address of a hub" "$T/err"
 	test ! -e "$T/page.lock"
 	# what is meant to be a page is one
 	echo '<p>terms' >"$T/www/files/terms.html"
@@ -112,13 +113,19 @@ dead() { # nobody there: the file is named, and the host
 	says my/vocoder g.pth "http://127.0.0.1:" "cannot connect"
 	not grep -q "itts-pack mirrors" "$T/err" # no hub would help
 	test ! -e "$T/dead.lock"
+	# nor later
+	sed "s|$WEB|http://127.0.0.1:$(free_port)|" "$T/lock.json" >"$T/later.json"
+	expect 4 itts fetch --lock "$T/later.json" --endpoint "$hub" --cache "$T/c-dead" --retries 0
+	one_error
+	says my/vocoder "http://127.0.0.1:" "cannot connect" "check the address"
+	not grep "itts-pack mirrors" "$T/err"
 }
 changed() { # other bytes of the same length: never in the cache
 	cp "$T/www/files/g.pth" "$T/kept"
 	flip "$T/www/files/g.pth" 99
 	expect 9 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c5"
 	one_error
-	says g.pth sha256
+	says g.pth sha256 "check its URL and its sha256 in the manifest"
 	cache_is_honest "$T/c5"
 	cp "$T/kept" "$T/www/files/g.pth"
 	expect 0 itts fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c5"

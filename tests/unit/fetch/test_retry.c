@@ -333,6 +333,11 @@ static void advice(void **state)
 		  "later; name another URL in the manifest", "--endpoint" },
 		{ RETRY_REGISTRY, 410, "", "ask who runs the registry",
 		  "--endpoint" },
+		{ RETRY_LINK, 200, "", "page (status 200); check the URL in",
+		  "hub" },
+		{ RETRY_GIT, 200, "", "check the URL of the repository in",
+		  "hub" },
+		{ RETRY_HUB, 200, "", "is this the address of a hub", "URL" },
 	};
 
 	(void)state;
@@ -341,6 +346,9 @@ static void advice(void **state)
 		struct error err = { .code = ERR_NONE };
 
 		set(r.error_message, sizeof(r.error_message), table[i].message);
+		if (table[i].status == 200)
+			set(r.content_type, sizeof(r.content_type),
+			    "text/html");
 		retry_explain_as(table[i].asker, &r, "org/name file",
 				 "https://x", &err);
 		assert_contains(err.msg, "https://x: org/name file: ");
