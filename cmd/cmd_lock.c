@@ -17,8 +17,9 @@ static const struct option options[] = {
 	{ .name = "check",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, check),
-	  .help = "write nothing; print what would change and end with status "
-		  "1 if anything would" },
+	  .help = "leave the lock file as it is; print what would change and "
+		  "end with status 1 if anything would (small files that have "
+		  "to be known for that come into the cache)" },
 	{ .name = "prove",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, prove),

@@ -68,6 +68,9 @@ static int check_reports(const struct strlist *files, struct error *err)
 				       "--report %s: the name must end in "
 				       ".html, .json or .txt",
 				       f);
+		/* not after hours */
+		if (app_check_output(f, err) != 0)
+			return err_wrap(err, "--report");
 	}
 	return 0;
 }

@@ -282,10 +282,15 @@ unwritable() { # a place where the result cannot go is named, and nothing half s
 	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	chmod 755 "$T"
 	chmod 555 "$W/dir"
+	mkdir "$W/dir.txt"
 	mkdir -m 777 "$T/cn"
 	bad 3 "${as[@]}" "$PROGRAM" init -o "$W/dir/m.json" :: "$W/dir/m.json"
 	bad 3 "${as[@]}" "$PROGRAM" lock acme/voice --lock "$W/dir/l.json" --endpoint "$hub" --cache "$T/cn" :: "$W/dir/l.json"
 	bad 3 "${as[@]}" "$PROGRAM" fetch --lock "$T/good.json" --endpoint "$hub" --cache "$W/dir/c" :: "$W/dir/c"
+	# not when all is over
+	bad 3 timeout 20 "$PROGRAM" watch $$ --report "$W/none/r.html" :: --report "$W/none/r.html"
+	bad 3 itts run --report "$W/none/r.txt" -- touch "$W/ran" :: --report "$W/none/r.txt"
+	bad 2 itts run --report "$W/dir.txt" -- touch "$W/ran" :: --report directory
 	# not after all of it has been copied into the cache
 	bad 3 "${as[@]}" "$PROGRAM" install "$T/b.tar" --cache "$T/cn/new" --model-dir "$W/dir/m" :: "$W/dir/m" --model-dir
 	same "$(find "$T/cn/new" -path '*/blobs/*' | wc -l)" 0
