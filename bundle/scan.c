@@ -6,6 +6,7 @@
  */
 #include "bundle/scan.h"
 
+#include "base/attr.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -322,6 +323,35 @@ bool scan_is_suspect(const char *name)
 	return has_end(name, ends);
 }
 
+/* In any of the ways that joblib reads whatever the name of a file. */
+static bool is_compressed(const unsigned char *head, size_t got)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} marks[] = {
+		{ "\x1f\x8b", 2 }, /* gzip */
+		{ "BZh", 3 },	   /* bzip2 */
+		{ "\xfd"
+		  "7zXZ",
+		  5 },			   /* xz */
+		{ "\x5d\0\0", 3 },	   /* lzma */
+		{ "\x28\xb5\x2f\xfd", 4 }, /* zstd */
+		{ "\x04\x22\x4d\x18", 4 }, /* lz4 */
+		{ "\x78\x01", 2 },	   /* zlib, and its levels */
+		{ "\x78\x5e", 2 },
+		{ "\x78\x9c", 2 },
+		{ "\x78\xda", 2 },
+		{ "ZF0x", 4 }, /* zlib, as joblib wrote it long ago */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (got >= marks[i].len &&
+		    !memcmp(head, marks[i].bytes, marks[i].len))
+			return true;
+	return false;
+}
+
 int scan_file(const struct scan_input *in, const char *name,
 	      struct scan_result *r, struct error *err)
 {
@@ -349,13 +379,7 @@ int scan_file(const struct scan_input *in, const char *name,
 			  "into");
 		return 0;
 	}
-	if ((got >= 2 && head[0] == 0x1f && head[1] == 0x8b) ||
-	    (got >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4)) ||
-	    (got >= 6 && !memcmp(head,
-				 "\xfd"
-				 "7zXZ",
-				 5)) ||
-	    (got >= 3 && !memcmp(head, "BZh", 3))) {
+	if (is_compressed(head, got)) {
 		scan_note(r, SCAN_MALFORMED, 0,
 			  "compressed, which is not looked into");
 		return 0;

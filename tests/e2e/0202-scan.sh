@@ -217,6 +217,12 @@ write("torn/frame_behind.pkl", b"\x80\x04" + framed(6, b"}.\x80\x04}."))
 write("torn/frame_long.pkl", b"\x80\x04" + framed(3, b"}."))
 write("good/frames.pkl", b"\x80\x04" + framed(4, b"]\x94(N") + framed(0, b"") + b"N" + framed(2, b"e."))
 write("torn/gzip.joblib", b"\x1f\x8b\x08" + bytes(20))
+import bz2, gzip, lzma, zlib
+for name, packed in {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress,
+                     "lzma": lambda d: lzma.compress(d, lzma.FORMAT_ALONE), "zlib": zlib.compress,
+                     "zlib1": lambda d: zlib.compress(d, 1), "zlib9": lambda d: zlib.compress(d, 9),
+                     "lz4": lambda d: b"\x04\x22\x4d\x18" + d, "zf": lambda d: b"ZF0x2a" + d}.items():
+    write(f"torn/{name}.pkl", packed(bad["global"]))
 write("torn/deep.pkl", b"\x80\x02" + b"N" * (1 << 21) + b".")
 write("torn/empty_stack.pkl", b"\x80\x02.")
 write("torn/length.pkl", b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.")
