@@ -103,7 +103,11 @@ static int check_still_there(struct install_run *run, struct error *err)
 		const struct bundle_blob *b = &m->blobs[i];
 
 		for (size_t k = 0; k < b->use_count; k++) {
-			if (install_is_candidate(run, &b->uses[k]))
+			bool found;
+
+			if (install_look(run, &b->uses[k], &found, err))
+				return -1;
+			if (found)
 				continue;
 			err_set(err, ERR_NOT_FOUND,
 				"%s: %s %s vanished from %s while it was "

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cache/hashrun.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -44,7 +45,8 @@ static int open_task(void *ctx, const struct hash_task *task, int *fd,
 
 /* A file in a snapshot without a blob (caches made without links) does not do:
  * links have to lead somewhere. */
-bool install_is_candidate(struct install_run *run, const struct bundle_use *use)
+int install_look(struct install_run *run, const struct bundle_use *use,
+		 bool *out, struct error *err)
 {
 	const struct lock_repo *r = bundle_use_repo(&run->s->manifest, use);
 	const struct lock_file *f = bundle_use_file(&run->s->manifest, use);
@@ -52,14 +54,29 @@ bool install_is_candidate(struct install_run *run, const struct bundle_use *use)
 	char hex[DIGEST_HEX_MAX];
 	char *blob CLEANUP(free_ptr) = xasprintf("%s/blobs/%s", folder,
 						 digest_hex(&f->etag, hex));
-	struct error ignored = { 0 };
 	int fd CLEANUP(close_fd) = -1;
 	uint64_t offset;
 	struct hash_task task = { .item = use };
 
-	return !faccessat(hfcache_fd(run->store), blob, F_OK,
-			  AT_SYMLINK_NOFOLLOW) &&
-	       !open_task(run, &task, &fd, &offset, &ignored);
+	*out = false;
+	if (faccessat(hfcache_fd(run->store), blob, F_OK, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(err, errno, "%s/%s",
+					 hfcache_root(run->store), blob);
+	*out = !open_task(run, &task, &fd, &offset, err);
+	if (err->code == ERR_IO)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+bool install_is_candidate(struct install_run *run, const struct bundle_use *use)
+{
+	struct error ignored = { 0 };
+	bool found;
+
+	return !install_look(run, use, &found, &ignored) && found;
 }
 
 static int hash_tasks(struct install_run *run, struct hash_task *tasks,

@@ -67,7 +67,10 @@ size_t install_use_index(const struct install_run *run,
  * what has the right size is hashed. */
 int install_find_places(struct install_run *run, bool absent, struct error *err)
 	MUST_CHECK;
-/* Is there a blob of the right size to be hashed? */
+/* Is there a blob of the right size to be hashed? ERR_IO: nobody can tell. */
+int install_look(struct install_run *run, const struct bundle_use *use,
+		 bool *out, struct error *err) MUST_CHECK;
+/* The same; what cannot be read is none. */
 bool install_is_candidate(struct install_run *run,
 			  const struct bundle_use *use);
 

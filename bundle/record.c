@@ -227,7 +227,7 @@ int record_list(struct hfcache *store, struct strlist *out, struct error *err)
 	if (file_open_beneath(hfcache_fd(store), RECORD_DIR, false, &dir,
 			      err)) {
 		if (err->code != ERR_NOT_FOUND)
-			return err_wrap(err, "%s", hfcache_root(store));
+			return err_inside(err, "%s", hfcache_root(store));
 		err_clear(err);
 		return 0;
 	}
@@ -286,8 +286,7 @@ int record_read_signature(struct hfcache *store, const char *name,
 		return no_record(store, name, err);
 	if (file_read_all(dir, file, BUNDLE_SIGNATURE_SIZE, &kept, err)) {
 		if (err->code != ERR_NOT_FOUND)
-			return err_wrap(err, "%s: record of \"%s\"",
-					hfcache_root(store), name);
+			return inside(err, store, name);
 		err_clear(err);
 		return 0;
 	}
@@ -312,7 +311,8 @@ int record_open_extra(struct hfcache *store, const char *name,
 	if (*fd >= 0)
 		return 0;
 	if (errno != ENOENT)
-		return err_sys(err, errno, "%s (sha256 %s)", e->path, hex);
+		return err_sys(err, errno, "%s: %s/" RECORD_DIR "/%s/%s",
+			       e->path, hfcache_root(store), name, hex);
 	err_set(err, ERR_NOT_FOUND,
 		"%s: its bytes (sha256 %s) were not kept: an image in a "
 		"registry has no extras, and those in volumes that were never "

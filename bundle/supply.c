@@ -65,44 +65,59 @@ static void take(struct supplies *all, struct supply **s)
 }
 
 /* Does this directory look like a Hub cache? */
-static bool is_cache(const char *dir)
+static int is_cache(const char *dir, bool *out, struct error *err)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
-	bool found = false;
+	int failed = 0;
 
-	while (d && !found && (e = readdir(d))) {
+	*out = false;
+	if (!d)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(err, errno, "%s", dir);
+	while (!*out && (e = file_dir_next(d, &failed))) {
 		enum repo_type type;
 		char *id CLEANUP(free_ptr) = NULL;
 
-		found = !repo_folder_parse(e->d_name, &type, &id);
+		*out = !repo_folder_parse(e->d_name, &type, &id);
 	}
-	if (d)
-		closedir(d);
-	return found;
+	closedir(d);
+	return failed ? err_sys(err, failed, "%s", dir) : 0;
 }
 
-/* The directory itself, or hub/ in it. NULL: neither. Caller frees. */
-static char *cache_in(const char *path)
+/* The directory itself, or hub/ in it. *out NULL: neither. Caller frees. */
+static int cache_in(const char *path, char **out, struct error *err)
 {
 	char *hub CLEANUP(free_ptr) = xasprintf("%s/hub", path);
+	bool found = false;
 
-	if (is_cache(path))
-		return xstrdup(path);
-	return is_cache(hub) ? take_ptr(hub) : NULL;
+	if (is_cache(path, &found, err))
+		return -1;
+	if (found) {
+		*out = xstrdup(path);
+		return 0;
+	}
+	if (is_cache(hub, &found, err))
+		return -1;
+	*out = found ? take_ptr(hub) : NULL;
+	return 0;
 }
 
-enum supply_kind supply_kind_of(const char *path)
+int supply_kind_of(const char *path, enum supply_kind *out, struct error *err)
 {
-	char *cache CLEANUP(free_ptr) = cache_in(path);
+	char *cache CLEANUP(free_ptr) = NULL;
 	struct stat st;
 
+	if (cache_in(path, &cache, err))
+		return -1;
 	if (cache)
-		return SUPPLY_CACHE;
-	if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		return SUPPLY_BUNDLE;
-	/* what is wrong with a card is found when it is opened */
-	return volumes_in(path) ? SUPPLY_BUNDLE : SUPPLY_FILES;
+		*out = SUPPLY_CACHE;
+	else if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		*out = SUPPLY_BUNDLE;
+	else /* what is wrong with a card is found when it is opened */
+		*out = volumes_in(path) ? SUPPLY_BUNDLE : SUPPLY_FILES;
+	return 0;
 }
 
 static int add_cache(struct supplies *all, const char *dir, bool self,
@@ -176,11 +191,16 @@ static void set_cancel(void *ctx, struct bundle_source *source)
 int supplies_add(struct supplies *all, const char *path,
 		 const struct cancel *cancel, struct error *err)
 {
-	char *cache CLEANUP(free_ptr) = cache_in(path);
+	char *cache CLEANUP(free_ptr) = NULL;
+	enum supply_kind kind = SUPPLY_FILES;
 
+	if (cache_in(path, &cache, err))
+		return -1;
 	if (cache)
 		return add_cache(all, cache, false, err);
-	if (supply_kind_of(path) == SUPPLY_FILES)
+	if (supply_kind_of(path, &kind, err))
+		return -1;
+	if (kind == SUPPLY_FILES)
 		return err_set(err, ERR_FORMAT,
 			       "%s: neither a Hub cache nor a bundle in "
 			       "volumes",
@@ -294,6 +314,17 @@ static int clone_offer(struct transfer *t, struct copy_job *copy,
 	return err->code ? -1 : 1;
 }
 
+/* A message that begins with the part is the store's, and not the place's. */
+static int copy_bytes(struct transfer *t, struct copy_job *copy,
+		      struct error *err)
+{
+	if (!copy_run(copy, err))
+		return 0;
+	if (str_starts(err->msg, copy->dst_name))
+		of_store(t, store_hint_space(t->job->store, err), err);
+	return -1;
+}
+
 /* Bytes into a part that gets its name when they are right. 0 or -1. */
 static int copy_offer(struct transfer *t, struct error *err)
 {
@@ -301,6 +332,7 @@ static int copy_offer(struct transfer *t, struct error *err)
 		hfcache_part_close) = HFCACHE_PART_INIT;
 	int lockfd CLEANUP(close_fd) = -1;
 	bool whole = !t->offer->source || !t->offer->source->volumes;
+	char *to CLEANUP(free_ptr) = NULL;
 	int cloned;
 	struct copy_job copy = {
 		.src_fd = t->offer->source ? t->offer->source->fd
@@ -309,8 +341,7 @@ static int copy_offer(struct transfer *t, struct error *err)
 		.read = whole ? NULL : read_source,
 		.read_ctx = t,
 		.size = t->offer->size,
-		.src_name = t->job->from,
-		.dst_name = t->file->path,
+		.src_name = t->offer->path ? t->offer->path : t->job->from,
 		.cancel = t->job->cancel,
 		.progress = see_progress,
 		.ctx = t,
@@ -325,10 +356,12 @@ static int copy_offer(struct transfer *t, struct error *err)
 		     err))
 		return -1;
 	copy.dst_fd = part.fd;
+	copy.dst_name = to = xasprintf("%s/%s" PART_SUFFIX,
+				       hfcache_root(t->job->store), part.path);
 	cloned = clone_offer(t, &copy, err);
-	if (cloned < 0 ||
+	if (of_store(t, cloned < 0 ? -1 : 0, err) ||
 	    (!cloned && (of_store(t, hfcache_part_reserve(&part, err), err) ||
-			 copy_run(&copy, err))) ||
+			 copy_bytes(t, &copy, err))) ||
 	    hfcache_part_adopt(&part, &copy.sha256, copy.size, err) ||
 	    judge(t, part.fd, err) ||
 	    of_store(t, hfcache_part_commit(&part, NULL, err), err))
@@ -361,7 +394,7 @@ static int link_offer(struct transfer *t, struct error *err)
 	if (!may_link(t))
 		return 0;
 	if (hash_span(&span, want->alg, &got, err))
-		return -1;
+		return err_wrap(err, "%s", t->offer->path);
 	if (!digest_equal(&got, want))
 		return 0;
 	if (judge(t, t->offer->fd, err) ||
@@ -403,9 +436,11 @@ static int try_guess(const struct transfer *t, struct supply *place,
 			*err = unread;
 			return -1;
 		}
-		event_info(t->job->sink, "%s: not taken from %s: %s: %s",
-			   t->file->path, t->job->from, t->offer->guess->path,
-			   unread.msg);
+		err_wrap(&unread, "%s", t->offer->path);
+		event_info(t->job->sink, "%s: not taken from %s: %s",
+			   t->file->path, t->job->from, unread.msg);
+		if (unread.sys && !t->job->trouble.code)
+			t->job->trouble = unread;
 		return 0;
 	}
 	supply_learn(place, t->offer->guess, &got);
@@ -499,8 +534,9 @@ int supplies_get(struct supplies *all, struct supply_job *job,
 				rc = try_offer(&t, err);
 			else if (offer.failed && !job->trouble.code)
 				err_sys(&job->trouble, offer.failed, "%s",
-					job->from);
+					offer.path);
 			close_fd(&offer.fd);
+			free_ptr(&offer.path);
 			if (rc > 0)
 				file->size = mine.size;
 			if (rc)
@@ -526,6 +562,7 @@ const char *supplies_have(struct supplies *all, const struct lock_repo *repo,
 					  &offer);
 			there = more && is_there(&offer);
 			close_fd(&offer.fd);
+			free_ptr(&offer.path);
 		}
 		if (there)
 			return all->items[i]->name;

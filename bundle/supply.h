@@ -57,8 +57,10 @@ int supplies_add_store(struct supplies *all, const char *root,
  * objects, and by size. */
 int supplies_add_files(struct supplies *all, const char *dir, struct error *err)
 	MUST_CHECK;
-/* What path is for supplies_add(); SUPPLY_FILES: none of these. */
-enum supply_kind supply_kind_of(const char *path);
+/* What path is for supplies_add(); SUPPLY_FILES: none of these. ERR_IO: a directory
+ * that cannot be read. */
+int supply_kind_of(const char *path, enum supply_kind *out, struct error *err)
+	MUST_CHECK;
 
 struct supply_job {
 	struct hfcache *store;

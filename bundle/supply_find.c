@@ -34,14 +34,18 @@ static int not_dots(const struct dirent *d)
 	return strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
 }
 
-static bool open_offer(int dirfd, const char *path, struct supply_offer *out)
+/* Of several it is the first that fails which counts. */
+static bool open_offer(const struct supply *s, const char *path,
+		       struct supply_offer *out)
 {
 	struct stat st;
+	enum beneath b = beneath_open(s->dirfd, path, &out->fd, &st);
 
-	enum beneath b = beneath_open(dirfd, path, &out->fd, &st);
-
-	if (b == BENEATH_FAILED)
-		out->failed = errno;
+	if (b == BENEATH_FILE || (b == BENEATH_FAILED && !out->failed)) {
+		out->failed = b == BENEATH_FAILED ? errno : 0;
+		free_ptr(&out->path);
+		out->path = xasprintf("%s/%s", s->name, path);
+	}
 	if (b != BENEATH_FILE)
 		return false;
 	out->size = (uint64_t)st.st_size;
@@ -102,6 +106,16 @@ static int by_name(const void *a, const void *b)
 	return strcmp(path_base(x->path), path_base(y->path));
 }
 
+/* What is gone meanwhile is nothing to tell. */
+static void not_looked_into(const struct supply *s,
+			    const struct event_sink *sink, const char *path,
+			    int errnum)
+{
+	if (errnum != ENOENT && errnum != ENOTDIR)
+		event_warn(sink, "not looked into: %s%s%s: %s", s->name,
+			   *path ? "/" : "", path, strerrordesc_np(errnum));
+}
+
 /* Names in a directory of the place: of one that is not there, and (with a warning)
  * of one that cannot be read there are none. */
 static int list_dir(const struct supply *s, const struct event_sink *sink,
@@ -109,9 +123,8 @@ static int list_dir(const struct supply *s, const struct event_sink *sink,
 {
 	int n = fd < 0 ? -1 : scandirat(fd, ".", names, not_dots, NULL);
 
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
-		event_warn(sink, "not looked into: %s%s%s: %s", s->name,
-			   *path ? "/" : "", path, strerrordesc_np(errno));
+	if (n < 0)
+		not_looked_into(s, sink, path, errno);
 	return n < 0 ? 0 : n;
 }
 
@@ -200,7 +213,7 @@ bool supply_from_cache(struct supply *s, const struct lock_repo *repo,
 	 * there is what is wrong */
 	if (s->self && (!n || !strcmp(path, mine)))
 		return true;
-	if (!open_offer(s->dirfd, path, out) || !fits(file, out->size))
+	if (!open_offer(s, path, out) || !fits(file, out->size))
 		close_fd(&out->fd);
 	return true;
 }
@@ -229,9 +242,11 @@ static void scan_dir(struct supply *s, const struct event_sink *sink,
 			"%s%s%s", dir, *dir ? "/" : "", names[i]->d_name);
 		struct stat st;
 
-		if (s->count >= SUPPLY_MAX_FILES ||
-		    fstatat(fd, names[i]->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
-			/* enough, or gone meanwhile */
+		if (s->count >= SUPPLY_MAX_FILES) {
+			/* enough */
+		} else if (fstatat(fd, names[i]->d_name, &st,
+				   AT_SYMLINK_NOFOLLOW)) {
+			not_looked_into(s, sink, path, errno);
 		} else if (S_ISREG(st.st_mode) && localdir_is_note(path)) {
 			/* one for each file, and none of them is wanted */
 		} else if (S_ISREG(st.st_mode)) {
@@ -270,7 +285,7 @@ static bool open_object(const struct supply *s, const struct lock_file *file,
 		char *path CLEANUP(free_ptr) = xasprintf(
 			"%s/objects/%.2s/%.2s/%s", tops[i], hex, hex + 2, hex);
 
-		if (open_offer(s->dirfd, path, out)) {
+		if (open_offer(s, path, out)) {
 			out->immutable = true;
 			return true;
 		}
@@ -350,8 +365,7 @@ bool supply_from_files(struct supply *s, const struct lock_file *file,
 		return true;
 	}
 	if (n == 1) {
-		if (!open_offer(s->dirfd, file->path, out) ||
-		    !fits(file, out->size))
+		if (!open_offer(s, file->path, out) || !fits(file, out->size))
 			close_fd(&out->fd);
 		return true;
 	}
@@ -366,8 +380,7 @@ bool supply_from_files(struct supply *s, const struct lock_file *file,
 	out->guess = guess(s, file, c, &out->known);
 	if (!out->guess)
 		return false;
-	if (!open_offer(s->dirfd, out->guess->path, out) ||
-	    !fits(file, out->size))
+	if (!open_offer(s, out->guess->path, out) || !fits(file, out->size))
 		close_fd(&out->fd);
 	return true;
 }

@@ -24,6 +24,7 @@ struct supply_offer {
 	bool immutable; /* nobody writes into it: a link does no harm */
 	bool edited;	/* small texts there are meant to be edited */
 	int failed;	/* errno: there is something that cannot be opened */
+	char *path;	/* owned; for messages: what was opened, or failed */
 	/* nothing but the size speaks for it: to be hashed before it is copied */
 	const struct supply_file *guess;
 	bool known; /* it was, and begins as the digest that is wanted */

@@ -40,7 +40,7 @@ static int read_journal(struct blocks *b, struct error *err)
 	struct stat st;
 
 	if (fstat(b->part.fd, &st))
-		return err_sys(err, errno, "%s", b->part.label);
+		return store_part_failed(&b->part, errno, "", err);
 	if (st.st_size == 0)
 		return 0;
 	if ((uint64_t)st.st_size <= b->part.size &&
@@ -152,7 +152,8 @@ const struct journal *blocks_journal(const struct blocks *b)
 
 static int no_journal(const struct blocks *b, struct error *err)
 {
-	err_wrap(err, "%s: journal of the download", b->part.label);
+	err_wrap(err, "%s: journal of the download, %s/%s" JOURNAL_SUFFIX,
+		 b->part.label, b->part.cache->root, b->part.path);
 	return store_hint_space(b->part.cache, err);
 }
 
@@ -246,7 +247,7 @@ int blocks_write(struct blocks *b, uint64_t offset, const void *p, size_t n,
 {
 	if (!file_pwrite_all(b->part.fd, p, n, offset, b->part.label, err))
 		return 0;
-	return store_hint_space(b->part.cache, err);
+	return store_not_written(&b->part, err);
 }
 
 static int note(struct blocks *b, uint32_t i, struct error *err)
@@ -310,7 +311,8 @@ static int not_on_disk(struct blocks *b, struct error *err)
 {
 	for (uint32_t i = 0; i < b->journal.count; i++)
 		b->journal.blocks[i].have = false;
-	err_wrap(err, "%s", b->part.label);
+	err_wrap(err, "%s: %s/%s" PART_SUFFIX, b->part.label,
+		 b->part.cache->root, b->part.path);
 	return store_hint_space(b->part.cache, err);
 }
 
@@ -325,7 +327,9 @@ int blocks_verdict(struct blocks *b, enum blocks_verdict *out,
 	if (r.err.code != ERR_NONE) {
 		*err = r.err;
 		return r.unsynced ? not_on_disk(b, err)
-				  : err_wrap(err, "%s", b->part.label);
+				  : err_wrap(err, "%s: %s/%s" PART_SUFFIX,
+					     b->part.label, b->part.cache->root,
+					     b->part.path);
 	}
 	if (b->missing)
 		return 0;

@@ -403,7 +403,9 @@ static void read_listing(struct census_walk *w, int repofd)
 	struct error why = { 0 };
 
 	if (file_read_all(repofd, name, TREE_LIMIT, &text, &why)) {
-		if (why.code != ERR_NOT_FOUND)
+		if (why.sys)
+			refused(w, name, strerrordesc_np(why.sys));
+		else if (why.code != ERR_NOT_FOUND)
 			problem(w, name, why.msg);
 		return;
 	}
@@ -448,10 +450,12 @@ static void read_revision(struct census_walk *w, int repofd, int snapfd,
 	char *base CLEANUP(free_ptr) = xasprintf("snapshots/%s", r->commit);
 	struct stat st;
 
-	if (!fstatat(snapfd, r->commit, &st, AT_SYMLINK_NOFOLLOW))
-		r->changed = ns_of(st.st_mtim);
 	w->visit = visit_file;
 	w->base = base;
+	if (!fstatat(snapfd, r->commit, &st, AT_SYMLINK_NOFOLLOW))
+		r->changed = ns_of(st.st_mtim);
+	else if (errno != ENOENT) /* it may be too young to go */
+		refused(w, "", strerrordesc_np(errno));
 	walk(w, snapfd, r->commit, 0);
 	w->base = NULL;
 	if (flags & CENSUS_FILES)

@@ -292,8 +292,9 @@ static void put_back(struct runner *r, struct gc_item *it, const char *name)
 	}
 	/* someone has brought it anew */
 	it->state = GC_DELETED;
-	if (delete_tree(root, it->trash, 0))
-		fail(it, errno);
+	failed = delete_tree(root, it->trash, 0);
+	if (failed)
+		fail(it, failed);
 }
 
 static bool has_ref(const struct census *repo, const char *commit)

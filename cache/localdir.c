@@ -118,6 +118,7 @@ int localdir_meta_parse(struct localdir_meta *out, const char *text, size_t len,
 
 struct reader {
 	struct localdir *out;
+	const char *dir;  /* for messages */
 	const char *home; /* of homes */
 	enum repo_type type;
 	const char *id, *ref;
@@ -143,6 +144,13 @@ static void doubt(struct localdir *d, const char *path, const char *why)
 {
 	localdir_doubt(d, arena_strdup(&d->strings, path),
 		       arena_strdup(&d->strings, why));
+}
+
+/* What is noted there, nobody knows; without it, files would be left out. */
+static int unread(struct reader *r, int errnum)
+{
+	return err_sys(r->err, errnum, "%s/%s/download%s%s", r->dir, r->home,
+		       r->rel.len ? "/" : "", r->rel.ptr);
 }
 
 /* The repo of this commit; NULL: there are too many. */
@@ -208,6 +216,8 @@ static int read_one(struct reader *r, int dirfd, const char *name)
 	    file_read_all(dirfd, name, LOCALDIR_META_LIMIT, &text, &why) == 0 &&
 	    localdir_meta_parse(&m, text.ptr, text.len, &why) == 0)
 		return add_file(r, path, &m);
+	if (why.code == ERR_IO)
+		return unread(r, why.sys);
 	doubt(r->out, path, why.msg);
 	return 0;
 }
@@ -222,43 +232,46 @@ static int read_dir(struct reader *r, int parent, const char *name,
 	struct dirent *d;
 	int rc = 0, failed = 0;
 
-	if (!dir) {
-		doubt(r->out, r->rel.ptr,
-		      depth > DEPTH_MAX ? "nested too deeply"
-					: strerrordesc_np(errno));
+	if (depth > DEPTH_MAX) {
+		doubt(r->out, r->rel.ptr, "nested too deeply");
 		return 0;
 	}
+	if (!dir)
+		return unread(r, errno);
 	while (rc == 0 && (d = file_dir_next(dir, &failed))) {
 		struct stat st;
 
-		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW))
-			continue;
 		str_addf(&r->rel, "%s%s", len ? "/" : "", d->d_name);
-		if (S_ISDIR(st.st_mode))
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW)) {
+			rc = errno == ENOENT ? 0 : unread(r, errno);
+		} else if (S_ISDIR(st.st_mode))
 			rc = read_dir(r, dirfd(dir), d->d_name, depth + 1);
 		else if (S_ISREG(st.st_mode) && str_ends(d->d_name, SUFFIX))
 			rc = read_one(r, dirfd(dir), d->d_name);
 		str_truncate(&r->rel, len);
 	}
 	closedir(dir);
-	if (failed)
-		doubt(r->out, r->rel.ptr, strerrordesc_np(failed));
-	return rc;
+	return failed ? unread(r, failed) : rc;
 }
 
 /* --- listings ------------------------------------------------------------------- */
 
-static bool read_listing(const struct reader *r, const char *commit,
-			 struct tree *out)
+/* One that is malformed is none. */
+static int read_listing(const struct reader *r, const char *commit,
+			struct tree *out)
 {
 	char *name CLEANUP(free_ptr) = xasprintf("%s/trees/%s.json", r->home,
 						 commit);
 	struct str text CLEANUP(str_release) = STR_INIT;
-	struct error ignored = { 0 };
+	struct error why = { 0 };
 
-	return file_read_all(r->out->dirfd, name, TREE_LIMIT, &text,
-			     &ignored) == 0 &&
-	       tree_parse(out, text.ptr, text.len, &ignored) == 0 && out->count;
+	if (file_read_all(r->out->dirfd, name, TREE_LIMIT, &text, &why))
+		return why.code == ERR_IO && why.sys != ENOTDIR
+			       ? err_sys(r->err, why.sys, "%s/%s", r->dir, name)
+			       : 0;
+	if (tree_parse(out, text.ptr, text.len, &why))
+		err_clear(&why);
+	return 0;
 }
 
 /* Files of which listing and metadata say different things go. */
@@ -315,7 +328,7 @@ static int by_doubt_path(const void *a, const void *b)
 }
 
 /* The commit that was asked for last comes first and gets the ref. */
-static void put_in_order(struct reader *r)
+static int put_in_order(struct reader *r)
 {
 	struct localdir *d = r->out;
 	struct lock *l = &d->lock;
@@ -327,6 +340,8 @@ static void put_in_order(struct reader *r)
 		struct tree listed CLEANUP(tree_release) = { 0 };
 
 		if (read_listing(r, repo->commit, &listed))
+			return -1;
+		if (listed.count)
 			hold_against(d, repo, &listed);
 		if (repo->file_count)
 			qsort(repo->files, repo->file_count,
@@ -341,16 +356,17 @@ static void put_in_order(struct reader *r)
 		qsort(d->doubts, d->doubt_count, sizeof(*d->doubts),
 		      by_doubt_path);
 	if (!l->repo_count)
-		return;
+		return 0;
 	first = l->repos[newest];
 	l->repos[newest] = l->repos[0];
 	l->repos[0] = first;
 	strlist_add(&l->repos[0].refs, r->ref);
+	return 0;
 }
 
 /* ---------------------------------------------------------------------------------- */
 
-static int read_home(struct reader *r, const char *dir)
+static int read_home(struct reader *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(homes); i++) {
 		char *name CLEANUP(free_ptr) = xasprintf("%s/download",
@@ -358,6 +374,10 @@ static int read_home(struct reader *r, const char *dir)
 		int fd CLEANUP(close_fd) = beneath_open_dir(r->out->dirfd,
 							    name);
 
+		/* a link that leads out or nowhere is none */
+		if (fd < 0 && errno != ENOENT && errno != ENOTDIR &&
+		    errno != EXDEV && errno != ELOOP)
+			return err_sys(r->err, errno, "%s/%s", r->dir, name);
 		if (fd < 0)
 			continue;
 		r->home = homes[i];
@@ -365,7 +385,7 @@ static int read_home(struct reader *r, const char *dir)
 	}
 	err_set(r->err, ERR_NOT_FOUND,
 		"%s: has no %s/download: hf download --local-dir was not here",
-		dir, homes[0]);
+		r->dir, homes[0]);
 	return err_hint(r->err,
 			"give --lock FILE, a recipe or a repository instead: "
 			"then files are known by their digests");
@@ -376,6 +396,7 @@ int localdir_read(struct localdir *out, const char *dir, enum repo_type type,
 {
 	struct reader r CLEANUP(reader_release) = {
 		.out = out,
+		.dir = dir,
 		.type = type,
 		.id = id,
 		.ref = ref,
@@ -384,10 +405,9 @@ int localdir_read(struct localdir *out, const char *dir, enum repo_type type,
 	};
 
 	if (file_open(AT_FDCWD, dir, O_DIRECTORY, &out->dirfd, err) ||
-	    read_home(&r, dir) != 0)
+	    read_home(&r) != 0)
 		return -1;
-	put_in_order(&r);
-	return 0;
+	return put_in_order(&r);
 }
 
 const char *localdir_suspect(const struct localdir *d, const char *path)

@@ -48,6 +48,22 @@ static int no_space(const struct hfcache *c, struct error *err)
 	return -1;
 }
 
+int store_part_failed(const struct hfcache_part *p, int errnum,
+		      const char *what, struct error *err)
+{
+	return err_sys(err, errnum, "%s: %s%s/%s" PART_SUFFIX, p->label, what,
+		       p->cache->root, p->path);
+}
+
+int store_not_written(const struct hfcache_part *p, struct error *err)
+{
+	int errnum = err->sys;
+
+	err_clear(err);
+	store_part_failed(p, errnum, "", err);
+	return no_space(p->cache, err);
+}
+
 /* --- open -------------------------------------------------------------------- */
 
 static void begin_digests(struct hfcache_part *p)
@@ -70,7 +86,7 @@ static void feed(struct hfcache_part *p, const void *buf, size_t n)
 int hfcache_part_restart(struct hfcache_part *p, struct error *err)
 {
 	if (ftruncate(p->fd, 0))
-		return err_sys(err, errno, "%s: cannot start again", p->label);
+		return store_part_failed(p, errno, "cannot empty ", err);
 	p->offset = p->flushed = 0;
 	p->reserved = p->adopted = false;
 	begin_digests(p);
@@ -97,17 +113,16 @@ static int open_named(struct hfcache_part *p, struct error *err)
 	int fd CLEANUP(close_fd) = openat(p->dirfd, p->temp, flags, 0644);
 
 	if (fd >= 0 && fstat(fd, &st))
-		return err_sys(err, errno, "%s", p->label);
+		return store_part_failed(p, errno, "", err);
 	if (is_in_the_way(&st, fd, errno)) {
 		close_fd(&fd);
 		if (unlinkat(p->dirfd, p->temp, 0) && errno != ENOENT)
-			return err_sys(err, errno, "%s: cannot replace %s",
-				       p->label, p->temp);
+			return store_part_failed(p, errno, "cannot replace ",
+						 err);
 		fd = openat(p->dirfd, p->temp, flags | O_EXCL, 0644);
 	}
 	if (fd < 0) {
-		err_sys(err, errno, "%s: cannot create %s/%s" PART_SUFFIX,
-			p->label, p->cache->root, p->path);
+		store_part_failed(p, errno, "cannot create ", err);
 		return no_space(p->cache, err);
 	}
 	p->fd = take_fd(&fd);
@@ -124,7 +139,7 @@ static int take_up(struct hfcache_part *p, struct error *err)
 	size_t got;
 
 	if (fstat(p->fd, &st))
-		return err_sys(err, errno, "%s", p->label);
+		return store_part_failed(p, errno, "", err);
 	if (!p->resumable || (uint64_t)st.st_size > p->size)
 		return hfcache_part_restart(p, err);
 	begin_digests(p);
@@ -300,7 +315,7 @@ int hfcache_part_write(struct hfcache_part *p, const void *buf, size_t n,
 	if (p->size >= RESERVE_MIN && hfcache_part_reserve(p, err))
 		return -1;
 	if (file_pwrite_all(p->fd, buf, n, p->offset, p->label, err))
-		return no_space(p->cache, err);
+		return store_not_written(p, err);
 	feed(p, buf, n);
 	if (p->offset - p->flushed >= FLUSH_STEP) {
 		/* only a beginning; what fails is seen by fsync() */
@@ -345,7 +360,7 @@ int hfcache_part_adopt(struct hfcache_part *p, const struct digest *sha256,
 
 	assert(sha256->alg == DIGEST_SHA256);
 	if (fstat(p->fd, &st))
-		return err_sys(err, errno, "%s", p->label);
+		return store_part_failed(p, errno, "", err);
 	if (size != p->size || (uint64_t)st.st_size != size)
 		return err_set(err, ERR_INTEGRITY,
 			       "%s: %" PRIu64 " bytes, expected %" PRIu64,
@@ -357,7 +372,8 @@ int hfcache_part_adopt(struct hfcache_part *p, const struct digest *sha256,
 			return -1;
 	} else if (p->sha256.alg == DIGEST_NONE || size <= READ_BACK_MAX) {
 		if (hash_span(&span, p->etag.alg, &git, err))
-			return err_wrap(err, "%s", p->label);
+			return err_wrap(err, "%s: %s/%s" PART_SUFFIX, p->label,
+					p->cache->root, p->path);
 		if (compare(p, &git, &p->etag, err))
 			return -1;
 	}
@@ -459,14 +475,15 @@ int hfcache_part_commit(struct hfcache_part *p, struct digest *sha256,
 		return -1;
 	if (fsync(p->fd)) {
 		/* a second fsync() would say yes to bytes that are lost */
-		err_sys(err, errno, "%s: fsync", p->label);
+		store_part_failed(p, errno, "fsync of ", err);
 		discard(p);
 		return no_space(p->cache, err);
 	}
 	if (give_name(p, err))
 		return -1;
 	if (file_sync_dir(p->dirfd, err))
-		return err_wrap(err, "%s", p->label);
+		return err_wrap(err, "%s: %s/%s", p->label, p->cache->root,
+				p->path);
 	if (sha256)
 		*sha256 = p->got;
 	return 0;
@@ -534,7 +551,8 @@ static int name_all(struct hfcache_batch *b, struct error *err)
 			return -1;
 	}
 	if (file_sync_dir(dirfd, err))
-		return err_wrap(err, "%s", b->parts[0].cache->root);
+		return err_wrap(err, "%s/%s", b->parts[0].cache->root,
+				b->parts[0].path);
 	return 0;
 }
 

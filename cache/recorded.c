@@ -20,7 +20,7 @@ static int read_record(int dirfd, const char *name, struct lock *out,
 	int fd CLEANUP(close_fd) = -1;
 
 	if (file_open_read(dirfd, name, &fd, err))
-		return err_wrap(err, VIEW_RECORD_DIR);
+		return err_inside(err, VIEW_RECORD_DIR);
 	return lock_read(out, fd, path, err);
 }
 
@@ -65,7 +65,7 @@ int view_records(const char *model_dir, struct lock **locks, size_t *count,
 					   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent **names = NULL;
 	struct lock *list = NULL;
-	int n = scandir(dir, &names, is_record, alphasort);
+	int n = dirfd < 0 ? -1 : scandir(dir, &names, is_record, alphasort);
 	size_t read = 0;
 	int rc = 0;
 
@@ -86,7 +86,7 @@ int view_records(const char *model_dir, struct lock **locks, size_t *count,
 		for (size_t i = 0; i < read; i++)
 			lock_release(&list[i]);
 		free(list);
-		return err_wrap(err, "%s", model_dir);
+		return err_inside(err, "%s", model_dir);
 	}
 	*locks = list;
 	*count = read;

@@ -47,8 +47,10 @@ int hfcache_link(struct hfcache *c, const struct lock_repo *repo,
 	if (is_own_file(c, repo, file, dirfd, name))
 		return 0;
 	path_relative(&text, dir, blob);
-	if (store_symlink(text.ptr, dirfd, name, err))
+	if (store_symlink(text.ptr, dirfd, name, err)) {
+		store_inside(c, repo, dir, err);
 		return err_wrap(err, "%s %s", repo->id, file->path);
+	}
 	traces_came(c);
 	return 0;
 }
@@ -220,7 +222,8 @@ int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
 	    failed == EOPNOTSUPP || failed == EACCES)
 		return 0;
 	if (failed)
-		return err_sys(err, failed, "%s: cannot be linked", p.label);
+		return err_sys(err, failed, "%s: cannot create %s/%s", p.label,
+			       c->root, p.path);
 	/* so that nobody changes a blob who means to edit his own file; some file
 	 * systems know no modes */
 	if (fchmod(fd, 0444))
@@ -236,5 +239,7 @@ int hfcache_blob_link(struct hfcache *c, const struct lock_repo *repo,
 		errno = 0;
 	*linked = true;
 	traces_named(c);
-	return file_sync_dir(p.dirfd, err);
+	if (file_sync_dir(p.dirfd, err))
+		return err_wrap(err, "%s: %s/%s", p.label, c->root, p.path);
+	return 0;
 }

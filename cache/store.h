@@ -72,6 +72,12 @@ int store_part_open(struct hfcache_part *out, struct hfcache *c,
 		    int lockfd, struct error *err) MUST_CHECK;
 /* Where the disk is full: adds what to do, and where. -1 */
 int store_hint_space(const struct hfcache *c, struct error *err);
+/* The part with its whole path. what: a verb and a blank, or "". -1 */
+int store_part_failed(const struct hfcache_part *p, int errnum,
+		      const char *what, struct error *err);
+/* In place of the message of file_pwrite_all() into a part, from any thread: with its
+ * whole path, and what to do where the disk is full. -1 */
+int store_not_written(const struct hfcache_part *p, struct error *err);
 /* Space for n bytes of it (or to its end), from any thread. ERR_IO. */
 int store_part_reserve(const struct hfcache_part *p, uint64_t offset,
 		       uint64_t n, struct error *err) MUST_CHECK;

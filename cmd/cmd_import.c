@@ -272,6 +272,7 @@ static int import_file(struct app *app, struct error *err)
 static int run(struct app *app, struct error *err)
 {
 	const struct strlist *args = &app->options->args;
+	enum supply_kind kind = SUPPLY_BUNDLE;
 
 	if (args->count == 0)
 		return err_set(
@@ -279,9 +280,10 @@ static int run(struct app *app, struct error *err)
 			"which bundle, archive or cache? give FILE, - or "
 			"DIR");
 	if (strcmp(args->items[0], "-") != 0 &&
-	    supply_kind_of(args->items[0]) == SUPPLY_CACHE)
-		return import_cache(app, args->items[0], err);
-	return import_file(app, err);
+	    supply_kind_of(args->items[0], &kind, err) != 0)
+		return -1;
+	return kind == SUPPLY_CACHE ? import_cache(app, args->items[0], err)
+				    : import_file(app, err);
 }
 
 const struct command cmd_import = {

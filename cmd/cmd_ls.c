@@ -325,6 +325,17 @@ static void put_table(const struct ls *l)
 	asked_others(l->app, &l->all);
 }
 
+/* That of the whole folder begins with its name. */
+static void warn_problem(const struct ls *l, const struct census *c,
+			 const char *text)
+{
+	bool whole = str_starts(text, c->folder);
+
+	event_warn(&l->app->sink, "%s: %s/%s%s%s", c->id,
+		   hfcache_root(l->store), whole ? "" : c->folder,
+		   whole ? "" : "/", text);
+}
+
 static void warn(const struct ls *l)
 {
 	for (size_t i = 0; i < l->all.count; i++) {
@@ -336,8 +347,7 @@ static void warn(const struct ls *l)
 					   c->id, c->refs[k].name,
 					   c->refs[k].problem);
 		for (size_t k = 0; k < c->problems.count; k++)
-			event_warn(&l->app->sink, "%s: %s", c->id,
-				   c->problems.items[k]);
+			warn_problem(l, c, c->problems.items[k]);
 	}
 	for (size_t i = 0; i < l->all.strangers.count; i++)
 		event_warn(&l->app->sink, "%s/%s belongs to no Hub cache",

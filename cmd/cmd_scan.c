@@ -66,21 +66,24 @@ static void put_file(struct scan *s, const char *name,
 	app_print(s->app, &line);
 }
 
-/* What may hold anything in a form that scan_fd() does not look into; NULL: it is
- * no such thing. */
-static const char *closed_kind(int fd)
+/* What may hold anything in a form that scan_fd() does not look into; *out NULL: it
+ * is no such thing. */
+static int closed_kind(int fd, const char *name, const char **out,
+		       struct error *err)
 {
 	char head[SNIFF_BYTES];
 	const char *what;
 	enum sniff_kind kind;
-	ssize_t got = pread(fd, head, sizeof(head), 0);
+	size_t got;
 
-	if (got < 0)
-		return NULL;
-	kind = sniff(head, (size_t)got, &what);
+	if (file_pread_full(fd, head, sizeof(head), 0, &got, name, err) != 0)
+		return -1;
+	kind = sniff(head, got, &what);
 	if (kind == SNIFF_BUNDLE)
-		return "a bundle";
-	return kind == SNIFF_COMPRESSED || kind == SNIFF_ARCHIVE ? what : NULL;
+		*out = "a bundle";
+	else if (kind == SNIFF_COMPRESSED || kind == SNIFF_ARCHIVE)
+		*out = what;
+	return 0;
 }
 
 /* "No pickle" would be a lie about what was not looked into: of the one file that
@@ -108,8 +111,9 @@ static int scan_open(struct scan *s, int fd, uint64_t size, const char *name,
 	if (cancel_check(&s->app->cancel, err) != 0 ||
 	    scan_fd(fd, 0, size, name, &r, err) != 0)
 		return -1;
-	if (r.word == SCAN_NO_PICKLE)
-		closed = closed_kind(fd);
+	if (r.word == SCAN_NO_PICKLE &&
+	    closed_kind(fd, name, &closed, err) != 0)
+		return -1;
 	if (closed && say_closed(s, closed, name, asked, err) != 0)
 		return -1;
 	put_file(s, name, &r);
@@ -244,6 +248,7 @@ static int scan_dir(struct scan *s, const char *path, unsigned depth,
 
 static int scan_path(struct scan *s, const char *path, struct error *err)
 {
+	enum supply_kind kind = SUPPLY_FILES;
 	int fd CLEANUP(close_fd) = -1;
 	char head[SNIFF_BYTES];
 	const char *what;
@@ -254,10 +259,12 @@ static int scan_path(struct scan *s, const char *path, struct error *err)
 		return -1;
 	if (fstat(fd, &st) != 0)
 		return err_sys(err, errno, "%s", path);
-	if (S_ISDIR(st.st_mode))
-		return supply_kind_of(path) == SUPPLY_BUNDLE
-			       ? scan_bundle(s, path, err)
-			       : scan_dir(s, path, 0, err);
+	if (S_ISDIR(st.st_mode)) {
+		if (supply_kind_of(path, &kind, err) != 0)
+			return -1;
+		return kind == SUPPLY_BUNDLE ? scan_bundle(s, path, err)
+					     : scan_dir(s, path, 0, err);
+	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "%s: not a file", path);
 	got = pread(fd, head, sizeof(head), 0);

@@ -214,11 +214,13 @@ static int check_bundle(struct job *j, struct error *err)
 }
 
 /* What is remembered of earlier checks; what cannot be remembered is read again. */
-static void begin_checked(struct job *j, struct checked *k)
+static void begin_checked(struct job *j, struct checked *k, const char *top,
+			  const char *dir)
 {
 	j->options.checked = k;
 	if (k->problem && j->app->options->quick)
-		event_warn(&j->app->sink, "%s; all is read", k->problem);
+		event_warn(&j->app->sink, "%s/%s/%s; all is read", top, dir,
+			   k->problem);
 }
 
 /* Nothing is remembered of a check that did not come to its end. Returns rc. */
@@ -259,7 +261,7 @@ static int check_cache(struct job *j, const struct records *r,
 		return -1;
 	checked_open(&k, hfcache_fd(c), CHECKED_CACHE_DIR, CHECKED_CACHE_NAME,
 		     j->app->options->quick);
-	begin_checked(j, &k);
+	begin_checked(j, &k, hfcache_root(c), CHECKED_CACHE_DIR);
 	rc = verify_store(j, c, r, err);
 	return end_checked(j, &k, r->count == 0, rc);
 }
@@ -301,7 +303,7 @@ static int check_model_dir(struct job *j, const struct records *r,
 
 	checked_open(&k, dirfd, CHECKED_VIEW_DIR, CHECKED_VIEW_NAME,
 		     j->app->options->quick);
-	begin_checked(j, &k);
+	begin_checked(j, &k, j->model_dir, CHECKED_VIEW_DIR);
 	for (size_t i = 0; rc == 0 && i < r->count; i++)
 		rc = verify_model_dir(j->model_dir, &r->locks[i], &j->options,
 				      &j->report, err);

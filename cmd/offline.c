@@ -1,5 +1,6 @@
 #include "cmd/offline.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "cache/recorded.h"
 
@@ -10,24 +11,30 @@
 
 #define HUB_DIR "hf_cache" /* where IndexTTS2 looks below its model directory */
 
-/* Does dir hold the Hub layout (models--ORG--NAME)? */
-static bool has_hub_layout(const char *dir)
+/* Does dir hold the Hub layout (models--ORG--NAME)? Where nobody can tell, another
+ * cache would be a guess. */
+static int has_hub_layout(const char *dir, bool *out, struct error *err)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
-	bool found = false;
+	int failed = 0;
 
-	while (d && !found && (e = readdir(d)))
-		found = str_starts(e->d_name, "models--");
-	if (d)
-		closedir(d);
-	return found;
+	*out = false;
+	if (!d)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(err, errno, "%s", dir);
+	while (!*out && (e = file_dir_next(d, &failed)))
+		*out = str_starts(e->d_name, "models--");
+	closedir(d);
+	return failed ? err_sys(err, failed, "%s", dir) : 0;
 }
 
 int offline_cache(struct app *app, struct str *out, struct error *err)
 {
 	struct str text CLEANUP(str_release) = STR_INIT;
 	struct stat st;
+	bool found;
 
 	if (app->options->model_dir) {
 		char *model_dir CLEANUP(free_ptr) = app_dir(
@@ -37,7 +44,9 @@ int offline_cache(struct app *app, struct str *out, struct error *err)
 		    app_absolute(app, model_dir, &text, err) != 0)
 			return -1;
 		str_adds(&text, "/" HUB_DIR);
-		if (has_hub_layout(text.ptr)) {
+		if (has_hub_layout(text.ptr, &found, err) != 0)
+			return -1;
+		if (found) {
 			str_adds(out, text.ptr);
 			return 0;
 		}

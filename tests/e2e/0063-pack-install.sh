@@ -48,7 +48,7 @@ late() { # what is right stays, whatever becomes of the next one
 	expect 3 strace -f -qq -o /dev/null -P "$T/late/$R/blobs/$name.itts-part" -e inject=fsync:error=EIO \
 		"$PROGRAM" install "$T/three.tar" --cache "$T/late"
 	one_error
-	says "acme/voice a.bin: fsync: Input/output error"
+	says "acme/voice a.bin: fsync of $T/late/$R/blobs/$name.itts-part: Input/output error"
 	same "$(ls "$T/late/$R/blobs")" "$(jq -r '.repos[0].files[] | select(.path == "b.bin").sha256' "$T/three.json")"
 	# nor does it wait where nothing is copied: a stream that stands still in what is there
 	expect 0 itts install "$T/three.tar" --cache "$T/late"

@@ -201,7 +201,8 @@ full_disk() { # of every tenth of what is needed
 		show
 		same $got 3
 		one_error
-		says "failed: acme/voice big.safetensors: No space left" "itts-pack: acme/voice big.safetensors: No space left"
+		says "failed: acme/voice big.safetensors: $T/disk/c/$BLOBS/$SUM.itts-part: No space left" \
+			"itts-pack: acme/voice big.safetensors: $T/disk/c/$BLOBS/$SUM.itts-part: No space left"
 		says "free some space where the cache is ($T/disk/c)"
 		hits=$((hits + 1))
 	done
@@ -237,7 +238,7 @@ unsynced() {
 			"$PROGRAM" fetch --lock "$T/lock.json" --endpoint "$hub" --cache "$T/u1"
 		grep -q INJECTED "$T/trace"
 		one_error
-		says "acme/voice big.safetensors: fsync"
+		says "acme/voice big.safetensors: $part: fsync"
 		[ $error = EIO ] || says "free some space where the cache is ($T/u1)"
 		test ! -e "$T/u1/$BLOBS/$SUM"
 		finish_it "$T/u1"

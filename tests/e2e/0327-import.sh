@@ -277,7 +277,7 @@ unreadable() { # what cannot be looked into is not left out: nobody knows what i
 	one_error
 	expect 3 "${as[@]}" "$PROGRAM" adopt "$T/free/local" --lock "$T/voice.json" --cache "$T/free/c"
 	one_error
-	says "acme/voice sub/x.bin is not to be had: $T/free/local: $denied"
+	says "acme/voice sub/x.bin is not to be had: $T/free/local/sub/x.bin: $denied"
 	says "not looked into: $T/free/local/sub: $denied"
 	prints "not to be had" "sub/x.bin"
 	chmod u+rwX,go+rX "$repo/blobs" "$T/free/local/sub"

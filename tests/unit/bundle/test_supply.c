@@ -90,13 +90,22 @@ static size_t count_files(const struct lock *l)
 	return n;
 }
 
+static void assert_kind(const char *path, enum supply_kind want)
+{
+	struct error err = { 0 };
+	enum supply_kind kind;
+
+	assert_ok(supply_kind_of(path, &kind, &err), &err);
+	assert_int_equal(kind, want);
+}
+
 static void test_bundle(void **state)
 {
 	struct fixture x;
 
 	(void)state;
 	fixture_open(&x);
-	assert_int_equal(supply_kind_of(x.tar), SUPPLY_BUNDLE);
+	assert_kind(x.tar, SUPPLY_BUNDLE);
 	assert_ok(supplies_add(&x.places, x.tar, NULL, &x.err), &x.err);
 	assert_int_equal(get_all(&x), count_files(&x.lock));
 	fixture_close(&x);
@@ -108,7 +117,7 @@ static void test_cache(void **state)
 
 	(void)state;
 	fixture_open(&x);
-	assert_int_equal(supply_kind_of(x.good), SUPPLY_CACHE);
+	assert_kind(x.good, SUPPLY_CACHE);
 	assert_ok(supplies_add(&x.places, x.good, NULL, &x.err), &x.err);
 	assert_int_equal(get_all(&x), count_files(&x.lock));
 	fixture_close(&x);
@@ -147,7 +156,7 @@ static void test_files(void **state)
 	run_silent(x.path, "mkdir files; n=0; for f in $(find good -path "
 			   "'*/blobs/*' -type f); do n=$((n + 1)); cp $f "
 			   "files/$n; done");
-	assert_int_equal(supply_kind_of(x.files), SUPPLY_FILES);
+	assert_kind(x.files, SUPPLY_FILES);
 	assert_fails(supplies_add(&x.places, x.files, NULL, &x.err), &x.err,
 		     ERR_FORMAT, "neither");
 	assert_ok(supplies_add_files(&x.places, x.files, &x.err), &x.err);
