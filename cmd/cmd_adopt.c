@@ -175,6 +175,21 @@ static void add_suspects(const struct mending *m, struct localdir *d)
 
 /* --------------------------------------------------------------------------------- */
 
+/* Offline work makes no cache of its own; adopt does, and there is only one to be
+ * left as it was. */
+static int begin(struct work *w, struct app *app, struct hfcache *store,
+		 struct error *err)
+{
+	int rc;
+
+	if (!app->options->dry_run)
+		w->store = store;
+	rc = work_begin(w, app, err);
+	if (w->store == store)
+		w->store = NULL;
+	return rc;
+}
+
 static int adopt(struct app *app, const char *dir, struct error *err)
 {
 	const struct options *o = app->options;
@@ -195,8 +210,8 @@ static int adopt(struct app *app, const char *dir, struct error *err)
 		return err_set(err, ERR_USAGE, "give one of --link and --copy");
 	if ((o->as && read_as(app, dir, &d, err) != 0) ||
 	    supplies_add_files(&m.places, dir, err) != 0 ||
-	    (!o->as && work_begin(&w, app, err) != 0) ||
 	    app_open_store(app, !o->dry_run, &m.store, err) != 0 ||
+	    (!o->as && begin(&w, app, m.store, err) != 0) ||
 	    mending_run(&m, l, err) != 0)
 		return -1;
 	if (o->as)
