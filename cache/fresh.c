@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "cache/hfcache.h"
+#include "cache/lease.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_NS	    20000000L
-#define WAIT_POLLS  100 /* whoever takes it away needs no time at all */
-#define OPEN_TRIES  100
-#define REMAINS_MAX 100000
+#define POLL_NS	   20000000L
+#define WAIT_POLLS 100 /* whoever takes it away needs no time at all */
+#define OPEN_TRIES 100
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -99,105 +98,35 @@ int fresh_open(struct fresh *f, const char *root, int *out, struct error *err)
 	}
 }
 
-/* --- taking it away ------------------------------------------------------------- */
-
-/* What is below the root, directories before what is in them. */
-struct remains {
-	struct strlist dirs, locks;
-};
-
-static void remains_release(struct remains *r)
+/* Is there nothing in the directory but what is called like one of these? */
+static bool has_only(int dirfd, const char *name, const char *a, const char *b)
 {
-	strlist_release(&r->dirs);
-	strlist_release(&r->locks);
-}
-
-/* Locks are empty files, ours and those that Hub clients know. */
-static bool is_lock(int dirfd, const char *path)
-{
-	struct stat st;
-
-	return !strncmp(path, ".locks/", 7) &&
-	       !fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) &&
-	       S_ISREG(st.st_mode) && st.st_size == 0;
-}
-
-/* One name that was found. false: it is worth something. */
-static bool add_entry(struct remains *r, int fd, const char *path)
-{
-	struct stat st;
-
-	if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW))
-		return false;
-	if (S_ISDIR(st.st_mode))
-		strlist_add(&r->dirs, path);
-	else if (is_lock(fd, path))
-		strlist_add(&r->locks, path);
-	else
-		return !strcmp(path, HFCACHE_TAG);
-	return r->dirs.count + r->locks.count < REMAINS_MAX;
-}
-
-static bool add_entries(struct remains *r, int fd, const char *dir)
-{
-	DIR *d = file_dir_open(fd, *dir ? dir : ".");
-	bool fine = d;
-	struct dirent *e;
+	DIR *dir = file_dir_open(dirfd, name);
+	const struct dirent *e;
 	int failed = 0;
 
-	while (fine && (e = file_dir_next(d, &failed))) {
-		char *path CLEANUP(free_ptr) = xasprintf(
-			"%s%s%s", dir, *dir ? "/" : "", e->d_name);
-
-		fine = add_entry(r, fd, path);
-	}
-	if (d)
-		closedir(d);
-	return fine && !failed;
-}
-
-/* Is there nothing but directories and locks? */
-static bool is_bare(struct remains *r, int fd)
-{
-	if (!add_entries(r, fd, ""))
-		return false;
-	for (size_t i = 0; i < r->dirs.count; i++)
-		if (!add_entries(r, fd, r->dirs.items[i]))
-			return false;
-	return true;
-}
-
-/* false: someone holds it. */
-static bool drop_lock(int dirfd, const char *path)
-{
-	int fd CLEANUP(close_fd) = openat(dirfd, path,
-					  O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) &&
-	       !unlinkat(dirfd, path, 0);
-}
-
-/* What comes into it meanwhile stays: rmdir() takes empty directories only. */
-static bool clear(const struct remains *r, int fd)
-{
-	for (size_t i = 0; i < r->locks.count; i++)
-		if (!drop_lock(fd, r->locks.items[i]))
-			return false;
-	for (size_t i = r->dirs.count; i > 0; i--)
-		if (unlinkat(fd, r->dirs.items[i - 1], AT_REMOVEDIR))
-			return false;
-	return !unlinkat(fd, HFCACHE_TAG, 0) || errno == ENOENT;
+	if (!dir)
+		return errno == ENOENT;
+	while ((e = file_dir_next(dir, &failed)))
+		if (strcmp(e->d_name, a) != 0 && strcmp(e->d_name, b) != 0)
+			break;
+	closedir(dir);
+	return !e && !failed;
 }
 
 void fresh_end(const struct fresh *f, const char *root, int fd)
 {
-	struct remains r CLEANUP(remains_release) = { 0 };
 	char *path CLEANUP(free_ptr) = xstrdup(root);
 	struct stat st;
 
 	if (!f->made || flock(fd, LOCK_EX | LOCK_NB) || !is_named(root, fd) ||
-	    !is_bare(&r, fd) || !clear(&r, fd))
+	    !has_only(fd, ".", HFCACHE_TAG, ".locks") ||
+	    !has_only(fd, ".locks", LEASE_NAME, LEASE_NAME))
 		return;
+	/* what comes into it from now on stays: rmdir() takes empty ones only */
+	unlinkat(fd, ".locks/" LEASE_NAME, 0);
+	unlinkat(fd, ".locks", AT_REMOVEDIR);
+	unlinkat(fd, HFCACHE_TAG, 0);
 	for (unsigned i = 0; i <= f->above; i++) {
 		if (rmdir(path))
 			return;

@@ -20,8 +20,9 @@ struct fresh {
  * for as long as it is open, that nobody takes it away. Caller closes *out. */
 int fresh_open(struct fresh *f, const char *root, int *out, struct error *err)
 	MUST_CHECK;
-/* Before fd is closed. root: its real path. Takes away what fresh_open() made, if
- * nothing is in it but what every cache has and nobody else has it open so. */
+/* Before fd is closed, behind traces_end(). root: its real path. Takes away what
+ * fresh_open() made, if nothing is in it but what every cache has and nobody else has
+ * it open so. */
 void fresh_end(const struct fresh *f, const char *root, int fd);
 
 #endif

@@ -23,9 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LEASE_NAME "itts-pack.lease"
-#define WAIT_MS	   120000
-#define POLL_NS	   20000000L
+#define WAIT_MS 120000
+#define POLL_NS 20000000L
 
 static struct flock lock_of(const char *folder, short type)
 {

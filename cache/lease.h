@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "cache/hfcache.h"
 
+#define LEASE_NAME "itts-pack.lease" /* in .locks */
+
 /* Shared, until the cache is closed; does nothing in a cache that was not opened
  * for writing, or that cannot be written. Waits for one that deletes. Any thread
  * may ask. ERR_BUSY. */
