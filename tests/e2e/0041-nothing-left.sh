@@ -29,15 +29,15 @@ whole() { # also what pictures leave out
 begin() { # CACHE: as it was before
 	rm -rf "$S"
 	mkdir -p "$S/home" "$S/work"
-	cp -a "$T/$1" "$S/hub"
+	[ "$1" = none ] || cp -a "$T/$1" "$S/hub"
 	cp "$T"/lock.json "$T"/*.tar "$T"/*.tgz "$S/work"
 	cd "$S/work"
 	whole >"$T/before"
 }
 unchanged() { whole | diff "$T/before" -; }
-leaves() { # STATUS COMMAND...: with a cache of something else, and one of an older commit
+leaves() { # STATUS COMMAND...: with a cache of something else, one of an older commit, none
 	local cache
-	for cache in other older; do
+	for cache in other older none; do
 		begin $cache
 		expect "$1" itts "${@:2}" --cache "$S/hub"
 		unchanged
