@@ -450,10 +450,14 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 	listed = &listing.repos[0];
 	if (check_includes(r, m, listed, err) < 0)
 		return -1;
-	if (count_selected(r, m, listed, true) == 0)
-		return err_set(err, ERR_NOT_FOUND,
-			       "%s: no file of commit %s matches the patterns",
-			       m->id, listed->commit);
+	if (count_selected(r, m, listed, true) == 0) {
+		err_set(err, ERR_NOT_FOUND,
+			"%s: no file of commit %s matches the patterns", m->id,
+			listed->commit);
+		return err_hint(err, "check what is included and excluded "
+				     "(--include, --exclude, the manifest); "
+				     "without any it is all files");
+	}
 	/* or all of it belongs to groups that are off */
 	selected = count_selected(r, m, listed, false);
 	if (selected == 0)

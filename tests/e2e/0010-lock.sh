@@ -52,6 +52,7 @@ patterns() {
 	same "$(jq -r '.repos[0].files[].path' "$T/p.json" | tr '\n' ' ')" "config.json sub/a.txt "
 	lock 6 "$T/none.json" --include '*.nothing'
 	one_error
+	says "matches the patterns" "--include"
 	test ! -e "$T/none.json"
 }
 locked() {
