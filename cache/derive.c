@@ -165,6 +165,8 @@ static int fill(struct hfcache *c, const struct lock_repo *r,
 	struct stat st;
 	enum beneath b = store_find(c, r, f, &fd, &st);
 
+	if (b == BENEATH_FAILED)
+		return store_unread(c, r, f, errno, err);
 	if (b != BENEATH_FILE)
 		return err_set(err, ERR_NOT_FOUND, "%s %s: %s", r->id, f->path,
 			       beneath_text(b));
@@ -176,12 +178,25 @@ static int fill(struct hfcache *c, const struct lock_repo *r,
 	if (f->sha256.alg)
 		return 0;
 	if (hash_span(&span, DIGEST_SHA256, &f->sha256, err) ||
-	    hash_span(&span, DIGEST_GIT_SHA1, &git, err))
-		return err_wrap(err, "%s %s", r->id, f->path);
+	    hash_span(&span, DIGEST_GIT_SHA1, &git, err)) {
+		char *blob CLEANUP(free_ptr) = store_blob_path(r, &f->etag);
+
+		return err_wrap(err, "%s %s: %s/%s", r->id, f->path, c->root,
+				blob);
+	}
 	if (!digest_equal(&git, &f->etag))
 		return err_set(err, ERR_INTEGRITY, "%s %s: wrong digest", r->id,
 			       f->path);
 	return 0;
+}
+
+/* Where a disk does not give what is there, other bytes help, too. */
+static int hint_repair(struct error *err)
+{
+	if (err->code == ERR_NOT_FOUND || err->code == ERR_INTEGRITY ||
+	    err->sys == EIO)
+		err_hint(err, "itts-pack repair gets it again");
+	return -1;
 }
 
 int derive_fill(struct hfcache *c, struct lock *l, const struct cancel *cancel,
@@ -191,8 +206,7 @@ int derive_fill(struct hfcache *c, struct lock *l, const struct cancel *cancel,
 		for (size_t k = 0; k < l->repos[i].file_count; k++)
 			if (fill(c, &l->repos[i], &l->repos[i].files[k], cancel,
 				 err))
-				return err_hint(err, "itts-pack repair gets it "
-						     "again");
+				return hint_repair(err);
 	return lock_finish(l, err);
 }
 

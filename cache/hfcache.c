@@ -246,8 +246,8 @@ enum beneath store_find(const struct hfcache *c, const struct lock_repo *repo,
 	return b;
 }
 
-static int unread(const struct hfcache *c, const struct lock_repo *repo,
-		  const struct lock_file *file, int errnum, struct error *err)
+int store_unread(const struct hfcache *c, const struct lock_repo *repo,
+		 const struct lock_file *file, int errnum, struct error *err)
 {
 	char *path CLEANUP(free_ptr) = store_blob_path(repo, &file->etag);
 
@@ -268,7 +268,7 @@ int hfcache_blob_open(struct hfcache *c, const struct lock_repo *repo,
 		return err_set(err, ERR_NOT_FOUND, "%s: not in the cache %s",
 			       label, c->root);
 	if (b == BENEATH_FAILED)
-		return unread(c, repo, file, errno, err);
+		return store_unread(c, repo, file, errno, err);
 	if (b != BENEATH_FILE)
 		return err_set(err, ERR_INTEGRITY, "%s: its blob %s in %s",
 			       label, beneath_text(b), c->root);
@@ -312,7 +312,7 @@ static int look_at(struct hfcache *c, const struct lock_repo *repo,
 		return -1;
 	b = store_find(c, repo, file, fd, &st);
 	if (b == BENEATH_FAILED)
-		return unread(c, repo, file, errno, err);
+		return store_unread(c, repo, file, errno, err);
 	if (b == BENEATH_MISSING)
 		*out = BLOB_MISSING;
 	else if (b != BENEATH_FILE)
@@ -349,7 +349,7 @@ int hfcache_blob_check(struct hfcache *c, const struct lock_repo *repo,
 	if (*out != BLOB_OK)
 		return 0;
 	if (fstat(fd, &st))
-		return unread(c, repo, file, errno, err);
+		return store_unread(c, repo, file, errno, err);
 	stamp_read(&stamp, &st);
 	if (check_bytes(fd, file, cancel, out, err))
 		return err_wrap(err, "%s %s: %s/%s", repo->id, file->path,

@@ -72,6 +72,9 @@ int store_part_open(struct hfcache_part *out, struct hfcache *c,
 		    int lockfd, struct error *err) MUST_CHECK;
 /* Where the disk is full: adds what to do, and where. -1 */
 int store_hint_space(const struct hfcache *c, struct error *err);
+/* The blob of a file that cannot be read, with its whole path. -1 */
+int store_unread(const struct hfcache *c, const struct lock_repo *repo,
+		 const struct lock_file *file, int errnum, struct error *err);
 /* The part with its whole path. what: a verb and a blank, or "". -1 */
 int store_part_failed(const struct hfcache_part *p, int errnum,
 		      const char *what, struct error *err);

@@ -86,10 +86,20 @@ adopting_noted() {
 	row "read:1:EIO" "$home/trees/$A.json" "$home/trees/$A.json" "${from[@]}"
 }
 others_take() {
+	local error
 	taking repair --from b.tar --lock lock.json --offline --cache c
 	taking import b.tar --cache c
 	# not as if somebody had deleted it
 	row "openat2:1:EIO" "$SMALL" "$T/c/$SMALL" import b.tar --cache c
+	# nor as if it were missing; where it is not the disk, repair would not help
+	for error in EIO EMFILE; do
+		fails "openat2:1:$error" "$SMALL" 3 export acme/voice --cache "$T/store" -o e.tar
+		says "acme/voice config.json: $T/store/$SMALL: "
+		test ! -e e.tar
+		[ $error != EIO ] || says "Input/output error; itts-pack repair gets it again"
+		[ $error = EIO ] || not grep repair err
+	done
+	expect 0 itts export acme/voice --cache "$T/store" -o e.tar
 	# a cache that cannot be looked into is still one
 	row "openat:1:EIO" "$T/store" "$T/store" import "$T/store" --link --cache c
 	row "getdents64:1:EIO" "$T/store" "$T/store" repair --from "$T/store" --lock lock.json --offline --cache c
@@ -134,7 +144,7 @@ young() { # how old a revision is that cannot be looked at, nobody knows
 
 check "adopt" adopting
 check "adopt --as" adopting_noted
-check "repair and import" others_take
+check "repair, import, export" others_take
 check "ls, verify, env, scan" reading
 check "ls tells the rest, and what it could not look at" listing
 check "gc --detached leaves a revision whose age it cannot see" young
