@@ -168,6 +168,19 @@ static bool is_held(struct planner *p)
 	return p->held;
 }
 
+static void spare_held(struct planner *p, struct gc_item *it)
+{
+	if (is_held(p)) {
+		it->state = GC_LOCKED;
+	} else if (p->locks.failed) {
+		it->state = GC_FAILED;
+		it->detail = xasprintf("left alone, its locks cannot be looked "
+				       "at: .locks/%s: %s",
+				       p->repo->folder,
+				       strerrordesc_np(p->locks.failed));
+	}
+}
+
 static void plan_revision(struct planner *p, size_t n)
 {
 	const struct census_revision *r = &p->repo->revisions[n];
@@ -196,8 +209,8 @@ static void plan_revision(struct planner *p, size_t n)
 		it->detail = xasprintf("process %d", (int)pid);
 	} else if (r->changed > p->oldest) {
 		it->state = GC_YOUNG;
-	} else if (is_held(p)) {
-		it->state = GC_LOCKED;
+	} else {
+		spare_held(p, it);
 	}
 	p->dropped[n] = it->state == GC_PLANNED;
 	mark(r, p->dropped[n] ? p->touched : p->wanted);
@@ -351,8 +364,8 @@ static void plan_all(struct planner *p)
 	if (pid) {
 		it->state = GC_OPEN;
 		it->detail = xasprintf("process %d", (int)pid);
-	} else if (is_held(p)) {
-		it->state = GC_LOCKED;
+	} else {
+		spare_held(p, it);
 	}
 }
 

@@ -23,13 +23,24 @@ static bool is_held(int dirfd, const char *lock)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
+static int open_place(struct held *h, const struct hfcache *c, const char *path)
+{
+	int fd = beneath_open_dir(c->fd, path);
+
+	/* a link that leads out or nowhere is none */
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EXDEV &&
+	    errno != ELOOP)
+		h->failed = errno;
+	return fd;
+}
+
 void held_open(struct held *h, const struct hfcache *c, const char *folder)
 {
 	char *now CLEANUP(free_ptr) = xasprintf(".locks/%s", folder);
 	char *old CLEANUP(free_ptr) = xasprintf("%s/blobs", folder);
 
-	h->places[0] = beneath_open_dir(c->fd, now);
-	h->places[1] = beneath_open_dir(c->fd, old);
+	h->places[0] = open_place(h, c, now);
+	h->places[1] = open_place(h, c, old);
 }
 
 void held_close(struct held *h)
@@ -49,7 +60,7 @@ bool held_blob(const struct held *h, const char *name)
 	return held;
 }
 
-bool held_any(const struct held *h)
+bool held_any(struct held *h)
 {
 	bool held = false;
 
@@ -57,13 +68,15 @@ bool held_any(const struct held *h)
 		DIR *dir = h->places[i] < 0 ? NULL
 					    : file_dir_open(h->places[i], ".");
 		struct dirent *d;
-		int failed;
+		int failed = !dir && h->places[i] >= 0 ? errno : 0;
 
 		while (dir && !held && (d = file_dir_next(dir, &failed)))
 			held = str_ends(d->d_name, ".lock") &&
 			       is_held(dirfd(dir), d->d_name);
 		if (dir)
 			closedir(dir);
+		if (failed)
+			h->failed = failed;
 	}
 	return held;
 }

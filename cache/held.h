@@ -9,6 +9,7 @@
 
 struct held {
 	int places[2]; /* directories with locks; -1: none */
+	int failed;    /* errno: not all of them could be looked at */
 };
 #define HELD_INIT                    \
 	{                            \
@@ -18,7 +19,7 @@ void held_open(struct held *h, const struct hfcache *c, const char *folder);
 void held_close(struct held *h); /* CLEANUP */
 /* name: in blobs/ of the folder, also that of a part. */
 bool held_blob(const struct held *h, const char *name);
-/* Any lock of this folder. */
-bool held_any(const struct held *h);
+/* Any lock of this folder; where it finds none, h->failed counts. */
+bool held_any(struct held *h);
 
 #endif

@@ -194,11 +194,11 @@ static void drop_install_lock(const struct hfcache *c)
 /* Also by a client that began long before. */
 static bool is_held(const struct hfcache *c, const struct trace *t)
 {
-	struct held h;
+	struct held h = HELD_INIT;
 	bool held;
 
 	held_open(&h, c, t->folder);
-	held = held_any(&h);
+	held = held_any(&h) || h.failed;
 	held_close(&h);
 	return held;
 }

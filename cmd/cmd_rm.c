@@ -241,7 +241,9 @@ const struct command cmd_rm = {
 		"uses. Shows what it would delete; --yes does it. Refuses what "
 		"a lock or a model directory needs, unless forced, and leaves "
 		"what a process has open, or a client holds a lock of (status "
-		"10).",
+		"10). Where its locks cannot be looked at it stays, too "
+		"(status "
+		"3).",
 	.examples = examples,
 	.groups = groups,
 	.words = WORDS_NONE,

@@ -142,10 +142,28 @@ young() { # how old a revision is that cannot be looked at, nobody knows
 	same "$(picture "g/$REPO")" "$before"
 }
 
+held() { # nor who downloads into it, where its locks cannot be looked at
+	local before what
+	cp -a store h && mkdir -p "h/.locks/$REPO"
+	before=$(picture "h/$REPO")
+	for what in acme/voice "acme/voice@$A"; do
+		expect 3 strace -f -qq -o trace -P ".locks/$REPO" -e trace=openat2 -e inject=openat2:error=EIO:when=1+ \
+			"$PROGRAM" rm "$what" --cache h --yes
+		prints "its locks cannot be looked at: .locks/$REPO: Input/output error"
+		same "$(picture "h/$REPO")" "$before"
+		expect 3 strace -f -qq -o trace -P "$T/h/.locks/$REPO" -e trace=getdents64 \
+			-e inject=getdents64:error=EIO:when=1+ "$PROGRAM" rm "$what" --cache h --yes
+		same "$(picture "h/$REPO")" "$before"
+	done
+	expect 0 itts rm acme/voice --cache h --yes
+	test ! -e "h/$REPO"
+}
+
 check "adopt" adopting
 check "adopt --as" adopting_noted
 check "repair, import, export" others_take
 check "ls, verify, env, scan" reading
 check "ls tells the rest, and what it could not look at" listing
+check "rm leaves what may be locked" held
 check "gc --detached leaves a revision whose age it cannot see" young
 finish
