@@ -12,8 +12,7 @@ static const struct option options[] = {
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, dry_run),
 	  .help = "list what would be downloaded and from where; nothing is, "
-		  "but "
-		  "archives, to see what is in them" },
+		  "but archives, to see what is in them" },
 	{ .name = "per-mirror",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, per_mirror),
@@ -22,8 +21,8 @@ static const struct option options[] = {
 	  .kind = OPTION_STRING,
 	  .field = offsetof(struct options, deadline),
 	  .value = "TIME",
-	  .help = "give up after this long (90s, 30m, 2h); the next run goes "
-		  "on where this one stopped" },
+	  .help = "give up after this long (90s, 30m, 2h; 0: never); the next "
+		  "run goes on where this one stopped" },
 };
 
 static const struct option_group fetch_group = { "Fetching", options,
