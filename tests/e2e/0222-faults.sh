@@ -9,7 +9,8 @@ sanitized && skip_gladly "strace and sanitizers"
 strace -f -e inject=fsync:error=EIO:when=1 true 2>/dev/null || skip_all "strace cannot trace here"
 A=1111111111111111111111111111111111111111
 TOP=$T/repos
-repo "$TOP" acme/voice $A config.json=300 big.bin=1500000 mid.bin=90000 sub/notes.txt=40
+# two that are copied one by one: the first waits for its name while the second comes
+repo "$TOP" acme/voice $A config.json=300 big.bin=1500000 mid.bin=1100000 sub/notes.txt=40
 repo "$TOP" acme/codec $A config.json=301 codec.bin=200000
 start_hub hub "$TOP"
 jq -n --arg c $A '{format: "itts-manifest", version: 1, name: "voice", models: [
@@ -297,13 +298,13 @@ check "pack in volumes: write, fsync, renameat, linkat, fchmod, openat, pread64"
 	faults_of pack_volumes write fsync renameat linkat fchmod openat pread64
 must make_bundles
 check "a thin install: write, fsync, linkat, renameat, symlinkat, fallocate, openat" \
-	faults_of install_thin write pwrite64 fsync syncfs linkat renameat symlinkat \
+	faults_of install_thin write pwrite64 sendfile fsync syncfs linkat renameat symlinkat \
 	fallocate ftruncate mkdirat unlinkat fchmod openat openat2
 check "an install of volumes, in two visits: write, fsync, linkat, renameat, fallocate, openat" \
 	faults_of install_volumes write pwrite64 fsync syncfs linkat renameat symlinkat \
 	fallocate ftruncate mkdirat unlinkat fchmod openat openat2 pread64
 check "pack of a thin bundle: write, fsync, linkat, openat" \
-	faults_of pack_thin write pwrite64 fsync linkat fchmod openat
+	faults_of pack_thin write pwrite64 sendfile fsync linkat fchmod openat
 must make_cache
 must make_archives
 check "gc: getdents64, openat, readlinkat, renameat, unlinkat" \
@@ -331,7 +332,7 @@ check "verify: getdents64, openat, openat2, read, pread64, write, fsync, linkat,
 WRITING="write pwrite64 pwritev sendfile copy_file_range splice fsync fdatasync syncfs sync_file_range \
 	linkat renameat renameat2 symlinkat fallocate ftruncate mkdirat unlinkat fchmod fchmodat utimensat"
 # Made or not, as the place has it: where files can share ranges (XFS, Btrfs) nothing is copied.
-PLACES="install/sendfile pack/sendfile repair/sendfile import/sendfile export_/sendfile adopt/sendfile"
+PLACES="install/sendfile install_thin/sendfile pack/sendfile pack_thin/sendfile repair/sendfile import/sendfile export_/sendfile adopt/sendfile"
 rows_are_alive() {
 	local job call bad=0
 	for job in ${ITTS_FAULT_JOBS:-}; do
