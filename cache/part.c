@@ -460,8 +460,8 @@ static int give_name(struct hfcache_part *p, struct error *err)
 		return err_sys(err, failed, "%s: cannot create %s/%s", p->label,
 			       p->cache->root, p->path);
 	/* also what an earlier run of another kind has left */
-	unlinkat(p->dirfd, p->temp, 0);
-	p->named = false;
+	p->named = unlinkat(p->dirfd, p->temp, 0) && errno != ENOENT;
+	p->resumable = false; /* closing tries it once more */
 	traces_named(p->cache);
 	if (!fstat(p->fd, &st))
 		store_note(p->cache, p->path, &st, &p->got, proven(p));

@@ -74,6 +74,18 @@ late() { # what is right stays, whatever becomes of the next one
 	cache_is_honest "$T/late"
 }
 check "a payload that is right stays, whatever becomes of the next one" late
+second_try() { # a part that cannot be removed at first is no second name of the blob for ever
+	local n
+	for n in 1 2 3; do
+		rm -rf "$T/late"
+		expect 0 strace -f -qq -o "$T/trace" -e trace=unlinkat -e inject=unlinkat:error=EIO:when=$n -e signal=none \
+			"$PROGRAM" install "$T/three.tar" --cache "$T/late"
+		grep -q 'itts-part".*INJECTED' "$T/trace"
+		same "$(find "$T/late" -name '*.itts-part')" ""
+		cache_is_honest "$T/late"
+	done
+}
+check "a part that could not be removed at once" second_try
 
 # --- room -----------------------------------------------------------------------
 links_refused() { # by a mount in between, by the kernel for files of others: copies
