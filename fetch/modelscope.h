@@ -12,7 +12,8 @@
 
 /* As hub_list(), for the revision that repo->mirrors name, else for the one of the same
  * name. Where that is a commit that is not known there, it is the Hub's: the main
- * branch is taken, with a warning. Every file has its SHA-256; etag is DIGEST_NONE where that is not its name. */
+ * branch is taken, with a warning. Every file has its SHA-256; etag is DIGEST_NONE
+ * where that is not its name. */
 int modelscope_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		    struct lock_repo *repo, struct error *err) MUST_CHECK;
 

@@ -25,8 +25,8 @@ struct retry_decision {
 #define RETRY_ATTEMPTS	   6 /* where nobody says otherwise */
 
 /* attempt: 1 for the first answer. err: what the transfer ended with. jitter:
- * random bits. Full jitter over 250 ms at first, then 1 s * 2^n capped at 30 s; the server's own wish
- * wins, clamped to RETRY_MAX_DELAY_MS. */
+ * random bits. Full jitter over 250 ms at first, then 1 s * 2^n capped at 30 s; the
+ * server's own wish wins, clamped to RETRY_MAX_DELAY_MS. */
 struct retry_decision retry_decide(const struct http_response *res,
 				   const struct error *err, unsigned attempt,
 				   unsigned max_attempts, uint32_t jitter);
