@@ -304,15 +304,15 @@ static const struct {
 	const char *page; /* what to look at where a page came; NULL: a hub's */
 } askers[] = {
 	[RETRY_HUB] = { "HF_TOKEN", NULL,
-			"name another endpoint with --endpoint" },
+			"name another endpoint with --endpoint", NULL },
 	[RETRY_MODELSCOPE] = { "MODELSCOPE_API_TOKEN", NULL,
-			       "name another endpoint with --endpoint" },
+			       "name another endpoint with --endpoint", NULL },
 	[RETRY_LINK] = { NULL, "check the URL in the manifest; " NO_TOKEN,
 			 "name another URL in the manifest",
 			 "check the URL in the manifest; does a proxy or login "
 			 "page stand before it?" },
 	[RETRY_LFS] = { NULL, "Git LFS has given out this address; " NO_TOKEN,
-			"ask who runs that Git LFS server" },
+			"ask who runs that Git LFS server", NULL },
 	[RETRY_GIT] = { NULL,
 			"check the URL of the repository in the "
 			"manifest; " NO_TOKEN,
@@ -320,7 +320,7 @@ static const struct {
 			"check the URL of the repository in the manifest; does "
 			"a proxy or login page stand before it?" },
 	[RETRY_REGISTRY] = { NULL, "ask who runs the registry",
-			     "ask who runs the registry" },
+			     "ask who runs the registry", NULL },
 };
 
 static void add_words(const struct http_response *res, struct error *err)
