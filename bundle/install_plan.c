@@ -12,16 +12,21 @@
 
 #define DISK_BLOCK 4096u
 
-/* Can the store's file system share extents with the bundle? */
+/* Can the store's file system share extents with the bundle? A store that is yet to be
+ * made will stand where the directory above it does. */
 static bool probe_clone(const struct install_run *run)
 {
+	char *above CLEANUP(free_ptr) = NULL;
 	int fd CLEANUP(close_fd) = -1;
+	struct error ignored = { 0 };
 
 	/* what lies across volumes cannot be shared: then count all as new */
-	if (!run->store || !run->s->seekable || run->s->volumes)
+	if (!run->s->seekable || run->s->volumes ||
+	    (!run->store &&
+	     space_nearest(run->o->cache_root, &above, &ignored)))
 		return false;
-	fd = openat(hfcache_fd(run->store), ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-		    0600);
+	fd = open(above ? above : hfcache_root(run->store),
+		  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	return fd >= 0 && run->s->file_size >= DISK_BLOCK &&
 	       file_clone_range(run->s->fd, 0, fd, 0, DISK_BLOCK);
 }

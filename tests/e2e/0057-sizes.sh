@@ -39,6 +39,15 @@ SPEC
 	cmp "$X/models/odd.bin" "$X"/store/models--acme--voice/snapshots/*/odd.bin
 	same "$(stat -c %s "$X/models/big.bin")" $SIZE
 }
+narrow() { # into a cache that is yet to be made, where a copy would have no room
+	local free
+	free=$(df --output=avail -B1 "$X" | tail -n 1)
+	fallocate -l $((free - GIB)) "$X/filler"
+	within 0 "$PROGRAM" install "$X/big.tar" --cache "$X/a/new" --dry-run
+	test ! -e "$X/a"
+	within 0 "$PROGRAM" install "$X/big.tar" --cache "$X/a/new"
+	rm -r "$X/a" "$X/filler"
+}
 rest() { # the other commands that see the payload, or might
 	local taken=$X/taken blob command
 	local pack=("$PROGRAM" pack --offline --cache "$X/store" --lock "$T/big.json")
@@ -137,6 +146,7 @@ quick() { # --version: prints, and does nothing else
 }
 
 check "5 GiB (9 with ITTS_LONG): memory, shared extents, less than 1 % added" big
+check "what is shared needs no room, in a new cache, too" narrow
 [ -z "${ITTS_LONG:-}" ] || check "the same through a pipe" stream
 [ -z "${ITTS_LONG:-}" ] || check "the other commands" rest
 check "what is shared is hashed, whatever becomes of where it came from" clones
