@@ -229,3 +229,16 @@ int path_of_entry(char **out, const char *name, struct error *err)
 	*out = take_ptr(path);
 	return 0;
 }
+
+void path_cut(char *path)
+{
+	char *slash;
+
+	for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+		path[n - 1] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		memcpy(path, ".", 2);
+	else
+		slash[slash == path] = '\0';
+}

@@ -50,5 +50,8 @@ void url_escape(struct str *out, const char *s, bool keep_slash);
  * relative to the same root. ("a/b", "x/y" -> "../../x/y") */
 void path_relative(struct str *out, const char *from_dir, const char *to);
 const char *path_base(const char *path); /* borrowed: behind the last '/' */
+/* Cuts the last name off, in place: "a/b" to "a", that to ".", "/a" to "/". Not of an
+ * empty path. */
+void path_cut(char *path);
 
 #endif

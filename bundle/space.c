@@ -56,18 +56,13 @@ int space_nearest(const char *dir, char **out, struct error *err)
 	struct stat st;
 
 	while (stat(path, &st)) {
-		char *slash = strrchr(path, '/');
-
 		if (file_is_dangling(AT_FDCWD, path))
 			return err_sys(err, ENOENT,
 				       "%s is a link that leads nowhere", path);
 		if (errno != ENOENT || !*path || !strcmp(path, "/") ||
 		    !strcmp(path, "."))
 			return err_sys(err, errno, "%s", dir);
-		if (!slash)
-			memcpy(path, ".", 2);
-		else
-			slash[slash == path] = '\0';
+		path_cut(path);
 	}
 	if (!S_ISDIR(st.st_mode))
 		return err_sys(err, ENOTDIR, "%s", path);

@@ -104,19 +104,24 @@ static int cache_in(const char *path, char **out, struct error *err)
 	return 0;
 }
 
+/* Of what is no cache. */
+static enum supply_kind other_kind(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISDIR(st.st_mode))
+		return SUPPLY_BUNDLE;
+	/* what is wrong with a card is found when it is opened */
+	return volumes_in(path) ? SUPPLY_BUNDLE : SUPPLY_FILES;
+}
+
 int supply_kind_of(const char *path, enum supply_kind *out, struct error *err)
 {
 	char *cache CLEANUP(free_ptr) = NULL;
-	struct stat st;
 
 	if (cache_in(path, &cache, err))
 		return -1;
-	if (cache)
-		*out = SUPPLY_CACHE;
-	else if (stat(path, &st) || !S_ISDIR(st.st_mode))
-		*out = SUPPLY_BUNDLE;
-	else /* what is wrong with a card is found when it is opened */
-		*out = volumes_in(path) ? SUPPLY_BUNDLE : SUPPLY_FILES;
+	*out = cache ? SUPPLY_CACHE : other_kind(path);
 	return 0;
 }
 
@@ -192,15 +197,12 @@ int supplies_add(struct supplies *all, const char *path,
 		 const struct cancel *cancel, struct error *err)
 {
 	char *cache CLEANUP(free_ptr) = NULL;
-	enum supply_kind kind = SUPPLY_FILES;
 
 	if (cache_in(path, &cache, err))
 		return -1;
 	if (cache)
 		return add_cache(all, cache, false, err);
-	if (supply_kind_of(path, &kind, err))
-		return -1;
-	if (kind == SUPPLY_FILES)
+	if (other_kind(path) == SUPPLY_FILES)
 		return err_set(err, ERR_FORMAT,
 			       "%s: neither a Hub cache nor a bundle in "
 			       "volumes",

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "cache/hfcache.h"
 #include "cache/lease.h"
 
@@ -30,20 +31,6 @@ static bool is_named(const char *path, int fd)
 	       is_same(&named, &open);
 }
 
-/* "a/b" -> "a" -> ".", "/a" -> "/". */
-static void cut_last(char *path)
-{
-	char *slash;
-
-	for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
-		path[n - 1] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		memcpy(path, ".", 2);
-	else
-		slash[slash == path] = '\0';
-}
-
 /* Which directory is there already? */
 static void look(struct fresh *f, const char *root)
 {
@@ -54,7 +41,7 @@ static void look(struct fresh *f, const char *root)
 	while (stat(path, &st)) {
 		if (errno != ENOENT || !strcmp(path, "/") || !strcmp(path, "."))
 			return;
-		cut_last(path);
+		path_cut(path);
 		f->above += f->made;
 		f->made = true;
 	}
@@ -130,7 +117,7 @@ void fresh_end(const struct fresh *f, const char *root, int fd)
 	for (unsigned i = 0; i <= f->above; i++) {
 		if (rmdir(path))
 			return;
-		cut_last(path);
+		path_cut(path);
 		if (stat(path, &st) ||
 		    (st.st_dev == f->dev && st.st_ino == f->ino))
 			return;

@@ -26,8 +26,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define MODELSCOPE_COOKIE   "m_session_id"
-#define MODELSCOPE_REVISION "master"
+#define MODELSCOPE_COOKIE "m_session_id"
 /* Where a file's content is asked for, an answer of more bytes is no message. */
 #define MESSAGE_LIMIT 4096
 /* Of an endpoint: its name has room in messages and in journals. */
@@ -467,7 +466,7 @@ void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 		*revision = m->revision;
 }
 
-void endpoint_modelscope_asked(const struct lock_repo *repo,
+bool endpoint_modelscope_asked(const struct lock_repo *repo,
 			       const char *revision, const char **id,
 			       const char **there)
 {
@@ -475,8 +474,10 @@ void endpoint_modelscope_asked(const struct lock_repo *repo,
 					      MIRROR_MODELSCOPE);
 
 	endpoint_modelscope_name(repo, id, there);
-	if (!(m && m->revision) && strcmp(revision, "main") != 0)
-		*there = revision;
+	if ((m && m->revision) || strcmp(revision, "main") == 0)
+		return false;
+	*there = revision;
+	return is_commit_id(revision);
 }
 
 void endpoint_file(const struct hub *h, const struct hub_endpoint *e,
@@ -577,9 +578,7 @@ char *endpoint_question(const struct hub_endpoint *e,
 		url_escape(&url, revision, false);
 		return str_detach(&url);
 	}
-	endpoint_modelscope_asked(repo, revision, &id, &there);
-	/* one that is the Hub's says nothing of this hub */
-	if (there == revision && is_commit_id(there))
+	if (endpoint_modelscope_asked(repo, revision, &id, &there))
 		there = MODELSCOPE_REVISION;
 	str_addf(&url, "%s/api/v1/%s/%s/commits?Ref=", e->url, type, id);
 	url_escape(&url, there, false);

@@ -70,9 +70,11 @@ const char *endpoint_cookie(const struct hub_endpoint *e);
  * borrowed. */
 void endpoint_modelscope_name(const struct lock_repo *repo, const char **id,
 			      const char **revision);
+#define MODELSCOPE_REVISION "master" /* its main branch */
 /* Which revision it is asked for where somebody wants this one of the Hub's: the one
- * that the manifest has for it, else that of the same name, master for main. */
-void endpoint_modelscope_asked(const struct lock_repo *repo,
+ * that the manifest has for it, else that of the same name, master for main. true: a
+ * commit that may be the Hub's, and then means nothing there. */
+bool endpoint_modelscope_asked(const struct lock_repo *repo,
 			       const char *revision, const char **id,
 			       const char **there);
 /* Without "kind=" in front; borrowed. */

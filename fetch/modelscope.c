@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define PAGE_SIZE 200
-#define MASTER	  "master"
 #define MAX_PAGES (LOCK_MAX_FILES / PAGE_SIZE * 2)
 /* What the listing of a model gives at most, it is told. */
 #define LISTING_CAP 3000
@@ -90,10 +89,11 @@ static int find_foreign(const struct site *s, const char *commit,
 		return -1;
 	err_clear(err);
 	event_warn(s->q.hub->sink,
-		   "%s: %s: that commit is not known there, so its " MASTER
+		   "%s: %s: that commit is not known there, so "
+		   "its " MODELSCOPE_REVISION
 		   " is taken; \"mirrors\" in the manifest can name another",
 		   s->q.endpoint->name, s->q.what);
-	return ask_commit(s, MASTER, err);
+	return ask_commit(s, MODELSCOPE_REVISION, err);
 }
 
 static int list_model(const struct site *s, struct error *err)
@@ -158,10 +158,9 @@ int modelscope_list(struct hub *h, struct hub_endpoint *e, const char *revision,
 		return err_set(err, ERR_NOT_FOUND,
 			       "%s: %s is a space, and ModelScope has none",
 			       e->name, repo->id);
-	endpoint_modelscope_asked(repo, revision, &id, &there);
+	foreign = endpoint_modelscope_asked(repo, revision, &id, &there);
 	s.id = id;
 	s.q.what = xasprintf("%s@%s", id, there);
-	foreign = there == revision && is_commit_id(there);
 	rc = foreign ? find_foreign(&s, there, err)
 		     : find_commit(&s, there, err);
 	if (rc < 0)

@@ -277,6 +277,23 @@ static void test_relative(void **state)
 	assert_string_equal(path_base("c"), "c");
 }
 
+static void test_cut(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "a/b", "a" }, { "a", "." },	  { "a/b//", "a" },
+		{ "/a", "/" },	{ "/", "/" },	  { "/a/b/", "/a" },
+		{ ".", "." },	{ "a//b", "a/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *path CLEANUP(free_ptr) = xstrdup(rows[i][0]);
+
+		path_cut(path);
+		assert_string_equal(path, rows[i][1]);
+	}
+}
+
 static void test_new_dirs(void **state)
 {
 	(void)state;
@@ -301,6 +318,7 @@ int run_path_tests(void)
 		cmocka_unit_test(test_revision),
 		cmocka_unit_test(test_url_escape),
 		cmocka_unit_test(test_relative),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_new_dirs),
 	};
 
