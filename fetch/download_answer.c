@@ -224,11 +224,11 @@ static int take_bytes(struct lane *l, const void *p, size_t n,
 
 	if (l->pos == start)
 		begin_block(l, i);
+	xxh64_update(&l->sum, p, n);
 	if (l->kind == LANE_COPY)
 		memcpy(l->buffer + (l->pos - start), p, n);
 	else if (writes(l, i) && blocks_write(j->blocks, l->pos, p, n, err) < 0)
 		return -1;
-	xxh64_update(&l->sum, p, n);
 	l->pos += n;
 	return l->pos == start + len ? end_block(l, i, err) : 0;
 }
@@ -286,6 +286,18 @@ int answer_body(void *ctx, const void *bytes, size_t n, struct error *err)
 	}
 	job_tell_progress(j);
 	return 0;
+}
+
+uint64_t answer_rank(const void *ctx)
+{
+	const struct lane *l = ctx;
+	uint64_t front;
+
+	if (l->kind == LANE_SMALL)
+		return 0;
+	front = l->job->segments.front *
+		blocks_journal(l->job->blocks)->block_size;
+	return l->pos > front ? l->pos - front : 0;
 }
 
 /* --- end --------------------------------------------------------------------- */

@@ -497,6 +497,7 @@ static int send(struct lane *l, unsigned delay_ms, struct error *err)
 	char *origin CLEANUP(free_ptr) = NULL;
 	struct http_request rq = { .max_body = j->blob->file->size,
 				   .ctx = l,
+				   .rank = answer_rank,
 				   .follows = follows,
 				   .headers = answer_headers,
 				   .body = answer_body,

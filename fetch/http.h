@@ -106,6 +106,9 @@ struct http_request {
 	const char *if_range; /* strong validator, or NULL */
 	uint64_t max_body;    /* bytes; beyond: ERR_FORMAT; 0: HTTP_API_LIMIT */
 	bool api;	      /* JSON: HTTP/2 and compression allowed */
+	/* Where several answers wait to be read, the one goes first whose rank is
+	 * lowest. NULL: 0. */
+	uint64_t (*rank)(const void *ctx);
 	/* Behind every hop, also one that failed; each has a connection of its own
 	 * then. May be NULL. */
 	void (*hop)(void *ctx, const struct http_hop *hop);

@@ -1,8 +1,9 @@
-/* What the files fetch/http*.c share; nobody else includes this. */
+/* What the files fetch/http*.c share; nobody else includes this but their tests. */
 #ifndef ITTS_HTTP_INTERNAL_H
 #define ITTS_HTTP_INTERNAL_H
 
 #include <curl/curl.h>
+#include <sys/epoll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +50,7 @@ struct http {
 	_Atomic bool woken;
 	bool tls_is_ours, reads_ahead; /* http_tls.c: may, does */
 	int epoll, wake;	       /* http_wait.c */
+	unsigned turns;		       /* that were given by rank */
 	bool timed;		       /* libcurl wants to be called */
 	uint64_t timer_ms;	       /* at that time */
 	struct http_rate rate;
@@ -116,6 +118,10 @@ void http_wait_close(struct http *h);
 /* Lets libcurl do what can be done now; or, if there is nothing, what can be done
  * next, after at most so long. */
 int http_wait(struct http *h, int most_ms, struct error *err) MUST_CHECK;
+/* Which of the events to look at first: that of the lowest rank. One whose turn never
+ * comes would look dead to libcurl: now and then the rank does not count. */
+unsigned http_wait_choose(struct http *h, const struct epoll_event *ready,
+			  unsigned count);
 
 /* http.c: forgets all requests without a word to their owners. */
 void http_drop_all(struct http *h);

@@ -17,7 +17,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define AHEAD_BYTES (64u << 10) /* of a connection, while it has some */
+/* Of a connection, while it has some: whole records of TLS 1.3, so that none has to
+ * be moved in memory, and what OpenSSL leaves free before the first. */
+#define AHEAD_RECORDS 4
+#define AHEAD_BYTES \
+	(AHEAD_RECORDS * (SSL3_RT_HEADER_LENGTH + (16u << 10) + 1 + 16) + 8)
 
 bool http_tls_is_ours(void)
 {

@@ -18,6 +18,8 @@
 
 /* Records of one connection, then others have their turn. */
 #define AHEAD_TURN 16
+#define READY_MOST 16 /* sockets that are compared */
+#define FAIR_TURN  16 /* of so many turns one goes round */
 
 static int watch(const struct http *h, int fd, uint32_t events)
 {
@@ -158,10 +160,40 @@ static CURLMcode run_event(struct http *h, const struct epoll_event *ev)
 	return CURLM_OK;
 }
 
+static uint64_t rank_of(const struct http *h, int fd)
+{
+	const struct transfer *t = h->active;
+
+	while (t && t->socket != fd)
+		t = t->next;
+	return t && t->rq.rank ? t->rq.rank(t->rq.ctx) : 0;
+}
+
+unsigned http_wait_choose(struct http *h, const struct epoll_event *ready,
+			  unsigned count)
+{
+	uint64_t lowest = UINT64_MAX;
+	unsigned best = 0;
+
+	if (count == 1)
+		return 0;
+	if (++h->turns % FAIR_TURN == 0)
+		return h->turns / FAIR_TURN % count;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t rank = rank_of(h, ready[i].data.fd);
+
+		if (rank < lowest) {
+			lowest = rank;
+			best = i;
+		}
+	}
+	return best;
+}
+
 int http_wait(struct http *h, int most_ms, struct error *err)
 {
 	bool due = h->timed && h->timer_ms <= clock_ms(), busy = due;
-	struct epoll_event ev;
+	struct epoll_event ready[READY_MOST];
 	CURLMcode rc = CURLM_OK;
 	int count = 0;
 
@@ -173,12 +205,13 @@ int http_wait(struct http *h, int most_ms, struct error *err)
 		rc = read_on(h, &busy);
 	/* what that led to may be over by now: no wait then */
 	if (rc == CURLM_OK)
-		count = epoll_wait(h->epoll, &ev, 1,
+		count = epoll_wait(h->epoll, ready, READY_MOST,
 				   busy ? 0 : time_left(h, most_ms));
 	if (count < 0 && errno != EINTR)
 		return err_sys(err, errno, "epoll");
 	if (count > 0)
-		rc = run_event(h, &ev);
+		rc = run_event(
+			h, &ready[http_wait_choose(h, ready, (unsigned)count)]);
 	if (rc != CURLM_OK)
 		return err_set(err, ERR_OTHER, "libcurl: %s",
 			       curl_multi_strerror(rc));

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fetch/http.h"
+#include "fetch/http_internal.h"
 #include "tests/unit/fetch/server.h"
 
 #include <pthread.h>
@@ -644,6 +645,49 @@ static void limited_rate(void **state)
 	assert_true(clock_ms() - began >= 150);
 }
 
+static uint64_t rank_of_ctx(const void *ctx)
+{
+	const uint64_t *rank = ctx;
+
+	return *rank;
+}
+
+#define TURNS 800
+
+/* All of them have something all the time. 13 is nobody's: it goes first. */
+static void lowest_rank_first(void **state)
+{
+	const uint64_t ranks[] = { 70, 7, 700 };
+	struct transfer t[] = {
+		{ .socket = 10,
+		  .rq = { .rank = rank_of_ctx, .ctx = (void *)&ranks[0] } },
+		{ .socket = 11,
+		  .rq = { .rank = rank_of_ctx, .ctx = (void *)&ranks[1] } },
+		{ .socket = 12,
+		  .rq = { .rank = rank_of_ctx, .ctx = (void *)&ranks[2] } },
+	};
+	const struct epoll_event ready[] = { { .data.fd = 10 },
+					     { .data.fd = 11 },
+					     { .data.fd = 12 },
+					     { .data.fd = 13 } };
+	struct http h = { .active = &t[0] };
+	unsigned turns[4] = { 0 };
+
+	(void)state;
+	t[0].next = &t[1];
+	t[1].next = &t[2];
+	for (unsigned i = 0; i < TURNS; i++)
+		turns[http_wait_choose(&h, ready, 3)]++;
+	assert_true(turns[1] > TURNS * 3 / 4);
+	/* nobody is forgotten */
+	assert_true(turns[0] > TURNS / 40);
+	assert_true(turns[2] > TURNS / 40);
+	for (unsigned i = 0; i < TURNS; i++)
+		turns[http_wait_choose(&h, ready, 4)]++;
+	assert_true(turns[3] > TURNS * 3 / 4);
+	assert_int_equal(http_wait_choose(&h, &ready[2], 1), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int run_http_tests(void)
@@ -671,6 +715,7 @@ int run_http_tests(void)
 		TEST(dropping),
 		TEST(held_until_woken),
 		TEST(limited_rate),
+		cmocka_unit_test(lowest_rank_first),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
