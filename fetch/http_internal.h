@@ -50,7 +50,7 @@ struct http {
 	_Atomic bool woken;
 	bool tls_is_ours, reads_ahead; /* http_tls.c: may, does */
 	int epoll, wake;	       /* http_wait.c */
-	unsigned turns;		       /* that were given by rank */
+	unsigned turns;		       /* that several wanted */
 	bool timed;		       /* libcurl wants to be called */
 	uint64_t timer_ms;	       /* at that time */
 	struct http_rate rate;

@@ -4,7 +4,8 @@
  * connection goes out before the next answer is looked at.
  *
  * One event at a time: what it leads to may close other sockets, and events that
- * had been fetched before that would be another connection's.
+ * had been fetched before that would be another connection's. So several are fetched
+ * to choose from, and those not chosen are asked for again.
  */
 #include "fetch/http_internal.h"
 
