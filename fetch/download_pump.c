@@ -140,7 +140,8 @@ static bool fill(struct job *j, size_t k)
 		lane_begin(l, 0, j->blob->file->size);
 		return true;
 	}
-	most = segment_blocks(e->rate, block_size(j), j->segments.free_count,
+	most = segment_blocks(e->rate, rate_of_others(j->common, k),
+			      block_size(j), j->segments.free_count,
 			      e->pace.limit);
 	/* nobody waits long for one of whom nothing is known */
 	if (!e->rate && j->blob->file->size >= SHARED_MIN &&

@@ -113,11 +113,13 @@ void segments_lose(struct segments *s, uint32_t i)
 	set(s, i, SEGMENT_FREE);
 }
 
-uint32_t segment_blocks(uint64_t rate, uint64_t block_size, uint32_t free_count,
-			unsigned lanes)
+uint32_t segment_blocks(uint64_t rate, uint64_t others, uint64_t block_size,
+			uint32_t free_count, unsigned lanes)
 {
 	uint64_t n = rate ? rate / block_size : FIRST_BLOCKS;
-	uint64_t fair = free_count / (2 * (uint64_t)(lanes ? lanes : 1));
+	/* as many such connections would bring what all of them do */
+	uint64_t all = (lanes ? lanes : 1) + (rate ? others / rate : 0);
+	uint64_t fair = free_count / (2 * all);
 
 	/* the first answer may as well bring a small file whole */
 	if (fair < n && (rate || free_count > FIRST_BLOCKS))

@@ -39,8 +39,9 @@ void segments_lose(struct segments *s, uint32_t i); /* was there: free again */
 
 /* How many blocks a request should be for: what the connection brings in about a
  * second, fewer near the end so that all finish together. rate: bytes a second of
- * such a connection, 0: not known; lanes: connections at work. */
-uint32_t segment_blocks(uint64_t rate, uint64_t block_size, uint32_t free_count,
-			unsigned lanes);
+ * such a connection, 0: not known; others: of all connections to elsewhere; lanes:
+ * connections of its own kind. */
+uint32_t segment_blocks(uint64_t rate, uint64_t others, uint64_t block_size,
+			uint32_t free_count, unsigned lanes);
 
 #endif

@@ -296,9 +296,10 @@ static void ahead_of_the_others(void **state)
 		uint32_t first, count; /* of the slow one */
 	} rows[] = {
 		{ 16 * MIB, 4 * MIB, 1, 32, 4 }, /* 16, and 16 ahead */
-		{ 16 * MIB, 4 * MIB, 2, 64, 4 }, /* 32, and 32 ahead */
-		/* 12, 10, 9 and 8, and 64 ahead: the last there are */
-		{ 16 * MIB, 4 * MIB, 4, BLOCKS - 4, 4 },
+		/* 32, and 24 ahead: with 4 it would be the last to end */
+		{ 16 * MIB, 4 * MIB, 2, 64, 3 },
+		/* 12, 10, 9 and 8, and 16 ahead */
+		{ 16 * MIB, 4 * MIB, 4, 64, 1 },
 		{ 16 * MIB, 2 * MIB, 1, 32, 2 },
 		{ 16 * MIB, 1 * MIB, 1, 32, 1 },
 		/* not clearly slower, or not known: beside the other */

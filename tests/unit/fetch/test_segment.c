@@ -125,25 +125,31 @@ static void losing(void **state)
 static void how_much(void **state)
 {
 	static const struct {
-		uint64_t rate;
+		uint64_t rate, others;
 		uint32_t free_count;
 		unsigned lanes;
 		uint32_t want;
 	} rows[] = {
-		{ 0, 3, 0, 4 },		 /* small: whole */
-		{ 0, 1000, 0, 4 },	 /* nothing is known yet */
-		{ 0, 6, 0, 3 },		 /* */
-		{ 8 << 20, 1000, 4, 8 }, /* a second's worth */
-		{ 100, 1000, 4, 1 },	 /* slow: one */
-		{ 1u << 30, 1000, 4, SEGMENT_MOST },
-		{ 8 << 20, 32, 8, 2 }, /* near the end: shares */
-		{ 8 << 20, 3, 8, 1 },
+		{ 0, 0, 3, 0, 4 },	    /* small: whole */
+		{ 0, 0, 1000, 0, 4 },	    /* nothing is known yet */
+		{ 0, 0, 6, 0, 3 },	    /* */
+		{ 8 << 20, 0, 1000, 4, 8 }, /* a second's worth */
+		{ 100, 0, 1000, 4, 1 },	    /* slow: one */
+		{ 1u << 30, 0, 1000, 4, SEGMENT_MOST },
+		{ 8 << 20, 0, 32, 8, 2 }, /* near the end: shares */
+		{ 8 << 20, 0, 3, 8, 1 },
+		/* the others are done with all that is free when a slow one has
+		 * brought one or two: no more than that */
+		{ 4 << 20, 320 << 20, 1000, 16, 4 },
+		{ 4 << 20, 320 << 20, 400, 16, 2 },
+		{ 4 << 20, 320 << 20, 100, 16, 1 },
+		{ 20 << 20, 64 << 20, 400, 16, 10 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		assert_int_equal(segment_blocks(rows[i].rate, 1 << 20,
-						rows[i].free_count,
+		assert_int_equal(segment_blocks(rows[i].rate, rows[i].others,
+						1 << 20, rows[i].free_count,
 						rows[i].lanes),
 				 rows[i].want);
 }
