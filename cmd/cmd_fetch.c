@@ -11,8 +11,8 @@ static const struct option options[] = {
 	{ .name = "dry-run",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, dry_run),
-	  .help = "list what would be downloaded and from where; nothing is, "
-		  "but archives, to see what is in them" },
+	  .help = "list what would be downloaded and from where; nothing "
+		  "is, and no lock file is written" },
 	{ .name = "per-mirror",
 	  .kind = OPTION_FLAG,
 	  .field = offsetof(struct options, per_mirror),

@@ -43,7 +43,7 @@ int lock_choose(const struct lock_facts *f, enum lock_plan *out,
 			       "to work on are only known from a lock",
 			       f->path,
 			       f->exists ? f->misfit : "does not exist");
-	*out = f->named ? LOCK_CREATE : LOCK_RESOLVE;
+	*out = f->named && !f->survey ? LOCK_CREATE : LOCK_RESOLVE;
 	return 0;
 }
 
@@ -188,7 +188,8 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 				.named = o->lock,
 				.own_manifest = o->manifest,
 				.locked = o->locked,
-				.offline = config_offline(app->env, o) };
+				.offline = config_offline(app->env, o),
+				.survey = w->survey };
 	struct lock old CLEANUP(lock_release) = { 0 };
 	enum lock_plan plan = LOCK_USE;
 
@@ -208,8 +209,6 @@ static int fill_lock(struct work *w, struct app *app, struct error *err)
 	lock_keep_archives(&old);
 	if (plan == LOCK_CREATE && app_check_replace(w->path, err) != 0)
 		return -1;
-	/* what is written has to be whole */
-	w->survey &= plan != LOCK_CREATE;
 	if (work_resolve(w, app, &old, err) != 0)
 		return -1;
 	if (plan == LOCK_CREATE && work_write_lock(w, err) != 0)

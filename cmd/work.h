@@ -27,6 +27,7 @@ struct lock_facts {
 	bool named;	    /* given with --lock */
 	bool own_manifest;  /* given with -m */
 	bool locked, offline;
+	bool survey; /* nothing is to be written */
 };
 /* ERR_USAGE, ERR_NOT_FOUND: the caller adds what to run. Pure. */
 int lock_choose(const struct lock_facts *f, enum lock_plan *out,
@@ -49,7 +50,7 @@ struct work {
 	struct hfcache *store;
 	struct lock lock;
 	/* Before work_begin(): the lock is looked at only, so nothing is downloaded for
-	 * it; taken back where the lock is to be written. */
+	 * it, and it is not written. */
 	bool survey;
 };
 #define WORK_INIT               \

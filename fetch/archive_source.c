@@ -27,21 +27,26 @@ static char *archive_name(const struct archive_ref *a)
 	return xstrdup(*base ? base : "archive");
 }
 
-/* A lock of the archive alone. */
-static struct lock_file *as_file(struct lock *l, const struct lock_repo *repo)
+static struct lock_file *add_archive(struct lock_repo *r,
+				     const struct archive_ref *a)
 {
-	const struct archive_ref *a = &repo->archive;
 	char *name CLEANUP(free_ptr) = archive_name(a);
-	struct lock_repo *r = lock_add_repo(l);
-	struct lock_file *f;
+	struct lock_file *f = lock_add_file(r, name);
 
-	r->type = repo->type;
-	r->id = xstrdup(repo->id);
-	f = lock_add_file(r, name);
 	lock_file_set_url(r, f, a->url);
 	f->size = a->size;
 	f->sha256 = f->etag = a->sha256;
 	return f;
+}
+
+/* A lock of the archive alone. */
+static struct lock_file *as_file(struct lock *l, const struct lock_repo *repo)
+{
+	struct lock_repo *r = lock_add_repo(l);
+
+	r->type = repo->type;
+	r->id = xstrdup(repo->id);
+	return add_archive(r, &repo->archive);
 }
 
 /* Whole and right; *fd is the caller's. stats: of its download. */
@@ -90,6 +95,20 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 		http_say_late(h->http, err);
 		return err_wrap(err, "%s %s", m->id, name);
 	}
+	plain_commit(repo);
+	return 0;
+}
+
+int archive_source_unopened(struct hub *h, const struct manifest_model *m,
+			    struct lock_repo *repo, struct error *err)
+{
+	struct lock_file *f = add_archive(repo, &m->archive);
+
+	repo->type = m->type;
+	repo->id = xstrdup(m->id);
+	if (f->size == UINT64_MAX &&
+	    plain_size(h, f->url, f->path, &f->size, err) < 0)
+		return err_wrap(err, "%s", m->id);
 	plain_commit(repo);
 	return 0;
 }

@@ -22,7 +22,13 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 			const struct download_options *o,
 			struct lock_repo *repo, struct error *err) MUST_CHECK;
 
-/* The same from an earlier lock (or NULL), which asks nobody: an archive of that
+/* The archive itself as its only file, for a look at what would be downloaded: asks
+ * for no more than its size. repo->archive is left empty. */
+int archive_source_unopened(struct hub *h, const struct manifest_model *m,
+			    struct lock_repo *repo, struct error *err)
+	MUST_CHECK;
+
+/* What archive_source_list() says from an earlier lock (or NULL), asking nobody: an archive of that
  * digest has those files. false: it does not say all of them. */
 bool archive_source_remember(const struct lock *old,
 			     const struct manifest_model *m,

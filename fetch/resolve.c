@@ -24,6 +24,7 @@ struct resolver {
 	const struct strlist *groups;
 	const struct lock *old;
 	unsigned jobs;
+	bool survey;
 	const struct cancel *cancel;
 	const struct event_sink *sink;
 	struct lock *out;
@@ -232,6 +233,9 @@ static int ask_archive(struct resolver *r, const struct manifest_model *m,
 	if (archive_source_remember(r->old, m, lock_add_repo(listing)))
 		return 0;
 	lock_release(listing);
+	if (r->survey)
+		return archive_source_unopened(r->hub, m,
+					       lock_add_repo(listing), err);
 	return archive_source_list(r->hub, r->store, m, &o,
 				   lock_add_repo(listing), err);
 }
@@ -311,10 +315,10 @@ static void add_files(const struct resolver *r, struct lock_repo *repo,
 	lock_trim(repo);
 }
 
-static const struct lock_repo *add_repo(struct resolver *r,
-					const struct manifest_model *m,
-					struct lock_repo *listing,
-					size_t selected)
+/* Without files. */
+static struct lock_repo *begin_repo(struct resolver *r,
+				    const struct manifest_model *m,
+				    const struct lock_repo *listing)
 {
 	struct lock_repo *repo = lock_add_repo(r->out);
 
@@ -331,6 +335,16 @@ static const struct lock_repo *add_repo(struct resolver *r,
 	repo->notice = copy_or_null(m->notice);
 	repo->hub_view = copy_or_null(m->hub_view);
 	mirrors_copy(&repo->mirrors, &m->mirrors);
+	return repo;
+}
+
+static const struct lock_repo *add_repo(struct resolver *r,
+					const struct manifest_model *m,
+					struct lock_repo *listing,
+					size_t selected)
+{
+	struct lock_repo *repo = begin_repo(r, m, listing);
+
 	repo->complete = selected == listing->file_count;
 	add_files(r, repo, m, listing, selected);
 	return repo;
@@ -434,6 +448,19 @@ static int check_pins(const struct resolver *r, const struct lock_repo *repo,
 	return 0;
 }
 
+/* What is in it, and what of that is wanted, is not known before it has come. */
+static void take_unopened(struct resolver *r, const struct manifest_model *m,
+			  struct lock_repo *listing)
+{
+	const struct lock_file *archive = &listing->files[0];
+	struct lock_repo *repo = begin_repo(r, m, listing);
+
+	copy_file(repo, archive);
+	event_info(r->sink,
+		   "%s: what is in %s is only known once it is downloaded",
+		   m->id, archive->path);
+}
+
 static int resolve_model(struct resolver *r, const struct manifest_model *m,
 			 struct error *err)
 {
@@ -448,6 +475,10 @@ static int resolve_model(struct resolver *r, const struct manifest_model *m,
 		return -1;
 	assert(listing.repos);
 	listed = &listing.repos[0];
+	if (m->archive.url && !listed->archive.url) {
+		take_unopened(r, m, listed);
+		return 0;
+	}
 	if (check_includes(r, m, listed, err) < 0)
 		return -1;
 	if (count_selected(r, m, listed, true) == 0) {
@@ -515,6 +546,7 @@ int resolve_manifest(struct hub *h, struct hfcache *store,
 			      .groups = o->groups,
 			      .old = o->old,
 			      .jobs = o->jobs,
+			      .survey = o->survey,
 			      .cancel = o->cancel,
 			      .sink = o->sink,
 			      .out = &lock,

@@ -22,8 +22,8 @@ struct resolve_options {
 				 * an archive that is the same is taken from it */
 	unsigned jobs;		/* files at a time; 0: 8 */
 	/* Nothing is downloaded to be learned: a SHA-256 that is not known is left
-	 * out, and a name that is not known is the SHA-256. Such a lock is for looking
-	 * at only. */
+	 * out, a name that is not known is the SHA-256, and an archive whose files are
+	 * not known is a file itself. Such a lock is for looking at only. */
 	bool survey;
 	const struct cancel *cancel;
 	const struct event_sink *sink;

@@ -418,6 +418,19 @@ dry() {
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/c8" --endpoint $NOBODY --dry-run
 	prints "my/vocoder g.pth" "$WEB"
 }
+dry_unopened() { # no lock tells what is in it: it is what would come, and does not
+	manifest "$T/m.json" voc.tar.gz
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch -m "$T/m.json" --lock "$T/none.json" --cache "$T/c11" --endpoint $NOBODY --dry-run --json
+	jq -e --arg size "$(stat -c %s "$T/www/voc.tar.gz")" '.missing_files == 1 and
+		.missing_bytes == ($size | tonumber)' "$T/out"
+	jq -e --arg web "$WEB" '.missing[0] | .repo == "my/vocoder" and .path == "voc.tar.gz" and
+		.from == [$web]' "$T/out"
+	says "my/vocoder: what is in voc.tar.gz is only known once it is downloaded"
+	same "$(grep -c GET "$T/log/nginx.access")" 0
+	test ! -e "$T/none.json"
+	same "$(blobs "$T/c11" | wc -l)" 0
+}
 check "tar.gz, tar.zst, tar.xz, tar, zip: lock and fetch" whole_way
 check "pack, verify, install; fetched again only if needed" carried
 check "all names, or some" without_strip
@@ -435,4 +448,5 @@ check "no room" full
 check "--deadline, while an archive is listed or unpacked" late
 check "--prove has nothing to do" unproven
 check "--dry-run names the host" dry
+check "--dry-run leaves an archive unopened where no lock tells of it" dry_unopened
 finish

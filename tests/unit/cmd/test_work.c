@@ -22,6 +22,7 @@ static void test_choose(void **state)
 		{ { .exists = false }, LOCK_RESOLVE, ERR_NONE },
 		{ { .own_manifest = true }, LOCK_RESOLVE, ERR_NONE },
 		{ { .named = true }, LOCK_CREATE, ERR_NONE },
+		{ { .named = true, .survey = true }, LOCK_RESOLVE, ERR_NONE },
 		{ { .named = true, .own_manifest = true },
 		  LOCK_CREATE,
 		  ERR_NONE },
