@@ -168,6 +168,21 @@ static la_ssize_t from_inner(struct archive *a, void *ctx, const void **out)
 	return (la_ssize_t)n;
 }
 
+/* What libarchive says in words only, and what to do about it. */
+static int explain(const char *text, struct error *err)
+{
+	if (strstr(text, "Unrecognized archive format"))
+		return err_set(err, ERR_FORMAT, "is neither a tar nor a zip");
+	err_set(err, ERR_FORMAT, "%s", text);
+	/* libzstd's own limit */
+	if (strstr(text, "too much memory"))
+		err_hint(err, "if it may have that, unpack it first with "
+			      "zstd -d --long=31");
+	else if (strcasestr(text, "truncated"))
+		err_hint(err, "the archive is not whole: copy it here again");
+	return -1;
+}
+
 static int fail(struct tar_reader *r, struct error *err)
 {
 	const char *text = archive_error_string(r->a);
@@ -183,12 +198,7 @@ static int fail(struct tar_reader *r, struct error *err)
 	if (tar_has_too_many(r))
 		return err_set(err, ERR_FORMAT, "a zip of more than %u entries",
 			       r->limit);
-	err_set(err, ERR_FORMAT, "%s", text ? text : "malformed archive");
-	/* libzstd's own limit; libarchive says it in words only */
-	if (text && strstr(text, "too much memory"))
-		err_hint(err, "if it may have that, unpack it first with "
-			      "zstd -d --long=31");
-	return -1;
+	return explain(text ? text : "malformed archive", err);
 }
 
 static int support_filters(struct archive *a, struct error *err)

@@ -119,7 +119,9 @@ static int advise_silence(const struct net *n, struct error *err)
 				"--endpoint, a proxy with --proxy",
 				word.ptr);
 	}
-	return -1;
+	/* a host of the manifest's or the lock's: of git, of a file's own URL */
+	return err_hint(err,
+			"check the address; a proxy is named with --proxy");
 }
 
 int net_advise(const struct net *n, struct error *err)

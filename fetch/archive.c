@@ -233,9 +233,13 @@ int archive_list(int fd, const char *strip, const struct cancel *cancel,
 
 	if (archive_walk(fd, strip, &v, cancel, err) < 0)
 		return -1;
+	if (repo->file_count == 0 && strip) {
+		err_set(err, ERR_FORMAT, "has no files below %s", strip);
+		return err_hint(err, "\"strip\" in the manifest has to be a "
+				     "directory of the archive");
+	}
 	if (repo->file_count == 0)
-		return err_set(err, ERR_FORMAT, "has no files%s%s",
-			       strip ? " below " : "", strip ? strip : "");
+		return err_set(err, ERR_FORMAT, "has no files");
 	qsort(repo->files, repo->file_count, sizeof(*repo->files),
 	      compare_paths);
 	return 0;

@@ -148,7 +148,7 @@ void http_stop(struct http *h);
 /* Drops all requests of this ctx, on the wire or waiting; done() is not called.
  * From done(), tick or outside of http_run(). */
 void http_drop(struct http *h, const void *ctx);
-/* ERR_NET once the deadline is past, else 0. */
+/* ERR_NET with ETIME in sys once the deadline is past, else 0. */
 int http_late(const struct http *h, struct error *err) MUST_CHECK;
 /* For work that is no request: set by the user's cancel or by the deadline. */
 struct cancel http_in_time(const struct http *h);

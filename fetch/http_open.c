@@ -5,6 +5,7 @@
 #include "base/human.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #define DEFAULT(value, usual) ((value) ? (value) : (usual))
@@ -85,6 +86,7 @@ int http_late(const struct http *h, struct error *err)
 		return 0;
 	err_set(err, ERR_NET, "not complete after %s, which was the deadline",
 		human_time(limit, text));
+	err->sys = ETIME;
 	return err_hint(err, "what has come is kept: run the command again");
 }
 

@@ -8,6 +8,7 @@
 
 #include "fetch/http_response.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -82,6 +83,9 @@ static enum retry_verdict judge_proxy(long status)
 static enum retry_verdict judge_failure(const struct http_response *res,
 					const struct error *err)
 {
+	/* the deadline of all the work: http_late() */
+	if (err->sys == ETIME)
+		return RETRY_NEVER;
 	if (res->untrusted && err->code == ERR_NET)
 		return RETRY_ELSEWHERE;
 	if (res->proxy_refused && (err->code == ERR_NET || err->http > 0))

@@ -219,6 +219,10 @@ deadline() { # gives up in time; what came is kept
 	says deadline "run the command again"
 	cache_is_honest "$T/late"
 	expect 0 itts fetch --lock "$T/lock.json" --cache "$T/late" --endpoint "$hub" --deadline 2h
+	# nor is anything asked again after it
+	expect 4 itts fetch acme/voice --cache "$T/late" --endpoint http://127.0.0.1:1 --deadline 1s
+	says "asking again" "which was the deadline"
+	same "$(grep -c "deadline.*asking again" "$T/err")" 0
 	expect 2 itts fetch --deadline soon
 	says --deadline
 }

@@ -234,6 +234,10 @@ revisions() {
 	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
 	one_error
 	says "acme/voice: $AT/acme/voice.git: " "not our ref 1111" "branch or tag leads to"
+	manifest "$T/g.json" http://127.0.0.1:1/acme/voice.git main
+	expect 4 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2" --retries 0
+	one_error
+	says "acme/voice: http://127.0.0.1:1/acme/voice.git: " "check the address; a proxy is named with --proxy"
 	manifest "$T/g.json" "$AT/acme/empty.git" main
 	expect 6 itts lock -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c2"
 	one_error

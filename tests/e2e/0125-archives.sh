@@ -203,7 +203,7 @@ without_strip() { # and a part of it
 	cache_is_honest "$T/c3"
 	lock 7 voc.zip nothing/
 	one_error
-	says "has no files below nothing/"
+	says "has no files below nothing/" '"strip" in the manifest'
 }
 refused() { # NAME STATUS TEXT...: not even what was right in it
 	local name=$1 status=$2
@@ -269,8 +269,8 @@ holes() { # a sparse file is what it reads as
 damaged() {
 	refused bomb.tar.gz 7 zeros "too much"
 	refused nothing.tar.gz 7 "no files"
-	refused cut.tar.gz 7
-	refused page.tar.gz 7
+	refused cut.tar.gz 7 "the archive is not whole"
+	refused page.tar.gz 7 "neither a tar nor a zip"
 }
 lying_lock() { # a lock says other things of an archive than the archive
 	lock 0 voc.tar.gz

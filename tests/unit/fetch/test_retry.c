@@ -3,6 +3,7 @@
 #include "fetch/http_response.h"
 #include "fetch/retry.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,17 @@ static void failures(void **state)
 		d = retry_decide(&r, &err, 1, MAX, 0);
 		assert_int_equal(d.verdict, table[i].verdict);
 	}
+}
+
+/* Nothing is asked again after the deadline of all the work. */
+static void deadline(void **state)
+{
+	struct http_response r = answer_of(0);
+	struct error late = { .code = ERR_NET, .sys = ETIME };
+
+	(void)state;
+	assert_int_equal(retry_decide(&r, &late, 1, MAX, 0).verdict,
+			 RETRY_NEVER);
 }
 
 /* Behind a redirect it is the CDN that speaks, unless the Hub's code is there. */
@@ -396,6 +408,7 @@ int run_retry_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(statuses),
 		cmocka_unit_test(failures),
+		cmocka_unit_test(deadline),
 		cmocka_unit_test(signed_links),
 		cmocka_unit_test(delays),
 		cmocka_unit_test(words),
