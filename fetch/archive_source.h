@@ -28,8 +28,8 @@ int archive_source_unopened(struct hub *h, const struct manifest_model *m,
 			    struct lock_repo *repo, struct error *err)
 	MUST_CHECK;
 
-/* What archive_source_list() says from an earlier lock (or NULL), asking nobody: an archive of that
- * digest has those files. false: it does not say all of them. */
+/* What archive_source_list() says, from an earlier lock (or NULL), asking nobody: an
+ * archive of that digest has those files. false: it does not say all of them. */
 bool archive_source_remember(const struct lock *old,
 			     const struct manifest_model *m,
 			     struct lock_repo *repo);

@@ -450,7 +450,7 @@ static int check_pins(const struct resolver *r, const struct lock_repo *repo,
 
 /* What is in it, and what of that is wanted, is not known before it has come. */
 static void take_unopened(struct resolver *r, const struct manifest_model *m,
-			  struct lock_repo *listing)
+			  const struct lock_repo *listing)
 {
 	const struct lock_file *archive = &listing->files[0];
 	struct lock_repo *repo = begin_repo(r, m, listing);

@@ -244,6 +244,16 @@ revisions() {
 	says "acme/voice: $AT/acme/empty.git: " "no such revision: main"
 	clean "$T/c2"
 }
+dry() { # what would come, and nothing is kept
+	manifest "$T/g.json" "$AT/acme/voice.git" main
+	: >"$T/log/nginx.access"
+	expect 0 itts fetch -m "$T/g.json" --lock "$T/none.lock" --endpoint "$AT" --cache "$T/c-dry" --dry-run --json
+	jq -e '.missing_files == 8 and any(.missing[]; .path == "big.safetensors")' "$T/out"
+	same "$(grep -c objects/batch "$T/log/nginx.access")" 0
+	same "$(find "$T/c-dry" -type f -size +0 ! -name CACHEDIR.TAG | wc -l)" 0
+	clean "$T/c-dry"
+	test ! -e "$T/none.lock"
+}
 counts() { # HAD DOWNLOADED: files, of the last fetch
 	same "$(jq -c '[.had_files, .downloaded_files]' "$T/out")" "[$1,$2]"
 }
@@ -510,5 +520,6 @@ leftovers() { # of a process that was killed: gone with the next pack, a running
 }
 
 check "what a killed process left" leftovers
+check "--dry-run keeps nothing" dry
 check "an object that Git LFS has not got" no_object
 finish

@@ -88,7 +88,7 @@ PYTHON
 # A program that is told SIGNAL... through run says which it has heard; its status is the
 # last one's. (set -m: a job of its own, as of a shell at a terminal, may be stopped.)
 hears() {
-	local pid status=0 signal
+	local pid status=0 signal lines=1
 	set -m
 	: >"$T/heard"
 	env --default-signal=QUIT "$PROGRAM" run --report "$T/r.json" --quiet -- python3 "$T/heard.py" "$@" SIGTERM >"$T/heard" &
@@ -98,7 +98,8 @@ hears() {
 	await grep -q ready "$T/heard"
 	for signal; do
 		kill -"${signal#SIG}" $pid
-		await grep -q "$signal" "$T/heard"
+		lines=$((lines + 1)) # the kernel brings those that wait together in its own order
+		await heard $lines
 	done
 	if [ "$1" = SIGTSTP ]; then
 		await stopped $pid
@@ -110,6 +111,7 @@ hears() {
 	same "$(sed 1d "$T/heard" | tr '\n' ' ')" "$* SIGTERM "
 	jq -e '.outcome == "ended with status 7"' "$T/r.json"
 }
+heard() { [ "$(wc -l <"$T/heard")" -ge "$1" ]; }
 stopped() { [ "$(ps -o state= -p "$1")" = T ]; }
 dies() { # SIGNAL STATUS: of its own
 	expect "$2" itts run --report "$T/r.json" -- sh -c "kill -$1 \$\$"
