@@ -107,11 +107,8 @@ static int advise_silence(const struct net *n, struct error *err)
 	for (size_t i = 0; i < n->hub.count; i++) {
 		const struct hub_endpoint *e = &n->hub.endpoints[i];
 
-		if (!is_blamed(e, err))
+		if (e->kind == ENDPOINT_DIRECT || !is_blamed(e, err))
 			continue;
-		if (e->kind == ENDPOINT_DIRECT)
-			return err_hint(err, "check the address; a proxy is "
-					     "named with --proxy");
 		quote_sh(&word, e->name);
 		return err_hint(err,
 				"itts-pack mirrors --endpoint %s shows where "

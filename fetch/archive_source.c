@@ -70,6 +70,19 @@ static int bring(struct hub *h, struct hfcache *store,
 
 /* --- listing -------------------------------------------------------------------- */
 
+/* Asks for it, where the manifest does not say it. */
+static int find_size(struct hub *h, const struct manifest_model *m,
+		     uint64_t *size, struct error *err)
+{
+	char *name CLEANUP(free_ptr) = archive_name(&m->archive);
+
+	*size = m->archive.size;
+	if (*size == UINT64_MAX &&
+	    plain_size(h, m->archive.url, name, size, err) < 0)
+		return err_wrap(err, "%s", m->id);
+	return 0;
+}
+
 int archive_source_list(struct hub *h, struct hfcache *store,
 			const struct manifest_model *m,
 			const struct download_options *o,
@@ -85,10 +98,8 @@ int archive_source_list(struct hub *h, struct hfcache *store,
 	repo->type = m->type;
 	repo->id = xstrdup(m->id);
 	archive_ref_copy(&repo->archive, &m->archive);
-	if (repo->archive.size == UINT64_MAX &&
-	    plain_size(h, m->archive.url, name, &repo->archive.size, err) < 0)
-		return err_wrap(err, "%s", m->id);
-	if (bring(h, store, repo, &own, &stats, &fd, err) < 0)
+	if (find_size(h, m, &repo->archive.size, err) < 0 ||
+	    bring(h, store, repo, &own, &stats, &fd, err) < 0)
 		return -1;
 	in_time = http_in_time(h->http);
 	if (archive_list(fd, m->archive.strip, &in_time, repo, err) < 0) {
@@ -106,9 +117,8 @@ int archive_source_unopened(struct hub *h, const struct manifest_model *m,
 
 	repo->type = m->type;
 	repo->id = xstrdup(m->id);
-	if (f->size == UINT64_MAX &&
-	    plain_size(h, f->url, f->path, &f->size, err) < 0)
-		return err_wrap(err, "%s", m->id);
+	if (find_size(h, m, &f->size, err) < 0)
+		return -1;
 	plain_commit(repo);
 	return 0;
 }

@@ -83,17 +83,15 @@ static uint64_t rate_of_others(const struct job_common *c, size_t but)
 
 /* Would one block take this endpoint longer than the others need for all that is
  * free? Then the whole file would wait for it. */
-static bool comes_too_late(const struct job *j, size_t k)
+static bool comes_too_late(const struct job *j, uint64_t rate, uint64_t others)
 {
-	uint64_t rate = j->common->endpoints[k].rate;
-	uint64_t others = rate ? rate_of_others(j->common, k) : 0;
-
-	return others > rate && others / rate > j->segments.free_count;
+	return rate && others > rate && others / rate > j->segments.free_count;
 }
 
 /* Blocks that the others bring while this endpoint is at so many of its own, if one
  * of them is clearly faster. */
-static uint32_t ahead_of(const struct job *j, size_t k, uint32_t blocks)
+static uint32_t ahead_of(const struct job *j, size_t k, uint64_t others,
+			 uint32_t blocks)
 {
 	const struct job_common *c = j->common;
 	uint64_t rate = c->endpoints[k].rate, ahead;
@@ -104,7 +102,7 @@ static uint32_t ahead_of(const struct job *j, size_t k, uint32_t blocks)
 			c->endpoints[i].rate > rate + rate / 2;
 	if (!rate || !slow)
 		return 0;
-	ahead = rate_of_others(c, k) / rate * blocks;
+	ahead = others / rate * blocks;
 	return ahead < UINT32_MAX ? (uint32_t)ahead : UINT32_MAX;
 }
 
@@ -129,9 +127,12 @@ static bool fill(struct job *j, size_t k)
 	struct segment run = { 0, 0 };
 	struct lane *l;
 	uint32_t most;
+	uint64_t others;
 
-	if (!may_fill(j, k) || j->segments.free_count == 0 ||
-	    comes_too_late(j, k))
+	if (!may_fill(j, k) || j->segments.free_count == 0)
+		return false;
+	others = rate_of_others(j->common, k);
+	if (comes_too_late(j, e->rate, others))
 		return false;
 	if (j->sources[k].streams) {
 		l = lane_take(j, k, LANE_STREAM);
@@ -140,14 +141,14 @@ static bool fill(struct job *j, size_t k)
 		lane_begin(l, 0, j->blob->file->size);
 		return true;
 	}
-	most = segment_blocks(e->rate, rate_of_others(j->common, k),
-			      block_size(j), j->segments.free_count,
-			      e->pace.limit);
+	most = segment_blocks(e->rate, others, block_size(j),
+			      j->segments.free_count, e->pace.limit);
 	/* nobody waits long for one of whom nothing is known */
 	if (!e->rate && j->blob->file->size >= SHARED_MIN &&
 	    job_has_other(j, &j->common->hub->endpoints[k]))
 		most = 1;
-	if (!segments_take(&j->segments, most, ahead_of(j, k, most), &run))
+	if (!segments_take(&j->segments, most, ahead_of(j, k, others, most),
+			   &run))
 		return false;
 	l = lane_take(j, k, LANE_RANGE);
 	if (!l) {

@@ -300,6 +300,8 @@ static void ahead_of_the_others(void **state)
 		{ 16 * MIB, 4 * MIB, 2, 64, 3 },
 		/* 12, 10, 9 and 8, and 16 ahead */
 		{ 16 * MIB, 4 * MIB, 4, 64, 1 },
+		/* 36, and 32 ahead: the last there is */
+		{ 16 * MIB, 4 * MIB, 8, BLOCKS - 1, 1 },
 		{ 16 * MIB, 2 * MIB, 1, 32, 2 },
 		{ 16 * MIB, 1 * MIB, 1, 32, 1 },
 		/* not clearly slower, or not known: beside the other */
