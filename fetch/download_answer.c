@@ -183,6 +183,7 @@ static void begin_block(struct lane *l, uint32_t i)
 	xxh64_begin(&l->sum, blocks_journal(j->blocks)->seed);
 	l->block_ms = clock_ms();
 	l->hedged = false;
+	l->waiting = 0;
 	if (l->kind == LANE_STREAM)
 		l->own = segments_take_one(&j->segments, i);
 }
@@ -213,24 +214,43 @@ static int end_block(struct lane *l, uint32_t i, struct error *err)
 			   err);
 }
 
+/* What waits is all of the block at pos - 1, or as much as is written at once. */
+static int write_waiting(struct lane *l, uint32_t i, struct error *err)
+{
+	size_t n = l->waiting;
+
+	xxh64_update(&l->sum, l->buffer, n);
+	l->waiting = 0;
+	if (l->kind == LANE_COPY || !writes(l, i))
+		return 0;
+	return blocks_write(l->job->blocks, l->pos - n, l->buffer, n, err);
+}
+
 /* n bytes that do not reach beyond the block at pos. */
-static int take_bytes(struct lane *l, const void *p, size_t n,
+static int take_bytes(struct lane *l, const unsigned char *p, size_t n,
 		      struct error *err)
 {
 	struct job *j = l->job;
 	uint32_t i;
 	uint64_t start = job_block_at(j, l->pos, &i);
-	uint64_t len = journal_block_len(blocks_journal(j->blocks), i);
+	uint64_t end = start + journal_block_len(blocks_journal(j->blocks), i);
 
 	if (l->pos == start)
 		begin_block(l, i);
-	xxh64_update(&l->sum, p, n);
-	if (l->kind == LANE_COPY)
-		memcpy(l->buffer + (l->pos - start), p, n);
-	else if (writes(l, i) && blocks_write(j->blocks, l->pos, p, n, err) < 0)
-		return -1;
-	l->pos += n;
-	return l->pos == start + len ? end_block(l, i, err) : 0;
+	while (n > 0) {
+		size_t room = l->buffer_size - l->waiting;
+		size_t k = n < room ? n : room;
+
+		memcpy(l->buffer + l->waiting, p, k);
+		l->waiting += k;
+		l->pos += k;
+		p += k;
+		n -= k;
+		if ((k == room || l->pos == end) &&
+		    write_waiting(l, i, err) < 0)
+			return -1;
+	}
+	return l->pos == end ? end_block(l, i, err) : 0;
 }
 
 static int take_blocks(struct lane *l, const unsigned char *p, size_t n,

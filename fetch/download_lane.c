@@ -20,6 +20,9 @@
 /* Of the file behind one endpoint; then all of it in one answer. */
 #define MOST_CHANGES 2
 #define PATIENCE_MS  1000 /* longer waits are better spent elsewhere */
+/* Written at once: whole pages of the file, and they are still in the processor's
+ * cache; a page that comes in two pieces costs the kernel twice. */
+#define WRITE_BYTES ((size_t)128 << 10)
 /* Blocks in memory of all lanes that compare. */
 #define COPY_BYTES (16u << 20)
 
@@ -59,9 +62,13 @@ struct lane *lane_take(struct job *j, size_t endpoint, enum lane_kind kind)
 			    .endpoint = &c->hub->endpoints[endpoint],
 			    .source = &j->sources[endpoint],
 			    .kind = kind };
-	if (kind == LANE_COPY)
-		l->buffer = xmalloc(
-			(size_t)blocks_journal(j->blocks)->block_size);
+	if (kind != LANE_SMALL) {
+		l->buffer_size =
+			kind == LANE_COPY
+				? (size_t)blocks_journal(j->blocks)->block_size
+				: WRITE_BYTES;
+		l->buffer = xmalloc(l->buffer_size);
+	}
 	l->source->lanes++;
 	l->source->opening |= !l->source->open;
 	c->endpoints[endpoint].lanes++;

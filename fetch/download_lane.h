@@ -41,8 +41,11 @@ struct lane {
 	bool foreign; /* the answer is not the file: only look at its start */
 	char head[LANE_HEAD];
 	size_t head_len;
-	struct xxh64 sum;		       /* of the block at pos so far */
-	unsigned char *buffer;		       /* COPY: the same bytes */
+	struct xxh64 sum; /* of the block at pos, up to what waits */
+	/* The last bytes before pos, which wait to be written together; of COPY the
+	 * whole block. Not for SMALL. */
+	unsigned char *buffer;
+	size_t waiting, buffer_size;
 	uint64_t asked_ms, began_ms, block_ms; /* request, first byte, block */
 	uint64_t got;	/* bytes of the running request */
 	uint64_t loose; /* that came and are in no block or part yet */
