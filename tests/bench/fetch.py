@@ -195,7 +195,7 @@ class Bench:
         self.program, self.source = os.path.abspath(program), source
         self.out = os.path.join(top, "out")
         bench.ENV.pop("HF_HUB_OFFLINE", None)
-        bench.ENV["HOME"] = top
+        bench.ENV["HOME"] = source.top
 
     def clear(self, _name=None):
         shutil.rmtree(self.out, ignore_errors=True)
@@ -349,12 +349,14 @@ CASES = ("throttled", "plain", "tls", "set", "small", "mirrors", "faults")
 
 def main():
     program, wanted = sys.argv[1], sys.argv[2:] or CASES
-    top = tempfile.mkdtemp(prefix="itts-fetch-bench.", dir=MEMORY)
     os.umask(0o022)
+    top = tempfile.mkdtemp(prefix="itts-fetch-bench.", dir=MEMORY)
     os.chmod(top, 0o755)  # servers run as somebody else
+    disk = tempfile.mkdtemp(prefix="fetch-bench.", dir=os.environ.get(
+        "BENCH_OUT") or os.path.dirname(os.path.abspath(program)))
     source = Source(top)
     try:
-        runs = Bench(program, source, top)
+        runs = Bench(program, source, disk)
         for case in wanted:
             if case not in CASES:
                 sys.exit("no case %s: %s" % (case, " ".join(CASES)))
@@ -362,6 +364,7 @@ def main():
     finally:
         source.stop()
         shutil.rmtree(top)
+        shutil.rmtree(disk)
 
 
 if __name__ == "__main__":
