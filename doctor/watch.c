@@ -439,11 +439,12 @@ static bool is_touching(const struct sample *now, const struct change *d,
 	return true;
 }
 
-/* Has it read more than it can have read once? */
+/* Has it read more than it can have read once? That is the model, and what else it has
+ * in memory: programs and libraries. */
 static bool reads_again(const struct sample_file *mapped,
 			const struct change *d, const struct watch_view *v)
 {
-	return d->read_ever > (mapped ? mapped->size : v->rss);
+	return d->read_ever > (mapped ? mapped->size : 0) + v->rss;
 }
 
 /* It waits for pages of its memory or of files that it has mapped. That is how a model

@@ -45,6 +45,17 @@ swapped() { # (a file on a loop device: not every file system takes swap)
 		LOOP=$(losetup --find --show "$T/swap") && mkswap "$LOOP" >/dev/null &&
 		swapon "$LOOP" && SWAP=$LOOP
 }
+cat >"$T/neighbour.py" <<'PYTHON'
+# another process of the group, whose file is put out and comes back, over and over
+import mmap, sys
+MADV_PAGEOUT = 21
+f = open(sys.argv[1], "r+b")
+m = mmap.mmap(f.fileno(), 0)
+n = 0
+while True:
+    for page in range(0, len(m), 4096): n += m[page]
+    m.madvise(MADV_PAGEOUT)
+PYTHON
 limited || skip_all "no cgroup with a limit of memory"
 swapped || skip_all "no swap"
 [ "$(stat -f -c %T "$T")" != tmpfs ] || skip_all "no disk: $T is in memory"
@@ -67,14 +78,20 @@ while True:
 PYTHON
 cat >"$T/mapped.py" <<'PYTHON'
 # a mapped model, as safetensors has it: a cold start, then used again and again; of the
-# program itself nothing goes to the swap that the other one has
+# program itself nothing goes to the swap that the other one has. "MODEL SECONDS LIBRARY":
+# not faster than that a MiB, and once, after a library
 import ctypes, mmap, os, sys, time
 assert ctypes.CDLL(None).mlockall(1) == 0
-f = open(sys.argv[1], "rb")
-os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+def cold(name):
+    f = open(name, "rb")
+    os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
 n = 0
-pause = 0.02
+pause = float(sys.argv[2]) if len(sys.argv) > 2 else 0.02
+if len(sys.argv) > 3:
+    library = cold(sys.argv[3])
+    for page in range(0, len(library), 4096): n += library[page]
+m = cold(sys.argv[1])
 while True:
     for at in range(0, len(m), 1 << 20):
         for page in range(at, at + (1 << 20), 4096): n += m[page]
@@ -110,10 +127,20 @@ enough() { # the same, with room
 	same "$(stalled) $(longest)" "nothing compute"
 	same "$(cat "$SHM/enough")" 0
 }
+refaults() { awk '/^workingset_refault(_file)? / { print $2; exit }' /proc/vmstat; }
 room() {
+	local neighbour before
 	# (the kernel keeps in mind, for each file, what it put out: this one is new)
-	cp "$T/model.safetensors" "$T/first.safetensors" && sync "$T/first.safetensors"
-	run 124 --timeout 5 -- python3 "$T/mapped.py" "$T/first.safetensors"
+	cp "$T/model.safetensors" "$T/first.safetensors"
+	dd if=/dev/zero of="$T/library" bs=1M count=20 status=none
+	dd if=/dev/zero of="$T/put-out" bs=1M count=20 status=none
+	sync "$T/first.safetensors" "$T/library" "$T/put-out"
+	before=$(refaults)
+	python3 "$T/neighbour.py" "$T/put-out" &
+	neighbour=$!
+	run 124 --timeout 9 -- python3 "$T/mapped.py" "$T/first.safetensors" 0.045 "$T/library"
+	kill $neighbour
+	[ $(($(refaults) - before)) -gt 100000 ]
 	same "$(stalled)" nothing
 	# how far: as much as it has looked at
 	text read | grep -E "reading $T/first.safetensors: [1-9][0-9]* % of 160.00 MiB"
