@@ -214,7 +214,7 @@ static int end_block(struct lane *l, uint32_t i, struct error *err)
 			   err);
 }
 
-/* What waits is all of the block at pos - 1, or as much as is written at once. */
+/* At the end of block i, or when as much waits as is written at once. */
 static int write_waiting(struct lane *l, uint32_t i, struct error *err)
 {
 	size_t n = l->waiting;
