@@ -27,10 +27,11 @@ server() { # PORT BYTES-OF-A-RECORD
 	}
 CONF
 }
-{
-	server "$PORT" 16k
-	server "$TINY" 100
-} | start_nginx "$PORT"
+# (not behind a pipe: that is a subshell, and nginx would stay)
+start_nginx "$PORT" <<CONF
+$(server "$PORT" 16k)
+$(server "$TINY" 100)
+CONF
 must itts lock acme/big --lock "$T/lock.json" --endpoint "$hub" --cache "$T/c0"
 rm -rf "$T/c0"
 PROXY=$(free_port)
