@@ -129,17 +129,13 @@ enough() { # the same, with room
 }
 refaults() { awk '/^workingset_refault(_file)? / { print $2; exit }' /proc/vmstat; }
 room() {
-	local neighbour before
+	local before
 	# (the kernel keeps in mind, for each file, what it put out: this one is new)
 	cp "$T/model.safetensors" "$T/first.safetensors"
 	dd if=/dev/zero of="$T/library" bs=1M count=20 status=none
-	dd if=/dev/zero of="$T/put-out" bs=1M count=20 status=none
-	sync "$T/first.safetensors" "$T/library" "$T/put-out"
+	sync "$T/first.safetensors" "$T/library"
 	before=$(refaults)
-	python3 "$T/neighbour.py" "$T/put-out" &
-	neighbour=$!
 	run 124 --timeout 9 -- python3 "$T/mapped.py" "$T/first.safetensors" 0.045 "$T/library"
-	kill $neighbour
 	[ $(($(refaults) - before)) -gt 100000 ]
 	same "$(stalled)" nothing
 	# how far: as much as it has looked at
@@ -149,5 +145,7 @@ room() {
 check "its memory comes back from swap, page by page" swapping
 check "its mapped model does not stay in memory" mapped
 check "its twin, with room" enough
+dd if=/dev/zero of="$T/put-out" bs=1M count=20 conv=fsync status=none
+start neighbour python3 "$T/neighbour.py" "$T/put-out"
 check "a mapped model that is read for the first time, with room" room
 finish
